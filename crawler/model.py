@@ -1,0 +1,233 @@
+"""The values that travel: between rooms, through Redis, to hooks. Frozen, small, and without behaviour beyond their own facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from hashlib import blake2b
+from typing import Any
+
+#: What JSON can hold. Only this crosses a process.
+Json = Any
+
+
+class Status(StrEnum):
+    """Where a crawl stands. FINISHED, STOPPED and FAILED are ends; a crawl leaves them only when it is explicitly begun anew or re-opened."""
+
+    NEW = "NEW"
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    DRAINING = "DRAINING"  # a limit was reached: pages already begun may still be retried, no new page is begun
+    STOPPING = "STOPPING"
+    FINISHED = "FINISHED"
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+    @property
+    def ended(self) -> bool:
+        """Whether no run will ever find work here again by itself."""
+        return self in (Status.FINISHED, Status.STOPPED, Status.FAILED)
+
+
+class Outcome(StrEnum):
+    """What ``queue.register`` answers. Every one of them is a success; all but PAGE mean that this run has nothing to do."""
+
+    PAGE = "PAGE"
+    BUSY = "BUSY"  # the concurrency limit is reached
+    WAIT = "WAIT"  # work exists, none of it is due yet
+    EMPTY = "EMPTY"  # nothing queued, but pages in flight may still add some
+    PAUSED = "PAUSED"
+    STOPPED = "STOPPED"
+    FINISHED = "FINISHED"
+
+
+class FailureClass(StrEnum):
+    """Why a page did not become done; decides what happens to it next."""
+
+    RETRY = "retry"  # the page's fault, may pass: back-off, then failed after the last attempt
+    TERMINAL = "terminal"  # the page's fault, will not pass: failed at once
+    THROTTLE = "throttle"  # the host asks for patience: its lane is blocked, the page is queued again
+    CRASH = "crash"  # it took the browser or the worker with it: a strike
+    INFRA = "infra"  # not the page's fault: back to the head of its lane, no attempt burned
+    HOOK = "hook"  # user code raised or took too long: failed, the chain goes on
+
+
+class Band(IntEnum):
+    """Priority of a page within its lane."""
+
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A URL at a depth (links from the entry page, which is 0).
+
+    ``url`` is fetched as it was found; ``key`` is its canonical form and only serves to recognise it. ``attempt`` counts from 1
+    and includes the present one; ``strikes`` counts crashes. ``lane`` groups pages that share a delay ("" is the only lane of a
+    crawl that needs no more).
+    """
+
+    url: str
+    depth: int = 0
+    key: str = ""
+    lane: str = ""
+    band: Band = Band.NORMAL
+    attempt: int = 0
+    strikes: int = 0
+    parent: str | None = None
+    id: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            object.__setattr__(self, "id", page_id(self.key or self.url))
+
+
+def page_id(canonical: str) -> str:
+    """16 hexadecimal digits that stand for a canonical URL in every process, for ever."""
+    return blake2b(canonical.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An ``<a href>`` (or area) as Chrome resolved it: absolute ``url``, ``rel`` and visible ``text`` (both may be "")."""
+
+    url: str
+    rel: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back for a page. What is unknown is None, never a guess.
+
+    ``url`` is the committed URL (after redirects, and after what scripts did to it). ``timing`` holds milliseconds since the
+    navigation began (``response``, ``dom``, ``load``) and ``total``, as far as Chrome knew them.
+    """
+
+    url: str
+    status: int | None = None
+    status_text: str | None = None
+    headers: Mapping[str, str] | None = None
+    content_type: str | None = None
+    html: str | None = None
+    title: str = ""
+    redirects: tuple[str, ...] | None = None
+    timing: Mapping[str, float] = field(default_factory=dict)
+    links: tuple[Link, ...] = ()
+
+    @property
+    def ok(self) -> bool | None:
+        """Whether the status is 2xx; None if it is unknown."""
+        return None if self.status is None else 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run made of a page; what ``after`` and the sinks get. ``ms`` is the time from claim to result, in milliseconds."""
+
+    crawl: str
+    page: Page
+    response: Response
+    data: Json
+    links: int
+    ms: float
+
+    def record(self) -> dict[str, Json]:
+        """The line of this page in a results file."""
+        return {
+            "url": self.page.url,
+            "final_url": self.response.url,
+            "status": self.response.status,
+            "depth": self.page.depth,
+            "data": self.data,
+            "links": self.links,
+            "ms": round(self.ms),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the frontier enforces for one crawl. Times in seconds; None means no limit."""
+
+    concurrency_limit: int = 4
+    depth_limit: int | None = 3
+    page_limit: int | None = None
+    page_limit_counts: str = "started"  # or "done"
+    time_limit: float | None = None  # of active time: pauses do not count
+    idle_limit: float | None = None  # without any page done
+    error_limit: int | None = None  # pages in failed
+    item_limit: int | None = None  # pages whose extract gave something
+    delay: float = 0.0  # between two requests to one lane, over all workers
+    jitter: bool = True  # delay × 0.5 to 1.5, never below delay on average; see docs
+    host_cap: int | None = None  # pages in flight per lane
+    throttle: bool = False  # automatic: the delay follows the lane's response time
+    attempts: int = 3
+    crash_strikes: int = 2
+    backoff: float = 5.0  # first retry; doubles, full jitter
+    backoff_cap: float = 600.0
+    retry_after_cap: float = 3_600.0
+    breaker_failures: int = 10  # failures in a row that snooze a lane; 0 switches the breaker off
+    breaker_snooze: float = 60.0  # doubles up to a day
+    lease: float = 60.0
+    page_deadline: float = 180.0  # hard: no lease is renewed beyond it
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the frontier keeps about a crawl: its name, policy and definition (JSON; None for a crawl with code), and its digest."""
+
+    name: str
+    policy: Policy
+    digest: str
+    definition: dict[str, Json] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A page that is being worked on, and the proof of it. ``deadline`` is the hard end, in seconds since the epoch by Redis's clock."""
+
+    page: Page
+    token: str
+    worker: str
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What ``queue.register`` answered: a claim (outcome PAGE), or why there is none; ``wait`` in seconds where it says WAIT.
+
+    ``first`` asks this run to do ``before_all``; ``login`` is the version of the log-in that is kept with the crawl (0: none).
+    """
+
+    outcome: Outcome
+    claim: Claim | None = None
+    wait: float | None = None
+    first: bool = False
+    login: int = 0
+    ended: bool = False  # this very call ended the crawl
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Counts and state of a frontier at one instant. Times are seconds; ``started`` and ``ended`` are epoch seconds or None."""
+
+    name: str
+    status: Status
+    reason: str | None
+    generation: int
+    accepted: int
+    queued: int
+    delayed: int
+    processing: int
+    done: int
+    failed: int
+    counts: Mapping[str, int] = field(default_factory=dict)  # started, items, retried, reaped, stale, crashed, dup, skipped_…
+    reasons: Mapping[str, int] = field(default_factory=dict)  # failed pages by reason
+    started: float | None = None
+    ended: float | None = None
+    active: float = 0.0
+    held_until: float | None = None  # no claim before (infrastructure is away)
+    tickets: int = 0
