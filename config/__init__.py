@@ -1,0 +1,1 @@
+"""Where this installation reads its surroundings: the environment, and nothing else does."""

@@ -1,0 +1,28 @@
+"""Real parts for every test: a Redis server of the session's own, and one empty database of it per test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+
+from crawler.embedded import PrivateRedis
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRedis]:
+    """One server for all tests that do not hurt it."""
+    folder: Path = tmp_path_factory.mktemp("redis")
+    with PrivateRedis(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(redis_server: PrivateRedis) -> Iterator[redis_py.Redis]:
+    """A client on an empty Redis."""
+    client = redis_py.Redis.from_url(redis_server.url, decode_responses=False)
+    client.flushall()
+    yield client
+    client.close()
