@@ -1,0 +1,64 @@
+"""Celery's settings, as plain values: a page is run once, a message is small, and nothing waits for ever."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kombu import Exchange, Queue
+
+from .settings import Settings
+
+
+def celery_settings(settings: Settings) -> dict[str, Any]:
+    """The configuration of the stand-alone app. A Django project owns its app and merges :func:`routes` instead."""
+    queue = settings.queue
+    return {
+        "broker_url": settings.broker_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": transport_options(settings),
+        "broker_pool_limit": 10,
+        # JSON only: whoever can write to the broker could otherwise run code here.
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        # No result backend: what a run made is in the frontier and in the crawl's sinks.
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        # Early acks and no prefetch: when a worker dies its message is gone, and the lease and the tick bring the page back. With
+        # late acks every page in flight runs a second time, in parallel, as soon as the broker's connections drop.
+        "task_acks_late": False,
+        "worker_disable_prefetch": True,
+        "worker_prefetch_multiplier": 1,
+        "worker_eta_task_limit": 100,
+        # One queue. A typing error in a name must not make another that nobody reads.
+        "task_default_queue": queue,
+        "task_queues": [Queue(queue, Exchange(queue, type="direct"), routing_key=queue)],
+        "task_create_missing_queues": False,
+        "task_routes": routes(settings),
+        "task_soft_time_limit": settings.run_timeout,
+        "task_time_limit": settings.hard_timeout,
+        "worker_soft_shutdown_timeout": settings.soft_shutdown_timeout,
+        "worker_send_task_events": settings.events,
+        "task_send_sent_event": settings.events,
+        "worker_hijack_root_logger": False,
+        # A sender's answer to a frozen Redis is one clear error after a few seconds, not silence.
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
+        "enable_utc": True,
+    }
+
+
+def routes(settings: Settings) -> dict[str, dict[str, str]]:
+    """Our tasks to our queue: a worker that gets a task it does not know discards it."""
+    return {"crawler.*": {"queue": settings.queue}}
+
+
+def transport_options(settings: Settings) -> dict[str, Any]:
+    """Options of kombu's connections, for workers and for whoever only sends."""
+    return {
+        "visibility_timeout": round(settings.visibility_timeout),
+        "socket_connect_timeout": settings.redis_connect_timeout,
+        "socket_timeout": settings.redis_timeout,
+        "socket_keepalive": True,
+        "health_check_interval": 25,
+        "global_keyprefix": settings.key_prefix,
+    }

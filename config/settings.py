@@ -1,0 +1,278 @@
+"""Where this installation finds things, and how patient it is: the ``CRAWLER_*`` variables, read once and checked whole.
+
+Nothing else in the package reads the environment; the library is handed what it needs. *What* to crawl is not said here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "CRAWLER_"
+
+#: Seconds that the HTTP client to ChromeDriver or the Grid waits longer than Chrome may take to load a page.
+HTTP_MARGIN = 15.0
+#: Seconds between the soft and the hard time limit of a run.
+HARD_MARGIN = 30.0
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+#: A URL may hold a password, so it is never shown: not by ``repr``, not in an error.
+SecretUrl = Annotated[str | None, Field(repr=False)]
+
+FRONTIER_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
+BROKER_SCHEMES = ("redis", "rediss", "redis+socket", "sentinel", "sentinels")
+
+
+class SettingsError(ValueError):
+    """A variable is wrong. The text is one line: each faulty variable, what is wrong with it, and an example of a right value."""
+
+
+class Settings(BaseSettings):
+    """Every setting. Times are seconds; None means "not configured". Made by :func:`load`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        use_attribute_docstrings=True,
+    )
+
+    # Where things are
+    redis_url: SecretUrl = Field(default=None, examples=["redis://localhost:6379/0"], validate_default=True)
+    """The frontier's Redis: ``redis://``, ``rediss://`` (TLS), ``unix://``, ``redis+cluster://``. Unset: a private one."""
+
+    broker_url: SecretUrl = Field(default=None, examples=["redis://localhost:6379/1"], validate_default=True)
+    """Celery's Redis. Unset: the next database of ``redis_url``."""
+
+    chrome_url: SecretUrl = Field(default=None, examples=["http://localhost:4444"])
+    """A Selenium Grid or a ChromeDriver. Unset: a Chrome on this machine."""
+
+    chrome_binary: Path | None = Field(default=None, examples=["/usr/bin/chromium-headless-shell"])
+    """The local Chrome. Unset: a headless shell, Chrome or Chromium on the path, else Selenium Manager's."""
+
+    chromedriver: Path | None = Field(default=None, examples=["/usr/bin/chromedriver"])
+    """The local ChromeDriver. Unset: the one on the path, else Selenium Manager's."""
+
+    state_dir: Path = Path(".crawler")
+    """The folder of the private Redis: what a second ``crawler start`` resumes from."""
+
+    heartbeat_file: Path | None = Field(default=None, examples=["/run/crawler/alive"])
+    """A file that a worker touches each ``tick_interval`` while it can consume; for probes."""
+
+    # Which work
+    crawls: Annotated[tuple[str, ...], NoDecode] = Field(default=(), examples=["shop.crawls,news.crawls"])
+    """Modules, ``module:attribute`` references or files with crawls that this worker knows; separated by commas."""
+
+    queue: str = Field(default="crawler", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    """The Celery queue of our tasks."""
+
+    key_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9_.:-]{0,64}$", examples=["shop:"])
+    """Put before every key of the broker, so that installations can share a database."""
+
+    # How often
+    tick_interval: Seconds = 10.0
+    """Seconds between two ticks of a worker, each jittered: what is lost is found again after one of them."""
+
+    worker_heartbeat: Seconds = 30.0
+    """Seconds between two announcements of a worker (its name, the crawls it knows); three missed, and it counts as gone."""
+
+    events: bool = True
+    """Whether workers and clients send the events that Flower shows: about 0.6 ms of CPU a run."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """What is logged."""
+
+    # How patient, in the order in which the limits must lie
+    redis_connect_timeout: Seconds = 2.0
+    """Seconds to connect to Redis."""
+
+    redis_timeout: Seconds = 5.0
+    """Seconds for an answer of Redis; without it, a frozen server blocks for ever."""
+
+    script_timeout: Seconds = 20.0
+    """Seconds for one script in a page."""
+
+    page_load_timeout: Seconds = 45.0
+    """Seconds for Chrome to load a page; above ``script_timeout``."""
+
+    run_timeout: Seconds = 200.0
+    """Seconds for a whole run: the task's soft time limit, above each crawl's page deadline (180); the hard one lies 30 above."""
+
+    visibility_timeout: Seconds = 3600.0
+    """Seconds after which the broker hands an unacknowledged message to another worker; above the hard time limit."""
+
+    soft_shutdown_timeout: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
+    """Seconds that runs in flight may take to end in a cold shutdown; 0 gives them none."""
+
+    # The browser
+    session_timeout: Seconds = 330.0
+    """Seconds to wait for a new browser session; above the Grid's own ``SE_SESSION_REQUEST_TIMEOUT`` (300)."""
+
+    session_pages: int = Field(default=100, ge=1)
+    """Pages after which a session is replaced."""
+
+    session_age: Seconds = 1800.0
+    """Seconds after which a session is replaced."""
+
+    @field_validator("redis_url")
+    @classmethod
+    def _frontier(cls, url: str | None) -> str | None:
+        return url and _checked(url, FRONTIER_SCHEMES)
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker(cls, url: str | None, others: ValidationInfo) -> str | None:
+        if url:
+            for one in url.split(";"):  # kombu's form for several Sentinels
+                _checked(one, BROKER_SCHEMES)
+            return _verified(url)
+        frontier = others.data.get("redis_url")  # absent if it is faulty itself: one fault is enough
+        if frontier and "+cluster://" in frontier:
+            raise ValueError("must be set, to a Redis that is no Cluster: Celery cannot use the frontier's")
+        return frontier and broker_beside(frontier)
+
+    @field_validator("chrome_url")
+    @classmethod
+    def _chrome(cls, url: str | None) -> str | None:
+        return url and _checked(url, ("http", "https")).rstrip("/")
+
+    @field_validator("crawls", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part for part in map(str.strip, value.split(",")) if part) if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        """A limit that fires before the one inside it hides what went wrong."""
+        ladder = (
+            ("script_timeout", self.script_timeout, "page_load_timeout", self.page_load_timeout),
+            ("page_load_timeout + 15", self.page_load_timeout + HTTP_MARGIN, "run_timeout", self.run_timeout),
+            ("run_timeout + 30", self.run_timeout + HARD_MARGIN, "visibility_timeout", self.visibility_timeout),
+        )
+        for inner, low, outer, high in ladder:
+            if low >= high:
+                raise ValueError(f"{variable(outer)}: {high:g} s must be more than {inner} ({low:g} s)")
+        return self
+
+    @property
+    def http_timeout(self) -> float:
+        """Seconds that the HTTP client to ChromeDriver or the Grid waits for an answer."""
+        return self.page_load_timeout + HTTP_MARGIN
+
+    @property
+    def hard_timeout(self) -> float:
+        """Seconds after which Celery kills the process of a run."""
+        return self.run_timeout + HARD_MARGIN
+
+
+def load(**given: Any) -> Settings:
+    """The settings of this process: ``given`` ones first, then the environment (read at each call), then the defaults.
+
+    Raises:
+        SettingsError: something is wrong; the text names every faulty variable.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False)
+        raise SettingsError("; ".join(_fault(one, given) for one in faults)) from error
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """``settings`` as variables, for the processes that this one starts: what ``load`` makes of them there is equal."""
+    found = {}
+    for name, value in settings:
+        if value is not None and value != Settings.model_fields[name].default:
+            found[variable(name)] = ",".join(value) if isinstance(value, tuple) else str(value)
+    return found
+
+
+def unknown(environ: Mapping[str, str] | None = None) -> dict[str, str | None]:
+    """Variables that look like ours and are not, each with the name that was probably meant (or None); for ``crawler doctor``."""
+    ours = [variable(name) for name in Settings.model_fields]
+    found = {}
+    for name in os.environ if environ is None else environ:
+        if name.startswith(PREFIX) and name not in ours:
+            found[name] = next(iter(difflib.get_close_matches(name, ours, 1)), None)
+    return found
+
+
+def variable(name: str) -> str:
+    """The environment variable of the setting ``name``."""
+    return PREFIX + name.upper()
+
+
+def broker_beside(url: str) -> str:
+    """Where Celery's messages go if only the frontier's ``url`` is known: the next database of that server, as kombu reads it.
+
+    After 15, the last database that Redis has by default, comes 14.
+    """
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    number = int(query.get("db") or ("" if parts.scheme == "unix" else parts.path.strip("/")) or 0)
+    database = 14 if number == 15 else number + 1
+    if parts.scheme == "unix":
+        return f"redis+socket://{parts.netloc}{quote(parts.path)}?virtual_host={database}"
+    tls = {name: value for name, value in query.items() if name.startswith("ssl_")}  # any other option breaks kombu's Connection
+    return _verified(f"{parts.scheme}://{parts.netloc}/{database}" + (f"?{urlencode(tls)}" if tls else ""))
+
+
+def _verified(url: str) -> str:
+    """Kombu does not check the server's certificate unless it is asked to; redis-py does."""
+    if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
+
+
+def _checked(url: str, schemes: tuple[str, ...]) -> str:
+    """``url``, if it can be one; its text stays out of the error."""
+    try:
+        parts = urlsplit(url)
+        port_is_number = parts.port or True
+    except ValueError:
+        port_is_number = False
+    if not port_is_number:
+        raise ValueError("is no URL: its host or port cannot be read (is a / or a @ in the password written as %2F, %40?)")
+    if parts.scheme not in schemes:
+        given = f"not {parts.scheme}://" if parts.scheme and "://" in url else "and it has no scheme"
+        raise ValueError(f"must begin with {' or '.join(f'{one}://' for one in schemes)}, {given}")
+    if parts.scheme in ("unix", "redis+socket"):
+        if not parts.path.strip("/"):
+            raise ValueError("names no socket")
+    elif not parts.hostname:
+        raise ValueError("names no host")
+    database = dict(parse_qsl(parts.query)).get("db") or (parts.path.strip("/") if parts.scheme in ("redis", "rediss") else "")
+    if database and not (database.isascii() and database.isdigit()):
+        raise ValueError("its database is no number")
+    return url
+
+
+def _fault(error: Any, given: Mapping[str, Any]) -> str:
+    """One fault, as its reader can mend it."""
+    what = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:  # a fault between two settings names its variable itself
+        return str(what)
+    name = str(error["loc"][0])
+    field = Settings.model_fields.get(name)
+    if field is None:
+        near = difflib.get_close_matches(name, Settings.model_fields, 1)
+        return f"{name}: is no setting" + (f" ({near[0]} is)" if near else "")
+    example = field.examples[0] if field.examples else field.default
+    example = f"{example:g}" if isinstance(example, float) else example
+    value = given.get(name, os.environ.get(variable(name)))
+    shown = "" if name.endswith("_url") else f", not {value!r}"
+    return f"{variable(name)}: {what[:1].lower()}{what[1:]}{shown} (for example: {example})"

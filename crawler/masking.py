@@ -1,0 +1,13 @@
+"""Passwords stay out of what people read: logs, errors, ``repr``."""
+
+from __future__ import annotations
+
+import re
+
+_USERINFO = re.compile(r"(?<=://)([^\s:/?#@]*):[^\s/?#]*@")
+_PARAMETER = re.compile(r"([?&](?:password|passwd|token|secret|api_?key)=)[^\s&#;]*", re.IGNORECASE)
+
+
+def masked(text: str) -> str:
+    """``text`` (a URL, or a message with URLs in it) with ``***`` for each password."""
+    return _PARAMETER.sub(r"\1***", _USERINFO.sub(r"\1:***@", text))
