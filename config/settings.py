@@ -66,7 +66,7 @@ class Settings(BaseSettings):
     """The folder of the private Redis: what a second ``crawler start`` resumes from."""
 
     heartbeat_file: Path | None = Field(default=None, examples=["/run/crawler/alive"])
-    """A file that a worker touches each ``tick_interval`` while it can consume; for probes."""
+    """A file that a worker touches at each tick, for probes. Unset: none."""
 
     # Which work
     crawls: Annotated[tuple[str, ...], NoDecode] = Field(default=(), examples=["shop.crawls,news.crawls"])
@@ -76,14 +76,11 @@ class Settings(BaseSettings):
     """The Celery queue of our tasks."""
 
     key_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9_.:-]{0,64}$", examples=["shop:"])
-    """Put before every key of the broker, so that installations can share a database."""
+    """Put before every key, the frontier's and the broker's, so that installations can share a Redis."""
 
     # How often
     tick_interval: Seconds = 10.0
-    """Seconds between two ticks of a worker, each jittered: what is lost is found again after one of them."""
-
-    worker_heartbeat: Seconds = 30.0
-    """Seconds between two announcements of a worker (its name, the crawls it knows); three missed, and it counts as gone."""
+    """Seconds between two ticks of a worker (each varies by a quarter): what was lost is found again by one of them."""
 
     events: bool = True
     """Whether workers and clients send the events that Flower shows: about 0.6 ms of CPU a run."""

@@ -295,7 +295,7 @@ a { color: var(--leaf); text-decoration: none } a:hover { text-decoration: under
 h1 { font-size: 40px; line-height: 1.15; margin: 32px 0 14px } h2 { margin: 40px 0 14px }
 .hero { margin: 28px 0; padding: 36px 44px; border-radius: 14px; background: linear-gradient(120deg, #e4efd6, #f6f1d8) } .hero h1 { margin-top: 0 }
 .button { display: inline-block; padding: 9px 22px; border-radius: 99px; background: var(--leaf); color: white }
-.cards { display: grid; grid-template-columns: repeat(auto-fill, 150px); gap: 30px 26px; padding: 0; list-style: none }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, 150px); gap: 30px 24px; padding: 0; list-style: none }
 .cards b { display: block; margin-top: 8px; line-height: 1.25 } .cards span { display: block; font-size: 15px; color: #66705c }
 .cards img, .cover { display: block; border-radius: 4px; box-shadow: 0 4px 14px #24301f30 }
 .book { display: flex; flex-wrap: wrap; gap: 44px; margin-top: 36px } .book h1 { margin-top: 0 } .book div { flex: 1; min-width: 300px }
@@ -315,7 +315,7 @@ def cover(book: Book) -> str:
         (
             f'<circle cx="{40 + 55 * (i % 5)}" cy="{215 + 55 * (i // 5)}" r="{8 + (book.number >> i) % 17}"/>',
             f'<path d="M0 {210 + 22 * i} Q 75 {170 + 22 * i + (book.number >> i) % 40} 150 {210 + 22 * i} T 300 {210 + 22 * i} V 420 H 0" opacity=".18"/>',
-            f'<rect x="{20 + 26 * (i % 10)}" y="{400 - 30 - (book.number >> i) % 120}" width="14" height="{30 + (book.number >> i) % 120}"/>',
+            f'<rect x="{20 + 26 * (i % 10)}" y="{360 - 30 - (book.number >> i) % 120}" width="14" height="{30 + (book.number >> i) % 120}"/>',
         )[kind]
         for i in range(10)
     )  # fmt: skip
