@@ -2,6 +2,7 @@
 
     python examples/demo/serve.py [--port 8765]     serve on loopback; the first line printed is the address
     python examples/demo/serve.py --count           print how many pages a crawl of it finds
+    python examples/demo/serve.py --while COMMAND   serve while COMMAND runs; in it, {} stands for the address
 
 What a crawler meets here: pagination, links that exist only after a script has fetched them, a redirect to a page that has no
 other link (so both together are one page), and one page under several spellings. No page fails.
@@ -13,6 +14,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
 from html import escape
@@ -398,19 +403,36 @@ class Server(ThreadingHTTPServer):
         """A browser that hangs up is no error."""
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description="Serve Celery Books, a small bookshop to crawl, on loopback.")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
     parser.add_argument("--count", action="store_true", help="print how many pages a crawl finds, and end")
+    parser.add_argument(
+        "--while", dest="command", nargs=argparse.REMAINDER, help="serve while this command runs; {} is the address"
+    )
     options = parser.parse_args()
     if options.count:
         print(len(PAGES))
-        return
+        return 0
     with Server(("127.0.0.1", options.port), Shop) as server:
-        print(f"http://127.0.0.1:{server.server_port}/", flush=True)
+        address = f"http://127.0.0.1:{server.server_port}/"
+        if options.command:
+            return serve_while(server, [address if word == "{}" else word for word in options.command])
+        print(address, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
+    return 0
+
+
+def serve_while(server: Server, command: list[str]) -> int:
+    """Serve until ``command`` ends; its exit status. An interrupt is the command's to handle: both of us get it."""
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    signal.signal(signal.SIGINT, lambda *_: None)
+    with subprocess.Popen(command) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        status = process.wait()
+    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,40 @@
+# make crawl [URL=https://…]   crawl a site (without URL: the bundled demo shop) into items.jsonl
+# make test                    run every test but the long ones
+# Both do the set-up that they need, once.
+
+BIN := .venv/bin
+
+.PHONY: crawl test test-soak lint style types setup clean
+
+crawl: setup
+ifdef URL
+	@$(BIN)/crawler start "$$URL" -o items.jsonl --reset
+else
+	@$(BIN)/python examples/demo/serve.py --while $(BIN)/crawler start {} -o items.jsonl --reset
+endif
+
+test: setup
+	$(BIN)/pytest -m "not soak"
+
+test-soak: setup
+	$(BIN)/pytest -m soak
+
+lint: style types
+
+style: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+# The package as setup.cfg installs it: tasks/ and config/ inside crawler/. Type checkers do not read that mapping, but they follow links.
+types: setup
+	@rm -rf build/types && mkdir -p build/types/crawler && ln -s $(CURDIR)/crawler/* $(CURDIR)/tasks $(CURDIR)/config build/types/crawler/
+	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
+
+setup: .venv/ready
+
+.venv/ready: setup.cfg pyproject.toml .ci/setup
+	@.ci/setup
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
