@@ -1,0 +1,112 @@
+"""Which hosts a crawl may talk to: a crawl of the public web must not be led into the network that the crawler stands in.
+
+A crawl that starts on public addresses is refused every private, loopback, link-local or reserved one, whether a link spells
+it out or a name resolves to it. One that starts on a private address may go there, on that host. Chrome resolves names by
+itself, so a name is asked about again after ``ttl`` seconds, and the lifecycle asks before each request and after redirects.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+from .links import InvalidURL, normal_host
+
+#: Host → its addresses, as text. Raises OSError where there are none.
+Resolve = Callable[[str], Iterable[str]]
+
+_NAT64 = IPv6Network("64:ff9b::/96")
+_LOCAL_NAMES = ("localhost", "localhost.localdomain")
+
+
+def system_resolve(host: str) -> tuple[str, ...]:
+    """The addresses of ``host`` by this machine's resolver."""
+    return tuple({str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
+
+
+def is_private_address(address: str) -> bool:
+    """Whether ``address`` (an IP address as text) is anything but one on the public internet."""
+    ip = ip_address(address.partition("%")[0])
+    if isinstance(ip, IPv6Address) and (inner := _inner(ip)) is not None:
+        return is_private_address(str(inner))
+    return not ip.is_global or ip.is_multicast
+
+
+def _inner(ip: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that ``ip`` leads to: mapped, compatible, NAT64, 6to4."""
+    if ip in _NAT64 or (int(ip) >> 32 == 0 and int(ip) > 1):
+        return IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour
+
+
+@lru_cache(maxsize=4_096)
+def is_private_host(host: str) -> bool | None:
+    """Whether ``host`` is a private address or a name of this machine; None for a name that only a resolver can tell about.
+
+    Any spelling of an address that Chrome understands is understood here. What is no host at all counts as private.
+    """
+    try:
+        host = normal_host(f"[{host}]" if ":" in host and not host.startswith("[") else host)
+    except InvalidURL:
+        return True
+    if host in _LOCAL_NAMES or host.endswith(".localhost"):  # Chrome knows these without asking anybody
+        return True
+    try:
+        return is_private_address(host)
+    except ValueError:
+        return None
+
+
+class Guard:
+    """Says which hosts are refused, for a crawl that starts at ``entries`` and was allowed the private hosts ``also``.
+
+    ``resolve`` is asked at most once in ``ttl`` seconds about a host; at most ``size`` answers are kept. A name that does not
+    resolve is not refused: Chrome will say what is wrong with it, and behind a proxy only the proxy may know it.
+    """
+
+    def __init__(
+        self,
+        entries: Iterable[str],
+        also: Iterable[str] = (),
+        *,
+        resolve: Resolve = system_resolve,
+        ttl: float = 60.0,
+        size: int = 4_096,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._resolve, self._ttl, self._size, self._clock = resolve, ttl, size, clock
+        self._answers: OrderedDict[str, tuple[float, bool]] = OrderedDict()
+        self._entries = frozenset(entries)
+        self._started_private: dict[str, bool] = {}
+        self._also = frozenset(also)
+
+    def refuses(self, host: str) -> bool:
+        """Whether the crawl must not send a request to ``host``. May take as long as a look-up of a name."""
+        if host in self._also:
+            return False
+        private = self.is_private(host)
+        if host in self._entries:  # private from the start: it may; public at first and private now: it has been rebound
+            return private and not self._started_private.setdefault(host, private)
+        return private
+
+    def is_private(self, host: str) -> bool:
+        """Whether any address of ``host`` is private."""
+        literal = is_private_host(host)
+        if literal is not None:
+            return literal
+        now = self._clock()
+        if (known := self._answers.get(host)) and now - known[0] < self._ttl:
+            return known[1]
+        try:
+            private = any(map(is_private_address, self._resolve(host)))
+        except (OSError, UnicodeError):
+            private = False
+        self._answers[host] = now, private
+        self._answers.move_to_end(host)
+        if len(self._answers) > self._size:
+            self._answers.popitem(last=False)
+        return private
