@@ -1,0 +1,563 @@
+"""A crawl, as its author writes it; and how a reference (``shop.crawls:books``, ``books.py``, ``books.toml``, a URL) is one."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import json
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from . import hooks as hooking
+from .errors import DefinitionError, Fault, SetupError
+from .fields import NAME, Fields, check, example
+from .links import InvalidURL, Rules, canonical, parse
+from .model import Band, Json, Link, Page, Plan, Policy, Response
+from .network import Guard, Resolve, system_resolve
+from .scope import Chosen, Scope, doubtful_host
+
+F = TypeVar("F", bound=Callable[..., Any])
+#: Calls the filter hook with ``link`` or ``links``, and whatever else its caller has for it.
+Keep = Callable[..., Any]
+
+
+class Crawl:
+    """What to crawl: fields (see ``fields``), and hooks, which are added with decorators.
+
+    Making one never fails; :meth:`validate` reports all that is wrong with it at once. A field is read as an attribute and is
+    then validated, with its default filled in.
+    """
+
+    name: str
+    concurrency_limit: int
+    depth_limit: int | None
+    delay: float
+    page_deadline: float
+    robots: bool
+    keep_html: bool
+    accept_status: tuple[int, ...]
+
+    def __init__(self, **fields: Any) -> None:
+        self._given = fields
+        self._registered: list[tuple[str, Any]] = []
+        #: The hooks of its author, by step.
+        self.hooks: dict[str, Callable[..., Any]] = {}
+
+    # What its author adds
+
+    def before_all(self, hook: F) -> F:
+        """Call ``hook`` once per crawl, before its first page; what it leaves in the browser (a log-in) is kept for all."""
+        return self._hook("before_all", hook)
+
+    def before(self, hook: F) -> F:
+        """Call ``hook`` before each page is fetched."""
+        return self._hook("before", hook)
+
+    def extract(self, hook: F) -> F:
+        """Call ``hook`` for the data of each page; what it returns (or the list of what it yields) must be JSON."""
+        return self._hook("extract", hook)
+
+    def filter(self, hook: F) -> F:
+        """Call ``hook`` to choose among the links that are in scope.
+
+        If it names ``link``, it is called for each and keeps those for which it returns something true, or a ``Band``, their
+        priority. If it names ``links``, it is called once and returns those to keep: links, URLs, or pairs of one and a band.
+        """
+        return self._hook("filter", hook)
+
+    def after(self, hook: F) -> F:
+        """Call ``hook`` with the result of each page that is done."""
+        return self._hook("after", hook)
+
+    def start(self, hook: F) -> F:
+        """Call ``hook`` for each further run, instead of sending a Celery task."""
+        return self._hook("start", hook)
+
+    def _hook(self, step: str, hook: F) -> F:
+        self._registered.append((step, hook))
+        self.hooks[step] = hook
+        self._forget()
+        return hook
+
+    # What it says
+
+    def validate(self) -> None:
+        """Raises DefinitionError, with every fault, unless all is well."""
+        _ = self._fields
+
+    def __getattr__(self, name: str) -> Any:
+        if name in Fields.model_fields:
+            return getattr(self._fields, name)
+        return object.__getattribute__(self, name)  # raises what was raised: an error inside of a property, for instance
+
+    def __repr__(self) -> str:
+        return f"<Crawl {self._given.get('name')!r} {self._given.get('url')!r}>"
+
+    @cached_property
+    def _fields(self) -> Fields:
+        fields, faults = check(self._given)
+        faults += self._faults(fields)
+        if fields is None or faults:
+            raise DefinitionError(str(self._given.get("name", "")), tuple(faults))
+        return fields
+
+    def _faults(self, fields: Fields | None) -> list[Fault]:
+        """What is wrong beyond single values."""
+        faults = []
+        if isinstance(mapping := self._given.get("extract"), Mapping):
+            from . import selectors
+
+            faults += [Fault(where, what, example("extract")) for where, what in selectors.faults(mapping)]
+            if "extract" in self.hooks:
+                faults.append(Fault("extract", "is given both as a table and as a hook; keep one"))
+        for css in _listed(self._given.get("restrict_css")):
+            from . import selectors
+
+            if isinstance(css, str) and (problem := selectors.css_problem(css)):
+                faults.append(Fault("restrict_css", problem, example("restrict_css")))
+        hosts = [parse(url).host for url in fields.url] if fields else []
+        for name in ("allow", "deny"):
+            for item in _listed(self._given.get(name)):
+                if isinstance(item, str) and doubtful_host(item, hosts):
+                    what = f"{item!r} reads as a hostname, but none can end like that; to search in URLs, write it with a slash"
+                    faults.append(Fault(name, what, f'{name}=[r"/{re.escape(item)}"]'))
+        known: dict[str, str] = {}
+        for step, hook in self._registered:
+            for what in hooking.faults(step, hook):
+                faults.append(Fault(step, f"the hook {hooking.hook_name(hook)} {what}", _HOOK_EXAMPLES[step]))
+            called = hooking.hook_name(hook)
+            if known.setdefault(step, called) != called:
+                faults.append(Fault(step, f"has two hooks, {known[step]} and {called}; there can be one"))
+        if callable(scope := self._given.get("scope")):
+            faults += [
+                Fault("scope", f"the function {what}", "scope=lambda url: '/en/' in url")
+                for what in hooking.faults("scope", scope)
+            ]
+        return faults
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where it starts."""
+        return self._fields.url
+
+    @property
+    def has_code(self) -> bool:
+        """Whether it has hooks (or a function as scope): then workers look it up by name, else any worker can run it."""
+        return bool(self.hooks) or callable(self._given.get("scope"))
+
+    @property
+    def wants_html(self) -> bool:
+        """Whether the HTML of each page is needed."""
+        readers = (self.hooks[step] for step in ("extract", "filter", "after") if step in self.hooks)
+        fields = self._fields
+        return (
+            fields.keep_html
+            or "extract" not in self.hooks
+            or bool(fields.restrict_css)
+            or fields.nofollow
+            or any(hooking.wants(hook, "response") for hook in readers)
+        )
+
+    def policy(self) -> Policy:
+        """What the frontier enforces for it."""
+        return self._policy
+
+    @cached_property
+    def _policy(self) -> Policy:
+        return self._fields.policy()
+
+    def definition(self) -> dict[str, Json] | None:
+        """It as JSON, from which :meth:`from_definition` makes it again; None if it has code."""
+        return None if self.has_code else self._said()
+
+    @classmethod
+    def from_definition(cls, definition: Mapping[str, Json]) -> Crawl:
+        """The crawl without code that :meth:`definition` described."""
+        return cls(**definition)
+
+    def replace(self, **fields: Any) -> Crawl:
+        """It with other values for some fields, and the same hooks."""
+        other = Crawl(**(self._given | fields))
+        for step, hook in self._registered:
+            other._hook(step, hook)
+        return other
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells two versions of a crawl apart: of its fields, and of the source of its hooks. The same in every process."""
+        said = {"fields": self._said(), "hooks": {step: _source(hook) for step, hook in sorted(self.hooks.items())}}
+        return hashlib.blake2b(json.dumps(said, sort_keys=True).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+    def _said(self) -> dict[str, Json]:
+        """The fields that differ from their defaults, as JSON."""
+        fields = self._fields
+        said = {name: getattr(fields, name) for name in type(fields).model_fields}
+        return {name: _plain(value) for name, value in said.items() if value != type(fields).model_fields[name].default}
+
+    def plan(self) -> Plan:
+        """What the frontier keeps about it."""
+        return Plan(self.name, self.policy(), self.digest, self.definition(), before_all="before_all" in self.hooks)
+
+    # What it makes of pages and links
+
+    @cached_property
+    def scope_(self) -> Scope:
+        """Its bounds."""
+        fields = self._fields
+        rules = Rules(fields.keep_fragment, fields.ignore_tracking, fields.ignore_params)
+        make = partial(
+            Scope,
+            fields.url,
+            fields.scope,
+            allow=fields.allow,
+            deny=fields.deny,
+            deny_extensions=fields.deny_extensions,
+            nofollow=fields.nofollow,
+            private_hosts=fields.private_hosts,
+            rules=rules,
+        )
+        polite = fields.delay or fields.host_cap or fields.robots or fields.throttle or fields.breaker_failures
+        scope = make(lanes=False)
+        return scope if scope.one_host or not polite else make(lanes=True)
+
+    def entries(self) -> tuple[Page, ...]:
+        """The pages that it starts with, each once."""
+        pages = [self.page(url) for url in self.urls]
+        return tuple({page.key: page for page in reversed(pages)}.values())[::-1]
+
+    def page(self, url: str) -> Page:
+        """The page at depth 0 for ``url``. Raises InvalidURL."""
+        return self.scope_.entry(url)
+
+    def canonical(self, url: str) -> str:
+        """The form by which this crawl recognises ``url``. Raises InvalidURL."""
+        return canonical(url, self.scope_.rules)
+
+    def refuses(self, url: str, page: Page | None = None) -> str | None:
+        """Why ``url``, where a redirect took ``page``, is out of bounds (a word of ``scope.REASONS``); None if it is not."""
+        return self.scope_.refuses(url, page)
+
+    def guard(self, resolve: Resolve = system_resolve) -> Guard:
+        """Says which hosts it must not talk to. Make one per process: it remembers what names resolve to."""
+        return Guard(self.scope_.hosts, self._fields.private_hosts, resolve=resolve)
+
+    def select(self, response: Response) -> Json:
+        """What its table of selectors (or the default one) takes from ``response``."""
+        from . import selectors
+
+        wanted = selectors.DEFAULT_EXTRACT if self._fields.extract is None else self._fields.extract
+        return selectors.extract(response.html or "", wanted)
+
+    def choose(
+        self,
+        page: Page,
+        links: Iterable[Link],
+        *,
+        response: Response | None = None,
+        keep: Keep | None = None,
+        explain: bool = False,
+    ) -> Chosen:
+        """The pages that the ``links`` of ``page`` become: in scope, not too deep, chosen by the filter hook, each once.
+
+        ``keep`` calls the filter hook (with ``link`` or ``links``) for a caller that has more arguments for it than are known
+        here. ``response``, with its HTML, is needed for ``restrict_css`` and for pages that say nofollow. ``explain`` asks for
+        the reason of each dropped link.
+        """
+        hook = self.hooks.get("filter")
+        chooser = partial(_filtered, hook, keep or partial(self._call_filter, hook, page, response)) if hook else None
+        links, dropped, reasons = self._reachable(page, tuple(links), response, explain)
+        chosen = self.scope_.choose(page, links, keep=chooser, explain=explain)
+        return Chosen(chosen.pages, {**dropped, **chosen.dropped}, reasons + chosen.reasons) if dropped else chosen
+
+    def _call_filter(self, hook: Callable[..., Any], page: Page, response: Response | None, **of: Any) -> Any:
+        return hooking.call(hook, {"crawl": self, "page": page, "response": response, **of})
+
+    def _reachable(
+        self, page: Page, links: tuple[Link, ...], response: Response | None, explain: bool
+    ) -> tuple[tuple[Link, ...], dict[str, int], tuple[tuple[Link, str], ...]]:
+        """The links that depth and the page itself leave, and the others with the reason."""
+        fields = self._fields
+        if fields.depth_limit is not None and page.depth >= fields.depth_limit:
+            kept: tuple[Link, ...] = ()
+            reason = "depth"
+        elif response is None or response.html is None or not (fields.nofollow or fields.restrict_css):
+            return links, {}, ()
+        else:
+            from . import selectors
+
+            if fields.nofollow and selectors.says_nofollow(response.html):
+                kept, reason = (), "nofollow"
+            elif fields.restrict_css:
+                look = self.scope_.look
+                inside = {look(url).key for url in selectors.links_within(response.html, response.url, fields.restrict_css)}
+                kept, reason = tuple(link for link in links if look(link.url).key in inside or look(link.url).reason), "restrict"
+            else:
+                return links, {}, ()
+        remain = set(map(id, kept))
+        lost = tuple((link, reason) for link in links if id(link) not in remain)
+        return kept, {reason: len(lost)} if lost else {}, lost if explain else ()
+
+    def _forget(self) -> None:
+        for name in ("_fields", "_policy", "digest", "scope_"):
+            self.__dict__.pop(name, None)
+
+
+_HOOK_EXAMPLES = {
+    "before_all": "def log_in(browser): …",
+    "before": "def prepare(page, browser): …",
+    "extract": 'def book(page): return {"title": page.text("h1")}',
+    "filter": 'def wanted(link): return "/en/" in link.url',
+    "after": "def save(result): …",
+    "start": "def start(ticket): …",
+}
+
+
+def _filtered(hook: Callable[..., Any], keep: Keep, links: tuple[Link, ...]) -> Iterable[tuple[Link, Band]]:
+    """The links that the filter hook chooses, with their priorities."""
+    if hooking.wants(hook, "link"):
+        for link in links:
+            answer = keep(link=link, links=links)
+            if isinstance(answer, Band):
+                yield link, answer
+            elif answer:
+                yield link, Band.NORMAL
+        return
+    answer = keep(links=links)
+    if not isinstance(answer, Iterable) or isinstance(answer, str | bytes | Mapping):
+        raise TypeError(f"the filter hook {hooking.hook_name(hook)} must return the links to keep, not {type(answer).__name__}")
+    for one in answer:
+        yield _choice(one, hook)
+
+
+def _choice(one: Any, hook: Callable[..., Any]) -> tuple[Link, Band]:
+    match one:
+        case Link():
+            return one, Band.NORMAL
+        case str():
+            return Link(one), Band.NORMAL
+        case (Link() as link, Band() as band):
+            return link, band
+        case (str() as url, Band() as band):
+            return Link(url), band
+    raise TypeError(f"the filter hook {hooking.hook_name(hook)} returned {one!r}, which is neither a link nor a URL")
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple | set | frozenset) else [] if value is None else [value]
+
+
+def _plain(value: Any) -> Json:
+    """``value`` as JSON that means the same in another process."""
+    match value:
+        case re.Pattern():
+            flags = "".join(letter for letter, flag in zip("imsx", (re.I, re.M, re.S, re.X), strict=True) if value.flags & flag)
+            return f"(?{flags}:{value.pattern})"
+        case Mapping():
+            return {str(name): _plain(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
+        case None | str() | int() | float():
+            return value
+    return _source(value)
+
+
+def _source(code: Any) -> str:
+    """What ``code`` (a function, mostly) does: its source; without one, its byte code."""
+    if isinstance(code, partial):
+        return f"{_source(code.func)} {code.args!r} {sorted(code.keywords.items())!r}"
+    code = inspect.unwrap(code)
+    try:
+        return inspect.getsource(code if inspect.isroutine(code) or inspect.isclass(code) else type(code))
+    except (OSError, TypeError):
+        compiled = getattr(code, "__code__", None)
+        return f"{compiled.co_code.hex()} {compiled.co_names!r}" if compiled else hooking.hook_name(code)
+
+
+# References
+
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_PY = re.compile(r"(.+\.py)(?::([A-Za-z_]\w*))?")
+_MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?::([A-Za-z_]\w*))?")
+
+
+def load(reference: str, changes: Iterable[str] = ()) -> Crawl:
+    """The crawl that ``reference`` means, not validated yet; ``changes`` (``field=value``) replace fields of one without code.
+
+    A reference is ``module:attribute`` or a file ``path.py:attribute`` (the attribute may be left out where there is one crawl),
+    a ``path.toml``, or the URL of a site, which is then crawled with the defaults, under the name of its host.
+
+    Raises:
+        SetupError: there is no such thing, or it does not import; says how to mend it.
+        DefinitionError: a file in TOML is not well formed, or a change is not.
+    """
+    crawl = _from_url(reference) if _URL.match(reference) else _only(reference, _crawls(reference))
+    changes = tuple(changes)
+    if not changes:
+        return crawl
+    if crawl.has_code:
+        raise SetupError(f"{reference} has code, which workers load by themselves; change its fields there")
+    return crawl.replace(**dict(_change(change) for change in changes))
+
+
+def load_all(references: Iterable[str]) -> dict[str, Crawl]:
+    """All crawls that ``references`` (modules, files) hold, validated, by name.
+
+    Raises:
+        SetupError: as for :func:`load`.
+        DefinitionError: one of them is wrong, or two have one name.
+    """
+    found: dict[str, tuple[str, Crawl]] = {}
+    for reference in references:
+        crawls = _crawls(reference)
+        if not crawls:
+            raise SetupError(f"{reference} holds no crawl; a crawl is made by: books = Crawl(name=…, url=…)")
+        for crawl in crawls.values():
+            crawl.validate()
+            where, known = found.setdefault(crawl.name, (reference, crawl))
+            if known is not crawl:
+                raise DefinitionError(
+                    crawl.name, (Fault("name", f"is taken twice, in {where} and in {reference}", 'name="books-2"'),)
+                )
+    return {name: crawl for name, (_, crawl) in found.items()}
+
+
+def module_path(reference: str) -> str:
+    """``reference`` so that a worker in another folder loads the same: a file's path is made absolute."""
+    if match := _PY.fullmatch(reference):
+        path, attribute = match.groups()
+        return str(Path(path).resolve()) + (f":{attribute}" if attribute else "")
+    return str(Path(reference).resolve()) if reference.endswith(".toml") else reference
+
+
+def _only(reference: str, crawls: dict[str, Crawl]) -> Crawl:
+    distinct = {id(crawl): crawl for crawl in crawls.values()}
+    if not distinct:
+        raise SetupError(f"{reference} holds no crawl; a crawl is made by: books = Crawl(name=…, url=…)")
+    if len(distinct) > 1:
+        raise SetupError(f"{reference} holds several crawls; say which: " + ", ".join(f"{reference}:{name}" for name in crawls))
+    return next(iter(distinct.values()))
+
+
+def _crawls(reference: str) -> dict[str, Crawl]:
+    """The crawls of a module or file, by the names they have there."""
+    if reference.endswith(".toml"):
+        crawl = _from_toml(_existing(reference))
+        return {str(crawl._given["name"]): crawl}
+    if match := _PY.fullmatch(reference):
+        path, attribute = match.groups()
+        module = _import_file(_existing(path), reference)
+    elif match := _MODULE.fullmatch(reference):
+        path, attribute = match.groups()
+        module = _import_module(path, reference)
+    else:
+        raise SetupError(
+            f"{reference!r} is no reference to a crawl; there are: shop.crawls:books, books.py, books.toml, https://…"
+        )
+    there = {name: value for name, value in vars(module).items() if isinstance(value, Crawl)}
+    if attribute is None:
+        return there
+    value = getattr(module, attribute, None)
+    if isinstance(value, Crawl):
+        return {attribute: value}
+    hint = f"; it holds: {', '.join(there)}" if there else ""
+    raise SetupError(f"{path} has no crawl called {attribute}{hint}")
+
+
+def _existing(path: str) -> Path:
+    if not Path(path).is_file():
+        raise SetupError(f"there is no file {path}")
+    return Path(path).resolve()
+
+
+def _import_file(path: Path, reference: str) -> ModuleType:
+    """The module in the file ``path``, imported once; its folder is on ``sys.path`` then, as when it is run as a script."""
+    name = f"crawl_{_short_hash(str(path))}_{path.stem}".replace(".", "_")
+    if name in sys.modules:
+        return sys.modules[name]
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise SetupError(f"{reference} is no Python file")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise SetupError(f"{reference} does not import: {_cause(error)}") from error
+    return module
+
+
+def _import_module(name: str, reference: str) -> ModuleType:
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
+            raise SetupError(f"{reference} does not import: {_cause(error)}") from error
+        raise SetupError(f"there is no module {name}{_meant(reference)}") from None
+    except (Exception, SystemExit) as error:
+        raise SetupError(f"{reference} does not import: {_cause(error)}") from error
+
+
+def _meant(reference: str) -> str:
+    """What the author of a reference to nothing may have wanted."""
+    stem = reference.partition(":")[0].replace(".", "/")
+    for there in (f"{stem}.py", f"{stem}.toml"):
+        if Path(there).is_file():
+            return f"; did you mean {there}?"
+    return f"; for a site, write https://{reference}" if "." in reference and ":" not in reference else ""
+
+
+def _cause(error: BaseException) -> str:
+    """One line about ``error``: what, and where in the author's code."""
+    where = ""
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg} (line {error.lineno} of {error.filename})"
+    if error.__traceback__ is not None:
+        frames = [frame for frame in inspect.getinnerframes(error.__traceback__) if "importlib" not in frame.filename]
+        where = f" (line {frames[-1].lineno} of {frames[-1].filename})" if len(frames) > 1 else ""
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first}{where}"
+
+
+def _from_toml(path: Path) -> Crawl:
+    try:
+        fields = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DefinitionError(path.stem, (Fault(path.name, f"is no TOML: {error}", 'name = "books"'),)) from error
+    return Crawl(**{"name": path.stem, **fields})
+
+
+def _from_url(url: str) -> Crawl:
+    try:
+        name = parse(url).lane
+    except InvalidURL:
+        name = "site"  # validate() says what is wrong with it
+    if not NAME.fullmatch(name):
+        name = f"{name[:50]}-{_short_hash(name)}"
+    return Crawl(name=name, url=url)
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+
+def _change(change: str) -> tuple[str, Any]:
+    """``field=value``, the value as in TOML; what is none there is a text."""
+    name, equals, text = change.partition("=")
+    if not equals:
+        raise DefinitionError("", (Fault(change, "is no change of a field", "delay=0.5"),))
+    try:
+        return name.strip(), tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name.strip(), text

@@ -1,0 +1,293 @@
+"""The fields of a crawl: their types, bounds and defaults, and what to tell an author who got one wrong.
+
+One table for Python, TOML, JSON and the documentation. In TOML, which has no null, ``"none"`` means no limit.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import fields as dataclass_fields
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic_core import ErrorDetails
+
+from .errors import Fault
+from .links import InvalidURL, normal_host, parse
+from .model import Policy
+from .scope import DENY_EXTENSIONS, KINDS, pattern
+
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_DAY, _YEAR = 86_400.0, 31_536_000.0
+_DEFAULT = Policy()
+
+
+def _name(value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise ValueError(f"{value!r} may hold letters, digits, dots, dashes and underscores, 1 to 64 of them")
+    return value
+
+
+def _url(value: str) -> str:
+    why = {
+        "scheme": "has no http:// or https:// in front" if "://" not in value else "is neither http nor https",
+        "malformed": "has no host that could exist",
+        "port": "has a port that does not exist",
+        "characters": "holds control characters",
+        "length": "is longer than 2,083 characters",
+    }
+    try:
+        parse(value)
+    except InvalidURL as invalid:
+        raise ValueError(f"{_short(value)} {why[invalid.reason]}") from None
+    return value.strip()
+
+
+def _pattern(value: object) -> str | re.Pattern[str]:
+    if (
+        not isinstance(value, str | re.Pattern)
+        or not value
+        or (isinstance(value, re.Pattern) and not isinstance(value.pattern, str))
+    ):
+        raise ValueError(f"{_short(value)} is neither a hostname nor a regular expression")
+    try:
+        pattern(value)
+    except re.error as error:
+        raise ValueError(f"{_short(value)} is no regular expression: {error}") from None
+    except InvalidURL:
+        raise ValueError(f"{_short(value)} is no hostname") from None
+    return value
+
+
+def _host(value: str) -> str:
+    try:
+        return normal_host(value)
+    except InvalidURL:
+        raise ValueError(f"{_short(value)} is no hostname") from None
+
+
+def _scope(value: object) -> object:
+    if callable(value) or value in KINDS:
+        return value
+    near = difflib.get_close_matches(str(value), KINDS, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{_short(value)} is none of {', '.join(KINDS)}, and no function{hint}")
+
+
+def _alone(value: object) -> object:
+    """A list of one may be written without the list."""
+    return [value] if isinstance(value, str | re.Pattern) else value
+
+
+def _none_in_words(value: object) -> object:
+    return None if isinstance(value, str) and value.lower() == "none" else value
+
+
+Whole = Annotated[int, Field(strict=True)]
+Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+Text = Annotated[str, Field(strict=True)]
+MaybeWhole = Annotated[Whole | None, BeforeValidator(_none_in_words)]
+MaybeSeconds = Annotated[Seconds | None, BeforeValidator(_none_in_words)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_alone)]
+Urls = Annotated[tuple[Annotated[Text, AfterValidator(_url)], ...], BeforeValidator(_alone), Field(min_length=1)]
+Hosts = Annotated[tuple[Annotated[Text, AfterValidator(_host)], ...], BeforeValidator(_alone)]
+Patterns = Annotated[tuple[Annotated[str | re.Pattern[str], PlainValidator(_pattern)], ...], BeforeValidator(_alone)]
+ScopeKind = Annotated[str | Callable[..., Any], PlainValidator(_scope)]
+
+
+def _field(default: Any, description: str, example: str, **bounds: Any) -> Any:
+    return Field(default, description=description, examples=[example], **bounds)
+
+
+class Fields(BaseModel):
+    """Everything that the author of a crawl may say, other than hooks. Times are seconds; None means no limit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    name: Annotated[Text, AfterValidator(_name)] = _field(..., "Names the crawl, in Redis, too.", 'name="books"')
+    url: Urls = _field(..., "Where the crawl starts: one URL, or a list.", 'url="https://books.toscrape.com/"')
+
+    concurrency_limit: Whole = _field(
+        _DEFAULT.concurrency_limit, "Pages in flight, over all workers.", "concurrency_limit=4", ge=1, le=10_000
+    )
+    depth_limit: MaybeWhole = _field(
+        _DEFAULT.depth_limit,
+        "Links from the entry page, which is 0; deeper links are not queued.",
+        "depth_limit=3",
+        ge=0,
+        le=1_000_000,
+    )
+    page_limit: MaybeWhole = _field(_DEFAULT.page_limit, "The crawl ends after so many pages.", "page_limit=1_000", ge=1)
+    page_limit_counts: Literal["started", "done"] = _field(
+        _DEFAULT.page_limit_counts, "What page_limit counts: pages begun, or pages done.", 'page_limit_counts="done"'
+    )
+    time_limit: MaybeSeconds = _field(
+        _DEFAULT.time_limit, "The crawl ends after so much active time; pauses do not count.", "time_limit=3_600", gt=0, le=_YEAR
+    )
+    idle_limit: MaybeSeconds = _field(
+        _DEFAULT.idle_limit, "The crawl ends after so much time without any page done.", "idle_limit=600", gt=0, le=_YEAR
+    )
+    error_limit: MaybeWhole = _field(_DEFAULT.error_limit, "The crawl ends after so many failed pages.", "error_limit=100", ge=1)
+    item_limit: MaybeWhole = _field(
+        _DEFAULT.item_limit, "The crawl ends after so many pages whose extract gave something.", "item_limit=500", ge=1
+    )
+    queue_limit: MaybeWhole = _field(
+        _DEFAULT.queue_limit,
+        "Pages waiting; further links are counted as skipped, and stay unknown.",
+        "queue_limit=100_000",
+        ge=1,
+    )
+    lane_limit: MaybeWhole = _field(_DEFAULT.lane_limit, "Pages accepted per host.", "lane_limit=5_000", ge=1)
+    results_limit: Whole = _field(
+        _DEFAULT.results_limit, "Results that Redis keeps, about.", "results_limit=100_000", ge=1, le=1_000_000_000
+    )
+
+    delay: Seconds = _field(_DEFAULT.delay, "Between two requests to one host, over all workers.", "delay=0.5", ge=0, le=_DAY)
+    jitter: Flag = _field(_DEFAULT.jitter, "Whether each delay is drawn between one and one and a half of it.", "jitter=True")
+    host_cap: MaybeWhole = _field(_DEFAULT.host_cap, "Pages in flight per host.", "host_cap=2", ge=1, le=10_000)
+    throttle: Flag = _field(_DEFAULT.throttle, "Whether the delay follows the host's response time.", "throttle=True")
+    robots: Flag = _field(True, "Whether robots.txt is obeyed.", "robots=True")
+    attempts: Whole = _field(_DEFAULT.attempts, "How often a page is tried.", "attempts=3", ge=1, le=100)
+    crash_strikes: Whole = _field(
+        _DEFAULT.crash_strikes, "How often a page may take the browser with it.", "crash_strikes=2", ge=1, le=100
+    )
+    backoff: Seconds = _field(_DEFAULT.backoff, "Before the first retry; it doubles.", "backoff=5", ge=0, le=_DAY)
+    backoff_cap: Seconds = _field(_DEFAULT.backoff_cap, "Longest time before a retry.", "backoff_cap=600", ge=0, le=_DAY)
+    retry_after_cap: Seconds = _field(
+        _DEFAULT.retry_after_cap,
+        "Longest time for which a host's Retry-After is believed.",
+        "retry_after_cap=3_600",
+        ge=0,
+        le=_DAY,
+    )
+    breaker_failures: Whole = _field(
+        _DEFAULT.breaker_failures,
+        "Failures in a row after which a host is left alone for a while; 0: never.",
+        "breaker_failures=10",
+        ge=0,
+        le=1_000_000,
+    )
+    breaker_snooze: Seconds = _field(
+        _DEFAULT.breaker_snooze, "For how long, the first time; it doubles.", "breaker_snooze=60", gt=0, le=_DAY
+    )
+    breaker_trips: Whole = _field(
+        _DEFAULT.breaker_trips,
+        "How often in a row it may be left alone before its pages count as failed; 0: always.",
+        "breaker_trips=5",
+        ge=0,
+        le=1_000_000,
+    )
+    lease: Seconds = _field(
+        _DEFAULT.lease, "After so much silence of its worker a page is given to another.", "lease=60", ge=5, le=3_600
+    )
+    page_deadline: Seconds = _field(
+        _DEFAULT.page_deadline, "Longest time that a page may take, hooks included.", "page_deadline=180", ge=5, le=_DAY
+    )
+
+    scope: ScopeKind = _field(
+        "same-host", f"Which links belong to the crawl: {', '.join(KINDS)}, or a function.", 'scope="same-domain"'
+    )
+    allow: Patterns = _field(
+        (),
+        "Hostnames that belong to the crawl as well; regular expressions of which a link must match one.",
+        'allow=[r"/catalogue/"]',
+    )
+    deny: Patterns = _field((), "Hostnames and regular expressions of links that are not followed.", 'deny=[r"/reviews/"]')
+    deny_extensions: Texts = _field(
+        DENY_EXTENSIONS, "Endings of links that lead to files, and are not followed.", 'deny_extensions=["pdf", "zip"]'
+    )
+    restrict_css: Texts = _field(
+        (), "Only links inside of what these selectors find are followed.", 'restrict_css=["main", ".pager"]'
+    )
+    nofollow: Flag = _field(False, "Whether links and pages that say nofollow are taken at their word.", "nofollow=True")
+    private_hosts: Hosts = _field(
+        (), "Hosts at private addresses that may be crawled besides the one it starts on.", 'private_hosts=["wiki.corp"]'
+    )
+    keep_fragment: Flag = _field(False, "Whether what follows # chooses the page.", "keep_fragment=True")
+    ignore_tracking: Flag = _field(
+        True, "Whether URLs that differ in tracking parameters and session ids are one page.", "ignore_tracking=False"
+    )
+    ignore_params: Texts = _field(
+        (), "Further parameters that do not change the page; * stands for anything.", 'ignore_params=["sort"]'
+    )
+
+    extract: dict[str, Any] | None = _field(
+        None, "What to take from a page, as CSS selectors by field.", 'extract={"title": "h1", "tags": ["a.tag"]}'
+    )
+    accept_status: tuple[Annotated[Whole, Field(ge=100, le=599)], ...] = _field(
+        (), "Statuses other than success with which a page counts as done.", "accept_status=[404]"
+    )
+    keep_html: Flag = _field(False, "Whether results carry the HTML of their page.", "keep_html=True")
+
+    def policy(self) -> Policy:
+        """What the frontier enforces."""
+        return Policy(
+            **{field.name: getattr(self, field.name) for field in dataclass_fields(Policy) if hasattr(self, field.name)}
+        )
+
+
+def check(given: Mapping[str, Any]) -> tuple[Fields | None, list[Fault]]:
+    """The fields of ``given``, or everything that is wrong with them."""
+    try:
+        return Fields.model_validate(dict(given)), []
+    except ValidationError as errors:
+        return None, [_fault(error, given) for error in errors.errors(include_url=False)]
+
+
+def example(name: str) -> str:
+    """How a right value of the field ``name`` is written."""
+    field = Fields.model_fields.get(name)
+    return str(field.examples[0]) if field and field.examples else ""
+
+
+def _fault(error: ErrorDetails, given: Mapping[str, Any]) -> Fault:
+    name, *inner = error["loc"]
+    where = str(name)
+    if isinstance(given.get(where), list | tuple):
+        where += "".join(f"[{step}]" for step in inner)
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(name), Fields.model_fields, n=1)
+        if near:
+            return Fault(where, f"no field of a crawl has this name; did you mean {near[0]}?", example(near[0]))
+        return Fault(where, f"no field of a crawl has this name; there are: {', '.join(Fields.model_fields)}")
+    return Fault(where, _words(error), example(str(name)))
+
+
+def _words(error: ErrorDetails) -> str:
+    context, value = error.get("ctx", {}), _short(error["input"])
+    match error["type"]:
+        case "missing":
+            return "is missing"
+        case "int_type" | "int_from_float":
+            return f"{value} is no whole number"
+        case "float_type" | "finite_number":
+            return f"{value} is no number"
+        case "bool_type":
+            return f"{value} is neither true nor false"
+        case "string_type":
+            return f"{value} is no text"
+        case "tuple_type":
+            return f"{value} is no list"
+        case "dict_type":
+            return f"{value} is no table of names and selectors"
+        case "too_short":
+            return "is an empty list"
+        case "literal_error":
+            return f"{value} is none of {context['expected']}"
+        case "greater_than_equal":
+            return f"{value} is too small, at least {context['ge']:g}"
+        case "greater_than":
+            return f"{value} is too small, more than {context['gt']:g}"
+        case "less_than_equal":
+            return f"{value} is too large, at most {context['le']:g}"
+        case "value_error":
+            return str(context["error"])
+    return f"{value}: {error['msg']}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"
