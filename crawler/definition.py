@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import hooks as hooking
 from .errors import DefinitionError, Fault, SetupError
@@ -23,6 +23,9 @@ from .links import InvalidURL, Rules, canonical, parse
 from .model import Band, Json, Link, Page, Plan, Policy, Response
 from .network import Guard, Resolve, system_resolve
 from .scope import Chosen, Scope, doubtful_host
+
+if TYPE_CHECKING:
+    from .browser import Profile
 
 F = TypeVar("F", bound=Callable[..., Any])
 #: Calls the filter hook with ``link`` or ``links``, and whatever else its caller has for it.
@@ -173,6 +176,14 @@ class Crawl:
     @cached_property
     def _policy(self) -> Policy:
         return self._fields.policy()
+
+    def profile(self) -> Profile:
+        """What it asks of the browser."""
+        from .browser import Profile  # brings Selenium along
+
+        fields = self._fields
+        same = ("user_agent", "language", "window", "load_strategy", "images", "flags")
+        return Profile(fields.name, **{name: getattr(fields, name) for name in same})
 
     def definition(self) -> dict[str, Json] | None:
         """It as JSON, from which :meth:`from_definition` makes it again; None if it has code."""

@@ -88,6 +88,7 @@ def _none_in_words(value: object) -> object:
 Whole = Annotated[int, Field(strict=True)]
 Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
+Size = Annotated[Whole, Field(ge=1, le=16_384)]
 Text = Annotated[str, Field(strict=True)]
 MaybeWhole = Annotated[Whole | None, BeforeValidator(_none_in_words)]
 MaybeSeconds = Annotated[Seconds | None, BeforeValidator(_none_in_words)]
@@ -214,6 +215,15 @@ class Fields(BaseModel):
         (), "Further parameters that do not change the page; * stands for anything.", 'ignore_params=["sort"]'
     )
 
+    user_agent: Text | None = _field(None, "What Chrome calls itself; None: its own name.", 'user_agent="Mozilla/5.0 (…)"')
+    language: Text | None = _field(None, "Which language is asked for, as in Accept-Language.", 'language="de-CH,de"')
+    window: tuple[Size, Size] = _field((1280, 1024), "Width and height of the window, in pixels.", "window=[1280, 1024]")
+    load_strategy: Literal["normal", "eager"] = _field(
+        "normal", "Whether images and frames are waited for (normal), or not (eager).", 'load_strategy="eager"'
+    )
+    images: Flag = _field(True, "Whether images are loaded.", "images=False")
+    flags: Texts = _field((), "Further command line flags for Chrome.", 'flags=["--proxy-server=localhost:3128"]')
+
     extract: dict[str, Any] | None = _field(
         None, "What to take from a page, as CSS selectors by field.", 'extract={"title": "h1", "tags": ["a.tag"]}'
     )
@@ -269,6 +279,8 @@ def _words(error: ErrorDetails) -> str:
             return f"{value} is neither true nor false"
         case "string_type":
             return f"{value} is no text"
+        case "too_long":
+            return f"{value} has more than {context['max_length']} parts"
         case "tuple_type":
             return f"{value} is no list"
         case "dict_type":
