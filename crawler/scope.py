@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .hooks import Hook, call
-from .links import DEFAULT_RULES, InvalidURL, Rules, domain_of, has_known_suffix, normal_host, parse
+from .links import DEFAULT_RULES, LENGTH_MAX, InvalidURL, Rules, domain_of, has_known_suffix, normal_host, parse
 from .model import Band, Link, Page, page_id
 from .network import is_private_host
 
@@ -136,14 +136,7 @@ class Scope:
 
     def judge(self, link: Link, parent: Page) -> str | None:
         """Why ``link``, found on ``parent``, is not followed, as a word of :data:`REASONS`; None if it is."""
-        if self.nofollow and "nofollow" in link.rel.lower().split():
-            return "nofollow"
-        if len(link.url) > 8_192:
-            return why_long(link.url)  # not to be kept in a cache
-        look = self.look(link.url)
-        if look.reason is None and self._function and not self._asks(link, parent):
-            return "scope"
-        return look.reason
+        return self._verdict(link, parent).reason
 
     def refuses(self, url: str, page: Page | None = None) -> str | None:
         """Why ``url``, at which ``page`` arrived by a redirect or a script, is out of bounds; None if it is not.
@@ -186,36 +179,46 @@ class Scope:
             if explain:
                 reasons.append((link, reason))
 
-        found: dict[str, Link] = {}
+        found: dict[str, tuple[Link, Look]] = {}
         for link in links:
-            if reason := self.judge(link, page):
-                drop(link, reason)
-            elif (key := self.look(link.url).key) in found or key == page.key:
+            look = self._verdict(link, page)
+            if look.reason:
+                drop(link, look.reason)
+            elif look.key in found or look.key == page.key:
                 drop(link, "duplicate")
             else:
-                found[key] = link
-        chosen: Iterable[tuple[Link, Band]] = ((link, Band.NORMAL) for link in found.values())
+                found[look.key] = link, look
+        chosen: Iterable[tuple[Look, Band]] = ((look, Band.NORMAL) for _, look in found.values())
         if keep is not None:
             chosen = self._kept(page, found, keep, drop)
-        pages = []
-        for link, band in chosen:
-            _, url, key, lane, id_ = self.look(link.url)
-            pages.append(Page(url, page.depth + 1, key, lane, band, parent=page.id, id=id_))
-        return Chosen(tuple(pages), dropped, tuple(reasons))
+        depth = page.depth + 1
+        pages = tuple(Page(look.url, depth, look.key, look.lane, band, parent=page.id, id=look.id) for look, band in chosen)
+        return Chosen(pages, dropped, tuple(reasons))
 
     def _kept(
-        self, page: Page, found: dict[str, Link], keep: Chooser, drop: Callable[[Link, str], None]
-    ) -> Iterable[tuple[Link, Band]]:
-        kept: dict[str, tuple[Link, Band]] = {}
-        for link, band in keep(tuple(found.values())):
-            if reason := self.judge(link, page):
-                drop(link, reason)
-            elif (key := self.look(link.url).key) != page.key:
-                kept.setdefault(key, (link, band))
-        for key, link in found.items():
+        self, page: Page, found: dict[str, tuple[Link, Look]], keep: Chooser, drop: Callable[[Link, str], None]
+    ) -> Iterable[tuple[Look, Band]]:
+        kept: dict[str, tuple[Look, Band]] = {}
+        for link, band in keep(tuple(link for link, _ in found.values())):
+            look = self._verdict(link, page)
+            if look.reason:
+                drop(link, look.reason)
+            elif look.key != page.key:
+                kept.setdefault(look.key, (look, band))
+        for key, (link, _) in found.items():
             if key not in kept:
                 drop(link, "filter")
         return kept.values()
+
+    def _verdict(self, link: Link, parent: Page) -> Look:
+        if self.nofollow and "nofollow" in link.rel.lower().split():
+            return Look("nofollow")
+        if len(link.url) > LENGTH_MAX:
+            return Look(why_long(link.url))  # not to be kept in a cache
+        look = self.look(link.url)
+        if look.reason is None and self._function and not self._asks(link, parent):
+            return Look("scope")
+        return look
 
     def _look(self, url: str) -> Look:
         try:
