@@ -4,7 +4,7 @@
 
 BIN := .venv/bin
 
-.PHONY: crawl test test-soak lint style types setup clean
+.PHONY: crawl test test-soak lint style types docs setup clean
 
 crawl: setup
 ifdef URL
@@ -29,6 +29,9 @@ style: setup
 types: setup
 	@rm -rf build/types && mkdir -p build/types/crawler && ln -s $(CURDIR)/crawler/* $(CURDIR)/tasks $(CURDIR)/config build/types/crawler/
 	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
+
+docs: setup
+	$(BIN)/python docs/make_settings.py
 
 setup: .venv/ready
 
