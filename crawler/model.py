@@ -40,6 +40,7 @@ class Outcome(StrEnum):
     PAUSED = "PAUSED"
     STOPPED = "STOPPED"
     FINISHED = "FINISHED"
+    DUPLICATE = "DUPLICATE"  # the page was done by another run meanwhile, or is a known one under another URL
 
 
 class FailureClass(StrEnum):
@@ -160,8 +161,10 @@ class Policy:
     idle_limit: float | None = None  # without any page done
     error_limit: int | None = None  # pages in failed
     item_limit: int | None = None  # pages whose extract gave something
+    queue_limit: int | None = None  # pages waiting; further links are counted as skipped, and stay unknown
+    lane_limit: int | None = None  # pages accepted per lane
     delay: float = 0.0  # between two requests to one lane, over all workers
-    jitter: bool = True  # delay × 0.5 to 1.5, never below delay on average; see docs
+    jitter: bool = True  # delay × 1.0 to 1.5: the gap is never below the delay
     host_cap: int | None = None  # pages in flight per lane
     throttle: bool = False  # automatic: the delay follows the lane's response time
     attempts: int = 3
@@ -171,8 +174,10 @@ class Policy:
     retry_after_cap: float = 3_600.0
     breaker_failures: int = 10  # failures in a row that snooze a lane; 0 switches the breaker off
     breaker_snooze: float = 60.0  # doubles up to a day
+    breaker_trips: int = 5  # snoozes in a row after which the lane's pages are failed, reason "breaker"; 0: never
     lease: float = 60.0
     page_deadline: float = 180.0  # hard: no lease is renewed beyond it
+    results_limit: int = 100_000  # results that the stream keeps, about
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +188,7 @@ class Plan:
     policy: Policy
     digest: str
     definition: dict[str, Json] | None = None
+    before_all: bool = True  # False: there is no such hook, so no run waits for it
 
 
 @dataclass(frozen=True, slots=True)

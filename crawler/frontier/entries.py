@@ -1,0 +1,100 @@
+"""How pages, claims and dead letters are written in Redis. Strings in, values out; nothing here talks to it.
+
+An entry is a JSON array, ``[version,attempts,strikes,band,depth,"lane","id","parent","key","url"]``; ``key`` is "" where it
+equals the URL. What scripts change stands first, so that they can do it as text: the bytes of an entry are its identity in the
+lists.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from ..model import Band, Claim, FailureClass, Page
+
+VERSION = 1
+#: Characters of a URL that is kept at all. Longer ones are data, not addresses.
+URL_MAX = 16_384
+LANE_MAX = 200
+#: Lanes "0" and "2" would have the names of the bands of lane "".
+RESERVED_LANES = {"0", "2"}
+
+
+def entry(page: Page) -> str | None:
+    """``page`` as it is queued, or None if no browser could be sent there (not UTF-8, or far too long)."""
+    if not page.url or len(page.url) > URL_MAX:
+        return None
+    key = "" if page.key == page.url else page.key
+    fields = [
+        VERSION,
+        page.attempt,
+        page.strikes,
+        int(page.band),
+        page.depth,
+        lane_name(page.lane),
+        page.id,
+        page.parent or "",
+        key,
+        page.url,
+    ]
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return None
+    return text
+
+
+def page(raw: bytes) -> Page:
+    """The page of an entry; one that cannot be read becomes a page whose URL is the raw text."""
+    text = raw.decode("utf-8", "replace")
+    try:
+        version, attempt, strikes, band, depth, lane, id_, parent, key, url = json.loads(text)
+        if version != VERSION:
+            raise ValueError(version)
+        return Page(url, depth, key or url, lane, Band(band), attempt, strikes, parent or None, id_)
+    except (ValueError, TypeError):
+        return Page(text)
+
+
+def lane_name(lane: str) -> str:
+    """``lane`` as Redis keys can hold it: letters, digits, ``_``, ``.`` and ``-``."""
+    if not lane:
+        return ""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", lane)[:LANE_MAX]
+    return name + "_" if name in RESERVED_LANES else name
+
+
+def fingerprint(key: str) -> tuple[int, str]:
+    """What stands for a canonical URL among the known ones: a bucket (32 bits) and a value (63 bits of another part, decimal).
+
+    An intset holds numbers below 2^63 without leading zeros; anything else would silently make it a hash table.
+    """
+    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return int.from_bytes(digest[8:12], "big"), str(int.from_bytes(digest[:8], "big") >> 1)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedPage:
+    """A dead letter: a page that is not tried again by itself, and why. ``at`` is epoch seconds."""
+
+    page: Page
+    reason: str
+    status: int | None
+    failure: FailureClass
+    at: float
+
+
+def letter(raw: bytes) -> FailedPage:
+    """A dead letter, read."""
+    status, at, failure, reason, entry_ = json.loads(raw.decode("utf-8", "replace"))
+    found = Page(entry_) if isinstance(entry_, str) else page(json.dumps(entry_).encode())
+    return FailedPage(found, reason, status or None, FailureClass(failure), at / 1_000)
+
+
+def claim(value: bytes) -> Claim:
+    """A claim, as the hash ``inflight`` holds it."""
+    token, worker, deadline, _, raw = value.split(b"\n", 4)
+    return Claim(page(raw), token.decode(), worker.decode("utf-8", "replace"), int(deadline) / 1_000)

@@ -1,0 +1,119 @@
+"""What is done to a crawl's keys as a whole: whether this Redis can hold them, what is wrong with them, and their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+from redis import exceptions as faults
+
+from ..errors import FrontierMisfit
+from .scripts import speaking, version
+
+#: Share of maxmemory above which ticks raise an alarm.
+MEMORY_ALARM = 0.8
+#: Each table of known URLs has so many times the buckets of the one before; as in lib_seen.lua.
+GROWTH = 16
+#: Keys deleted per call.
+STEP = 500
+#: Keys with fixed names. The status goes last, so that an interrupted clear can be repeated.
+FIXED = (
+    "counts", "reasons", "ready", "snoozed", "delayed", "processing", "inflight", "tokens", "leases", "done", "failed", "acks",
+    "tickets", "timer", "producers", "results", "login",
+)  # fmt: skip
+
+
+def queue_names(prefix: str, lane: str) -> list[str]:
+    """The lists in which pages of ``lane`` wait: high, normal, low."""
+    base = f"{prefix}queued:{lane}" if lane else f"{prefix}queued"
+    return [f"{base}:0", base, f"{base}:2"]
+
+
+def check(redis: Any) -> list[str]:
+    """Whether a frontier is safe on this server: what could be better, in sentences.
+
+    Raises:
+        FrontierMisfit: it is too old, or may throw keys away.
+        FrontierUnavailable: it does not answer.
+    """
+    with speaking():
+        running = version(redis)
+        parts = tuple(int(part) for part in running.split(".")[:2])
+        if parts < (6, 2):
+            raise FrontierMisfit(f"Redis {running} is too old: 6.2 or newer is needed, 7 or newer recommended")
+        settings = config(redis, "maxmemory-policy", "appendonly")
+    policy = settings.get("maxmemory-policy", "noeviction")
+    if policy != "noeviction":
+        raise FrontierMisfit(f"this Redis throws keys away when it is full (maxmemory-policy {policy}); set it to noeviction")
+    warnings = []
+    if parts < (7, 0):
+        warnings.append(f"Redis {running}: from 7.0 on, a full server refuses a step as a whole")
+    if settings.get("appendonly") == "no":
+        warnings.append("appendonly is off: a restart of Redis loses the crawl, or sets it back to the last dump")
+    return warnings
+
+
+def config(redis: Any, *names: str) -> dict[str, str]:
+    """Settings of the server, as far as it tells; a hosted one may forbid the question, or answer only part of it."""
+    found: dict[str, str] = {}
+    for name in names:
+        try:
+            answer = redis.config_get(name)
+        except faults.ResponseError:
+            continue
+        for key, value in answer.items():
+            found[text(key)] = text(value)
+    return found
+
+
+def text(value: object) -> str:
+    """``value`` as text, whether the client decodes or not."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def memory(redis: Any) -> list[str]:
+    """An alarm if the server is nearly full."""
+    try:
+        with speaking():
+            info = redis.info("memory")
+    except Exception:
+        return []
+    limit = int(info.get("maxmemory", 0) or 0)
+    if limit and int(info["used_memory"]) > MEMORY_ALARM * limit:
+        return [f"Redis uses {int(info['used_memory']) / limit:.0%} of its maxmemory"]
+    return []
+
+
+def clear(redis: Any, prefix: str, index: str, name: str) -> int:
+    """Delete all keys of a crawl, its status last; their number.
+
+    Lanes and tables of known URLs are computed from what the crawl says about itself: no KEYS, no SCAN.
+    """
+    meta = redis.hmget(prefix + "meta", "tables", "buckets")
+    if meta[0] is not None:
+        redis.hset(prefix + "meta", mapping={"status": "STOPPED", "reason": "it is being cleared"})
+    deleted = redis.unlink(*(prefix + key for key in FIXED))
+    while lanes := redis.srandmember(prefix + "lanes", STEP // 4):
+        names = [lane.decode() for lane in lanes]
+        deleted += redis.unlink(*(key for lane in names for key in (*queue_names(prefix, lane), f"{prefix}lane:{lane}")))
+        redis.srem(prefix + "lanes", *names)
+    for table in range(int(meta[0] or 0)):
+        deleted += unlink(redis, (f"{prefix}seen:{table}:{bucket}" for bucket in range(int(meta[1]) * GROWTH**table)))
+    deleted += redis.unlink(prefix + "meta")
+    redis.srem(index, name)
+    return int(deleted)
+
+
+def unlink(redis: Any, names: Iterable[str]) -> int:
+    """Delete many keys of one slot, ``STEP`` at a time."""
+    deleted = 0
+    rest = iter(names)
+    while step := list(islice(rest, STEP)):
+        deleted += redis.unlink(*step)
+    return deleted
+
+
+def audit(redis: Any, prefix: str) -> list[str]:
+    """See ``Frontier.audit``."""
+    raise NotImplementedError

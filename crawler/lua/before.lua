@@ -1,0 +1,37 @@
+#!lua flags=allow-oom
+-- before: how before_all went, which one run does for all.
+-- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     1 id      of the page that the run holds
+--          2 token   of its claim
+--          3 login   JSON to keep with the crawl; "": none, "failed": it did not go well
+--          4 reason  if it did not
+-- Uses     meta (hash), login (string); as fail
+-- With     core, lanes, leave
+-- Returns  verdict ("OK", "STALE"), ended (1 for the call that ended the crawl)
+-- Cost     O(P), P pages in flight
+local crawl, refusal = load()
+if not crawl then return refusal end
+local id, token, login = ARGV[1], ARGV[2], ARGV[3]
+local claim = held(id)
+if not claim or claim.token ~= token then return { redis.call("ZSCORE", key("acks"), id .. ":" .. token) and "REPEATED" or "STALE", 0 } end
+if crawl.before == "done" then return { "OK", 0 } end
+
+if login ~= "failed" then
+  if login ~= "" then
+    redis.call("SET", key("login"), login)
+    set(crawl, "login", (crawl.login or 0) + 1)
+  end
+  set(crawl, "before", "done")
+  return { "OK", 0 }
+end
+
+set(crawl, "before", "none")
+local tries = redis.call("HINCRBY", key("meta"), "before_tries", 1)
+fail(crawl, claim, "infra", ARGV[4], 0, nil, 0)
+acknowledge(claim)
+if tries >= BEFORE_TRIES then
+  redis.call("HDEL", key("meta"), "before_tries")
+  set(crawl, "end_as", "FAILED")
+  become(crawl, "STOPPING", "before_all failed: " .. ARGV[4])
+end
+return { "OK", over(crawl) and 1 or 0 }

@@ -1,0 +1,134 @@
+#!lua
+-- claim: hand out the next page, or say why there is none. The attempt is counted here, so that a page that kills its worker is
+-- counted though nobody reports it. The same call, repeated because its answer was lost, gives the same page again.
+-- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     1 token   random, of this claim
+--          2 worker  who claims
+--          3 ticket  the wake-up that is answered; "": whichever is the oldest
+--          4 luck    a random number in [0,1), for jitter
+--          5 paced   "1": the lane serves nobody else until this run says that it requests (see sent)
+-- Uses     everything but the lists done and failed, which it only adds to
+-- With     core, lanes, leave, wake
+-- Returns  outcome, ms until another page is due (or ""), ended (1 for the call that ended the crawl), version of the log-in;
+--          with a page also: entry, hard deadline in ms, and 1 if this run is to do before_all
+-- Cost     O(log n)
+local token, worker, ticket, luck = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local crawl, refusal = load()
+if not crawl then
+  if string.find(refusal.err, "MISSING", 1, true) then return { "FINISHED", "", 0, 0 } end -- a late wake-up of a cleared crawl
+  return refusal
+end
+
+if ticket == "" then
+  ticket = redis.call("ZRANGEBYSCORE", key("tickets"), "(" .. now, "+inf", "LIMIT", 0, 1)[1]
+end
+if ticket then redis.call("ZREM", key("tickets"), ticket) end
+
+local function page(entry_text, deadline, first)
+  return { "PAGE", next_due(crawl) or "", 0, crawl.login or 0, entry_text, deadline, first }
+end
+
+local repeated = redis.call("HGET", key("tokens"), token)
+if repeated then
+  local claim = held(repeated)
+  return page(claim.raw, claim.deadline, crawl.before == "running:" .. claim.id .. ":" .. token and 1 or 0)
+end
+
+check_time(crawl)
+local ended = over(crawl) and 1 or 0
+local function no(outcome, wait) return { outcome, wait or "", ended, crawl.login or 0 } end
+if crawl.status == "FINISHED" or crawl.status == "FAILED" then return no("FINISHED") end
+if crawl.status == "STOPPED" or crawl.status == "STOPPING" then return no("STOPPED") end
+if crawl.status == "PAUSED" then return no("PAUSED") end
+if (crawl.held or 0) > now then return no("WAIT", crawl.held - now) end
+if preparing(crawl) then return no("WAIT", 1000) end
+if processing() >= crawl.concurrency_limit then return no("BUSY") end
+
+-- Take the page: from here on it is this worker's.
+local function take(lane, entry)
+  entry.attempts = entry.attempts + 1
+  if entry.attempts == 1 then count("started") end
+  local raw = text(entry)
+  local deadline = now + crawl.page_deadline
+  redis.call("RPUSH", key("processing"), raw)
+  redis.call("HSET", key("inflight"), entry.id, string.format("%s\n%s\n%.0f\n%.0f\n%s", token, worker, deadline, now, raw))
+  redis.call("HSET", key("tokens"), token, entry.id)
+  redis.call("ZADD", key("leases"), math.min(now + crawl.lease, deadline), entry.id)
+  change(lane, "r", lane.r + 1)
+  if delay_of(crawl, lane) > 0 then
+    change(lane, "next", pace(crawl, lane, luck))
+    if ARGV[5] == "1" then change(lane, "sending", entry.id) end
+  end
+  local first = crawl.before ~= "done"
+  set(crawl, "last_claim", now)
+  if first then set(crawl, "before", "running:" .. entry.id .. ":" .. token) end
+  if crawl.ticket_life then redis.call("HDEL", key("meta"), "ticket_life") end
+  if entry.attempts == 1 then check_pages(crawl) end
+  return raw, deadline, first and 1 or 0
+end
+
+local function whole(entry, raw) return entry and pcall(cjson.decode, raw) end
+
+promote(crawl)
+local tries = 0
+if crawl.status == "DRAINING" then
+  for _, raw in ipairs(redis.call("ZRANGEBYSCORE", key("delayed"), "-inf", now, "LIMIT", 0, SWEEP)) do
+    local entry = parse(raw)
+    local lane = lane_of(entry and entry.lane or "")
+    redis.call("ZREM", key("delayed"), raw)
+    if not whole(entry, raw) then
+      bury(crawl, nil, raw, "terminal", "corrupt")
+    elseif due(lane) > now or full(crawl, lane) then
+      redis.call("ZADD", key("delayed"), math.max(due(lane), now + 1000), raw)
+    else
+      local taken, deadline, first = take(lane, entry)
+      place(crawl, lane)
+      store(lane)
+      return page(taken, deadline, first)
+    end
+  end
+else
+  local space = room(crawl) > 0
+  while space and tries < SWEEP do
+    local name = redis.call("LPOP", key("ready"))
+    if not name then break end
+    tries = tries + 1
+    local lane = lane_of(name)
+    local taken, deadline, first
+    if lane.n > 0 and due(lane) <= now and not full(crawl, lane) then
+      local hopeless = dead(crawl, lane) and now - lane.failed_at <= QUIET
+      for _ = 1, hopeless and 100 or SWEEP do
+        local raw = redis.call("LPOP", queue(name, 0)) or redis.call("LPOP", queue(name, 1)) or redis.call("LPOP", queue(name, 2))
+        if not raw then
+          change(lane, "n", 0)
+          break
+        end
+        count("queued", -1)
+        change(lane, "n", lane.n - 1)
+        local entry = parse(raw)
+        if not whole(entry, raw) then
+          bury(crawl, nil, raw, "terminal", "corrupt")
+        elseif hopeless then
+          bury(crawl, entry, nil, "retry", "breaker", 0)
+        else
+          taken, deadline, first = take(lane, entry)
+          break
+        end
+      end
+    end
+    place(crawl, lane, true)
+    store(lane)
+    if taken then return page(taken, deadline, first) end
+  end
+end
+
+check_pages(crawl)
+if over(crawl) then
+  ended = 1
+  return no(crawl.status == "STOPPED" and "STOPPED" or "FINISHED")
+end
+if tries == SWEEP then return no("WAIT", 1) end -- lanes that could not be served were in the way; there may be more
+local wait = next_due(crawl)
+if wait then return no("WAIT", wait) end
+if crawl.status == "ACTIVE" and counted("queued") > 0 then return no("BUSY") end -- every lane is at its cap, or the page limit is spoken for
+return no("EMPTY")

@@ -1,0 +1,41 @@
+#!lua
+-- create: write a crawl's plan, once, or say what stands in the way.
+-- KEYS     1 prefix      "crawl:{name}:"; every key of the crawl begins with it
+-- ARGV     1 digest      of the definition
+--          2 update      "1": a crawl with another digest takes this plan, and goes on
+--          3 generation  of a crawl that is created
+--          4 before_all  "none", or "done" for a crawl without that hook
+--          5 buckets     of the first table of known URLs
+--          6 dropped     number of fields that follow, which the plan leaves empty
+--          7...          those fields; then field, value, ... of the plan
+-- Uses     meta (hash)
+-- With     core
+-- Returns  "CREATED", "EXISTS", "UPDATED", "OTHER" (another digest), or the status in which the crawl ended
+-- Cost     O(1)
+local digest = ARGV[1]
+local dropped, fields = {}, {}
+for i = 1, tonumber(ARGV[6]) do dropped[i] = ARGV[6 + i] end
+for i = 7 + #dropped, #ARGV do fields[#fields + 1] = ARGV[i] end
+
+local function write()
+  redis.call("HSET", key("meta"), "digest", digest, unpack(fields))
+  if #dropped > 0 then redis.call("HDEL", key("meta"), unpack(dropped)) end
+end
+
+if redis.call("EXISTS", key("meta")) == 0 then
+  -- The sentence makes the hash longer than a listpack may be, so that reading forty of its fields does not scan it forty times.
+  redis.call("HSET", key("meta"), "about", "What celery-crawler keeps about one crawl. Change it through its commands and scripts only.",
+    "version", SCHEMA, "status", "NEW", "reason", "", "generation", ARGV[3], "before", ARGV[4], "buckets", ARGV[5], "tables", 1)
+  write()
+  local time = redis.call("TIME")
+  redis.call("HSET", key("meta"), "created", time[1] * 1000 + math.floor(time[2] / 1000))
+  return "CREATED"
+end
+
+local crawl, refusal = load()
+if not crawl then return refusal end
+if ENDED[crawl.status] then return crawl.status end
+if redis.call("HGET", key("meta"), "digest") == digest then return "EXISTS" end
+if ARGV[2] ~= "1" then return "OTHER" end
+write()
+return "UPDATED"

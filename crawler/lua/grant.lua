@@ -1,0 +1,14 @@
+#!lua flags=allow-oom
+-- grant: issue the wake-ups that are wanting: one for each page that could be claimed now and that none is on its way for.
+-- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     1 nonce   random; the tickets are named after it
+-- Uses     meta, counts, tokens, lane:<lane> (hashes), processing, ready (lists), delayed, snoozed, tickets (zsets)
+-- With     core, lanes, wake
+-- Returns  tickets, at most 100
+-- Cost     O(log n)
+local crawl, refusal = load()
+if not crawl then return {} end -- cleared while the caller worked
+redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now)
+if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return {} end
+promote(crawl)
+return grant(crawl, ARGV[1])

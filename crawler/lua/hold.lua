@@ -1,0 +1,13 @@
+#!lua flags=allow-oom
+-- hold: no claim for a while: what all pages need (browsers, a network) is away.
+-- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     1 wait    ms from now; 0 ends the hold
+-- Uses     meta (hash)
+-- With     core, lanes, leave
+-- Returns  "OK"
+-- Cost     O(1)
+local crawl, refusal = load()
+if not crawl then return refusal end
+local wait = tonumber(ARGV[1])
+if wait == 0 then redis.call("HDEL", key("meta"), "held", "infra") else hold(crawl, wait) end
+return "OK"

@@ -1,0 +1,166 @@
+-- core: what every script knows of a crawl: the clock, its fields, its counts, and when it is over.
+-- A library: its text is put before the scripts that name it on their line "With". Only KEYS[1], the crawl's prefix, is read here.
+-- Times are milliseconds since the epoch by Redis's own clock; durations are milliseconds too.
+
+local prefix = KEYS[1]
+local SCHEMA = "1"
+local now
+
+-- The fields of `meta` that scripts read: text first, then numbers. The definition is there too, but no script needs it.
+local TEXTS = { "version", "status", "reason", "paused_from", "end_as", "before", "page_limit_counts", "last_failure" }
+local NUMBERS = {
+  "clock", "cancel", "buckets", "tables", "started", "active_ms", "active_since", "last_done", "last_claim", "held", "infra",
+  "ticket_life", "login", "told", "tellings", "notified",
+  "concurrency_limit", "depth_limit", "page_limit", "time_limit", "idle_limit", "error_limit", "item_limit", "queue_limit", "lane_limit",
+  "delay", "jitter", "host_cap", "throttle", "attempts", "crash_strikes", "backoff", "backoff_cap", "retry_after_cap",
+  "breaker_failures", "breaker_snooze", "breaker_trips", "lease", "page_deadline", "results_limit",
+}
+local FIELDS = {}
+for _, name in ipairs(TEXTS) do FIELDS[#FIELDS + 1] = name end
+for _, name in ipairs(NUMBERS) do FIELDS[#FIELDS + 1] = name end
+
+local RUNNING = { ACTIVE = true, DRAINING = true, STOPPING = true }
+local ENDED = { FINISHED = true, STOPPED = true, FAILED = true }
+
+local function key(name) return prefix .. name end
+
+-- The crawl's fields, or nil and the error to return. Sets `now`: the field `clock` stands in for TIME, and only tests write it.
+local function load()
+  local values = redis.call("HMGET", key("meta"), unpack(FIELDS))
+  if not values[1] then return nil, redis.error_reply("MISSING no crawl of this name is in this Redis") end
+  if values[1] ~= SCHEMA then
+    return nil, redis.error_reply("MISFIT the crawl was written with schema " .. values[1] .. ", this version reads " .. SCHEMA)
+  end
+  local crawl = {}
+  for i, name in ipairs(FIELDS) do
+    local value = values[i]
+    if value then crawl[name] = i > #TEXTS and tonumber(value) or value end
+  end
+  if crawl.clock then
+    now = crawl.clock
+  else
+    local time = redis.call("TIME")
+    now = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  return crawl
+end
+
+local function set(crawl, ...)
+  local pairs_ = { ... }
+  for i = 1, #pairs_, 2 do crawl[pairs_[i]] = pairs_[i + 1] end
+  redis.call("HSET", key("meta"), unpack(pairs_))
+end
+
+local function count(name, by) return redis.call("HINCRBY", key("counts"), name, by or 1) end
+
+local function counted(name) return tonumber(redis.call("HGET", key("counts"), name) or 0) end
+
+local function processing() return redis.call("LLEN", key("processing")) end
+
+local function delayed() return redis.call("ZCARD", key("delayed")) end
+
+-- An active crawl's milliseconds so far, pauses excluded.
+local function active(crawl)
+  local ms = crawl.active_ms or 0
+  if RUNNING[crawl.status] then ms = ms + now - crawl.active_since end
+  return ms
+end
+
+-- Change the status, keep account of the active time, and note the end.
+local function become(crawl, status, reason)
+  local ms = active(crawl)
+  if RUNNING[status] and not RUNNING[crawl.status] then set(crawl, "active_since", now, "last_done", now) end
+  if RUNNING[crawl.status] and not RUNNING[status] then set(crawl, "active_ms", ms) end
+  if ENDED[status] then
+    set(crawl, "ended", now, "told", now, "tellings", 0, "notified", 0)
+  elseif ENDED[crawl.status] then
+    redis.call("HDEL", key("meta"), "ended")
+  end
+  set(crawl, "status", status, "reason", reason or "")
+end
+
+-- No new page is begun while a crawl drains; what was begun may still be retried.
+local function draining(crawl)
+  return crawl.status == "DRAINING" or (crawl.status == "PAUSED" and crawl.paused_from == "DRAINING")
+end
+
+-- The end test. True for the one call that ended the crawl: nothing waits, nothing is in flight, and nobody adds seeds.
+local function over(crawl)
+  local status = crawl.status
+  if status ~= "ACTIVE" and status ~= "DRAINING" and status ~= "STOPPING" then return false end
+  if processing() > 0 then return false end
+  if status == "STOPPING" then
+    become(crawl, crawl.end_as or "STOPPED", crawl.reason)
+    return true
+  end
+  if delayed() > 0 then return false end
+  local queued = counted("queued")
+  if status == "ACTIVE" and (queued > 0 or redis.call("ZCARD", key("producers")) > 0) then return false end
+  if counted("done") > 0 then
+    become(crawl, "FINISHED", queued > 0 and crawl.reason or "") -- a limit that cut nothing off is no reason
+  else
+    local last = crawl.last_failure
+    become(crawl, "FAILED", "no page was done" .. (last and last ~= "" and " (last failure: " .. last .. ")" or ""))
+  end
+  return true
+end
+
+local function seconds(ms) return string.format("%g s", ms / 1000) end
+
+-- Limits that pass with time: they stop the crawl, its queue kept for a resume with a higher limit.
+local function check_time(crawl)
+  if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return end
+  if crawl.time_limit and active(crawl) >= crawl.time_limit then
+    become(crawl, "STOPPING", "time limit " .. seconds(crawl.time_limit) .. " reached")
+  elseif crawl.idle_limit and now - (crawl.last_done or crawl.active_since) >= crawl.idle_limit then
+    become(crawl, "STOPPING", "idle limit " .. seconds(crawl.idle_limit) .. " reached")
+  end
+end
+
+-- Limits on pages: they drain the crawl, and are measured when a page was begun, done or failed. An error limit stops it.
+local function check_pages(crawl)
+  if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return end
+  if crawl.error_limit and counted("failed") >= crawl.error_limit then
+    return become(crawl, "STOPPING", "error limit " .. crawl.error_limit .. " reached")
+  end
+  if crawl.status == "DRAINING" then return end
+  if crawl.page_limit and counted(crawl.page_limit_counts) >= crawl.page_limit then
+    become(crawl, "DRAINING", "page limit " .. crawl.page_limit .. " reached")
+  elseif crawl.item_limit and counted("items") >= crawl.item_limit then
+    become(crawl, "DRAINING", "item limit " .. crawl.item_limit .. " reached")
+  end
+end
+
+-- How many pages may still be begun under a page limit; huge without one. A limit on done pages reckons with those under way.
+local function room(crawl)
+  if not crawl.page_limit then return math.huge end
+  local spent = counted(crawl.page_limit_counts)
+  if crawl.page_limit_counts == "done" then spent = spent + processing() + delayed() end
+  return crawl.page_limit - spent
+end
+
+-- An entry is [version,attempts,strikes,band,depth,"lane","id","parent","key","url"]. Scripts change its head as text and never
+-- decode and encode the whole, which cjson would not give back byte for byte. nil if `raw` is no entry.
+local function parse(raw)
+  local attempts, strikes, band, depth, lane, rest, id =
+    string.match(raw, '^%[1,(%d+),(%d+),([012]),(%d+),"([%w_.-]*)"(,"(%x+)",.+%])$')
+  if not id then return nil end
+  return {
+    attempts = tonumber(attempts), strikes = tonumber(strikes), band = tonumber(band), depth = tonumber(depth),
+    lane = lane, rest = rest, id = id,
+  }
+end
+
+local function text(entry)
+  return string.format('[1,%d,%d,%d,%d,"%s"%s', entry.attempts, entry.strikes, entry.band, entry.depth, entry.lane, entry.rest)
+end
+
+-- Put a page among the dead letters: [status,at,class,reason,entry]; `raw` that is no entry goes there as a string.
+local function bury(crawl, entry, raw, class, reason, status)
+  local page = entry and text(entry) or cjson.encode(raw)
+  local letter = string.format('[%d,%.0f,%s,%s,%s]', status or 0, now, cjson.encode(class), cjson.encode(reason), page)
+  redis.call("RPUSH", key("failed"), letter)
+  redis.call("HINCRBY", key("reasons"), reason, 1)
+  count("failed")
+  set(crawl, "last_failure", reason)
+end

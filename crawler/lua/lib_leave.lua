@@ -1,0 +1,135 @@
+-- leave: how a page gets out of `processing`, well or badly. A library; needs core and lanes.
+
+local ACK_LIFE = 600000 -- a finish whose answer was lost may be repeated for ten minutes
+local BEFORE_TRIES = 3
+local INFRA_HOLD, INFRA_HOLD_MAX = 1000, 60000
+
+-- The claim of page `id`: token, worker, hard deadline, when it was claimed, entry bytes. nil if nobody holds it.
+local function held(id)
+  local value = redis.call("HGET", key("inflight"), id)
+  if not value then return nil end
+  local token, worker, deadline, claimed, raw = string.match(value, "^([^\n]*)\n([^\n]*)\n(%d+)\n(%d+)\n(.*)$")
+  return { id = id, token = token, worker = worker, deadline = tonumber(deadline), claimed = tonumber(claimed), raw = raw }
+end
+
+-- The claim that `id` and `token` prove, or nil and "REPEATED" (this very report was accepted before) or "STALE".
+local function proven(id, token)
+  local claim = held(id)
+  if claim and claim.token == token then return claim end
+  if redis.call("ZSCORE", key("acks"), id .. ":" .. token) then return nil, "REPEATED" end
+  count("stale")
+  return nil, "STALE"
+end
+
+-- Remember that this report was accepted, and forget a few that nobody will repeat.
+local function acknowledge(claim)
+  local old = redis.call("ZRANGEBYSCORE", key("acks"), "-inf", now - ACK_LIFE, "LIMIT", 0, 4)
+  if #old > 0 then redis.call("ZREM", key("acks"), unpack(old)) end
+  redis.call("ZADD", key("acks"), now, claim.id .. ":" .. claim.token)
+end
+
+-- Take the page out of `processing`; returns its lane, not yet placed nor stored.
+local function leave(claim, entry)
+  redis.call("LREM", key("processing"), 1, claim.raw)
+  redis.call("HDEL", key("inflight"), claim.id)
+  redis.call("HDEL", key("tokens"), claim.token)
+  redis.call("ZREM", key("leases"), claim.id)
+  local lane = lane_of(entry and entry.lane or "")
+  change(lane, "r", math.max(0, lane.r - 1))
+  if lane.sending == claim.id then change(lane, "sending", "") end
+  return lane
+end
+
+-- Back to the head of its lane with its attempt forgiven, as if it had not been claimed.
+local function give_back(crawl, lane, entry, at)
+  entry.attempts = entry.attempts - 1
+  if entry.attempts <= 0 then
+    entry.attempts = 0
+    count("started", -1)
+  end
+  count("released")
+  if draining(crawl) then
+    redis.call("ZADD", key("delayed"), at, text(entry))
+  else
+    requeue(lane, entry)
+  end
+end
+
+-- No claim before `wait` ms from now.
+local function hold(crawl, wait)
+  if wait > 0 and now + wait > (crawl.held or 0) then set(crawl, "held", now + wait) end
+end
+
+-- What a page's failure leads to, by its class. `wait` (ms) is a Retry-After or nil; `luck`, in [0,1), spreads the back-off.
+-- Returns ms until the page is tried again, or nil if it is among the failed now.
+local function fail(crawl, claim, class, reason, status, wait, luck)
+  local entry = parse(claim.raw)
+  local lane = leave(claim, entry)
+  local retry
+  if not entry then
+    bury(crawl, nil, claim.raw, "terminal", "corrupt")
+  elseif class == "infra" then
+    if not wait then
+      local streak = math.min(16, crawl.infra or 0)
+      set(crawl, "infra", streak + 1)
+      wait = math.min(INFRA_HOLD_MAX, INFRA_HOLD * 2 ^ streak)
+    end
+    give_back(crawl, lane, entry, now + wait)
+    hold(crawl, wait)
+    retry = wait
+  else
+    if class == "crash" then
+      entry.strikes = entry.strikes + 1
+      entry.band = 2
+      count("crashed")
+    end
+    if class == "retry" then blame(crawl, lane) elseif status > 0 and class == "terminal" then forgive(lane) end
+    local backoff = math.min(crawl.backoff_cap, crawl.backoff * 2 ^ math.min(30, entry.attempts - 1))
+    if wait then wait = math.min(wait, crawl.retry_after_cap) end
+    if class == "throttle" then
+      wait = math.floor(wait or math.min(crawl.retry_after_cap, backoff))
+      change(lane, "blocked", math.max(lane.blocked, now + wait))
+      count("throttled")
+    end
+
+    if class == "crash" and entry.strikes >= crawl.crash_strikes then
+      bury(crawl, entry, nil, class, "poison", status)
+    elseif class == "terminal" or class == "hook" or entry.attempts >= crawl.attempts then
+      bury(crawl, entry, nil, class, reason, status)
+    elseif class == "throttle" then
+      if draining(crawl) then
+        redis.call("ZADD", key("delayed"), lane.blocked, text(entry))
+      else
+        requeue(lane, entry)
+      end
+      count("retried")
+      retry = lane.blocked - now
+    else
+      retry = math.max(1, math.floor(backoff * luck), wait or 0)
+      redis.call("ZADD", key("delayed"), now + retry, text(entry))
+      count("retried")
+    end
+  end
+  place(crawl, lane)
+  store(lane)
+  return retry
+end
+
+-- Treat pages whose lease ran out as crashed: at most `limit`, and never more than a tenth of those in flight (or ten), so that a
+-- jump of the clock cannot take everything. Returns their number.
+local function reap(crawl, limit, luck)
+  limit = math.min(limit, math.max(10, math.floor(redis.call("ZCARD", key("leases")) / 10)))
+  local reaped = 0
+  for i, id in ipairs(redis.call("ZRANGEBYSCORE", key("leases"), "-inf", now, "LIMIT", 0, limit)) do
+    local claim = held(id)
+    if claim then
+      fail(crawl, claim, "crash", "lost", 0, nil, (luck + i * 0.618) % 1)
+      count("reaped")
+      reaped = reaped + 1
+    else
+      redis.call("ZREM", key("leases"), id)
+    end
+  end
+  if reaped > 0 then check_pages(crawl) end
+  return reaped
+end

@@ -1,0 +1,45 @@
+-- wake: how many wake-ups (tickets) should be on their way. A library; needs core and lanes.
+
+local TICKET_LIFE, TICKET_LIFE_MAX = 60000, 600000
+local GRANT_MAX = 100
+
+-- Whether the run that does `before_all` still holds its page.
+local function preparing(crawl)
+  local id, token = string.match(crawl.before or "", "^running:(%x+):(.*)$")
+  if not id then return false end
+  return redis.call("HGET", key("tokens"), token) == id
+end
+
+-- Wake-ups that would find a page now.
+local function eligible(crawl)
+  if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return 0 end
+  if (crawl.held or 0) > now or preparing(crawl) then return 0 end
+  local pages
+  if crawl.status == "DRAINING" then
+    pages = redis.call("ZCOUNT", key("delayed"), "-inf", now)
+  else
+    local ready = redis.call("LLEN", key("ready"))
+    pages = math.min(counted("queued"), room(crawl))
+    if crawl.delay > 0 or crawl.throttle == 1 then
+      pages = math.min(pages, ready)
+    elseif crawl.host_cap then
+      pages = math.min(pages, ready * crawl.host_cap)
+    elseif ready == 0 then
+      pages = 0
+    end
+  end
+  if crawl.before == "none" then pages = math.min(1, pages) end
+  return pages
+end
+
+-- Issue the tickets that are wanting, named after `nonce`; returns them.
+local function grant(crawl, nonce)
+  local free = crawl.concurrency_limit - processing()
+  local live = redis.call("ZCOUNT", key("tickets"), "(" .. now, "+inf")
+  local tickets = {}
+  for i = 1, math.min(GRANT_MAX, math.min(free, eligible(crawl)) - live) do
+    tickets[i] = nonce .. "-" .. i
+    redis.call("ZADD", key("tickets"), now + (crawl.ticket_life or TICKET_LIFE), tickets[i])
+  end
+  return tickets
+end

@@ -1,0 +1,12 @@
+#!lua flags=no-writes
+-- seen: whether an URL is known.
+-- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     1 bucket  32 bits
+--          2 value   decimal, below 2^63
+-- Uses     meta (hash), seen:<table>:<bucket> (intsets)
+-- With     core, seen
+-- Returns  1 or 0
+-- Cost     O(tables)
+local crawl, refusal = load()
+if not crawl then return refusal end
+return known(crawl, tonumber(ARGV[1]), ARGV[2]) and 1 or 0

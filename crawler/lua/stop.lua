@@ -1,0 +1,16 @@
+#!lua flags=allow-oom
+-- stop: begin no further page; the crawl is STOPPED when those in flight have finished. What is queued is kept.
+-- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     1 reason  that the crawl will show
+--          2 cancel  "1": runs in flight are told to give their pages up at their next heartbeat
+-- Uses     meta (hash)
+-- With     core
+-- Returns  the status that the crawl has now, ended (1 if nothing was in flight, so that this call ended it)
+-- Cost     O(1)
+local crawl, refusal = load()
+if not crawl then return refusal end
+if ENDED[crawl.status] then return { crawl.status, 0 } end
+if ARGV[2] == "1" then set(crawl, "cancel", 1) end
+if crawl.status ~= "STOPPING" then become(crawl, "STOPPING", ARGV[1]) end
+local ended = over(crawl) and 1 or 0
+return { crawl.status, ended }

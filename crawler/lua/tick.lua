@@ -1,0 +1,41 @@
+#!lua flags=allow-oom
+-- tick: everything that nobody is there to do: take back the pages of the dead, forget wake-ups and seed loaders that were lost,
+-- see what has become due, end what is over, and issue the wake-ups that are wanting. Idempotent: any one caller suffices.
+-- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     1 limit   pages to take back at most
+--          2 luck    a random number in [0,1), for the back-off
+--          3 nonce   random; the tickets are named after it
+-- Uses     as fail and grant, and producers (zset)
+-- With     core, lanes, leave, wake
+-- Returns  number of pages taken back, ended (1 if the caller should call the hook for the end), status, ms since the last claim
+--          while pages wait (or ""), ms of the hold (or ""), then the tickets
+-- Cost     O(k), each part bounded
+local END_GRACE, TELLINGS = 60000, 3
+local crawl, refusal = load()
+if not crawl then return { 0, 0, "", "", "" } end
+local ended = 0
+if ENDED[crawl.status] then
+  -- Whoever ended the crawl may have died before it could tell anybody.
+  if crawl.notified ~= 1 and (crawl.tellings or 0) < TELLINGS and now - (crawl.told or now) >= END_GRACE then
+    set(crawl, "told", now, "tellings", crawl.tellings + 1)
+    ended = 1
+  end
+  return { 0, ended, crawl.status, "", "" }
+end
+
+local reaped = reap(crawl, tonumber(ARGV[1]), tonumber(ARGV[2]))
+if redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now) > 0 then -- lost, or the broker is backed up: fewer of them then
+  set(crawl, "ticket_life", math.min(TICKET_LIFE_MAX, 2 * (crawl.ticket_life or TICKET_LIFE)))
+end
+redis.call("ZREMRANGEBYSCORE", key("producers"), "-inf", now)
+check_time(crawl)
+if over(crawl) then return { reaped, 1, crawl.status, "", "" } end
+
+local tickets, silent, hold_ms = {}, "", ""
+if crawl.status == "ACTIVE" or crawl.status == "DRAINING" then
+  promote(crawl)
+  if eligible(crawl) > 0 then silent = now - math.max(crawl.last_claim or 0, crawl.active_since or now) end
+  tickets = grant(crawl, ARGV[3])
+end
+if (crawl.held or 0) > now then hold_ms = crawl.held - now end
+return { reaped, 0, crawl.status, silent, hold_ms, unpack(tickets) }

@@ -1,0 +1,512 @@
+"""What the frontier does with pages, one behaviour at a time, on a real Redis."""
+
+from __future__ import annotations
+
+import pytest
+
+from crawler.errors import CrawlExists, FrontierRefused
+from crawler.frontier import Added, Frontier, Renewal, Verdict
+from crawler.model import Band, Claim, FailureClass, Outcome, Page, Plan, Policy, Status
+
+A, B, C, D = (f"https://shop.example/{name}" for name in "abcd")
+
+
+def plan(before_all: bool = False, digest: str = "d1", **policy) -> Plan:
+    return Plan("shop", Policy(**{"jitter": False, **policy}), digest, None, before_all)
+
+
+class Clock:
+    """Stands in for Redis's clock: the scripts read the field ``clock`` where a test has written it."""
+
+    def __init__(self, frontier: Frontier) -> None:
+        self.frontier, self.now = frontier, 1_000_000_000_000
+
+    def start(self) -> None:
+        self.frontier.redis.hset(self.frontier.key("meta"), "clock", self.now)
+
+    def advance(self, seconds: float) -> None:
+        self.now += round(seconds * 1_000)
+        self.start()
+
+
+@pytest.fixture
+def begin(redis):
+    """Creates the crawl "shop", with pages in its queue and a clock that stands still."""
+
+    def begin(*urls: str, before_all: bool = False, pages: list[Page] | None = None, **policy) -> tuple[Frontier, Clock]:
+        frontier = Frontier(redis, "shop")
+        assert frontier.create(plan(before_all, **policy))
+        clock = Clock(frontier)
+        clock.start()
+        frontier.enqueue([Page(url) for url in urls] + (pages or []))
+        return frontier, clock
+
+    return begin
+
+
+def take(frontier: Frontier, worker: str = "w1", **options) -> Claim:
+    turn = frontier.claim(worker, **options)
+    assert turn.claim is not None, turn
+    return turn.claim
+
+
+def urls(pages) -> list[str]:
+    return [page.url for page in pages]
+
+
+def test_a_page_goes_from_queued_over_processing_to_done(begin):
+    frontier, _ = begin(A)
+    assert urls(frontier.queued()) == [A]
+
+    claim = take(frontier)
+    assert (claim.page.url, claim.page.attempt, claim.worker) == (A, 1, "w1")
+    assert frontier.queued() == []
+    assert frontier.processing() == [claim]
+
+    ending = frontier.finish(claim, A)
+    assert (ending.verdict, ending.ended) == (Verdict.OK, True)
+    assert frontier.done() == [A]
+    snapshot = frontier.snapshot()
+    assert (snapshot.status, snapshot.accepted, snapshot.done, snapshot.processing) == (Status.FINISHED, 1, 1, 0)
+
+
+def test_a_link_found_twice_is_queued_once(begin):
+    frontier, _ = begin(A)
+    entry = take(frontier)
+    added = frontier.enqueue([Page(B, 1), Page(B, 1), Page(A, 1)], parent=entry)
+    assert added == Added(new=1, known=2)
+    assert [(page.url, page.depth) for page in frontier.queued()] == [(B, 1)]
+    assert frontier.seen(B)
+    assert not frontier.seen(C)
+
+
+# -- the plan
+
+
+def test_a_crawl_is_created_once_and_goes_on_when_started_again(redis):
+    frontier = Frontier(redis, "shop")
+    assert frontier.plan() is None
+    wanted = Plan("shop", Policy(delay=0.5, page_limit=7, depth_limit=None, time_limit=60.0), "d1", {"url": A}, True)
+    assert frontier.create(wanted) is True
+    assert frontier.create(wanted) is False
+    assert frontier.plan() == wanted
+    assert Frontier.names(redis) == ["shop"]
+    assert frontier.snapshot().status is Status.NEW
+
+
+def test_another_definition_needs_an_update_or_a_reset(begin):
+    frontier, _ = begin(A)
+    with pytest.raises(CrawlExists, match="another definition"):
+        frontier.create(plan(digest="d2"))
+    assert frontier.create(plan(digest="d2", concurrency_limit=9), update=True) is False
+    assert (frontier.digest(), frontier.plan().policy.concurrency_limit) == ("d2", 9)
+    assert urls(frontier.queued()) == [A]
+    assert frontier.create(plan(digest="d3"), reset=True) is True
+    assert (frontier.queued(), frontier.snapshot().generation) == ([], 2)
+
+
+def test_a_crawl_that_has_ended_is_begun_anew_only_when_that_is_asked_for(begin):
+    frontier, _ = begin(A)
+    frontier.finish(take(frontier), A)
+    with pytest.raises(CrawlExists, match="it has FINISHED"):
+        frontier.create(plan())
+    assert frontier.create(plan(), reset=True) is True
+
+
+def test_the_crawl_that_nobody_created_has_no_pages_and_takes_none(redis):
+    frontier = Frontier(redis, "shop")
+    with pytest.raises(FrontierRefused, match="no crawl"):
+        frontier.enqueue([Page(A)])
+    assert frontier.claim("w1").outcome is Outcome.FINISHED
+    assert frontier.grant() == ()
+    assert frontier.tick().status is None
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a{b}", "x" * 65, "a:b"])
+def test_a_name_that_no_key_can_hold_is_refused(redis, name):
+    with pytest.raises(FrontierRefused, match="cannot name a crawl"):
+        Frontier(redis, name)
+
+
+# -- claims and reports
+
+
+def test_no_more_pages_are_claimed_than_the_concurrency_limit(begin):
+    frontier, _ = begin(A, B, C, concurrency_limit=2)
+    first, _second = take(frontier), take(frontier, "w2")
+    assert frontier.claim("w3").outcome is Outcome.BUSY
+    frontier.finish(first, A)
+    assert take(frontier).page.url == C
+
+
+def test_the_queue_is_empty_while_pages_in_flight_may_still_add_some(begin):
+    frontier, _ = begin(A)
+    entry = take(frontier)
+    assert frontier.claim("w2").outcome is Outcome.EMPTY
+    frontier.enqueue([Page(B, 1)], parent=entry)
+    assert frontier.finish(entry, A).ended is False
+    assert frontier.finish(take(frontier), B).ended is True
+    assert frontier.claim("w2").outcome is Outcome.FINISHED
+
+
+def test_a_report_that_is_repeated_is_accepted_once(begin):
+    frontier, _ = begin(A, B)
+    claim, other = take(frontier), take(frontier)
+    assert frontier.finish(claim, A).verdict is Verdict.OK
+    assert frontier.finish(claim, A).verdict is Verdict.REPEATED
+    assert frontier.fail(other, FailureClass.TERMINAL, "gone").verdict is Verdict.OK
+    assert frontier.fail(other, FailureClass.TERMINAL, "gone").verdict is Verdict.REPEATED
+    assert (frontier.done(), len(frontier.failed())) == ([A], 1)
+
+
+def test_a_report_can_be_repeated_for_ten_minutes(begin):
+    frontier, clock = begin(A, B, C)
+    claim = take(frontier)
+    frontier.finish(claim, A)
+    clock.advance(601)
+    frontier.finish(take(frontier), B)
+    assert frontier.finish(claim, A).verdict is Verdict.STALE
+
+
+def test_a_claim_whose_answer_was_lost_gives_the_same_page_when_it_is_repeated(begin, monkeypatch):
+    frontier, _ = begin(A, B)
+    monkeypatch.setattr("secrets.token_hex", lambda n: "t" * n)
+    assert take(frontier) == take(frontier)
+    assert urls(frontier.queued()) == [B]
+
+
+def test_a_page_whose_worker_fell_silent_is_done_by_another(begin):
+    frontier, clock = begin(A, lease=60, backoff=0)
+    lost = take(frontier)
+    clock.advance(59)
+    assert frontier.reap().pages == 0
+    clock.advance(1)
+    assert frontier.reap().pages == 1
+    assert frontier.renew(lost) is Renewal.STALE
+    assert frontier.finish(lost, A).verdict is Verdict.STALE
+
+    clock.advance(1)
+    again = take(frontier, "w2")
+    assert (again.page.attempt, again.page.strikes, again.page.band) == (2, 1, Band.LOW)
+    assert frontier.finish(again, A).ended
+    counts = frontier.snapshot().counts
+    assert (counts["reaped"], counts["crashed"], counts["stale"], counts["started"]) == (1, 1, 1, 1)
+
+
+def test_a_lease_is_renewed_even_late_but_never_beyond_the_hard_deadline(begin):
+    frontier, clock = begin(A, lease=60, page_deadline=100)
+    claim = take(frontier)
+    clock.advance(70)
+    assert frontier.renew(claim) is Renewal.OK
+    clock.advance(29)
+    assert frontier.renew(claim) is Renewal.OK
+    clock.advance(1)
+    assert frontier.renew(claim) is Renewal.STALE
+    assert frontier.reap().pages == 1
+
+
+def test_a_jump_of_the_clock_takes_back_ten_pages_at_most(begin):
+    frontier, clock = begin(*(f"{A}/{n}" for n in range(30)), concurrency_limit=30)
+    for _ in range(30):
+        take(frontier)
+    clock.advance(3_600)
+    assert frontier.reap(limit=100).pages == 10
+
+
+def test_the_crawl_does_not_end_before_its_last_page(begin):
+    frontier, _ = begin(A, B)
+    slow, quick = take(frontier), take(frontier)
+    assert frontier.finish(quick, B).ended is False
+    assert frontier.snapshot().status is Status.ACTIVE
+    assert frontier.finish(slow, A).ended is True
+
+
+# -- what kind of failure
+
+
+def test_a_retryable_failure_backs_off_and_ends_among_the_failed(begin):
+    frontier, clock = begin(A, attempts=2, backoff=5)
+    ending = frontier.fail(take(frontier), FailureClass.RETRY, "timeout")
+    assert (ending.ended, ending.retry_in <= 5) == (False, True)
+    assert urls(frontier.delayed()) == [A]
+    clock.advance(5)
+    ending = frontier.fail(take(frontier), FailureClass.RETRY, "timeout", status=504)
+    assert (ending.ended, ending.retry_in) == (True, None)
+
+    (letter,) = frontier.failed()
+    assert (letter.page.url, letter.page.attempt, letter.reason, letter.status) == (A, 2, "timeout", 504)
+    snapshot = frontier.snapshot()
+    assert (snapshot.status, snapshot.reason) == (Status.FAILED, "no page was done (last failure: timeout)")
+    assert snapshot.reasons == {"timeout": 1}
+
+
+@pytest.mark.parametrize("failure", [FailureClass.TERMINAL, FailureClass.HOOK])
+def test_a_terminal_failure_is_not_retried(begin, failure):
+    frontier, _ = begin(A, B)
+    assert frontier.fail(take(frontier), failure, "gone", status=410).retry_in is None
+    assert [letter.failure for letter in frontier.failed()] == [failure]
+
+
+def test_a_page_that_crashes_twice_is_poison(begin):
+    frontier, clock = begin(A, B, backoff=0)
+    frontier.fail(take(frontier), FailureClass.CRASH, "tab")
+    clock.advance(1)
+    frontier.finish(take(frontier), B)  # the one that crashed waits in the low band
+    frontier.fail(take(frontier), FailureClass.CRASH, "tab")
+    assert [(letter.page.url, letter.reason) for letter in frontier.failed()] == [(A, "poison")]
+    assert frontier.snapshot().status is Status.FINISHED
+
+
+def test_a_failure_of_the_infrastructure_burns_no_attempt_and_holds_the_crawl(begin):
+    frontier, clock = begin(A, B)
+    for wait in (1, 2, 4):
+        ending = frontier.fail(take(frontier), FailureClass.INFRA, "no session")
+        assert ending.retry_in == wait
+        turn = frontier.claim("w1")
+        assert (turn.outcome, turn.wait) == (Outcome.WAIT, wait)
+        assert frontier.snapshot().held_until is not None
+        clock.advance(wait)
+    claim = take(frontier)
+    assert (claim.page.url, claim.page.attempt) == (A, 1)  # at the head again
+    frontier.finish(claim, A)
+    assert frontier.fail(take(frontier), FailureClass.INFRA, "no session").retry_in == 1
+    assert frontier.snapshot().counts["started"] == 1
+
+
+def test_a_throttled_host_is_left_in_peace_while_others_go_on(begin):
+    frontier, clock = begin(pages=[Page(A, lane="a"), Page(B, lane="a"), Page(C, lane="b")], retry_after_cap=100)
+    ending = frontier.fail(take(frontier), FailureClass.THROTTLE, "429", status=429, delay=10 * 365 * 86_400)
+    assert ending.retry_in == 100
+    frontier.finish(take(frontier), C)
+    turn = frontier.claim("w1")
+    assert (turn.outcome, turn.wait) == (Outcome.WAIT, 100)
+    clock.advance(100)
+    assert (take(frontier).page.url, take(frontier).page.url) == (A, B)
+
+
+def test_a_host_that_throttles_for_ever_does_not_keep_the_crawl_alive(begin):
+    frontier, clock = begin(A, attempts=3)
+    for _ in range(3):
+        frontier.fail(take(frontier), FailureClass.THROTTLE, "throttled", status=429)
+        clock.advance(60)
+    assert frontier.snapshot().status is Status.FAILED
+
+
+def test_a_host_that_fails_in_a_row_is_snoozed_twice_as_long_each_time_and_then_given_up(begin):
+    pages = [Page(f"{A}/{n}", lane="a") for n in range(30)] + [Page(B, lane="b")]
+    frontier, clock = begin(pages=pages, attempts=1, breaker_failures=3, breaker_snooze=60, breaker_trips=2)
+    claims = [take(frontier) for _ in range(4)]
+    frontier.finish(next(claim for claim in claims if claim.page.url == B), B)
+    for claim in claims:
+        if claim.page.url != B:
+            frontier.fail(claim, FailureClass.RETRY, "refused")
+    assert frontier.claim("w1").wait == 60
+    clock.advance(60)
+    frontier.fail(take(frontier), FailureClass.RETRY, "refused")
+    assert frontier.claim("w1").wait == 120
+    clock.advance(120)
+    frontier.fail(take(frontier), FailureClass.RETRY, "refused")
+
+    turn = frontier.claim("w1")
+    assert (turn.outcome, turn.ended) == (Outcome.FINISHED, True)
+    snapshot = frontier.snapshot()
+    assert snapshot.reasons == {"refused": 5, "breaker": 25}
+    assert (snapshot.failed, snapshot.counts["started"]) == (30, 6)
+
+
+def test_one_success_forgives_a_host(begin):
+    frontier, _ = begin(*(f"{A}/{n}" for n in range(9)), attempts=1, breaker_failures=3)
+    for n in range(9):
+        claim = take(frontier)
+        if n % 3 == 2:
+            frontier.finish(claim, A)
+        else:
+            frontier.fail(claim, FailureClass.RETRY, "refused")
+    assert frontier.snapshot().status is Status.FINISHED
+
+
+def test_a_worker_gives_back_what_it_holds_and_nothing_else(begin):
+    frontier, _ = begin(A, B)
+    take(frontier, "w1")
+    kept = take(frontier, "w2")
+    assert frontier.release("w1") == 1
+    assert frontier.processing() == [kept]
+    again = take(frontier, "w3")
+    assert (again.page.url, again.page.attempt) == (A, 1)
+
+
+def test_everything_is_given_back_when_no_worker_is_alive(begin):
+    frontier, _ = begin(A, B)
+    assert len(frontier.grant()) == 2
+    take(frontier, "w1")
+    take(frontier, "w2")
+    frontier.hold(60)
+    frontier.enqueue([Page(C)])
+    assert frontier.recover() == 2
+    assert frontier.snapshot().tickets == 0
+    assert sorted(urls(frontier.queued())) == [A, B, C]
+    assert take(frontier).page.attempt == 1
+
+
+# -- links
+
+
+def test_links_that_are_too_deep_are_counted_and_stay_unknown(begin):
+    frontier, _ = begin(A, depth_limit=1)
+    entry = take(frontier)
+    added = frontier.enqueue([Page(B, 1), Page(C, 2)], parent=entry, skipped={"scope": 3})
+    assert added == Added(1, 0, {"depth": 1, "scope": 3})
+    assert frontier.enqueue([Page(C, 1)], parent=entry).new == 1
+    assert frontier.snapshot().counts["skipped_depth"] == 1
+
+
+def test_queue_and_lane_limits_bound_what_waits(begin):
+    frontier, _ = begin(A, queue_limit=2, lane_limit=1)
+    assert frontier.enqueue([Page(B), Page(C, lane="c"), Page(D, lane="d")]).skipped == {"lane": 1, "full": 1}
+
+
+def test_a_stale_claim_adds_no_links(begin):
+    frontier, clock = begin(A, lease=1)
+    lost = take(frontier)
+    clock.advance(1)
+    frontier.reap()
+    assert frontier.enqueue([Page(B, 1)], parent=lost) == Added(0, 0, {"stale": 1})
+    assert not frontier.seen(B)
+
+
+def test_links_that_no_browser_could_open_are_skipped_and_counted(begin):
+    frontier, _ = begin()
+    added = frontier.enqueue([Page("https://a.example/\ud800"), Page("data:" + "x" * 50_000), Page("https://a.example/\x00é“”")])
+    assert added == Added(1, 0, {"invalid": 2})
+    assert take(frontier).page.url == "https://a.example/\x00é“”"
+
+
+def test_pages_of_any_number_are_added_in_batches(begin):
+    frontier, _ = begin()
+    assert frontier.enqueue(Page(f"{A}/{n}") for n in range(1_001)) == Added(1_001, 0, {})
+    assert [len(frontier.queued(0, 10_000)), len(frontier.queued(1_000, 10))] == [1_001, 1]
+
+
+def test_pages_at_the_front_keep_their_order(begin):
+    frontier, _ = begin(A)
+    frontier.enqueue([Page(B), Page(C)], front=True)
+    assert urls(frontier.queued()) == [B, C, A]
+
+
+def test_bands_are_served_in_order_within_a_lane(begin):
+    frontier, _ = begin(pages=[Page(A, band=Band.LOW), Page(B), Page(C, band=Band.HIGH)])
+    assert [take(frontier).page.url for _ in range(3)] == [C, B, A]
+
+
+def test_everything_about_a_page_comes_back_from_the_queue(begin):
+    page = Page(A + '?q="quoted\\"]', 2, A, "shop.example_8080", Band.HIGH, 0, 0, "00ff00ff00ff00ff")
+    frontier, _ = begin(pages=[page])
+    claimed = take(frontier).page
+    assert claimed == Page(page.url, 2, A, "shop.example_8080", Band.HIGH, 1, 0, "00ff00ff00ff00ff")
+    assert claimed.id == page.id
+
+
+def test_a_lane_whose_name_no_key_can_hold_gets_one_that_can(begin):
+    frontier, _ = begin(pages=[Page(A, lane="[::1]:80"), Page(B, lane="0", band=Band.HIGH), Page(C, band=Band.HIGH)])
+    assert sorted((page.url, page.lane) for page in frontier.queued()) == [(A, "___1__80"), (B, "0_"), (C, "")]
+
+
+# -- redirects and results
+
+
+def test_a_page_that_leads_to_a_known_one_is_done_without_a_second_result(begin):
+    frontier, _ = begin(A, B)
+    ending = frontier.finish(take(frontier), A, result='{"url": "a"}', final=B)
+    assert ending.verdict is Verdict.ALIAS
+    assert frontier.finish(take(frontier), B, result='{"url": "b"}', final=B).verdict is Verdict.OK
+    assert [(n, text) for _, n, text in frontier.results()] == [(2, '{"url": "b"}')]
+    snapshot = frontier.snapshot()
+    assert (snapshot.done, snapshot.counts["dup"]) == (2, 1)
+
+
+def test_the_end_of_a_redirect_is_known_from_then_on(begin):
+    frontier, _ = begin(A)
+    entry = take(frontier)
+    assert frontier.finish(entry, A, final=B).verdict is Verdict.OK
+    assert frontier.seen(B)
+    assert frontier.snapshot().accepted == 1
+
+
+def test_results_can_be_read_on_from_where_one_stopped(begin):
+    frontier, _ = begin(A, B, C)
+    for n in range(3):
+        frontier.finish(take(frontier), "-", result=str(n), item=True)
+    (last, _, _), *_ = frontier.results(count=1)
+    assert [text for _, _, text in frontier.results(after=last)] == ["1", "2"]
+    assert frontier.snapshot().counts["items"] == 3
+
+
+# -- lanes
+
+
+def test_two_claims_of_one_lane_are_never_closer_than_the_delay(begin):
+    pages = [Page(f"{A}/{n}", lane=f"h{n % 3}") for n in range(12)]
+    frontier, clock = begin(pages=pages, delay=1.0, jitter=True, concurrency_limit=12)
+    last: dict[str, int] = {}
+    claimed = 0
+    while claimed < 12:
+        turn = frontier.claim("w1")
+        if turn.claim is None:
+            assert turn.outcome is Outcome.WAIT
+            clock.advance(turn.wait)
+            continue
+        lane = turn.claim.page.lane
+        assert clock.now - last.get(lane, 0) >= 1_000
+        last[lane] = clock.now
+        claimed += 1
+    assert clock.now - 1_000_000_000_000 <= 3 * 1_500
+
+
+def test_lanes_are_served_round_robin(begin):
+    frontier, _ = begin(pages=[Page(f"{lane}{n}", lane=lane) for lane in "xyz" for n in range(2)], concurrency_limit=6)
+    assert [take(frontier).page.url for _ in range(6)] == ["x0", "y0", "z0", "x1", "y1", "z1"]
+
+
+def test_a_host_has_no_more_pages_in_flight_than_its_cap(begin):
+    frontier, _ = begin(pages=[Page(A, lane="a"), Page(B, lane="a"), Page(C, lane="c")], host_cap=1)
+    first, _second = take(frontier), take(frontier)
+    assert frontier.claim("w1").outcome is Outcome.BUSY
+    frontier.finish(first, A)
+    assert take(frontier).page.url == B
+
+
+def test_a_lane_can_be_slower_than_the_crawl(begin):
+    frontier, clock = begin(pages=[Page(A, lane="a"), Page(B, lane="a")], delay=1)
+    frontier.set_lane_delay("a", 5)
+    take(frontier)
+    assert frontier.claim("w1").wait == 5
+    clock.advance(5)
+    assert take(frontier).page.url == B
+
+
+def test_a_paced_run_keeps_its_lane_until_it_requests(begin):
+    frontier, clock = begin(pages=[Page(A, lane="a"), Page(B, lane="a")], delay=1)
+    claim = take(frontier, paced=True)
+    clock.advance(5)
+    assert frontier.claim("w2").outcome is Outcome.BUSY
+    assert frontier.sent(claim) is Renewal.OK
+    assert frontier.claim("w2").wait == 1
+    clock.advance(1)
+    assert take(frontier).page.url == B
+
+
+def test_the_automatic_throttle_follows_the_host(begin):
+    frontier, clock = begin(*(f"{A}/{n}" for n in range(5)), throttle=True)
+    claim = take(frontier)
+    clock.advance(4)
+    frontier.finish(claim, A)
+    take(frontier)
+    assert frontier.claim("w1").wait == 2
+
+
+def test_a_blocked_lane_waits_and_can_be_freed(begin):
+    frontier, _ = begin(A)
+    frontier.block_lane("", 60)
+    assert frontier.claim("w1").wait == 60
+    frontier.block_lane("", 0)
+    assert take(frontier).page.url == A
