@@ -19,6 +19,7 @@ from .links import InvalidURL, normal_host
 #: Host → its addresses, as text. Raises OSError where there are none.
 Resolve = Callable[[str], Iterable[str]]
 
+_PUBLIC_IPV6 = IPv6Network("2000::/3")  # no other was ever given out
 _NAT64 = IPv6Network("64:ff9b::/96")
 _LOCAL_NAMES = ("localhost", "localhost.localdomain")
 
@@ -31,8 +32,11 @@ def system_resolve(host: str) -> tuple[str, ...]:
 def is_private_address(address: str) -> bool:
     """Whether ``address`` (an IP address as text) is anything but one on the public internet."""
     ip = ip_address(address.partition("%")[0])
-    if isinstance(ip, IPv6Address) and (inner := _inner(ip)) is not None:
-        return is_private_address(str(inner))
+    if isinstance(ip, IPv6Address):
+        if (inner := _inner(ip)) is not None:
+            return is_private_address(str(inner))
+        if ip not in _PUBLIC_IPV6:
+            return True
     return not ip.is_global or ip.is_multicast
 
 
@@ -90,7 +94,7 @@ class Guard:
             return False
         private = self.is_private(host)
         if host in self._entries:  # private from the start: it may; public at first and private now: it has been rebound
-            return private and not self._started_private.setdefault(host, private)
+            return private is not self._started_private.setdefault(host, private) and private
         return private
 
     def is_private(self, host: str) -> bool:

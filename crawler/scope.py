@@ -236,10 +236,10 @@ class Scope:
             return "private"
         if not (self._holds(host, origin) or _within(host, self._allow_hosts)):
             return "scope"
-        if allow and self._allow and not any(pattern.search(url) for pattern in self._allow):
-            return "allow"
         if _within(host, self._deny_hosts) or any(pattern.search(url) for pattern in self._deny):
             return "deny"
+        if allow and self._allow and not any(pattern.search(url) for pattern in self._allow):
+            return "allow"
         return None
 
     def _holds(self, host: str, origin: str) -> bool:

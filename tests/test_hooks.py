@@ -1,0 +1,113 @@
+"""A hook gets what it asks for, by name."""
+# ruff: noqa: ARG005 -- what a hook names is the point, not what it does with it
+
+from __future__ import annotations
+
+import functools
+
+import pytest
+
+from crawler.hooks import ARGUMENTS, Lazy, call, faults, wants
+
+AVAILABLE = {"crawl": "C", "page": "P", "snapshot": "S", "stop": "X"}
+
+
+def test_a_hook_gets_the_arguments_that_it_names_in_any_order():
+    assert call(lambda stop, page: (stop, page), AVAILABLE) == ("X", "P")
+    assert call(lambda: "none", AVAILABLE) == "none"
+    assert call(lambda *, page: page, AVAILABLE) == "P"
+
+
+def test_no_hook_does_nothing():
+    assert call(None, AVAILABLE) is None
+
+
+def test_an_argument_with_a_default_is_filled_if_it_is_known_and_left_alone_if_not():
+    assert call(lambda page=None, factor=2: (page, factor), AVAILABLE) == ("P", 2)
+
+
+def test_a_hook_with_kwargs_gets_all_there_is():
+    assert call(lambda **everything: everything, AVAILABLE) == AVAILABLE
+
+
+def test_arguments_that_may_not_be_named_are_passed_by_place():
+    def hook(stop, page, /, crawl):
+        return stop, page, crawl
+
+    assert call(hook, AVAILABLE) == ("X", "P", "C")
+
+
+def test_methods_partials_and_objects_are_hooks_too():
+    class Shop:
+        def method(self, page):
+            return page
+
+        def __call__(self, crawl):
+            return crawl
+
+    assert call(Shop().method, AVAILABLE) == "P"
+    assert call(Shop(), AVAILABLE) == "C"
+    assert call(functools.partial(lambda factor, page: (factor, page), 3), AVAILABLE) == (3, "P")
+
+    class Unhashable(list):
+        def __call__(self, page):
+            return page
+
+    assert call(Unhashable(), AVAILABLE) == "P"
+
+
+def test_a_snapshot_is_read_only_if_it_is_asked_for():
+    read = []
+
+    def get():
+        read.append(1)
+        return "counts"
+
+    assert call(lambda page: page, {**AVAILABLE, "snapshot": Lazy(get)}) == "P"
+    assert read == []
+    assert call(lambda snapshot: snapshot, {**AVAILABLE, "snapshot": Lazy(get)}) == "counts"
+    assert read == [1]
+
+
+def test_a_hook_that_yields_gives_a_list():
+    def rows(page):
+        yield page
+        yield page
+
+    assert call(rows, AVAILABLE) == ["P", "P"]
+
+
+def test_what_a_hook_raises_passes_through():
+    def broken(page):
+        raise LookupError(page)
+
+    with pytest.raises(LookupError, match="P"):
+        call(broken, AVAILABLE)
+
+
+def test_an_unknown_name_is_a_fault_that_lists_the_names_there_are():
+    assert faults("extract", lambda pgae: None) == ["asks for 'pgae', which does not exist here; did you mean 'page'?"]
+    (fault,) = faults("start", lambda result: None)
+    assert "'result'" in fault
+    assert all(name in fault for name in ARGUMENTS["start"])
+    assert faults("after", lambda result, snapshot, stop, extra=1, **more: None) == []
+
+
+def test_a_hook_that_cannot_be_called_is_a_fault():
+    async def later(page): ...
+
+    assert "async" in faults("extract", later)[0]
+    assert "not a function" in faults("extract", "h1")[0]
+    assert faults("extract", dict)[0]
+
+
+def test_a_name_that_its_caller_cannot_fill_is_said_plainly():
+    with pytest.raises(TypeError, match="asks for 'browser'; there are: crawl, page"):
+        call(lambda browser: None, AVAILABLE)
+
+
+def test_a_caller_can_ask_what_a_hook_wants():
+    assert wants(lambda response: None, "response")
+    assert wants(lambda response=None: None, "response")
+    assert wants(lambda **all_of_it: None, "response")
+    assert not wants(lambda page: None, "response")
