@@ -1,1 +1,30 @@
-"""."""
+"""The command line: a thin door. Each command says what it does; errors are one line."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+from ..version import __version__
+from . import control, look, once, start, worker
+from .door import Group
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, prog_name="crawler")
+@click.option("-v", "--verbose", count=True, help="Say more: what each step does (-vv), and the cause of an error.")
+def main(verbose: int) -> None:
+    """Crawl sites that need a real browser.
+
+    CRAWL is a URL, a TOML file, a Python file or module:attribute.
+    """
+    level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("crawler").setLevel(level)
+
+
+for command in (
+    start.start, once.run, once.validate, look.info, control.stop, control.clear, worker.worker, look.doctor,
+):  # fmt: skip
+    main.add_command(command)

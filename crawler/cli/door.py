@@ -1,0 +1,87 @@
+"""What all commands share: errors as one line, and the way to the frontier."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from ..client import Library
+from ..config import settings as configuration
+from ..config.settings import Settings, SettingsError
+from ..embedded import Embedded
+from ..errors import CrawlerError, DefinitionError, SetupError, UnknownCrawl
+from ..frontier import Frontier
+from ..masking import masked
+from ..model import Snapshot
+
+#: Exit statuses: what a script can tell apart.
+CRAWL_FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
+
+
+class Mistake(click.ClickException):
+    """A mistake that the user can mend: one line (or one per fault), exit status 2."""
+
+    exit_code = MISTAKE
+
+
+class Group(click.Group):
+    """Turns the library's errors into one line each; ``-v`` adds the cause. Programming errors pass: they should be seen."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (CrawlerError, SettingsError) as error:
+            if ctx.params.get("verbose"):
+                click.echo(masked(traceback.format_exc()), err=True)
+            raise Mistake(masked(text_of(error))) from error
+
+
+def text_of(error: Exception) -> str:
+    """An error as its reader can mend it: the faults of a definition on a line each."""
+    if isinstance(error, DefinitionError) and len(error.faults) > 1:
+        return "\n".join([f"the crawl {error.name!r} has {len(error.faults)} faults", *(f"  {fault}" for fault in error.faults)])
+    return str(error)
+
+
+@contextmanager
+def library() -> Iterator[Library]:
+    """The configured frontier; else the private one of this folder, started for as long as the command runs if nobody else has it up.
+
+    Raises:
+        SetupError: none is configured, and no crawl has run in this folder.
+    """
+    settings = configuration.load()
+    if settings.redis_url:
+        yield Library(settings)
+        return
+    embedded = Embedded(settings)
+    if embedded.running:
+        yield Library(embedded.settings)
+    elif embedded.exists:
+        with embedded:
+            yield Library(embedded.settings)
+    else:
+        raise SetupError(f"no crawl has run here: there is no {embedded.folder}, and CRAWLER_REDIS_URL is not set")
+
+
+def existing(library: Library, name: str) -> tuple[Frontier, Snapshot]:
+    """The frontier of the crawl ``name``, which must exist, and its snapshot."""
+    frontier = library.frontier(name)
+    if frontier.plan() is None:
+        raise UnknownCrawl(name, tuple(names(library)))
+    return frontier, frontier.snapshot()
+
+
+def names(library: Library) -> list[str]:
+    """All crawls of the frontier."""
+    return sorted(Frontier.names(library.redis, library.settings.key_prefix))
+
+
+def settings() -> Settings:
+    """The settings of the environment."""
+    return configuration.load()

@@ -1,0 +1,128 @@
+"""``info`` and ``doctor``: commands that only look."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from .. import report
+from ..browser import find_chrome, find_driver
+from ..client import Library
+from ..config import settings as configuration
+from ..config.settings import SettingsError
+from ..definition import load_all
+from ..embedded import find_redis
+from ..errors import CrawlerError, SetupError
+from ..frontier import check
+from ..masking import masked
+from .door import MISTAKE, existing, library, names
+
+#: Bytes of shared memory below which Chrome's tabs crash (Docker gives 64 MB by default).
+SHARED_MEMORY_MIN = 512 * 1024 * 1024
+
+#: Seconds that a program may take to say its version.
+VERSION_TIMEOUT = 20
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object, or a list of them without NAME.")
+def info(name: str | None, as_json: bool) -> None:
+    """What the crawl NAME (or each crawl) is doing."""
+    with library() as there:
+        seen = [existing(there, one)[1] for one in ([name] if name else names(there))]
+    if as_json:
+        reports = [report.report(one) for one in seen]
+        click.echo(json.dumps(reports[0] if name else reports))
+        return
+    for one in seen:
+        click.echo("\n".join(report.lines(one)))
+    if not seen:
+        click.echo("no crawl is known here")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: ``mend`` is empty where all is well."""
+
+    what: str
+    found: str
+    mend: str = ""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def doctor(as_json: bool) -> None:
+    """Say what is installed, reachable and misconfigured. Exit status 2 if something needs mending."""
+    findings = list(examine())
+    if as_json:
+        click.echo(json.dumps([vars(finding) for finding in findings]))
+    else:
+        for one in findings:
+            click.echo(
+                f"{'!!' if one.mend else 'ok'}  {one.what:<12} {one.found}" + (f"\n    mend: {one.mend}" if one.mend else "")
+            )
+    if any(one.mend for one in findings):
+        sys.exit(MISTAKE)
+
+
+def examine() -> Iterator[Finding]:
+    """Look at everything that a crawl needs, in the order in which it is needed."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("celery", "selenium", "redis"))
+    yield Finding("python", f"{platform.python_version()}, {versions}")
+    try:
+        given = configuration.load()
+    except SettingsError as error:
+        yield Finding("settings", "cannot be read", str(error))
+        return
+    for name, meant in configuration.unknown().items():
+        yield Finding("settings", f"{name} is not a setting", f"did you mean {meant}?" if meant else "remove it")
+    yield attempt("crawls", lambda: ", ".join(load_all(given.crawls)) or "none with code; TOML files and URLs need none")
+    if given.chrome_url:
+        yield Finding("chrome", f"at {masked(given.chrome_url)}")
+    else:
+        yield attempt("chrome", lambda: version_of(given.chrome_binary or find_chrome(), "Chrome"))
+        yield attempt("chromedriver", lambda: version_of(given.chromedriver or find_driver(), "ChromeDriver"))
+        if Path("/dev/shm").is_dir():  # noqa: S108, this is where Chrome looks
+            size = shutil.disk_usage("/dev/shm").total  # noqa: S108
+            small = "give the container shm_size: 2gb" if size < SHARED_MEMORY_MIN else ""
+            yield Finding("shared memory", f"{size / 2**20:,.0f} MB", small)
+    if not given.redis_url:
+        yield attempt("redis", lambda: f"embedded: {find_redis()}")
+        return
+    yield attempt("redis", lambda: masked(given.redis_url or "") + reach(Library(given)))
+    yield attempt("workers", lambda: "; ".join(str(one.name) for one in Library(given).roll.workers()) or "none is alive")
+
+
+def version_of(program: Path | str | None, name: str) -> str:
+    """Path and version of a program; without one, that Selenium Manager will be asked."""
+    if program is None:
+        return f"no {name} on the path; Selenium Manager will look for one when it is needed"
+    try:
+        answer = subprocess.run([str(program), "--version"], capture_output=True, text=True, timeout=VERSION_TIMEOUT, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SetupError(f"{program} does not run: {error}") from error
+    return f"{program}: {answer.stdout.strip()}"
+
+
+def reach(there: Library) -> str:
+    """Nothing if Redis is as it should be, else what it should be warned of."""
+    warnings = check(there.redis)
+    return "".join(f"; {warning}" for warning in warnings)
+
+
+def attempt(what: str, look: Callable[[], str]) -> Finding:
+    """What ``look`` found, or what it raised as the mend."""
+    try:
+        return Finding(what, look())
+    except CrawlerError as error:
+        return Finding(what, "not usable", masked(str(error)))

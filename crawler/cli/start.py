@@ -1,0 +1,276 @@
+"""``start``: a whole crawl. With a configured Redis it triggers and watches; without, it brings all services and ends them."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from .. import report
+from ..browser import find_chrome, find_driver, sweep
+from ..client import Handle, Library
+from ..definition import Crawl, load, module_path
+from ..embedded import Embedded, PrivateWorkers
+from ..frontier import Frontier, check
+from ..model import Snapshot
+from ..results import JsonLines, write_lines
+from .door import CRAWL_FAILED, INTERRUPTED, Mistake, settings
+from .progress import Progress
+
+#: Seconds between two looks at the crawl.
+LOOK_INTERVAL = 0.25
+#: Failed pages read at once when the end report is written.
+FAILED_PAGE = 500
+
+
+@click.command()
+@click.argument("crawl", metavar="CRAWL")
+@click.option(
+    "-o",
+    "--file",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="One JSON object per page. [default: NAME.jsonl]",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), help="A folder for items.jsonl, failed.jsonl and report.json."
+)
+@click.option(
+    "-c",
+    "--concurrency",
+    type=click.IntRange(1, 64),
+    help="Browsers at once, without a configured Redis. [default: the crawl's limit]",
+)
+@click.option(
+    "--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Another value for a field, for a crawl without code."
+)
+@click.option(
+    "--reset", is_flag=True, help="Begin anew: forget what an earlier crawl of this name knows, and overwrite its files."
+)
+@click.option("--update", is_flag=True, help="Go on with a definition that has changed since.")
+@click.option("--json", "as_json", is_flag=True, help="Print the end report as JSON.")
+def start(
+    crawl: str,
+    file: Path | None,
+    output: Path | None,
+    concurrency: int | None,
+    changes: tuple[str, ...],
+    reset: bool,
+    update: bool,
+    as_json: bool,
+) -> None:
+    """Crawl all of CRAWL, and end when nothing is left. Started again, it goes on where it was interrupted."""
+    definition = load(crawl, changes)
+    definition.validate()
+    given = settings()
+    order = Order(definition, crawl, file, output, reset, update)
+    if given.redis_url:
+        if concurrency:
+            raise Mistake(
+                "--concurrency is for a crawl with its own workers; CRAWLER_REDIS_URL is set, so the workers' own counts hold"
+            )
+        seen = watch_shared(order, Library(given))
+    else:
+        seen = crawl_embedded(order, Embedded(given), concurrency)
+    if as_json:
+        click.echo(json.dumps(report.report(seen)))
+    else:
+        click.echo("\n".join(report.lines(seen)))
+        click.echo(f"  results  {', '.join(map(str, order.files))}")
+    if not report.succeeded(seen):
+        sys.exit(CRAWL_FAILED)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for on the command line."""
+
+    crawl: Crawl
+    reference: str
+    file: Path | None
+    output: Path | None
+    reset: bool
+    update: bool
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Where the results go."""
+        return tuple(path for path in (self.file, self.output and self.output / "items.jsonl") if path) or (
+            Path(f"{self.crawl.name}.jsonl"),
+        )
+
+
+def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) -> Snapshot:
+    """Crawl with services of our own, and leave none of them behind, however it ends."""
+    if embedded.settings.chrome_url is None:
+        find_chrome(), find_driver()
+    count = concurrency or order.crawl.concurrency_limit
+    code = module_path(order.reference) if order.crawl.has_code else None
+    with ExitStack() as ending:
+        ending.callback(sweep, embedded.folder)  # last: whatever Chrome is left, also that of a worker that was killed
+        ending.enter_context(embedded)
+        given = embedded.settings.model_copy(update={"crawls": (code,) if code else ()})
+        handle, new = Library(given).start(order.crawl, reset=order.reset, update=order.update, alone=True)
+        with files(order, handle, given.state_dir, new) as follow:
+            workers = PrivateWorkers(given, count, log=embedded.folder / "worker.log")
+            ending.callback(workers.kill)
+            workers.start()
+            say_start(order, handle, new, f"{count} browsers")
+            with interrupts() as asked, Progress() as progress:
+                seen = look(handle, follow, progress, asked, each=workers.keep)
+                if asked.times:
+                    click.echo(f"draining: {seen.processing} pages in flight (Ctrl-C again to end at once)", err=True)
+                    workers.drain()
+                    while workers.alive and asked.times < 2:
+                        asked.event.wait(LOOK_INTERVAL)
+                    workers.kill()
+                    follow()
+                    seen = handle.snapshot()
+                    leave(f"{seen.done} pages done, {report.waiting(seen)} to come. Go on with: {command(order)}")
+            workers.drain()
+            while workers.alive and asked.times < 2:
+                asked.event.wait(LOOK_INTERVAL)
+        return seen
+
+
+def watch_shared(order: Order, library: Library) -> Snapshot:
+    """Start the crawl on workers that run elsewhere, and follow it. An interruption ends the watching, not the crawl."""
+    for warning in check(library.redis):
+        click.echo(f"warning: {warning}", err=True)
+    handle, new = library.start(order.crawl, reset=order.reset, update=order.update)
+    say_start(order, handle, new, workers_that_know(order.crawl, library))
+    with files(order, handle, library.settings.state_dir, new) as follow, interrupts() as asked, Progress() as progress:
+        seen = look(handle, follow, progress, asked)
+        if asked.times:
+            leave(
+                f"the crawl goes on; watch it again with: {command(order)}; end it with: crawler stop {shlex.quote(handle.name)}"
+            )
+    return seen
+
+
+def workers_that_know(crawl: Crawl, library: Library) -> str:
+    """Who would run ``crawl``, in a few words; says aloud if it is nobody."""
+    alive = library.roll.workers()
+    if not crawl.has_code or not alive:
+        if not alive:
+            click.echo("warning: no worker is alive; the crawl waits for one (crawler worker)", err=True)
+        return f"{len(alive)} workers"
+    able = [worker for worker in alive if worker.crawls.get(crawl.name) == crawl.digest]
+    if not able:
+        other = any(crawl.name in worker.crawls for worker in alive)
+        why = "knows another version of it: deploy and restart the workers" if other else "knows it: set their CRAWLER_CRAWLS"
+        click.echo(f"warning: no live worker {why} (crawl {crawl.name!r})", err=True)
+    return f"{len(able)} of {len(alive)} workers"
+
+
+def look(
+    handle: Handle, follow: Callable[[], object], progress: Progress, asked: Asked, each: Callable[[], None] = lambda: None
+) -> Snapshot:
+    """Look at the crawl until it ends or somebody asks to leave."""
+    while True:
+        seen = handle.snapshot()
+        follow()
+        progress.show(seen)
+        if seen.status.ended:
+            follow()
+            return seen
+        each()
+        if asked.event.wait(LOOK_INTERVAL):
+            return seen
+
+
+@contextmanager
+def files(order: Order, handle: Handle, state: Path, new: bool) -> Iterator[Callable[[], object]]:
+    """The result files of the crawl; what it gives brings them up to date. The folder's other files are written at the end."""
+    frontier = handle.frontier
+    origin = f"{handle.name} {frontier.origin()}"
+    lines = [JsonLines(path, origin, state, anew=order.reset) for path in order.files]
+    try:
+        yield lambda: [line.follow(frontier.results) for line in lines]
+        if order.output:
+            write_lines(order.output / "failed.jsonl", failed_pages(frontier))
+            (order.output / "report.json").write_text(json.dumps(report.report(handle.snapshot()), indent=2) + "\n")
+        for line in lines:
+            if line.lost:
+                click.echo(f"warning: {line.lost} results were gone from Redis before they reached {line.path}", err=True)
+    finally:
+        for line in lines:
+            line.close()
+
+
+def failed_pages(frontier: Frontier) -> Iterator[dict[str, object]]:
+    """The lines of failed.jsonl."""
+    start = 0
+    while batch := frontier.failed(start, FAILED_PAGE):
+        for one in batch:
+            yield {
+                "url": one.page.url,
+                "reason": one.reason,
+                "status": one.status,
+                "attempts": one.page.attempt,
+                "depth": one.page.depth,
+            }
+        start += len(batch)
+
+
+@dataclass
+class Asked:
+    """How often somebody asked this process to end."""
+
+    times: int = 0
+    event: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def interrupts() -> Iterator[Asked]:
+    """Count Ctrl-C and SIGTERM instead of dying of them."""
+    asked = Asked()
+
+    def count(_signal: int, _frame: FrameType | None) -> None:
+        asked.times += 1
+        asked.event.set()
+
+    before = {number: signal.signal(number, count) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def say_start(order: Order, handle: Handle, new: bool, by: str) -> None:
+    """What begins now, with the limits that hold, so that nobody is surprised by one, or by none."""
+    policy = order.crawl.policy()
+    limits = [
+        f"depth ≤ {policy.depth_limit}" if policy.depth_limit is not None else "any depth",
+        f"at most {policy.page_limit:,} pages" if policy.page_limit is not None else "no page limit",
+    ]
+    verb = "crawling" if new else "going on with"
+    click.echo(
+        f"{verb} {handle.name}: {', '.join(page.url for page in order.crawl.entries()[:3])}; {', '.join(limits)}; {by}", err=True
+    )
+
+
+def command(order: Order) -> str:
+    """The command line that goes on."""
+    words = ["crawler", "start", order.reference]
+    if order.file:
+        words += ["-o", str(order.file)]
+    if order.output:
+        words += ["--output", str(order.output)]
+    return shlex.join(words)
+
+
+def leave(text: str) -> None:
+    """Say how to go on, and end as an interrupted command does."""
+    click.echo(text, err=True)
+    sys.exit(INTERRUPTED)

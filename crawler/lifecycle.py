@@ -1,0 +1,397 @@
+"""The life cycle of a run: one function, in the order of its steps. A run handles at most one page and starts the next runs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from .browser import Browser, Chrome, LivePage, Profile
+from .definition import Crawl
+from .errors import BrowserLost, BrowserUnavailable, CrawlerError, FrontierError, FrontierUnavailable, PageError
+from .frontier import Ending, Frontier, Renewal, Verdict
+from .hooks import Lazy, call
+from .model import Claim, FailureClass, Json, Link, Outcome, Page, Response, Result, Snapshot, Status
+from .scope import Chosen
+
+log = logging.getLogger("crawler.lifecycle")
+
+#: Seconds between two renewals of a lease; a third of it, so that two may fail.
+RENEWAL_INTERVAL = 20.0
+#: Seconds for which no run claims a page after a browser could not be had.
+BROWSER_HOLD = 10.0
+#: Seconds between two attempts to report a page while Redis is away.
+REPORT_INTERVAL = 1.0
+#: Longest wait, in seconds, that a run's own timer covers; what is due later is the tick's.
+TIMER_MAX = 30.0
+#: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by a hook.
+RESULT_MAX = 1_048_576
+#: HTTP statuses that may pass (RFC 9110; 522 and 524 are a CDN's words for an origin that is away).
+RETRY_STATUSES = frozenset({408, 500, 502, 503, 504, 522, 524})
+THROTTLE_STATUSES = frozenset({429})
+
+T = TypeVar("T")
+
+
+class Start(Protocol):
+    """Starts one further run, at once or after ``delay`` seconds; ``ticket`` is its wake-up."""
+
+    def __call__(self, crawl: Crawl, ticket: str, delay: float = 0.0) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A page that this run could not do. ``retry_in`` is in seconds; None: it is in *failed* now."""
+
+    page: Page
+    failure: FailureClass
+    reason: str
+    status: int | None = None
+    retry_in: float | None = None
+
+
+class HookError(CrawlerError):
+    """Carries what user code raised at ``step`` to the one place that acts on it; never leaves this module."""
+
+    def __init__(self, step: str, cause: Exception) -> None:
+        super().__init__(step, cause)
+        self.step, self.cause = step, cause
+
+
+def execute(
+    crawl: Crawl, *, frontier: Frontier, chrome: Chrome, start: Start, worker: str, ticket: str | None = None
+) -> Result | Failure | Outcome:
+    """Run one page of ``crawl``, from taking it off the frontier to starting the next runs.
+
+    ``worker`` names this process in the frontier; ``ticket`` is the wake-up that this run answers. An outcome other than a page
+    (limit reached, nothing due, crawl over) is a value, and so is a page that failed: nothing is wrong. What a hook raises passes
+    through, after its page was marked as failed.
+
+    Raises:
+        DefinitionError: the crawl is wrong; nothing was claimed.
+        BrowserUnavailable: no session; nothing was claimed, and the crawl is held for ``BROWSER_HOLD`` seconds.
+        FrontierUnavailable: Redis is away; what was claimed comes back by its lease.
+    """
+    run = Run(crawl, frontier, start)
+    run.step("execute")
+    run.step("validate")
+    crawl.validate()
+    with run.granting():  # whatever happens below, the next runs are started
+        if not chrome.warm and (over := frontier.refusal(ticket)):  # no browser is started for a crawl that is over
+            return over
+        run.step("browser")
+        with run.session(chrome, ticket) as browser:  # no browser, no claim
+            run.step("queue.register")
+            turn = frontier.claim(worker, ticket, paced=crawl.delay > 0)
+            if turn.claim is None:
+                run.start_later(turn.wait)
+                return turn.outcome
+
+            page = turn.claim.page
+            with run.holding(turn.claim, browser):  # renews the lease; an error below returns the page, with its class
+                run.start_later(turn.wait)
+                if turn.first:
+                    run.step("before_all")
+                    run.log_in(browser)
+                elif turn.login:
+                    browser.load_login(frontier.login() or {})
+                run.step("before", page)
+                run.hook("before", page=page, browser=browser)
+                run.step("request", page)
+                response = accept(crawl, page, browser.request(page, html=crawl.wants_html))
+                run.step("extract", page)
+                live = browser.live(page, response)
+                data = run.extract(live, response, browser)
+                run.step("filter", page)
+                chosen = run.choose(live, response)
+                run.step("queue.deregister", page)
+                result = Result(crawl.name, page, response, data, len(response.links), run.elapsed_ms())
+                ending = run.deregister(result, chosen)
+            if run.failure is not None:
+                return run.failure
+            if ending.verdict is not Verdict.OK:  # another run did this page, or it is one that we know by another URL
+                return Outcome.DUPLICATE
+
+            run.step("after", page)
+            run.hook("after", page=live, response=response, result=result, links=response.links, browser=browser, unwrap=True)
+            return result
+
+
+class Run:
+    """What one run knows on its way, and the parts of its steps that are no story."""
+
+    def __init__(self, crawl: Crawl, frontier: Frontier, start: Start) -> None:
+        self.crawl, self.frontier, self.start = crawl, frontier, start
+        self.claim: Claim | None = None
+        self.failure: Failure | None = None
+        self.began = time.monotonic()
+
+    def step(self, name: str, page: Page | None = None) -> None:
+        """Say where this run is."""
+        log.debug("%s: %s%s", self.crawl.name, name, f" {page.url}" if page else "")
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since the page was claimed."""
+        return (time.monotonic() - self.began) * 1_000
+
+    @contextmanager
+    def granting(self) -> Iterator[None]:
+        """Start the next runs, however this one ends."""
+        try:
+            yield
+        finally:
+            self.step("start")
+            for ticket in self.frontier.grant():
+                self.start_next(ticket)
+
+    def start_next(self, ticket: str, delay: float = 0.0) -> None:
+        """Start one further run. If that fails, its ticket is given back: the tick tries again."""
+        try:
+            self.start(self.crawl, ticket, delay)
+        except Exception:
+            log.exception("%s: start failed; the tick will try again", self.crawl.name)
+            self.frontier.drop_ticket(ticket)
+
+    def start_later(self, wait: float | None) -> None:
+        """Arm the crawl's one timer for work that is due in ``wait`` seconds, unless it is armed already."""
+        if wait is not None and wait <= TIMER_MAX and (ticket := self.frontier.take_timer(wait)):
+            self.start_next(ticket, wait)
+
+    @contextmanager
+    def session(self, chrome: Chrome, ticket: str | None) -> Iterator[Browser]:
+        """This process's warm browser. Without one the crawl is held: it would be no better for the next run."""
+        sessions = ExitStack()
+        with sessions:
+            try:
+                browser = sessions.enter_context(chrome.session(profile(self.crawl)))
+            except BrowserUnavailable:
+                if ticket:
+                    self.frontier.drop_ticket(ticket)
+                self.frontier.hold(BROWSER_HOLD)
+                raise
+            yield browser
+
+    @contextmanager
+    def holding(self, claim: Claim, browser: Browser) -> Iterator[None]:
+        """Keep the page while it is worked on; return it, with the class of its failure, if an error comes by.
+
+        An error that is the page's own ends here, as ``failure``. One of user code, or of ours, goes on to whoever should look.
+        """
+        self.claim, self.began = claim, time.monotonic()
+        try:
+            with heartbeat(self.frontier, claim, browser):
+                yield
+        except FrontierUnavailable:
+            raise  # nobody to tell; the lease brings the page back
+        except Exception as error:
+            self.failure = self.fail(error)
+            if isinstance(error, HookError):
+                raise error.cause from None
+            if not isinstance(error, CrawlerError):
+                raise
+            log.info("%s: %s", self.crawl.name, self.failure)
+        except BaseException:  # told to end at once: no fault of the page
+            self.frontier.fail(claim, FailureClass.INFRA, "shutdown")
+            raise
+
+    def hook(self, step: str, *, unwrap: bool = False, **available: Any) -> Any:
+        """Call the hook of ``step``, if there is one. ``unwrap`` lets its error pass as it is: no page depends on it any more."""
+        hook = self.crawl.hooks.get(step)
+        if hook is None:
+            return None
+        common = {"crawl": self.crawl, "snapshot": Lazy(self.frontier.snapshot), "stop": self.stop}
+        try:
+            return call(hook, common | available)
+        except Exception as error:
+            if unwrap:
+                raise
+            raise HookError(step, error) from error
+
+    def stop(self, reason: str = "stopped by a hook") -> None:
+        """What hooks get as ``stop``: no new page is begun, those in flight finish."""
+        self.frontier.stop(reason)
+
+    def log_in(self, browser: Browser) -> None:
+        """Do ``before_all``, and keep what it left in the browser for every session of the crawl."""
+        assert self.claim is not None
+        try:
+            self.hook("before_all", browser=browser)
+        except HookError:
+            self.frontier.before_all_failed(self.claim)
+            raise
+        login = browser.keep_login() if "before_all" in self.crawl.hooks else None
+        self.frontier.before_all_done(self.claim, login)
+
+    def extract(self, live: LivePage, response: Response, browser: Browser) -> Json:
+        """What the page holds, by the crawl's hook or mapping."""
+        if "extract" not in self.crawl.hooks:
+            return self.crawl.select(response)
+        return self.hook("extract", page=live, response=response, links=response.links, browser=browser)
+
+    def choose(self, live: LivePage, response: Response) -> Chosen:
+        """The links that may become pages, as scope and ``filter`` say."""
+        assert self.claim is not None
+        hook = self.crawl.hooks.get("filter")
+
+        def keep(**of: Any) -> Any:
+            return self.hook("filter", page=live, response=response, **of)
+
+        return self.crawl.choose(self.claim.page, response.links, response=response, keep=keep if hook else None)
+
+    def deregister(self, result: Result, chosen: Chosen) -> Ending:
+        """Queue the links, then move the page to *done*. In this order: a crash in between repeats a page, but loses none."""
+        claim = self.claim
+        assert claim is not None
+        text = as_json(result)
+        final = self.crawl.canonical(result.response.url)
+        if chosen.pages or chosen.dropped:
+            self.report(lambda: self.frontier.enqueue(chosen.pages, parent=claim, skipped=chosen.dropped))
+        return self.report(lambda: self.frontier.finish(claim, result.page.url, result=text, final=final, item=bool(result.data)))
+
+    def fail(self, error: Exception) -> Failure:
+        """Take the page out of *processing*, to where the class of ``error`` sends it."""
+        claim = self.claim
+        assert claim is not None
+        failure, reason, status = diagnose(error)
+        ending = self.report(lambda: self.frontier.fail(claim, failure, reason, status=status))
+        return Failure(claim.page, failure, reason, status, ending.retry_in)
+
+    def report(self, transition: Callable[[], T]) -> T:
+        """Tell the frontier, again and again while Redis is away, until the page's deadline: the work is done, do not waste it."""
+        assert self.claim is not None
+        while True:
+            try:
+                return transition()
+            except FrontierUnavailable:
+                if self.elapsed_ms() > self.crawl.policy().page_deadline * 1_000:
+                    raise
+                log.warning("%s: Redis is away; will report %s again", self.crawl.name, self.claim.page.url)
+                time.sleep(REPORT_INTERVAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What one page would give: its result, the links that would be queued, and the others with the reason why not."""
+
+    result: Result
+    kept: tuple[Page, ...]
+    dropped: tuple[tuple[Link, str], ...]
+
+
+def rehearse(crawl: Crawl, chrome: Chrome, url: str | None = None) -> Rehearsal:
+    """Do the steps of a run for the entry page of ``crawl``, or for ``url``, without a frontier: nothing is queued or kept.
+
+    Raises:
+        PageError, BrowserLost, BrowserUnavailable: as they come; what a hook raises passes through.
+    """
+    page = crawl.entries()[0] if url is None else crawl.page(url)
+    began = time.monotonic()
+    blank = Snapshot(crawl.name, Status.NEW, None, 0, 1, 0, 0, 1, 0, 0)
+    common = {"crawl": crawl, "snapshot": blank, "stop": lambda _reason="": None}
+
+    def hook(step: str, **available: Any) -> Any:
+        found = crawl.hooks.get(step)
+        return call(found, common | available) if found else None
+
+    with chrome.session(profile(crawl)) as browser:
+        hook("before_all", browser=browser)
+        hook("before", page=page, browser=browser)
+        response = accept(crawl, page, browser.request(page, html=crawl.wants_html))
+        live = browser.live(page, response)
+        own = "extract" in crawl.hooks
+        data = (
+            hook("extract", page=live, response=response, links=response.links, browser=browser)
+            if own
+            else crawl.select(response)
+        )
+        chosen = crawl.choose(page, response.links, response=response, explain=True)
+        result = Result(crawl.name, page, response, data, len(response.links), (time.monotonic() - began) * 1_000)
+        hook("after", page=live, response=response, result=result, links=response.links, browser=browser)
+    return Rehearsal(result, chosen.pages, chosen.reasons)
+
+
+@contextmanager
+def heartbeat(frontier: Frontier, claim: Claim, browser: Browser) -> Iterator[None]:
+    """Renew the lease of ``claim`` from a thread of its own; end the browser when the page is no longer ours."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(RENEWAL_INTERVAL):
+            try:
+                if frontier.renew(claim) is not Renewal.OK:
+                    browser.abandon()  # the request in flight fails, and its late report is refused
+                    return
+            except FrontierError:
+                log.warning("could not renew the lease of %s", claim.page.url)
+
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def profile(crawl: Crawl) -> Profile:
+    """What ``crawl`` asks of its browser sessions."""
+    return Profile(
+        crawl.name,
+        user_agent=crawl.user_agent,
+        language=crawl.language,
+        window=crawl.window,
+        load_strategy=crawl.load_strategy,
+        images=crawl.images,
+    )
+
+
+def accept(crawl: Crawl, page: Page, response: Response) -> Response:
+    """``response``, if it is one that the crawl wants.
+
+    Raises:
+        PageError: its status is no success, or a redirect left the scope of the crawl.
+    """
+    status = response.status
+    if status is not None and status >= 400 and status not in crawl.accept_status:
+        raise PageError(page.url, f"http_{status}", status, retryable=status in RETRY_STATUSES | THROTTLE_STATUSES)
+    if reason := crawl.refuses(response.url, page):
+        raise PageError(page.url, f"redirect_{reason}", status)
+    return response
+
+
+def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
+    """The class, the reason (short, for counting and for people) and the HTTP status of a failed page."""
+    match error:
+        case PageError(status=status) if status in THROTTLE_STATUSES:
+            return FailureClass.THROTTLE, error.reason, status
+        case PageError():
+            return FailureClass.RETRY if error.retryable else FailureClass.TERMINAL, error.reason, error.status
+        case BrowserLost():
+            return FailureClass.RETRY if error.hung else FailureClass.CRASH, "hung" if error.hung else "browser_lost", None
+        case HookError():
+            return FailureClass.HOOK, f"{error.step}: {one_line(error.cause)}", None
+        case _:
+            return FailureClass.TERMINAL, f"internal: {one_line(error)}", None
+
+
+def one_line(error: Exception) -> str:
+    """Type and first line of an error, cut to what fits a table."""
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first}"[:200] if first else type(error).__name__
+
+
+def as_json(result: Result) -> str:
+    """The line of ``result``; what cannot be JSON, or is too large, is the fault of the ``extract`` that made it."""
+    try:
+        text = json.dumps(result.record(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise HookError("extract", error) from error
+    if len(text) > RESULT_MAX:
+        raise HookError(
+            "extract", ValueError(f"the result has {len(text):,} characters of JSON; at most {RESULT_MAX:,} are kept")
+        )
+    return text

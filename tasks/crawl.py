@@ -1,0 +1,73 @@
+"""The three tasks. What a run means lives in the library; here are only names, arguments and what Flower shows."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from celery import Task, shared_task
+
+from ..errors import CrawlerError
+from ..lifecycle import Failure
+from ..model import Json, Outcome
+from .services import Services
+
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+TICKET = re.compile(r"[A-Za-z0-9-]{1,64}")
+
+
+class PageFailed(CrawlerError):
+    """A page ended in *failed*. Raised so that Flower shows it as a failure, with its reason in one line."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url, self.reason = url, reason
+
+    def __str__(self) -> str:
+        return f"{self.reason} at {self.url}"
+
+
+class BadMessage(CrawlerError):
+    """A message with arguments that no part of this project sends."""
+
+
+@shared_task(name="crawler.run", bind=True, ignore_result=True, throws=(PageFailed,))
+def run(self: Task[..., Any], crawl: str, ticket: str | None = None) -> dict[str, Json]:
+    """Run one page of the crawl named ``crawl``; ``ticket`` is the wake-up that this message answers."""
+    check(crawl, NAME)
+    if ticket is not None:
+        check(ticket, TICKET)
+    made = Services.current().execute(crawl, ticket)
+    if isinstance(made, Outcome):
+        return {"outcome": made.value}
+    if isinstance(made, Failure):
+        if made.retry_in is None:
+            raise PageFailed(made.page.url, made.reason)
+        return {"outcome": "RETRY", "url": made.page.url, "reason": made.reason, "attempt": made.page.attempt}
+    return {
+        "url": made.page.url,
+        "status": made.response.status,
+        "depth": made.page.depth,
+        "links": made.links,
+        "ms": round(made.ms),
+    }
+
+
+@shared_task(name="crawler.start", ignore_result=True)
+def start(crawl: str, reset: bool = False) -> dict[str, Json]:
+    """Start the crawl named ``crawl``, which this worker knows. For schedules: a start while it runs says so and changes nothing."""
+    check(crawl, NAME)
+    handle, new = Services.current().begin(crawl, reset=bool(reset))
+    return {"crawl": handle.name, "started": new, "status": handle.status.value}
+
+
+@shared_task(name="crawler.tick", ignore_result=True)
+def tick() -> dict[str, Json]:
+    """Find again what was lost: expired leases, wake-ups that never arrived, retries that are due. Harmless to repeat."""
+    return Services.current().tick()
+
+
+def check(text: object, form: re.Pattern[str]) -> None:
+    """Refuse what is not of ``form``: anybody who can write to the broker can send a message."""
+    if not isinstance(text, str) or not form.fullmatch(text):
+        raise BadMessage(f"{str(text)[:80]!r} is not of the form {form.pattern}")

@@ -1,0 +1,180 @@
+"""What a process needs to do runs, made once and kept: Redis, Chrome, and the crawls it knows."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from functools import cached_property
+from pathlib import Path
+
+from ..browser import Chrome, Endpoint, sweep
+from ..browser.local import birth
+from ..client import Handle, Library
+from ..config import settings as configuration
+from ..config.settings import Settings
+from ..definition import Crawl, load_all
+from ..errors import UnknownCrawl
+from ..frontier import Frontier
+from ..lifecycle import Failure
+from ..lifecycle import execute as execute_run
+from ..model import FailureClass, Json, Outcome, Result
+
+log = logging.getLogger("crawler.services")
+
+
+class Services:
+    """The connections and crawls of one process. Each is opened when it is first used, and none is shared over a fork."""
+
+    _current: Services | None = None
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.pid = os.getpid()
+        self.library = Library(settings)
+        self._stored: dict[str, Crawl] = {}
+
+    @classmethod
+    def current(cls) -> Services:
+        """The services of this process, as its environment describes them."""
+        if cls._current is None or cls._current.pid != os.getpid():
+            cls._current = cls(configuration.load())
+        return cls._current
+
+    @classmethod
+    def close_current(cls) -> None:
+        """End the browser of this process, if it has one."""
+        if cls._current is not None and cls._current.pid == os.getpid() and "chrome" in vars(cls._current):
+            cls._current.chrome.close()
+
+    @cached_property
+    def worker(self) -> str:
+        """This process's name in the frontier."""
+        return process_name(self.pid)
+
+    @cached_property
+    def chrome(self) -> Chrome:
+        """The one warm browser of this process."""
+        return Chrome(endpoint(self.settings))
+
+    @cached_property
+    def crawls(self) -> dict[str, Crawl]:
+        """The crawls with code that this process was told to load."""
+        return load_all(self.settings.crawls)
+
+    def crawl(self, name: str) -> Crawl:
+        """The crawl ``name``: one of those that this process loaded, else one without code that is stored with its frontier.
+
+        Raises:
+            UnknownCrawl: it is neither. Nothing that a message names is ever imported.
+        """
+        if name in self.crawls:
+            return self.crawls[name]
+        frontier = self.library.frontier(name)
+        crawl = self._stored.get(name)
+        if crawl is None or crawl.digest != frontier.digest():  # begun anew, with another definition
+            plan = frontier.plan()
+            if plan is None or plan.definition is None:
+                raise UnknownCrawl(name, tuple(self.crawls))
+            crawl = self._stored[name] = Crawl.from_definition(plan.definition)
+        return crawl
+
+    def execute(self, name: str, ticket: str | None = None) -> Result | Failure | Outcome:
+        """One run of the crawl ``name``: see :func:`crawler.lifecycle.execute`."""
+        return self.run(self.crawl(name), ticket)
+
+    def run(self, crawl: Crawl, ticket: str | None = None) -> Result | Failure | Outcome:
+        """One run of ``crawl``."""
+        frontier = self.library.frontier(crawl.name)
+        return execute_run(
+            crawl, frontier=frontier, chrome=self.chrome, start=self.library.start_run, worker=self.worker, ticket=ticket
+        )
+
+    def begin(self, name: str, *, reset: bool = False) -> tuple[Handle, bool]:
+        """Start the crawl ``name``, which this process knows; whether it is new comes second."""
+        return self.library.start(self.crawl(name), reset=reset)
+
+    def tick(self) -> dict[str, Json]:
+        """One tick of every crawl: what it found, by crawl. An unknown crawl is left to the workers that know it."""
+        found: dict[str, Json] = {}
+        for name in Frontier.names(self.library.redis, self.settings.key_prefix):
+            self.release_dead(self.library.frontier(name))
+            tick = self.library.frontier(name).tick()
+            for alarm in tick.alarms:
+                log.warning("%s: %s", name, alarm)
+            if tick.tickets:
+                try:
+                    crawl = self.crawl(name)
+                except UnknownCrawl as error:
+                    log.warning("tick: %s", error)
+                    for ticket in tick.tickets:
+                        self.library.frontier(name).drop_ticket(ticket)
+                    continue
+                for ticket in tick.tickets:
+                    self.library.start_run(crawl, ticket)
+            found[name] = {"started": len(tick.tickets), "reaped": tick.reaped}
+        if self.settings.chrome_url is None:
+            sweep(self.settings.state_dir.absolute())
+        return found
+
+    def release_dead(self, frontier: Frontier) -> None:
+        """Return the pages of processes of this machine that are gone: nobody needs to wait for their leases."""
+        for claim in frontier.processing():
+            if is_gone(claim.worker):
+                frontier.fail(claim, FailureClass.CRASH, "worker_died")
+                log.warning("%s: the process %s died over %s", frontier.name, claim.worker, claim.page.url)
+
+    def announce(self, name: str, life: float) -> None:
+        """Put the worker ``name`` on the roll, with the crawls it knows, for ``life`` seconds."""
+        self.library.roll.announce(name, {crawl.name: crawl.digest for crawl in self.crawls.values()}, life)
+
+    def leave(self, name: str) -> None:
+        """Take the worker ``name`` off the roll."""
+        self.library.roll.leave(name)
+
+
+def endpoint(settings: Settings) -> Endpoint:
+    """Where Chrome is, and how patient to be with it."""
+    return Endpoint(
+        url=settings.chrome_url,
+        binary=str(settings.chrome_binary) if settings.chrome_binary else None,
+        driver=str(settings.chromedriver) if settings.chromedriver else None,
+        state=settings.state_dir.absolute(),
+        page_load_timeout=settings.page_load_timeout,
+        script_timeout=settings.script_timeout,
+        command_timeout=settings.http_timeout,
+        session_timeout=settings.session_timeout,
+        recycle_pages=settings.session_pages,
+        recycle_age=settings.session_age,
+    )
+
+
+def machine_name() -> str:
+    """This machine, or this container: pids of one mean nothing in another."""
+    try:
+        namespace = Path("/proc/self/ns/pid").readlink().name.partition("[")[2].rstrip("]")
+    except OSError:
+        namespace = "0"
+    return f"{socket.gethostname()}.{namespace}"
+
+
+def process_name(pid: int) -> str:
+    """A process: its machine, its pid, and when it began (a pid is used again one day)."""
+    return f"{machine_name()}/{pid}/{birth(pid)}"
+
+
+def is_gone(name: str) -> bool:
+    """Whether the process ``name`` was one of this machine and has ended. False where nobody here can know."""
+    machine, _, process = name.partition("/")
+    if machine != machine_name():
+        return False
+    pid, _, born = process.partition("/")
+    return not pid.isdigit() or str(birth(int(pid))) != born
+
+
+def execute(crawl: Crawl, ticket: str | None = None) -> Result | Failure | Outcome:
+    """One run of ``crawl`` in this process, which need not be a Celery worker: what a crawl's own ``start`` hook may call elsewhere.
+
+    The frontier, the broker and Chrome are those of the environment (``CRAWLER_…``).
+    """
+    return Services.current().run(crawl, ticket)

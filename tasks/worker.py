@@ -1,0 +1,79 @@
+"""What every worker does beside its runs: the tick, its announcement, and leaving no browser behind."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from typing import Any
+
+from celery import bootsteps, signals
+
+from ..errors import CrawlerError
+from .services import Services
+
+log = logging.getLogger("crawler.worker")
+
+#: The tick's interval varies by this share, so that a hundred workers do not tick at once.
+JITTER = 0.25
+#: Announcements that may be missed before a worker counts as gone.
+MISSED_ANNOUNCEMENTS = 3
+
+
+class Ticker(bootsteps.StartStopStep):
+    """Ticks at once and then each ``tick_interval`` seconds, in a thread: a slow Redis must never hold up the consumer."""
+
+    requires = ("celery.worker.components:Pool",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self.over = threading.Event()
+        self.thread: threading.Thread | None = None
+
+    def start(self, parent: Any) -> None:
+        """Begin to tick."""
+        self.thread = threading.Thread(target=self.loop, args=(parent.hostname,), name="crawler-tick", daemon=True)
+        self.thread.start()
+
+    def stop(self, parent: Any) -> None:
+        """Tick no more, and take this worker off the roll."""
+        self.over.set()
+
+    terminate = stop
+
+    def loop(self, name: str) -> None:
+        """Tick until the worker ends. An error is logged, and the next tick tries again."""
+        services = Services.current()
+        settings = services.settings
+        while True:
+            try:
+                services.announce(name, settings.tick_interval * MISSED_ANNOUNCEMENTS)
+                services.tick()
+            except CrawlerError as error:
+                log.warning("tick: %s", error)
+            except Exception:
+                log.exception("tick")
+            if self.over.wait(settings.tick_interval * random.uniform(1 - JITTER, 1 + JITTER)):  # noqa: S311, no secret
+                break
+        try:
+            services.leave(name)
+        except CrawlerError:
+            log.debug("could not leave the roll", exc_info=True)
+
+
+@signals.celeryd_init.connect
+def add_ticker(instance: Any = None, **_: Any) -> None:
+    """Give the worker that is about to be built its tick, whichever app it serves."""
+    instance.app.steps["worker"].add(Ticker)
+
+
+@signals.worker_process_shutdown.connect
+def close_browser(**_: Any) -> None:
+    """End this process's browser: on warm, soft and cold shutdown and on recycling; a sweep does it after a kill."""
+    Services.close_current()
+
+
+@signals.worker_shutdown.connect
+def close_browser_of_the_parent(**_: Any) -> None:
+    """The same for pools that run tasks in the worker itself (solo, threads)."""
+    Services.close_current()

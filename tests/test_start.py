@@ -1,0 +1,276 @@
+"""`crawler start` as its users meet it: real Redis, real workers, real Chrome, the bundled shop on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from crawler.embedded import PrivateRedis
+
+ROOT = Path(__file__).parent.parent
+SHOP = ROOT / "examples" / "demo" / "serve.py"
+CRAWLER = Path(sys.executable).parent / "crawler"
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[str]:
+    """The address of the demo shop."""
+    with subprocess.Popen([sys.executable, SHOP], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def shop_pages() -> int:
+    """How many pages the shop has, by its own account."""
+    return int(subprocess.check_output([sys.executable, SHOP, "--count"]))
+
+
+class Folder:
+    """A user's folder: commands run in it, and what they leave running can be told by its state folder in their environment."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.environ = {name: value for name, value in os.environ.items() if not name.startswith("CRAWLER_")}
+        self.environ["CRAWLER_STATE_DIR"] = str(path / "state")
+
+    def command(self, *words: str) -> list[str]:
+        return [str(CRAWLER), *words]
+
+    def run(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*words), cwd=self.path, env=self.environ, capture_output=True, text=True, timeout=timeout, check=False
+        )
+
+    def begin(self, *words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(*words), cwd=self.path, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process that was started in this folder's name and has not ended."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("CRAWLER_STATE_DIR") == self.environ["CRAWLER_STATE_DIR"]:
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+    def left_over(self) -> list[str]:
+        """What still runs, a moment after the command ended (a process needs one to vanish)."""
+        _, alive = psutil.wait_procs(self.processes(), timeout=5)
+        return [" ".join(process.cmdline()) for process in alive]
+
+    def workers(self) -> list[psutil.Process]:
+        """The worker's parent process first, then its children."""
+        found = [process for process in self.processes() if "crawler.tasks.app" in process.cmdline()]
+        return sorted(found, key=lambda process: process.ppid() in {other.pid for other in found})
+
+    def lines(self, name: str = "items.jsonl") -> list[dict]:
+        return [json.loads(line) for line in (self.path / name).read_text().splitlines()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    there = Folder(tmp_path)
+    yield there
+    for process in there.processes():
+        process.kill()
+
+
+def until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 60) -> None:
+    """Wait until ``condition`` holds; fail if ``process`` ends first."""
+    end = psutil.time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert psutil.time.monotonic() < end, "waited too long"
+        try:
+            process.wait(0.05)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def urls(lines: list[dict]) -> list[str]:
+    return [line["url"] for line in lines]
+
+
+def test_the_bundled_shop_gives_each_of_its_pages_once_and_nothing_is_left_running(folder, shop, shop_pages):
+    done = folder.run("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
+    assert done.returncode == 0, done.stderr
+    lines = folder.lines()
+    assert len(lines) == shop_pages
+    assert len(set(urls(lines))) == shop_pages
+    assert set(lines[0]) == {"url", "final_url", "status", "depth", "data", "links", "ms"}
+    assert {line["status"] for line in lines} == {200}
+    assert all(line["data"]["title"] for line in lines)
+    assert f"{shop_pages} done, 0 failed" in done.stdout
+    assert folder.left_over() == []
+
+
+def test_a_crawl_that_has_finished_is_not_begun_again_by_accident(folder, shop):
+    first = folder.run("start", shop, "-o", "items.jsonl", "-c", "1", "--set", "depth_limit=0")
+    assert first.returncode == 0, first.stderr
+    again = folder.run("start", shop, "-o", "items.jsonl", "-c", "1", "--set", "depth_limit=0")
+    assert again.returncode == 2
+    assert "--reset" in again.stderr
+    assert len(again.stderr.strip().splitlines()) == 1
+    anew = folder.run("start", shop, "-o", "items.jsonl", "-c", "1", "--set", "depth_limit=0", "--reset")
+    assert anew.returncode == 0, anew.stderr
+    assert len(folder.lines()) == 1
+
+
+def test_ctrl_c_drains_and_the_next_start_goes_on_without_losing_or_repeating_a_page(folder, shop, shop_pages):
+    words = ("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
+    first = folder.begin(*words)
+    until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 5, first)
+    first.send_signal(signal.SIGINT)
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 130
+    assert "crawler start" in said.splitlines()[-1]
+    assert folder.left_over() == []
+    assert len(folder.lines()) < shop_pages
+
+    second = folder.run(*words)
+    assert second.returncode == 0, second.stderr
+    assert sorted(urls(folder.lines())) == sorted(set(urls(folder.lines())))
+    assert len(folder.lines()) == shop_pages
+
+
+def test_a_second_ctrl_c_ends_everything_at_once_and_still_nothing_is_lost(folder, shop, shop_pages):
+    words = ("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
+    first = folder.begin(*words)
+    until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 5, first)
+    first.send_signal(signal.SIGINT)
+    first.send_signal(signal.SIGTERM)  # two of one kind sent together may arrive as one
+    first.communicate(timeout=30)
+    assert first.returncode == 130
+    assert folder.left_over() == []
+    assert folder.run(*words).returncode == 0
+    assert len(folder.lines()) == len(set(urls(folder.lines()))) == shop_pages
+
+
+def test_killed_workers_cost_neither_a_page_nor_a_line(folder, shop, shop_pages):
+    crawl = folder.begin("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none", "--set", "delay=0.02")
+    until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 5, crawl)
+    parent, *children = folder.workers()
+    children[0].kill()
+    until(lambda: len(folder.lines()) > 20, crawl)
+    for process in folder.workers():
+        process.kill()
+    out, said = crawl.communicate(timeout=150)
+    assert crawl.returncode == 0, (out, said)
+    assert len(folder.lines()) == len(set(urls(folder.lines()))) == shop_pages
+    assert folder.left_over() == []
+    assert not parent.is_running()
+
+
+def test_the_output_folder_tells_items_failures_and_the_report(folder, tmp_path, shop):
+    done = folder.run("start", f"{shop}no-such-page", "--output", "out", "-c", "1", "--json")
+    assert done.returncode == 1
+    report = json.loads(done.stdout)
+    assert report["status"] == "FAILED"
+    assert report["failures"] == {"http_404": 1}
+    assert json.loads((tmp_path / "out" / "report.json").read_text()) == report
+    assert folder.lines("out/failed.jsonl") == [
+        {"url": f"{shop}no-such-page", "reason": "http_404", "status": 404, "attempts": 1, "depth": 0}
+    ]
+    assert folder.lines("out/items.jsonl") == []
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "status", "says"),
+    [
+        (("start", "http://127.0.0.1:9/", "-c", "1"), {}, 1, "unsafe_port"),
+        (("start", "http://127.0.0.1:1/", "-c", "1"), {}, 1, "127.0.0.1:1"),
+        (("start", "ftp://127.0.0.1/"), {}, 2, "http"),
+        (("start", "nowhere.py"), {}, 2, "nowhere.py"),
+        (("start", "broken.py"), {}, 2, "broken.py"),
+        (("validate", "faulty.toml"), {}, 2, "depth_limit"),
+        (("start", "http://127.0.0.1/"), {"CRAWLER_REDIS_URL": "redis://127.0.0.1:1/0"}, 2, "127.0.0.1:1"),
+        (("start", "http://127.0.0.1/"), {"CRAWLER_REDIS_URL": "http://127.0.0.1/"}, 2, "CRAWLER_REDIS_URL"),
+        (("start", "http://127.0.0.1/"), {"CRAWLER_CHROME_BINARY": "/nowhere/chrome"}, 2, "/nowhere/chrome"),
+        (("info", "books"), {}, 2, "no crawl has run here"),
+        (("stop", "books"), {}, 2, "no crawl has run here"),
+        (("worker",), {}, 2, "CRAWLER_REDIS_URL"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_with_its_status_and_leaves_nothing_running(folder, words, environ, status, says):
+    (folder.path / "broken.py").write_text("import no_such_module\n")
+    (folder.path / "faulty.toml").write_text('name = "a b"\nurl = "ftp://x"\ndepth_limit = -1\n')
+    folder.environ |= environ
+    done = folder.run(*words)
+    assert done.returncode == status, (done.stdout, done.stderr)
+    assert says in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+    assert folder.left_over() == []
+
+
+def test_all_faults_of_a_definition_are_told_at_once(folder):
+    (folder.path / "faulty.toml").write_text('name = "a b"\nurl = "ftp://x"\ndepth_limit = -1\nconcurency_limit = 4\n')
+    said = folder.run("validate", "faulty.toml").stderr
+    assert all(field in said for field in ("name", "url", "depth_limit", "concurency_limit"))
+    assert "concurrency_limit" in said  # what was probably meant
+
+
+def test_a_running_crawl_can_be_seen_and_stopped_from_elsewhere(folder, shop):
+    crawl = folder.begin("start", shop, "-o", "items.jsonl", "-c", "1", "--set", "name=shop", "--set", "delay=0.5")
+    until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 1, crawl)
+    seen = json.loads(folder.run("info", "shop", "--json").stdout)
+    assert seen["status"] == "ACTIVE"
+    assert seen["pages"]["done"] >= 1
+    assert folder.run("stop", "shop").returncode == 0
+    out, _ = crawl.communicate(timeout=60)
+    assert crawl.returncode == 0
+    assert "stopped by crawler stop" in out
+    assert "stopped" in folder.run("info", "shop").stdout
+    assert folder.run("clear", "shop", "--yes").returncode == 0
+    assert folder.run("info", "shop").returncode == 2
+
+
+def test_workers_started_by_hand_do_a_crawl_that_start_only_triggers_and_watches(folder, shop, shop_pages, tmp_path):
+    driver = pytest.importorskip("crawler.browser").find_driver()
+    with (
+        PrivateRedis(tmp_path / "redis") as redis,
+        subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE, text=True, start_new_session=True) as chrome,
+    ):
+        port = next(found.group(1) for line in chrome.stdout if (found := re.search(r"on port (\d+)", line)))
+        folder.environ |= {
+            "CRAWLER_REDIS_URL": redis.url,
+            "CRAWLER_BROKER_URL": redis.broker_url,
+            "CRAWLER_CHROME_URL": f"http://127.0.0.1:{port}",
+        }
+        celery = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            "crawler.tasks.app",
+            "worker",
+            "-Q",
+            "crawler",
+            "-c",
+            "2",
+            "--disable-prefetch",
+        ]
+        log = (tmp_path / "worker.log").open("wb")
+        with subprocess.Popen(celery, cwd=folder.path, env=folder.environ, stdout=log, stderr=log) as worker:
+            done = folder.run("start", shop, "-o", "items.jsonl", "--set", "depth_limit=none")
+            worker.terminate()
+            worker.wait(60)
+        sessions = psutil.Process(chrome.pid).children()
+        chrome.kill()
+    assert done.returncode == 0, done.stderr
+    assert len(folder.lines()) == len(set(urls(folder.lines()))) == shop_pages
+    assert sessions == []  # the workers ended theirs
