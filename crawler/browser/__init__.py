@@ -1,1 +1,12 @@
-"""."""
+"""Chrome: where it is, a warm session on it, one page after another, and the live page that hooks see.
+
+What is true of navigation, and was measured, is told where it is dealt with: ``navigate.py`` (what document is there?),
+``driver.py`` (what if there is no answer?), ``local.py`` (what if we die?). Nothing here knows the frontier or the environment.
+"""
+
+from .local import find_chrome, find_driver, sweep
+from .navigate import Browser
+from .page import LivePage
+from .session import Chrome, Endpoint, Profile
+
+__all__ = ["Browser", "Chrome", "Endpoint", "LivePage", "Profile", "find_chrome", "find_driver", "sweep"]

@@ -1,0 +1,123 @@
+"""Selenium's WebDriver, with an end to every wait, and one error for every way in which a session dies."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import urllib3
+from selenium.common.exceptions import (
+    InvalidSessionIdException,
+    NoSuchWindowException,
+    UnexpectedAlertPresentException,
+    WebDriverException,
+)
+from selenium.webdriver import ChromeOptions, Remote
+from selenium.webdriver.chrome.remote_connection import ChromeRemoteConnection
+from selenium.webdriver.remote.client_config import ClientConfig
+from urllib3.exceptions import HTTPError
+from urllib3.exceptions import TimeoutError as HTTPTimeout
+
+from ..errors import BrowserLost, BrowserUnavailable
+
+#: Seconds that a session may take to end before it is left to its fate (and, if it is local, killed).
+QUIT_TIMEOUT = 5.0
+#: What ChromeDriver says when a session is beyond help, although its error code is the general one.
+DEADLY = re.compile(r"tab crashed|not reachable|disconnected|session deleted|not connected to DevTools", re.I)
+
+
+class Driver(Remote):
+    """A session on the WebDriver at ``url``.
+
+    Every command ends within ``command_timeout`` seconds. An answer (or a silence) that means the session is dead raises
+    BrowserLost, in hooks as well; ``doubt`` then says why this session must not be used again.
+
+    Raises:
+        BrowserUnavailable: the session could not be had within ``session_timeout`` seconds.
+    """
+
+    def __init__(
+        self, url: str, options: ChromeOptions, *, session_timeout: float, command_timeout: float, local: bool = False
+    ) -> None:
+        self.doubt: str | None = None
+        self.at = ""  # the page that is being worked on: whom to name in errors
+        self.session_id = None
+        parts = urlsplit(url)
+        self.address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+        self._config = ClientConfig(
+            remote_server_addr=self.address,
+            username=unquote(parts.username or "") or None,
+            password=unquote(parts.password or "") or None,
+            timeout=session_timeout,  # type: ignore[arg-type]  # a float serves: it is handed to urllib3
+            # urllib3 would ask again, three times, after a read time-out. The name is nested twice because it is read so.
+            init_args_for_pool_manager={"init_args_for_pool_manager": {"retries": False}},
+        )
+        self._connection = ChromeRemoteConnection(remote_server_addr=self.address, client_config=self._config, ignore_proxy=local)
+        try:
+            super().__init__(command_executor=self._connection, options=options)
+        except BrowserUnavailable:
+            self.hang_up()
+            raise
+        self._config.timeout = command_timeout
+
+    @contextlib.contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Commands in this block have at most ``seconds`` to be answered; after a later answer the session is lost."""
+        before = self._config.timeout
+        self._config.timeout = min(seconds, before)
+        try:
+            yield
+        finally:
+            self._config.timeout = before
+
+    def execute(self, driver_command: Any, params: dict[str, Any] | None = None) -> Any:
+        """Send a command and return the answer; all of Selenium's methods come through here."""
+        try:
+            try:
+                return super().execute(driver_command, dict(params or {}))
+            except UnexpectedAlertPresentException:  # it was dismissed by the asking: ask again
+                return super().execute(driver_command, dict(params or {}))
+        except WebDriverException as error:
+            if self.session_id is None:
+                raise BrowserUnavailable(f"{self.address} gave no session: {first_line(error)}") from error
+            if isinstance(error, (InvalidSessionIdException, NoSuchWindowException)) or DEADLY.search(error.msg or ""):
+                raise self.lost(first_line(error)) from error
+            raise
+        except (HTTPError, OSError) as error:
+            if self.session_id is None:
+                raise BrowserUnavailable(f"{self.address} cannot be reached: {error}") from error
+            hung = isinstance(error, (HTTPTimeout, TimeoutError))
+            raise self.lost("no answer in time" if hung else "the driver is gone", hung=hung) from error
+        except BaseException:  # a signal, between question and answer: the session is still at the old command
+            self.doubt = "interrupted"
+            raise
+
+    def cdp(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send a command of the DevTools protocol; Chromium only, and through a Grid as well."""
+        answer: dict[str, Any] = self.execute("executeCdpCommand", {"cmd": method, "params": params})["value"]
+        return answer
+
+    def delete(self) -> None:
+        """End the session on a connection of its own, so that this works while a command is under way."""
+        headers = {**(self._config.get_auth_header() or {})}
+        with contextlib.suppress(HTTPError, OSError):
+            urllib3.request(
+                "DELETE", f"{self.address}/session/{self.session_id}", headers=headers, timeout=QUIT_TIMEOUT, retries=False
+            )
+
+    def hang_up(self) -> None:
+        """Close our connections to the endpoint; the session there is not touched."""
+        self._connection.close()  # type: ignore[no-untyped-call]
+
+    def lost(self, reason: str, hung: bool = False) -> BrowserLost:
+        """The error that says that this session is lost; from now on it is in doubt."""
+        self.doubt = reason
+        return BrowserLost(self.at, reason, hung)
+
+
+def first_line(error: WebDriverException) -> str:
+    """What ChromeDriver said, without its stack trace."""
+    return (error.msg or type(error).__name__).strip().splitlines()[0]

@@ -1,0 +1,223 @@
+"""A Chrome on this machine: find it, start it, end it, and clean up after owners that were killed.
+
+ChromeDriver is started by us rather than by Selenium: it chooses its own free port (so processes that start at once do not
+race for one), leads a process group of its own, dies with its parent (Linux), and has a temporary folder of its own, in which it
+puts Chrome's profile. Chrome talks to it through a pipe and so dies with it. What a killed owner leaves is the folder; its name
+tells the owner, and ``sweep`` removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import platform
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from selenium.webdriver.common.selenium_manager import SeleniumManager
+
+from ..errors import BrowserUnavailable
+
+log = logging.getLogger(__name__)
+
+#: Headless shells come first: the same engine without a browser around it, up to twice as fast.
+CHROMES = (
+    "chromium-headless-shell", "chrome-headless-shell", "headless_shell",
+    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
+)  # fmt: skip
+#: Seconds that a ChromeDriver may take to listen. It takes 0.01 on an idle machine.
+START_TIMEOUT = 20.0
+#: Seconds that the parts of a killed Chrome may take to let go of their folder.
+CLEAN_TIMEOUT = 3.0
+#: Characters of a folder's path, above which Chrome cannot make its socket in it (108, less what it appends).
+PATH_MAX = 50
+#: Seconds after which a folder that another host made (a volume shared by containers) is surely nobody's.
+FOREIGN_AGE = 7 * 86_400
+
+PR_SET_PDEATHSIG = 1
+NAME = re.compile(r"chrome-(?P<pid>\d+)-(?P<birth>\d+)-[0-9a-f]{8}@(?P<host>.*)")
+
+
+def find_chrome() -> str | None:
+    """The path of an installed Chrome, a headless shell if there is one; None: Selenium Manager may fetch one."""
+    return next(filter(None, map(shutil.which, CHROMES)), None)
+
+
+def find_driver() -> str | None:
+    """The path of an installed ChromeDriver; None: Selenium Manager may fetch one."""
+    return shutil.which("chromedriver")
+
+
+def is_shell(binary: str) -> bool:
+    """Whether this is a headless shell."""
+    return "headless" in Path(binary).name
+
+
+class LocalDriver:
+    """A ChromeDriver process of our own, and the Chrome that it starts. Everything it writes is in ``folder``, below ``state``.
+
+    Raises:
+        BrowserUnavailable: it could not be found or started.
+    """
+
+    def __init__(self, state: Path | None, *, binary: str | None = None, driver: str | None = None) -> None:
+        self.binary, self.driver = find_or_fetch(binary, driver)
+        self.folder = make_folder(state or Path(tempfile.gettempdir()))
+        self._output = self.folder / "output"
+        try:
+            with self._output.open("wb") as output:  # a file: nobody would read a pipe, and a full one stops Chrome
+                self.process = subprocess.Popen(
+                    [self.driver, "--port=0", f"--log-path={self.folder / 'chromedriver.log'}", "--log-level=SEVERE"],
+                    stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder, start_new_session=True,
+                    env={**os.environ, "TMPDIR": str(self.folder.resolve())}, preexec_fn=die_with_parent(),
+                )  # fmt: skip
+        except OSError as error:
+            remove(self.folder)
+            raise BrowserUnavailable(f"ChromeDriver does not start: {error}") from error
+        self.url = f"http://127.0.0.1:{self._port()}"
+
+    def _port(self) -> int:
+        end = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < end and self.process.poll() is None:
+            if match := re.search(r"started successfully on port (\d+)", self.output()):
+                return int(match[1])
+            time.sleep(0.005)
+        said = self.output().strip().splitlines()[-1:]
+        self.kill()
+        raise BrowserUnavailable(f"{self.driver} does not start: {' '.join(said) or 'it said nothing'}")
+
+    def output(self) -> str:
+        """What ChromeDriver and Chrome have written so far."""
+        return self._output.read_text(errors="replace")
+
+    def memory(self) -> int:
+        """Bytes that ChromeDriver and Chrome use (shared pages counted once, where the system can tell)."""
+        total = 0
+        with contextlib.suppress(psutil.Error):
+            for process in psutil.Process(self.process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    used = process.memory_full_info()
+                    total += getattr(used, "pss", 0) or used.rss
+        return total
+
+    def kill(self) -> None:
+        """End the driver and its Chrome at once, and remove what they wrote. Never waits long; may be called again."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(CLEAN_TIMEOUT)
+        remove(self.folder)
+
+
+def find_or_fetch(binary: str | None, driver: str | None) -> tuple[str, str]:
+    """The paths of a Chrome and its driver: those given, else those installed, else what Selenium Manager finds or downloads."""
+    binary, driver = binary or find_chrome(), driver or find_driver()
+    if binary and driver:
+        return binary, driver
+    ask = ["--browser", "chrome", *(["--browser-path", binary] if binary else [])]
+    try:
+        found = SeleniumManager().binary_paths(ask)
+    except Exception as error:  # it raises many things, all with the same meaning here
+        raise BrowserUnavailable(
+            f"no Chrome on this machine, and Selenium Manager found none: {error}. Install Chrome and ChromeDriver, or give the "
+            "address of a Selenium Grid"
+        ) from error
+    return binary or found["browser_path"], driver or found["driver_path"]
+
+
+def die_with_parent() -> Callable[[], None] | None:
+    """What a child calls before it starts, so that the kernel kills it when the thread that started it ends (Linux only)."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+    parent = os.getpid()
+
+    def arrange() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died in between: nobody will tell us
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return arrange
+
+
+def make_folder(state: Path) -> Path:
+    """A new folder in ``state`` whose name tells its owner: this process, on this host."""
+    state.mkdir(parents=True, exist_ok=True)
+    folder = state.absolute() / f"chrome-{os.getpid()}-{birth(os.getpid())}-{secrets.token_hex(4)}@{platform.node()}"
+    if len(str(folder)) <= PATH_MAX:
+        folder.mkdir(mode=0o700)
+    else:  # Chrome needs a short path, a sweep needs to find it
+        folder.symlink_to(tempfile.mkdtemp(prefix="chrome-"), target_is_directory=True)
+    return folder
+
+
+def remove(folder: Path) -> None:
+    """Delete ``folder`` (and what it points to), for as long as dying processes still write to it, within reason."""
+    end = time.monotonic() + CLEAN_TIMEOUT
+    target = folder.resolve()
+    while target.exists():
+        shutil.rmtree(target, ignore_errors=True)
+        if time.monotonic() > end:
+            log.warning("cannot delete %s", target)
+            return
+        time.sleep(0.01)
+    if folder.is_symlink():
+        folder.unlink(missing_ok=True)
+
+
+def birth(pid: int) -> int | None:
+    """A number that tells this process from any other that had, or will have, its id; None: no such process, or a dead one.
+
+    On Linux it is in ticks since boot: unlike a time of day, no clock that is set changes it.
+    """
+    try:
+        if platform.system() == "Linux":
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            return None if fields[0] in "ZX" else int(fields[19])
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time())
+    except (OSError, psutil.Error):
+        return None
+
+
+def sweep(state: Path) -> int:
+    """Kill the drivers and Chromes whose owner is gone, delete their folders below ``state``, and say how many there were."""
+    host = platform.node()
+    orphans = []
+    for folder in state.glob("chrome-*@*") if state.is_dir() else ():
+        if not (match := NAME.fullmatch(folder.name)):
+            continue
+        if match["host"] != host:
+            with contextlib.suppress(OSError):
+                if time.time() - folder.lstat().st_mtime > FOREIGN_AGE:
+                    orphans.append(folder)
+        elif birth(int(match["pid"])) != int(match["birth"]):
+            orphans.append(folder)
+    if orphans:
+        kill_users(orphans)
+    for folder in orphans:
+        remove(folder)
+    return len(orphans)
+
+
+def kill_users(folders: list[Path]) -> None:
+    """Kill the processes that name one of ``folders`` in their command line: the driver its log, Chrome its profile."""
+    names = [name for folder in folders for name in (str(folder), str(folder.resolve()))]
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if "chrom" in process.name().lower() and any(name in arg for arg in process.cmdline() for name in names):
+                process.kill()
+                found.append(process)
+    psutil.wait_procs(found, CLEAN_TIMEOUT)

@@ -1,0 +1,364 @@
+"""Go to a page, and find out what came of it.
+
+``driver.get`` returning tells nothing: after a 204, a download or a redirect to ``mailto:`` it returns, and the document is
+still the previous page, with its links and its status; after an unsafe port or a redirect loop it returns, and the document is
+Chrome's error page. So each navigation is followed by one script (``collect.js``) that says what document is there and puts a
+mark in it. A document that bears the mark of an earlier page, or that is older than the navigation, was not put there by it.
+
+Only in such doubt, and where Chrome's error page does not name its cause (a headless shell's is empty), the page is asked for a
+second time, through the DevTools protocol, which gives the cause but obeys no page-load time-out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+from selenium.common.exceptions import (
+    InsecureCertificateException,
+    InvalidArgumentException,
+    TimeoutException,
+    WebDriverException,
+)
+
+from ..errors import BrowserLost, PageError
+from ..model import Json, Link, Page, Response
+from .driver import Driver, first_line
+from .page import LivePage
+
+#: Seconds that a renderer has to say what it got, after the page-load time-out. One that is stuck in a loop never does.
+GRACE = 10.0
+#: Times that a collection is repeated when the page navigates away, or a dialog stops the page, in the midst of it.
+COLLECTIONS = 5
+#: Further looks at a document that should be complete and is not.
+LOOKS = 3
+#: Seconds between two looks.
+PAUSE = 0.05
+
+#: Chrome's network errors: (our word, whether a later attempt may succeed). What is not here is named as Chrome does.
+CAUSES: Mapping[str, tuple[str, bool]] = {
+    "ERR_NAME_NOT_RESOLVED": ("dns", True),
+    "ERR_NAME_RESOLUTION_FAILED": ("dns", True),
+    "ERR_DNS_TIMED_OUT": ("dns", True),
+    "ERR_CONNECTION_REFUSED": ("refused", True),
+    "ERR_EMPTY_RESPONSE": ("empty_response", True),
+    "ERR_CONNECTION_RESET": ("reset", True),
+    "ERR_CONNECTION_CLOSED": ("reset", True),
+    "ERR_CONNECTION_ABORTED": ("reset", True),
+    "ERR_SOCKET_NOT_CONNECTED": ("reset", True),
+    "ERR_HTTP2_PROTOCOL_ERROR": ("reset", True),
+    "ERR_HTTP2_SERVER_REFUSED_STREAM": ("reset", True),
+    "ERR_CONNECTION_TIMED_OUT": ("timeout", True),
+    "ERR_TIMED_OUT": ("timeout", True),
+    "ERR_CONNECTION_FAILED": ("unreachable", True),
+    "ERR_ADDRESS_UNREACHABLE": ("unreachable", True),
+    "ERR_INTERNET_DISCONNECTED": ("unreachable", True),
+    "ERR_NETWORK_CHANGED": ("unreachable", True),
+    "ERR_NETWORK_IO_SUSPENDED": ("unreachable", True),
+    "ERR_PROXY_CONNECTION_FAILED": ("proxy", True),
+    "ERR_TUNNEL_CONNECTION_FAILED": ("proxy", True),
+    "ERR_CONTENT_LENGTH_MISMATCH": ("truncated", True),
+    "ERR_INCOMPLETE_CHUNKED_ENCODING": ("truncated", True),
+    "ERR_INVALID_RESPONSE": ("bad_response", True),
+    "ERR_INVALID_HTTP_RESPONSE": ("bad_response", True),
+    "ERR_INVALID_CHUNKED_ENCODING": ("bad_response", True),
+    "ERR_CONTENT_DECODING_FAILED": ("bad_response", True),
+    "ERR_RESPONSE_HEADERS_TOO_BIG": ("bad_response", False),
+    "ERR_UNSAFE_PORT": ("unsafe_port", False),
+    "ERR_TOO_MANY_REDIRECTS": ("redirect_loop", False),
+    "ERR_INVALID_REDIRECT": ("bad_redirect", False),
+    "ERR_UNSAFE_REDIRECT": ("bad_redirect", False),
+    "ERR_INVALID_URL": ("malformed", False),
+    "ERR_UNKNOWN_URL_SCHEME": ("unsupported_scheme", False),
+    "ERR_DISALLOWED_URL_SCHEME": ("unsupported_scheme", False),
+    "ERR_INVALID_AUTH_CREDENTIALS": ("auth_required", False),
+    "ERR_BLOCKED_BY_RESPONSE": ("blocked", False),
+    "ERR_BLOCKED_BY_CLIENT": ("blocked", False),
+    "ERR_BLOCKED_BY_ADMINISTRATOR": ("blocked", False),
+}
+#: Statuses whose page may be there at a later attempt.
+PASSING = frozenset({408, 425, 429})
+
+
+@cache
+def script(name: str) -> str:
+    """The text of one of this package's JavaScript files."""
+    return files(__package__).joinpath(name).read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What ``collect.js`` found, and whether the document was there before this navigation (``stale``)."""
+
+    url: str
+    title: str
+    mime: str | None
+    ready: str
+    status: int | None
+    empty: bool
+    error: str | None
+    timing: dict[str, float]
+    links: tuple[Link, ...]
+    html: str | None
+    stale: bool
+
+
+class Browser:
+    """A session at work: what hooks get as ``browser``, and what the life cycle fetches pages with.
+
+    ``driver`` is the Selenium WebDriver. ``pages`` counts the navigations of this session.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        *,
+        page_load_timeout: float,
+        load_strategy: str = "normal",
+        abandon: Callable[[], None] | None = None,
+    ) -> None:
+        self.driver, self.page_load_timeout = driver, page_load_timeout
+        self._abandon = abandon or driver.delete
+        self.enough = ("complete",) if load_strategy == "normal" else ("interactive", "complete")
+        self.pages = 0
+        self.blank = False  # whether the tab surely shows about:blank
+        self._mark = "_" + secrets.token_hex(8)
+        self._late = 0  # page-load time-outs in a row
+        self._login: Json = None
+        self._storage: dict[str, str] = {}  # origin -> script that puts back its local storage, until it was there
+
+    @property
+    def doubt(self) -> str | None:
+        """Why this session must not serve another page; None: it may."""
+        return self.driver.doubt
+
+    @doubt.setter
+    def doubt(self, reason: str) -> None:
+        self.driver.doubt = reason
+
+    @property
+    def session_id(self) -> str:
+        """What the endpoint calls this session."""
+        return str(self.driver.session_id)
+
+    def request(self, page: Page, *, html: bool = False, max_links: int = 100_000) -> Response:
+        """Go to ``page`` and return what came: with its links, and with its source if ``html``.
+
+        An HTTP error with a document is a response. A document that was still loading at the page-load time-out is one too, as
+        far as it came; its ``timing`` has no ``load`` then.
+
+        Raises:
+            PageError: no document came; the session is well (or replaced next time), and the previous page left no trace.
+            BrowserLost: the session died or hangs.
+        """
+        url = self.driver.at = page.url
+        if not url[:8].lower().startswith(("http://", "https://")):
+            raise PageError(url, "unsupported_scheme")
+        began = time.perf_counter()
+        found = self._go(url, began, html, max_links)
+        if found.stale and "#" in url:  # perhaps only the fragment differs from the page before: Chrome keeps the document then
+            self.rest()
+            began = time.perf_counter()
+            found = self._go(url, began, html, max_links)
+        if found.stale or (found.url.startswith("chrome-error:") and not (found.status or found.error)):
+            found = self._ask_again(url, began, html, max_links)
+        if found.url.startswith("chrome-error:") or (found.empty and (found.status or 0) >= 400):
+            raise error_of(url, found.error, found.status)  # no body: Chrome shows its error page, a headless shell an empty one
+        if not found.url.startswith(("http:", "https:")):
+            raise PageError(url, "unsupported_scheme")
+        self._restored(found.url)
+        return Response(
+            url=found.url, status=found.status, content_type=found.mime, html=found.html, title=found.title, links=found.links,
+            timing={**found.timing, "total": (time.perf_counter() - began) * 1000},
+        )  # fmt: skip
+
+    def live(self, page: Page, response: Response) -> LivePage:
+        """The page that this session shows now, for hooks."""
+        return LivePage(self.driver, page, response)
+
+    def abandon(self) -> None:
+        """End this session from another thread: the command in flight fails with BrowserLost, and no other will be sent."""
+        self.driver.doubt = "abandoned"
+        self._abandon()
+
+    def rest(self) -> None:
+        """Leave the page: nothing of it runs any longer."""
+        try:
+            self.driver.get("about:blank")
+        except WebDriverException as error:
+            raise self.driver.lost(first_line(error)) from error
+        self.blank = True
+
+    def _go(self, url: str, began: float, html: bool, max_links: int) -> Found:
+        """Navigate, and collect.
+
+        Raises:
+            PageError: Chrome said by itself that nothing came.
+        """
+        self.pages += 1
+        self.blank = False
+        try:
+            self.driver.get(url)
+        except TimeoutException:
+            self._late += 1
+            if self._late > 1:
+                self.doubt = "two page-load time-outs in a row"
+            found = self._collect(began, html, max_links, grace=GRACE)
+            if found.stale:
+                raise PageError(url, "timeout", retryable=True) from None
+            return found
+        except InvalidArgumentException as error:
+            raise PageError(url, "malformed") from error
+        except InsecureCertificateException as error:
+            raise PageError(url, "certificate") from error
+        except WebDriverException as error:
+            if cause := re.search(r"net::(ERR_\w+)", error.msg or ""):
+                raise error_of(url, cause[1]) from error
+            self.doubt = first_line(error)  # nothing that we know: better a new session than a wrong page
+            raise PageError(url, "unknown", retryable=True) from error
+        self._late = 0
+        return self._complete(url, began, html, max_links)
+
+    def _complete(self, url: str, began: float, html: bool, max_links: int) -> Found:
+        """Collect a document that has loaded.
+
+        One that has not, although ``get`` returned, was held up by a dialog (asking dismisses it, and asking again waits for the
+        rest), or broke off in the midst of its body.
+        """
+        found = self._collect(began, html, max_links)
+        for _ in range(LOOKS):
+            if found.stale or found.ready in self.enough or not found.url.startswith("http"):
+                return found
+            time.sleep(PAUSE)
+            found = self._collect(began, html, max_links)
+        if found.ready == "loading":
+            raise PageError(url, "truncated", found.status, retryable=True)
+        return found
+
+    def _collect(self, began: float, html: bool, max_links: int, grace: float | None = None) -> Found:
+        for attempt in range(1, COLLECTIONS + 1):
+            try:
+                with self.driver.within(grace or self.page_load_timeout + GRACE):
+                    facts = self.driver.execute_script(script("collect.js"), self._mark, self.pages, max_links, html)
+                break
+            except TimeoutException as error:
+                raise self.driver.lost("the page does not answer", hung=True) from error
+            except WebDriverException as error:  # the page went elsewhere meanwhile
+                if attempt == COLLECTIONS:
+                    self.doubt = first_line(error)
+                    raise PageError(self.driver.at, "unreadable", retryable=True) from error
+                time.sleep(PAUSE)
+        passed = (time.perf_counter() - began) * 1000
+        return Found(
+            url=facts["url"], title=facts["title"], mime=facts["mime"], ready=facts["ready"], status=facts["status"],
+            empty=facts["empty"], error=facts["error"],
+            timing={name: ms for name, ms in zip(("response", "dom", "load"), facts["timing"], strict=True) if ms},
+            links=tuple(Link(*row.split("\t")) for row in facts["links"].split("\n") if row),
+            html=facts["html"],
+            stale=facts["seen"] or facts["url"] == "about:blank" or facts["type"] == "back_forward"
+            # Older than the navigation: a page that went elsewhere by itself, after it had been collected. Clocks may drift.
+            or (facts["age"] or 0) > passed * 1.001 + 1,
+        )  # fmt: skip
+
+    def _ask_again(self, url: str, began: float, html: bool, max_links: int) -> Found:
+        """Ask for the page through the DevTools protocol, which says why there is no document; if there is one now, collect it.
+
+        Raises:
+            PageError: "download", "no_content" (the server answered, with nothing to show: a 204, a redirect to ``mailto:``), or
+                Chrome's error.
+        """
+        self.pages += 1
+        try:
+            with self.driver.within(self.page_load_timeout):  # it waits for the server, for ever
+                answer = self.driver.cdp("Page.navigate", url=url)
+        except BrowserLost as error:
+            if not error.hung:
+                raise
+            raise PageError(url, "no_document", retryable=True) from error
+        except TimeoutException:
+            answer = {}
+        except WebDriverException as error:
+            cause = re.search(r"net::(ERR_\w+)", error.msg or "")
+            if not cause:
+                self.doubt = first_line(error)
+            raise error_of(url, cause[1] if cause else None) from error
+        code = str(answer.get("errorText", "")).removeprefix("net::")
+        if answer.get("isDownload"):
+            raise PageError(url, "download")
+        if code in ("ERR_ABORTED", "ERR_HTTP_RESPONSE_CODE_FAILURE", ""):
+            found = self._complete(url, began, html, max_links)
+            if not found.stale:
+                return found
+            raise PageError(url, "no_content" if code else "no_document")
+        raise error_of(url, code)
+
+    def keep_login(self) -> dict[str, Json]:
+        """The cookies of all sites, and the local storage of the one that is shown, as JSON. Secrets: never log it."""
+        storage = self.driver.execute_script(
+            "try { return {[location.origin]: Object.fromEntries(Object.entries(localStorage))} } catch { return {} }"
+        )
+        return {
+            "cookies": self.driver.cdp("Network.getAllCookies")["cookies"],
+            "storage": {origin: items for origin, items in storage.items() if items and origin.startswith("http")},
+        }
+
+    def load_login(self, login: Mapping[str, Json]) -> None:
+        """Put into this session what ``keep_login`` kept, unless that is what was put last.
+
+        Cookies are there at once; local storage is put back when the first page of its origin loads, before its scripts run.
+        """
+        if login == self._login:
+            return
+        cookies = [cookie_for_chrome(cookie) for cookie in login.get("cookies", ())]
+        if cookies:
+            self.driver.cdp("Network.setCookies", cookies=cookies)
+        for origin in list(self._storage):
+            self._restored(origin)
+        for origin, items in login.get("storage", {}).items():
+            source = (
+                f"if (location.origin === {json.dumps(origin)}) "
+                f"for (const [key, value] of Object.entries({json.dumps(items)})) localStorage.setItem(key, value);"
+            )
+            self._storage[origin] = self.driver.cdp("Page.addScriptToEvaluateOnNewDocument", source=source)["identifier"]
+        self._login = login
+
+    def _restored(self, url: str) -> None:
+        """Local storage was put back by a page of this origin: what the site makes of it from now on stands."""
+        if self._storage:
+            parts = urlsplit(url)
+            if identifier := self._storage.pop(f"{parts.scheme}://{parts.netloc}", None):
+                self.driver.cdp("Page.removeScriptToEvaluateOnNewDocument", identifier=identifier)
+
+
+def error_of(url: str, code: str | None, status: int | None = None) -> PageError:
+    """The error for Chrome's ``code`` (ERR_…) or, where a response came without a document, for its HTTP status."""
+    if status == 401 or status == 407:
+        return PageError(url, "auth_required", status)
+    if status:
+        return PageError(url, f"http_{status}", status, retryable=status >= 500 or status in PASSING)
+    code = code or "ERR_FAILED"
+    if code.startswith(("ERR_CERT_", "ERR_SSL_")):
+        return PageError(url, "certificate" if code.startswith("ERR_CERT_") else "tls")
+    reason, retryable = CAUSES.get(code, (code.lower(), True))
+    return PageError(url, reason, retryable=retryable)
+
+
+def cookie_for_chrome(cookie: Mapping[str, Any]) -> dict[str, Any]:
+    """A cookie as Chrome gave it, as Chrome takes it: one without a leading dot belongs to that host alone."""
+    names = ("name", "value", "path", "secure", "httpOnly", "sameSite", "priority")
+    kept = {name: cookie[name] for name in names if name in cookie}
+    if not cookie.get("session"):
+        kept["expires"] = cookie["expires"]
+    if cookie["domain"].startswith("."):
+        kept["domain"] = cookie["domain"]
+    else:
+        kept["url"] = f"{'https' if cookie.get('secure') else 'http'}://{cookie['domain']}{cookie.get('path', '/')}"
+    return kept

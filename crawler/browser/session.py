@@ -1,0 +1,316 @@
+"""One warm session for each process and thread, replaced when it has served long enough, or is in doubt."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from selenium.common.exceptions import WebDriverException
+from selenium.webdriver import ChromeOptions
+
+from ..errors import BrowserError, BrowserUnavailable
+from .driver import QUIT_TIMEOUT, Driver
+from .local import LocalDriver, is_shell
+from .navigate import Browser
+
+log = logging.getLogger(__name__)
+
+#: Seconds that a session may take to show that it is alive.
+PROBE_TIMEOUT = 10.0
+#: Seconds of idleness after which a session is asked whether it is alive before it is handed out.
+PROBE_AFTER = 5.0
+#: Pages between two looks at the memory of a local Chrome.
+MEMORY_PAGES = 10
+#: Bytes that shared memory must have for Chrome to use it.
+SHARED_MEMORY = 1 << 30
+
+FLAGS = (
+    "--disable-gpu", "--disable-quic", "--disable-sync", "--disable-extensions", "--disable-component-update", "--mute-audio",
+    "--disable-default-apps", "--disable-background-networking", "--disable-domain-reliability", "--no-first-run", "--no-pings",
+    "--no-default-browser-check", "--deny-permission-prompts",
+)  # fmt: skip
+
+_unsandboxed = threading.Event()  # whether it was found, and said, that Chrome's sandbox cannot work here
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where Chrome is, and when it is given up or replaced. Times are seconds, sizes bytes."""
+
+    url: str | None = None  # of a Selenium Grid or a ChromeDriver; None: a Chrome on this machine
+    binary: str | None = None  # of Chrome; None: find_chrome()
+    driver: str | None = None  # ChromeDriver; None: find_driver()
+    state: Path | None = None  # folder of local Chromes, where sweep() looks for leftovers; None: the temporary one
+    page_load_timeout: float = 60.0
+    script_timeout: float = 30.0
+    command_timeout: float | None = None  # for any answer of the endpoint; None: page_load_timeout + 15
+    session_timeout: float = 300.0  # for a new session: includes waiting in a Grid's queue
+    recycle_pages: int = 100
+    recycle_age: float = 1_800.0
+    recycle_memory: int | None = 1 << 30  # of a local ChromeDriver and its Chrome; None: not looked at
+    flags: tuple[str, ...] = ()  # more of Chrome's
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a crawl asks of its sessions. Another profile means another session, so crawls share no cookies."""
+
+    crawl: str
+    user_agent: str | None = None
+    language: str | None = None  # as in Accept-Language
+    window: tuple[int, int] = (1280, 1024)
+    load_strategy: str = "normal"  # or "eager": images and frames are not waited for
+    images: bool = True
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(eq=False)
+class Session:
+    """A session, who made it and when, and whether it was used since it was last put away."""
+
+    browser: Browser
+    profile: Profile
+    local: LocalDriver | None
+    process: int = field(default_factory=os.getpid)
+    born: float = field(default_factory=time.monotonic)
+    used: float = field(default_factory=time.monotonic)
+    weighed: int = 0  # pages, when its memory was last looked at
+
+
+class Chrome:
+    """Keeps one warm session for each thread that asks, on ``endpoint``. Nothing is started before the first is asked for."""
+
+    def __init__(self, endpoint: Endpoint | None = None) -> None:
+        self.endpoint = endpoint or Endpoint()
+        self._thread = threading.local()
+        self._sessions: set[Session] = set()
+        self._lock = threading.Lock()
+
+    @property
+    def cold(self) -> bool:
+        """Whether this thread has no session yet, so that asking for one takes a while."""
+        session: Session | None = getattr(self._thread, "session", None)
+        return session is None or session not in self._sessions or session.process != os.getpid()
+
+    @contextmanager
+    def session(self, profile: Profile) -> Iterator[Browser]:
+        """Lend this thread's session. Afterwards extra windows are closed, and a session that is due, or in doubt, is ended.
+
+        Raises:
+            BrowserUnavailable: none could be had.
+        """
+        session = self._ready(profile)
+        pages = session.browser.pages
+        try:
+            yield session.browser
+        finally:
+            self._put_away(session, idle=session.browser.pages == pages)
+
+    @property
+    def warm(self) -> bool:
+        """Whether this thread has a session already."""
+        return getattr(self._thread, "session", None) is not None
+
+    def close(self) -> None:
+        """End every session that this process made, within seconds. May be called again, and from any thread."""
+        with self._lock:
+            sessions, self._sessions = self._sessions, set()
+        for session in sessions:
+            end(session)
+
+    def __enter__(self) -> Chrome:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _ready(self, profile: Profile) -> Session:
+        session: Session | None = getattr(self._thread, "session", None)
+        if session is not None:
+            if session.process != os.getpid():  # we were forked: it is our parent's
+                self._sessions = set()
+            elif session in self._sessions and session.profile == profile and self._alive(session):
+                return session
+            else:
+                self._end(session)
+        session = self._thread.session = self._open(profile)
+        with self._lock:
+            self._sessions.add(session)
+        return session
+
+    def _alive(self, session: Session) -> bool:
+        """Whether this session can be handed out: one that was idle is asked, so that none is lost on a page's account."""
+        now = time.monotonic()
+        if session.browser.doubt or now - session.born > self.endpoint.recycle_age:
+            return False
+        if now - session.used < PROBE_AFTER:
+            return True
+        try:
+            with session.browser.driver.within(PROBE_TIMEOUT):
+                return bool(session.browser.driver.window_handles)
+        except (BrowserError, WebDriverException):
+            return False
+
+    def _put_away(self, session: Session, idle: bool) -> None:
+        """Close what the page opened; end the session if it is due. No error leaves here: the page's own outcome stands."""
+        browser = session.browser
+        session.used = time.monotonic()
+        try:
+            if not browser.doubt:
+                with browser.driver.within(PROBE_TIMEOUT):
+                    close_popups(browser.driver)
+                    if idle and browser.pages and not browser.blank:  # the second run without a page: let no script run on
+                        browser.rest()
+        except (BrowserError, WebDriverException) as error:
+            browser.doubt = str(error)
+        if why := browser.doubt or self._due(session):
+            log.debug("session %s of %s ends after %s pages: %s", browser.session_id, session.profile.crawl, browser.pages, why)
+            self._end(session)
+
+    def _due(self, session: Session) -> str | None:
+        endpoint, pages = self.endpoint, session.browser.pages
+        if pages >= endpoint.recycle_pages:
+            return "pages"
+        if time.monotonic() - session.born > endpoint.recycle_age:
+            return "age"
+        if session.local and endpoint.recycle_memory and pages - session.weighed >= MEMORY_PAGES:
+            session.weighed = pages
+            if session.local.memory() > endpoint.recycle_memory:
+                return "memory"
+        return None
+
+    def _end(self, session: Session) -> None:
+        with self._lock:
+            known = session in self._sessions
+            self._sessions.discard(session)
+        self._thread.session = None
+        if known:
+            end(session)
+
+    def _open(self, profile: Profile) -> Session:
+        endpoint = self.endpoint
+        if endpoint.url:
+            return self._connect(profile, endpoint.url, None, (*FLAGS, "--headless=new", "--disable-dev-shm-usage"))
+        try:
+            return self._launch(profile)
+        except BrowserUnavailable as error:
+            if _unsandboxed.is_set() or "sandbox" not in str(error):
+                raise
+            say_unsandboxed("Chrome cannot use it on this machine")
+        return self._launch(profile)
+
+    def _launch(self, profile: Profile) -> Session:
+        local = LocalDriver(self.endpoint.state, binary=self.endpoint.binary, driver=self.endpoint.driver)
+        if os.name == "posix" and os.geteuid() == 0 and not _unsandboxed.is_set():
+            say_unsandboxed("we are root")
+        flags = [
+            *FLAGS, "--remote-debugging-pipe",  # through it Chrome notices that its driver died, and dies too
+            *(() if is_shell(local.binary) else ("--headless=new",)),
+            *(("--no-sandbox",) if _unsandboxed.is_set() else ()),
+            *(() if plenty_of_shared_memory() else ("--disable-dev-shm-usage",)),
+        ]  # fmt: skip
+        try:
+            return self._connect(profile, local.url, local, flags)
+        except BaseException as error:
+            said = " ".join(local.output().split())[-1000:]
+            local.kill()
+            if isinstance(error, BrowserUnavailable) and "sandbox" in said:
+                raise BrowserUnavailable(f"{error}; Chrome says: {said}") from error
+            raise
+
+    def _connect(self, profile: Profile, url: str, local: LocalDriver | None, flags: tuple[str, ...] | list[str]) -> Session:
+        endpoint = self.endpoint
+        options = options_for(profile, endpoint, flags)
+        if binary := local.binary if local else endpoint.binary:
+            options.binary_location = binary
+        driver = Driver(
+            url, options, local=local is not None,
+            session_timeout=endpoint.session_timeout, command_timeout=endpoint.command_timeout or endpoint.page_load_timeout + 15,
+        )  # fmt: skip
+        browser = Browser(
+            driver,
+            page_load_timeout=endpoint.page_load_timeout,
+            load_strategy=profile.load_strategy,
+            abandon=local.kill if local else None,
+        )
+        session = Session(browser, profile, local)
+        try:
+            driver.cdp("Browser.setDownloadBehavior", behavior="deny")
+        except (BrowserError, WebDriverException) as error:
+            end(session)
+            raise BrowserUnavailable(f"the new session at {driver.address} does not work: {error}") from error
+        return session
+
+
+def options_for(profile: Profile, endpoint: Endpoint, flags: tuple[str, ...] | list[str]) -> ChromeOptions:
+    """What a new session is asked to be."""
+    if profile.load_strategy not in ("normal", "eager"):
+        raise ValueError(f"load_strategy is 'normal' or 'eager', not {profile.load_strategy!r}")
+    options = ChromeOptions()
+    width, height = profile.window
+    for flag in (*flags, f"--window-size={width},{height}", *endpoint.flags, *profile.flags):
+        options.add_argument(flag)
+    if profile.user_agent:
+        options.add_argument(f"--user-agent={profile.user_agent}")
+    if profile.language:
+        options.add_argument(f"--accept-lang={profile.language}")
+    if not profile.images:
+        options.add_argument("--blink-settings=imagesEnabled=false")
+    prefs: dict[str, object] = {"download_restrictions": 3, "profile.default_content_setting_values.notifications": 2}
+    if profile.language:
+        prefs["intl.accept_languages"] = profile.language
+    options.add_experimental_option("prefs", prefs)
+    options.add_experimental_option("excludeSwitches", ["enable-logging"])  # it writes a log beside the program
+    options.page_load_strategy = profile.load_strategy
+    options.unhandled_prompt_behavior = "dismiss"
+    options.timeouts = {
+        "pageLoad": round(endpoint.page_load_timeout * 1000), "script": round(endpoint.script_timeout * 1000), "implicit": 0,
+    }  # fmt: skip
+    return options
+
+
+def close_popups(driver: Driver) -> None:
+    """Leave one window, the first, and be in it."""
+    first, *others = driver.window_handles
+    for handle in others:
+        with contextlib.suppress(WebDriverException):  # it may close by itself
+            driver.switch_to.window(handle)
+            driver.close()
+    if others:
+        driver.switch_to.window(first)
+
+
+def end(session: Session) -> None:
+    """Quit, unless there is doubt whether that works, for a few seconds at most; kill what is left of a local one."""
+    if session.process != os.getpid():
+        return
+    driver = session.browser.driver
+    if session.local is None or not driver.doubt:
+        with contextlib.suppress(Exception), driver.within(QUIT_TIMEOUT):
+            driver.quit()
+    with contextlib.suppress(Exception):
+        driver.hang_up()
+    if session.local is not None:
+        session.local.kill()
+
+
+def say_unsandboxed(why: str) -> None:
+    """Say, once, that Chrome runs without its sandbox."""
+    _unsandboxed.set()
+    log.warning("Chrome runs without its sandbox: %s. Run as another user, or in a container of its own, if you can.", why)
+
+
+def plenty_of_shared_memory() -> bool:
+    """Whether /dev/shm is large enough; containers often have 64 MB, which crashes tabs."""
+    try:
+        return shutil.disk_usage("/dev/shm").total >= SHARED_MEMORY  # noqa: S108
+    except OSError:
+        return False
