@@ -27,8 +27,8 @@ style: setup
 
 # The package as setup.cfg installs it: tasks/ and config/ inside crawler/. Type checkers do not read that mapping, but they follow links.
 types: setup
-	@rm -rf build/types && mkdir -p build/types/crawler && ln -s $(CURDIR)/crawler/* $(CURDIR)/tasks $(CURDIR)/config build/types/crawler/
-	cd build/types && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache
+	@rm -rf build/types && mkdir -p build/types/crawler && ln -s "$(CURDIR)"/crawler/* "$(CURDIR)/tasks" "$(CURDIR)/config" build/types/crawler/
+	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
 
 docs: setup
 	$(BIN)/python docs/make_settings.py

@@ -405,7 +405,7 @@ class Server(ThreadingHTTPServer):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Serve Celery Books, a small bookshop to crawl, on loopback.")
-    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one (8765 for --while, if it is)")
     parser.add_argument("--count", action="store_true", help="print how many pages a crawl finds, and end")
     parser.add_argument(
         "--while", dest="command", nargs=argparse.REMAINDER, help="serve while this command runs; {} is the address"
@@ -414,7 +414,7 @@ def main() -> int:
     if options.count:
         print(len(PAGES))
         return 0
-    with Server(("127.0.0.1", options.port), Shop) as server:
+    with listening(options.port, preferred=8765 if options.command else 0) as server:
         address = f"http://127.0.0.1:{server.server_port}/"
         if options.command:
             return serve_while(server, [address if word == "{}" else word for word in options.command])
@@ -422,6 +422,13 @@ def main() -> int:
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
     return 0
+
+
+def listening(port: int, preferred: int) -> Server:
+    """A server on ``port``; on ``preferred`` if any will do, so that a crawl of it has the same name each time."""
+    with contextlib.suppress(OSError):
+        return Server(("127.0.0.1", port or preferred), Shop)
+    return Server(("127.0.0.1", port), Shop)
 
 
 def serve_while(server: Server, command: list[str]) -> int:
