@@ -241,8 +241,11 @@ class Crawl:
 
     def entries(self) -> tuple[Page, ...]:
         """The pages that it starts with, each once."""
-        pages = [self.page(url) for url in self.urls]
-        return tuple({page.key: page for page in reversed(pages)}.values())[::-1]
+        pages: dict[str, Page] = {}
+        for url in self.urls:
+            page = self.page(url)
+            pages.setdefault(page.key, page)
+        return tuple(pages.values())
 
     def page(self, url: str) -> Page:
         """The page at depth 0 for ``url``. Raises InvalidURL."""
@@ -385,11 +388,13 @@ def _source(code: Any) -> str:
     if isinstance(code, partial):
         return f"{_source(code.func)} {code.args!r} {sorted(code.keywords.items())!r}"
     code = inspect.unwrap(code)
+    compiled = getattr(code, "__code__", None)
+    names = f"{compiled.co_varnames!r} {compiled.co_names!r}" if compiled else hooking.hook_name(code)
     try:
-        return inspect.getsource(code if inspect.isroutine(code) or inspect.isclass(code) else type(code))
+        source = inspect.getsource(code if inspect.isroutine(code) or inspect.isclass(code) else type(code))
     except (OSError, TypeError):
-        compiled = getattr(code, "__code__", None)
-        return f"{compiled.co_code.hex()} {compiled.co_names!r}" if compiled else hooking.hook_name(code)
+        return f"{compiled.co_code.hex()} {names}" if compiled else names
+    return f"{source} {names}" if hooking.hook_name(code).endswith("<lambda>") else source  # of several on one line
 
 
 # References

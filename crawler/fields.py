@@ -77,7 +77,9 @@ def _scope(value: object) -> object:
 
 
 def _alone(value: object) -> object:
-    """A list of one may be written without the list."""
+    """A list of one may be written without the list; a set gets an order that is the same in every process."""
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
     return [value] if isinstance(value, str | re.Pattern) else value
 
 
