@@ -1,7 +1,9 @@
-"""The books of the bundled shop, with code. Serve it, then crawl it:
+"""The books of the bundled shop, with code.
 
     python examples/demo/serve.py --port 8765 &
     crawler start examples/books.py -o books.jsonl
+
+The same without code is books.toml.
 """
 
 from crawler import Crawl
