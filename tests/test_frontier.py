@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import redis as redis_py
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from crawler.errors import CrawlExists, FrontierRefused
-from crawler.frontier import Added, Frontier, Renewal, Verdict
+from crawler.embedded import PrivateRedis
+from crawler.errors import CrawlExists, FrontierMisfit, FrontierRefused, FrontierUnavailable
+from crawler.frontier import Added, Frontier, Renewal, Verdict, check
 from crawler.model import Band, Claim, FailureClass, Outcome, Page, Plan, Policy, Status
 
 A, B, C, D = (f"https://shop.example/{name}" for name in "abcd")
@@ -510,3 +514,518 @@ def test_a_blocked_lane_waits_and_can_be_freed(begin):
     assert frontier.claim("w1").wait == 60
     frontier.block_lane("", 0)
     assert take(frontier).page.url == A
+
+
+# -- wake-ups
+
+
+def test_as_many_wake_ups_are_granted_as_pages_can_be_claimed(begin):
+    frontier, _ = begin(*(f"{A}/{n}" for n in range(10)), concurrency_limit=4)
+    assert len(frontier.grant()) == 4
+    assert frontier.grant() == ()  # they are on their way
+    assert frontier.snapshot().tickets == 4
+
+
+def test_each_finisher_starts_one_run(begin):
+    frontier, _ = begin(*(f"{A}/{n}" for n in range(20)), concurrency_limit=10)
+    claims = [take(frontier, ticket=ticket) for ticket in frontier.grant()]
+    granted = []
+    for claim in claims:
+        frontier.finish(claim, "-")
+        granted.append(len(frontier.grant()))
+    assert granted == [1] * 10
+
+
+def test_a_run_without_a_ticket_answers_the_oldest_wake_up(begin):
+    frontier, _ = begin(A, B)
+    assert len(frontier.grant()) == 2
+    take(frontier)
+    assert frontier.snapshot().tickets == 1
+
+
+def test_a_wake_up_that_was_lost_is_sent_again_when_its_ticket_has_expired(begin):
+    frontier, clock = begin(A)
+    assert len(frontier.tick().tickets) == 1
+    assert frontier.tick().tickets == ()
+    clock.advance(60)
+    assert len(frontier.tick().tickets) == 1
+    clock.advance(60)
+    assert frontier.tick().tickets == ()  # twice as long each time: the broker may be slow
+    clock.advance(60)
+    assert len(frontier.tick().tickets) == 1
+
+
+def test_a_ticket_can_be_given_back_or_kept_for_longer(begin):
+    frontier, clock = begin(A)
+    (ticket,) = frontier.grant()
+    frontier.extend_ticket(ticket, 600)
+    clock.advance(599)
+    assert frontier.tick().tickets == ()
+    frontier.drop_ticket(ticket)
+    assert len(frontier.grant()) == 1
+
+
+def test_nothing_is_woken_while_the_crawl_is_held_paused_or_at_its_limit(begin):
+    frontier, clock = begin(A, B, concurrency_limit=1)
+    frontier.hold(10)
+    assert frontier.grant() == ()
+    clock.advance(10)
+    frontier.pause()
+    assert frontier.grant() == ()
+    frontier.resume()
+    take(frontier)
+    assert frontier.grant() == ()
+
+
+def test_one_run_at_a_time_sends_the_wake_up_for_later(begin):
+    frontier, clock = begin(A)
+    assert frontier.take_timer(10) is not None
+    assert frontier.take_timer(20) is None
+    assert frontier.take_timer(5) is not None  # it is due earlier
+    clock.advance(5)
+    assert frontier.take_timer(10) is not None
+
+
+def test_a_claim_says_when_another_page_is_due(begin):
+    frontier, _ = begin(pages=[Page(A, lane="a"), Page(B, lane="a")], delay=3)
+    assert frontier.claim("w1").wait == 3
+
+
+def test_a_retry_that_is_due_in_twenty_minutes_keeps_the_crawl_alive_without_a_busy_loop(begin):
+    frontier, clock = begin(A, retry_after_cap=3_600)
+    assert frontier.fail(take(frontier), FailureClass.RETRY, "503", status=503, delay=1_200).retry_in == 1_200
+    tick = frontier.tick()
+    assert (tick.status, tick.tickets, tick.ended) == (Status.ACTIVE, (), False)
+    assert frontier.claim("w1").wait == 1_200
+    clock.advance(1_200)
+    assert len(frontier.tick().tickets) == 1
+    assert take(frontier).page.attempt == 2
+
+
+def test_a_tick_does_what_nobody_is_there_to_do(begin):
+    frontier, clock = begin(A, attempts=1, lease=60)
+    take(frontier)
+    clock.advance(60)
+    tick = frontier.tick()
+    assert (tick.reaped, tick.ended, tick.status) == (1, True, Status.FAILED)
+
+
+def test_a_tick_alarms_when_nobody_claims(begin):
+    frontier, clock = begin(A)
+    clock.advance(601)
+    assert "are workers running" in " ".join(frontier.tick().alarms)
+
+
+def test_the_end_is_told_again_until_somebody_was_notified(begin):
+    frontier, clock = begin(A)
+    assert frontier.finish(take(frontier), A).ended
+    assert not frontier.tick().ended
+    clock.advance(60)
+    assert frontier.tick().ended
+    assert not frontier.tick().ended
+    frontier.notified()
+    clock.advance(60)
+    assert not frontier.tick().ended
+
+
+# -- limits and the end
+
+
+def test_a_page_limit_counts_the_pages_begun_and_lets_their_retries_finish(begin):
+    frontier, clock = begin(A, B, C, page_limit=2)
+    first, second = take(frontier), take(frontier)
+    assert frontier.snapshot().status is Status.DRAINING
+    frontier.fail(first, FailureClass.RETRY, "timeout", delay=5)
+    frontier.finish(second, B)
+    assert frontier.claim("w1").outcome is Outcome.WAIT
+    assert frontier.grant() == ()
+    clock.advance(5)
+    assert len(frontier.grant()) == 1
+    retried = take(frontier)
+    assert retried.page.url == A
+    assert frontier.finish(retried, A).ended
+    snapshot = frontier.snapshot()
+    assert (snapshot.status, snapshot.reason, snapshot.queued) == (Status.FINISHED, "page limit 2 reached", 1)
+
+
+def test_a_page_limit_on_done_pages_is_met_exactly(begin):
+    frontier, _ = begin(A, B, C, D, page_limit=2, page_limit_counts="done")
+    first, second = take(frontier), take(frontier)
+    assert frontier.claim("w1").outcome is Outcome.BUSY
+    frontier.fail(first, FailureClass.TERMINAL, "404")
+    third = take(frontier)
+    frontier.finish(second, B)
+    assert frontier.finish(third, C).ended
+    assert (frontier.snapshot().done, frontier.snapshot().reason) == (2, "page limit 2 reached")
+
+
+def test_a_limit_that_cuts_nothing_off_is_no_reason(begin):
+    frontier, _ = begin(A, page_limit=1)
+    frontier.finish(take(frontier), A)
+    assert (frontier.snapshot().status, frontier.snapshot().reason) == (Status.FINISHED, None)
+
+
+def test_a_crawl_goes_on_with_a_higher_limit_where_it_ended(begin):
+    frontier, _ = begin(A, B, page_limit=1)
+    frontier.finish(take(frontier), A)
+    frontier.set_limits(page_limit=None)
+    with pytest.raises(FrontierRefused, match="re-opened"):
+        frontier.resume()
+    assert frontier.resume(reopen=True) is Status.ACTIVE
+    assert frontier.finish(take(frontier), B).ended
+
+
+def test_a_limit_that_is_raised_in_time_drains_nothing(begin):
+    frontier, _ = begin(A, B, page_limit=1)
+    take(frontier)
+    assert frontier.set_limits(page_limit=5) is Status.ACTIVE
+    assert take(frontier).page.url == B
+
+
+def test_limits_that_do_not_exist_or_make_no_sense_are_refused(begin):
+    frontier, _ = begin(A)
+    for wrong in ({"pages": 3}, {"page_limit": -1}, {"page_limit": "many"}, {"page_limit_counts": "seen"}, {"delay": None}):
+        with pytest.raises(FrontierRefused):
+            frontier.set_limits(**wrong)
+
+
+def test_the_time_limit_counts_active_time_only(begin):
+    frontier, clock = begin(A, B, time_limit=60)
+    take(frontier)
+    clock.advance(50)
+    frontier.pause()
+    clock.advance(1_000)
+    frontier.resume()
+    clock.advance(9)
+    claim = take(frontier)
+    clock.advance(1)
+    assert frontier.claim("w1").outcome is Outcome.STOPPED
+    frontier.finish(claim, B)
+    frontier.release("w1")
+    assert frontier.tick().ended
+    snapshot = frontier.snapshot()
+    assert (snapshot.status, snapshot.reason, snapshot.active) == (Status.STOPPED, "time limit 60 s reached", 60)
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        ({"idle_limit": 30}, "idle limit 30 s reached"),
+        ({"error_limit": 1}, "error limit 1 reached"),
+        ({"item_limit": 1}, "item limit 1 reached"),
+    ],
+)
+def test_every_limit_ends_the_crawl_with_its_reason(begin, limits, reason):
+    frontier, clock = begin(A, B, C, **limits)
+    first, second = take(frontier), take(frontier)
+    frontier.finish(first, A, item=True)
+    frontier.fail(second, FailureClass.TERMINAL, "404")
+    if "idle_limit" in limits:
+        clock.advance(30)
+    turn = frontier.claim("w1")
+    assert turn.claim is None
+    assert frontier.snapshot().reason == reason
+    assert frontier.snapshot().status.ended
+
+
+def test_stopping_lets_pages_in_flight_finish_and_keeps_the_queue(begin):
+    frontier, _ = begin(A, B)
+    claim = take(frontier)
+    assert frontier.stop("enough") is False
+    assert frontier.snapshot().status is Status.STOPPING
+    assert frontier.claim("w2").outcome is Outcome.STOPPED
+    assert frontier.refusal() is Outcome.STOPPED
+    assert frontier.enqueue([Page(C, 1)], parent=claim).new == 1
+    with pytest.raises(FrontierRefused, match=r"STOPPING \(enough\)"):
+        frontier.enqueue([Page(D)])
+    assert frontier.renew(claim) is Renewal.OK
+    assert frontier.finish(claim, A).ended is True
+    snapshot = frontier.snapshot()
+    assert (snapshot.status, snapshot.reason, snapshot.queued) == (Status.STOPPED, "enough", 2)
+
+
+def test_stopping_an_idle_crawl_ends_it_at_once(begin):
+    frontier, _ = begin(A)
+    assert frontier.stop() is True
+    assert frontier.stop() is False
+    assert frontier.snapshot().status is Status.STOPPED
+
+
+def test_cancelling_tells_the_heartbeats(begin):
+    frontier, _ = begin(A)
+    claim = take(frontier)
+    frontier.cancel()
+    assert frontier.renew(claim) is Renewal.CANCEL
+    assert frontier.fail(claim, FailureClass.INFRA, "cancelled").ended
+    assert urls(frontier.queued()) == [A]
+
+
+def test_a_paused_crawl_hands_out_nothing_and_takes_what_finishes(begin):
+    frontier, _ = begin(A, B)
+    claim = take(frontier)
+    assert frontier.pause() is Status.PAUSED
+    assert frontier.claim("w1").outcome is Outcome.PAUSED
+    assert frontier.refusal("ticket") is Outcome.PAUSED
+    frontier.enqueue([Page(C, 1)], parent=claim)
+    assert frontier.finish(claim, A).ended is False
+    assert frontier.resume() is Status.ACTIVE
+    assert take(frontier).page.url == B
+
+
+def test_a_crawl_whose_last_page_finishes_in_a_pause_ends_when_it_is_resumed(begin):
+    frontier, _ = begin(A)
+    claim = take(frontier)
+    frontier.pause()
+    frontier.finish(claim, A)
+    assert frontier.snapshot().status is Status.PAUSED
+    assert frontier.resume() is Status.FINISHED
+
+
+def test_a_crawl_that_is_over_cannot_be_paused(begin):
+    frontier, _ = begin(A)
+    frontier.stop()
+    with pytest.raises(FrontierRefused, match="cannot be paused"):
+        frontier.pause()
+
+
+def test_an_open_seed_loader_keeps_an_empty_crawl_alive(begin):
+    frontier, clock = begin(A)
+    frontier.open_producer("sitemap")
+    frontier.finish(take(frontier), A)
+    assert frontier.claim("w1").outcome is Outcome.EMPTY
+    frontier.enqueue([Page(B)])
+    frontier.finish(take(frontier), B)
+    assert frontier.close_producer("sitemap") is True
+    assert frontier.snapshot().status is Status.FINISHED
+
+
+def test_a_seed_loader_that_died_keeps_nothing_alive(begin):
+    frontier, clock = begin(A)
+    frontier.open_producer("sitemap", 60)
+    frontier.finish(take(frontier), A)
+    clock.advance(60)
+    assert frontier.tick().ended
+
+
+def test_a_crawl_without_any_seed_has_failed(begin):
+    frontier, _ = begin()
+    frontier.open_producer("seeds")
+    assert frontier.close_producer("seeds") is True
+    assert (frontier.snapshot().status, frontier.snapshot().reason) == (Status.FAILED, "no page was done")
+
+
+# -- before_all
+
+
+def test_before_all_is_done_once_and_the_others_wait_for_it(begin):
+    frontier, _ = begin(A, B, before_all=True)
+    assert len(frontier.grant()) == 1
+    turn = frontier.claim("w1")
+    assert (turn.first, turn.login) == (True, 0)
+    assert frontier.claim("w2").outcome is Outcome.WAIT
+    assert frontier.before_all_done(turn.claim, {"cookies": [{"name": "a/b"}]}) is Verdict.OK
+    later = frontier.claim("w2")
+    assert (later.first, later.login) == (False, 1)
+    assert frontier.login() == {"cookies": [{"name": "a/b"}]}
+
+
+def test_before_all_is_done_by_another_when_its_run_was_lost(begin):
+    frontier, clock = begin(A, B, before_all=True, lease=10)
+    lost = frontier.claim("w1")
+    clock.advance(10)
+    frontier.reap()
+    again = frontier.claim("w2")
+    assert again.first
+    assert frontier.before_all_done(lost.claim, {"session": "old"}) is Verdict.STALE
+    assert frontier.login() is None
+
+
+def test_a_crawl_whose_before_all_always_fails_has_failed(begin):
+    frontier, clock = begin(A, before_all=True)
+    for attempt in range(3):
+        turn = frontier.claim("w1")
+        assert (turn.first, turn.claim.page.attempt) == (True, 1)
+        assert frontier.before_all_failed(turn.claim, "no such password").ended is (attempt == 2)
+        clock.advance(60)
+    snapshot = frontier.snapshot()
+    assert (snapshot.status, snapshot.reason) == (Status.FAILED, "before_all failed: no such password")
+
+
+# -- dead letters
+
+
+def test_failed_pages_are_sent_back_as_if_never_tried_and_re_open_the_crawl(begin):
+    frontier, _ = begin(A, B, C)
+    frontier.finish(take(frontier), A)
+    frontier.fail(take(frontier), FailureClass.TERMINAL, 'it said "[1,2]"', status=404)
+    frontier.fail(take(frontier), FailureClass.TERMINAL, "gone")
+    assert frontier.snapshot().status is Status.FINISHED
+
+    assert frontier.retry_failed([Page(B).id]) == 1
+    assert [letter.page.url for letter in frontier.failed()] == [C]
+    assert frontier.snapshot().reasons == {"gone": 1}
+    assert frontier.snapshot().status is Status.ACTIVE
+    assert frontier.retry_failed() == 1
+    assert [take(frontier).page.attempt for _ in range(2)] == [1, 1]
+    assert frontier.audit() == []
+
+
+def test_any_number_of_failed_pages_is_sent_back(begin):
+    frontier, _ = begin(*(f"{A}/{n}" for n in range(450)))
+    for _ in range(450):
+        frontier.fail(take(frontier), FailureClass.TERMINAL, "404")
+    assert frontier.retry_failed() == 450
+    assert frontier.snapshot().queued == 450
+
+
+def test_an_entry_that_cannot_be_read_goes_to_the_failed_and_the_next_one_is_claimed(begin):
+    frontier, _ = begin(A, B)
+    frontier.redis.lset(frontier.key("queued"), 0, b'[1,0,0,1,0,"","abc","","",\xff nonsense')
+    assert take(frontier).page.url == B
+    (letter,) = frontier.failed()
+    assert (letter.reason, "nonsense" in letter.page.url) == ("corrupt", True)
+    assert frontier.audit() == []
+
+
+# -- audit, repair, clear
+
+
+def test_a_damaged_crawl_is_found_out_and_repaired(begin):
+    pages = [Page(f"{A}/{n}", lane=f"h{n % 3}") for n in range(12)]
+    frontier, clock = begin(pages=pages, delay=1)
+    held, other = take(frontier), take(frontier)
+    db, key = frontier.redis, frontier.key
+    assert frontier.audit() == []
+
+    db.hdel(key("inflight"), held.page.id)  # a claim is lost
+    db.zadd(key("leases"), {"ffff": 1})  # a lease of nothing
+    db.hset(key("tokens"), "old", "ffff")
+    db.delete(key("ready"), key("snoozed"))  # all lanes are
+    db.hset(key("lane:h0"), "n", 77)
+    db.hset(key("counts"), mapping={"queued": 5, "accepted": 1, "seen": 0})
+    db.rpush(key("processing"), b"nonsense")
+    assert len(frontier.audit()) >= 8
+    assert len(frontier.repair()) >= 8
+    assert frontier.audit() == []
+
+    frontier.finish(other, "-")
+    clock.advance(10)
+    assert frontier.reap().pages == 1
+    done = 1
+    while not frontier.snapshot().status.ended:
+        turn = frontier.claim("w1")
+        if turn.claim:
+            frontier.finish(turn.claim, "-")
+            done += 1
+        else:
+            clock.advance(turn.wait)
+    assert (done, [letter.reason for letter in frontier.failed()]) == (12, ["corrupt"])
+
+
+def test_clearing_deletes_every_key_of_the_crawl_and_no_other(begin, redis):
+    redis.set("mine", 1)
+    other = Frontier(redis, "other")
+    other.create(plan())
+    frontier, _ = begin(pages=[Page(f"{A}/{n}", lane=f"h{n}", band=Band(n % 3)) for n in range(300)], delay=1)
+    claim = take(frontier)
+    frontier.finish(claim, A, result="1")
+    frontier.fail(take(frontier), FailureClass.TERMINAL, "404")
+    frontier.fail(take(frontier), FailureClass.RETRY, "timeout")
+    frontier.grant()
+    frontier.take_timer(5)
+    late = take(frontier)
+    before = {key for key in redis.keys("*") if b"{shop}" in key}
+
+    assert frontier.clear() == len(before)
+    assert [key for key in redis.keys("*") if b"{shop}" in key] == []
+    assert sorted(redis.keys("*")) == sorted([b"mine", b"crawls", b"crawl:{other}:meta"])
+    assert Frontier.names(redis) == ["other"]
+    with pytest.raises(FrontierRefused):
+        frontier.finish(late, A)
+
+
+# -- Redis
+
+
+def test_two_crawls_and_two_prefixes_do_not_meet(redis):
+    frontiers = [Frontier(redis, "a"), Frontier(redis, "b"), Frontier(redis, "a", prefix="staging:")]
+    for frontier in frontiers:
+        frontier.create(plan())
+        frontier.enqueue([Page(A)])
+    frontiers[0].finish(take(frontiers[0]), A)
+    assert [frontier.snapshot().done for frontier in frontiers] == [1, 0, 0]
+    assert (Frontier.names(redis), Frontier.names(redis, "staging:")) == (["a", "b"], ["a"])
+
+
+def test_known_urls_are_kept_in_intsets_of_any_number(redis):
+    frontier = Frontier(redis, "shop", buckets=1)
+    frontier.create(plan())
+    assert frontier.enqueue(Page(f"{A}/{n}") for n in range(6_000)).new == 6_000
+    assert frontier.enqueue(Page(f"{A}/{n}") for n in range(6_000)).known == 6_000
+    assert redis.hget(frontier.key("meta"), "tables") == b"3"
+    buckets = [key for key in redis.keys("*") if b":seen:" in key]
+    assert {redis.object("encoding", key) for key in buckets} == {b"intset"}
+    assert sum(redis.scard(key) for key in buckets) == 6_000
+
+
+def test_scripts_that_the_server_forgot_are_sent_again(begin, redis):
+    frontier, _ = begin(A)
+    redis.script_flush()
+    assert frontier.finish(take(frontier), A).ended
+
+
+def test_a_full_redis_refuses_links_as_a_whole_and_lets_pages_finish(begin, redis):
+    frontier, _ = begin(A, B)
+    claim = take(frontier)
+    redis.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(FrontierRefused, match="Redis is full"):
+            frontier.enqueue([Page(C, 1)], parent=claim)
+        assert frontier.renew(claim) is Renewal.OK
+        assert frontier.finish(claim, A, result="1").verdict is Verdict.OK
+    finally:
+        redis.config_set("maxmemory", 0)
+    assert frontier.audit() == []
+    assert not frontier.seen(C)
+
+
+def test_a_key_of_another_type_and_another_schema_are_told_clearly(redis):
+    frontier = Frontier(redis, "shop")
+    redis.set(frontier.key("meta"), "x")
+    with pytest.raises(FrontierMisfit, match="not its type"):
+        frontier.create(plan())
+    redis.delete(frontier.key("meta"))
+    frontier.create(plan())
+    redis.hset(frontier.key("meta"), "version", "99")
+    with pytest.raises(FrontierMisfit, match="schema 99"):
+        frontier.claim("w1")
+
+
+def test_a_redis_that_is_away_is_unavailable():
+    client = redis_py.Redis(unix_socket_path="/nonexistent/redis.sock", retry=Retry(NoBackoff(), 0))
+    for call in (Frontier(client, "shop").snapshot, Frontier(client, "shop").queued, lambda: Frontier.names(client)):
+        with pytest.raises(FrontierUnavailable):
+            call()
+
+
+def test_a_server_that_throws_keys_away_is_refused_and_one_without_aof_warned_of(redis, tmp_path):
+    old = int(redis.info("server")["redis_version"].split(".")[0]) < 7
+    assert len(check(redis)) == old
+    redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        with pytest.raises(FrontierMisfit, match="noeviction"):
+            check(redis)
+    finally:
+        redis.config_set("maxmemory-policy", "noeviction")
+    with PrivateRedis(tmp_path, options=("appendonly no",)) as server:
+        assert "appendonly is off" in check(redis_py.Redis.from_url(server.url))[-1]
+
+
+def test_a_server_that_forbids_questions_about_its_settings_is_taken(redis):
+    redis.acl_setuser("guest", enabled=True, passwords=["+pw"], keys=["*"], categories=["+@all"], commands=["-config"])
+    guest = redis_py.Redis(connection_pool=redis.connection_pool)
+    with guest.client() as connection:
+        connection.execute_command("AUTH", "guest", "pw")
+        assert isinstance(check(connection), list)
+        connection.execute_command("AUTH", "default", "")
+    redis.acl_deluser("guest")

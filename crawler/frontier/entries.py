@@ -22,8 +22,8 @@ LANE_MAX = 200
 RESERVED_LANES = {"0", "2"}
 
 
-def entry(page: Page) -> str | None:
-    """``page`` as it is queued, or None if no browser could be sent there (not UTF-8, or far too long)."""
+def entry(page: Page, parent: str | None = None) -> str | None:
+    """``page`` as it is queued (found on the page ``parent``), or None if no browser could be sent there (not UTF-8, far too long)."""
     if not page.url or len(page.url) > URL_MAX:
         return None
     key = "" if page.key == page.url else page.key

@@ -140,6 +140,8 @@ class Frontier:
         ).decode()  # fmt: skip
         with speaking():
             self.redis.sadd(self.index, self.name)
+        if answer == "UPDATED":
+            self.set_limits()  # the new ones may lift a limit, or have been passed
         if answer == "OTHER":
             raise CrawlExists(
                 self.name, f"another definition of it is in the frontier ({self.snapshot().status}); update or reset it"
@@ -157,6 +159,10 @@ class Frontier:
     def digest(self) -> str | None:
         """The digest of the definition that is stored; None if there is no such crawl."""
         return self._meta("digest")
+
+    def origin(self) -> str:
+        """Tells this crawl from an earlier or later one of its name: when it was created. "" if there is none."""
+        return self._meta("created") or ""
 
     def _meta(self, field: str) -> str | None:
         with speaking():
@@ -180,14 +186,16 @@ class Frontier:
         new = known = 0
         sums: dict[str, int] = {}
         dropped = dict(skipped or {})
-        for batch in batches(pages, BATCH):
+        if front:
+            pages = reversed(list(pages))
+        for batch in batches(pages, BATCH, least=bool(dropped)):
             args: list[str | int] = []
-            for page in reversed(batch) if front else batch:
-                text = entries.entry(page)
+            for page in batch:
+                text = entries.entry(page, parent.page.id if parent else None)
                 if text is None:
                     dropped["invalid"] = dropped.get("invalid", 0) + 1
-                    continue
-                args += [*entries.fingerprint(page.key or page.url), text]
+                else:
+                    args += [*entries.fingerprint(page.key or page.url), text]
             answer = self._enqueue(parent, front, dropped, args)
             if answer == b"STALE":
                 sums["stale"] = sums.get("stale", 0) + len(args) // 3
@@ -500,23 +508,23 @@ class Frontier:
             return health.clear(self.redis, self.prefix, self.index, self.name)
 
     def audit(self) -> list[str]:
-        """What is wrong with the crawl's keys, in sentences; empty if it is well. Exact while nothing moves: pause it first."""
-        with speaking():
-            return health.audit(self.redis, self.prefix)
+        """What is wrong with the crawl's keys at this instant, in sentences; empty if it is well."""
+        return [sentence.decode("utf-8", "replace") for sentence in self._run("audit")]
 
     def repair(self) -> list[str]:
-        """Rebuild what is derived (claims' leases, lanes, counts) from the lists, which are true; what was mended, in sentences.
+        """Rebuild what is derived (claims, lanes, counts) from the lists, which are true; what was wrong, in sentences.
 
-        The crawl is paused meanwhile, and goes on afterwards.
+        One atomic step, so the crawl may go on meanwhile. What nobody holds any more is tried again after the next ``reap``.
         """
-        raise NotImplementedError  # until health.py can
+        return [sentence.decode("utf-8", "replace") for sentence in self._run("repair")]
 
 
-def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """``items`` in lists of ``size``, the last one shorter."""
+def batches(items: Iterable[T], size: int, *, least: bool = False) -> Iterator[list[T]]:
+    """``items`` in lists of ``size``, the last one shorter; with ``least`` an empty one if there are no items."""
     rest = iter(items)
-    while batch := list(islice(rest, size)):
+    while (batch := list(islice(rest, size))) or least:
         yield batch
+        least = False
 
 
 def luck() -> float:

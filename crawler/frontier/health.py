@@ -97,7 +97,7 @@ def clear(redis: Any, prefix: str, index: str, name: str) -> int:
     while lanes := redis.srandmember(prefix + "lanes", STEP // 4):
         names = [lane.decode() for lane in lanes]
         deleted += redis.unlink(*(key for lane in names for key in (*queue_names(prefix, lane), f"{prefix}lane:{lane}")))
-        redis.srem(prefix + "lanes", *names)
+        deleted += redis.srem(prefix + "lanes", *names) > 0 and not redis.exists(prefix + "lanes")
     for table in range(int(meta[0] or 0)):
         deleted += unlink(redis, (f"{prefix}seen:{table}:{bucket}" for bucket in range(int(meta[1]) * GROWTH**table)))
     deleted += redis.unlink(prefix + "meta")
@@ -112,8 +112,3 @@ def unlink(redis: Any, names: Iterable[str]) -> int:
     while step := list(islice(rest, STEP)):
         deleted += redis.unlink(*step)
     return deleted
-
-
-def audit(redis: Any, prefix: str) -> list[str]:
-    """See ``Frontier.audit``."""
-    raise NotImplementedError
