@@ -147,8 +147,8 @@ def test_each_fault_comes_with_an_example():
         {"concurrency_limit": "4"}, {"concurrency_limit": 1.5}, {"depth_limit": -1}, {"delay": float("inf")}, {"delay": True},
         {"delay": None}, {"jitter": 1}, {"page_limit_counts": "queued"}, {"extract": "h1"},
         {"extract": {"a": 3}}, {"extract": {3: "h1"}}, {"allow": [""]}, {"allow": [3]}, {"allow": re.compile(b"x")},
-        {"allow": {"a": "b"}}, {"scope": None}, {"scope": ["all"]}, {"scope": lambda nonsense: nonsense}, {"window": [1, 2, 3]}, {"window": [0, 5]},
-        {"accept_status": 404}, {"deny_extensions": [3]},
+        {"allow": {"a": "b"}}, {"scope": None}, {"scope": ["all"]}, {"scope": lambda nonsense: nonsense}, {"window": [1, 2, 3]},
+        {"window": [0, 5]}, {"accept_status": 404}, {"deny_extensions": [3]},
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_one_fault_and_no_crash(fields):
