@@ -131,10 +131,16 @@ def _from_xml(pieces: Iterable[bytes]) -> Iterator[tuple[bool, Entry]]:
         for piece in pieces:
             parser.feed(piece)
             yield from _finished(parser)
-        parser.close()
+        root = parser.close()
     except etree.XMLSyntaxError as error:
         raise _TroubleError(f"no XML: {error}") from error
     yield from _finished(parser)
+    _check(root)
+
+
+def _check(root: etree._Element | None) -> None:
+    if root is None or _local(root) not in ("urlset", "sitemapindex"):
+        raise _TroubleError("no sitemap, but some other document")
 
 
 def _finished(parser: etree.XMLPullParser) -> Iterator[tuple[bool, Entry]]:
@@ -142,8 +148,7 @@ def _finished(parser: etree.XMLPullParser) -> Iterator[tuple[bool, Entry]]:
         parent = element.getparent()
         if parent is None or parent.getparent() is not None:  # only what stands right below the root counts
             continue
-        if _local(parent) not in ("urlset", "sitemapindex"):
-            raise _TroubleError("no sitemap, but some other document")
+        _check(parent)  # now, not at the end: other documents pile up
         told = {_local(child): "".join(child.itertext()).strip() for child in element if isinstance(child.tag, str)}
         if (url := told.get("loc")) and (kind := _local(element)) in ("url", "sitemap"):
             yield kind == "sitemap", Entry(url, _moment(told.get("lastmod", "")))
