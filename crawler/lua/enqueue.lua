@@ -26,7 +26,7 @@ local pages = {}
 for i = 5, #ARGV, 3 do
   local entry = parse(ARGV[i + 2])
   if not entry then return redis.error_reply("ERR not an entry: " .. ARGV[i + 2]) end
-  pages[#pages + 1] = { bucket = tonumber(ARGV[i]), value = ARGV[i + 1], entry = entry }
+  pages[#pages + 1] = { bucket = tonumber(ARGV[i]), value = ARGV[i + 1], raw = ARGV[i + 2], entry = entry }
 end
 local skipped = cjson.decode(ARGV[4])
 local function skip(reason) skipped[reason] = (skipped[reason] or 0) + 1 end
@@ -45,6 +45,7 @@ for _, page in ipairs(pages) do
         local shared = string.format("shared_%.0f", page.bucket % SHARED)
         lane = lanes[shared] or lane_of(shared)
         entry.lane = shared
+        page.raw = text(entry)
       end
       hosts = hosts + 1
     end
@@ -67,7 +68,7 @@ for _, page in ipairs(pages) do
       batches[name] = {}
       order[#order + 1] = name
     end
-    table.insert(batches[name], text(entry))
+    table.insert(batches[name], page.raw)
   end
 end
 

@@ -6,43 +6,39 @@ local prefix = KEYS[1]
 local SCHEMA = "1"
 local now
 
--- The fields of `meta` that scripts read: text first, then numbers. The definition is there too, but no script needs it.
-local TEXTS = { "version", "status", "reason", "paused_from", "end_as", "before", "page_limit_counts", "last_failure" }
-local NUMBERS = {
-  "clock", "cancel", "buckets", "tables", "started", "active_ms", "active_since", "last_done", "last_claim", "held", "infra",
-  "ticket_life", "login", "told", "tellings", "notified",
-  "concurrency_limit", "depth_limit", "page_limit", "time_limit", "idle_limit", "error_limit", "item_limit", "queue_limit", "lane_limit",
-  "delay", "jitter", "host_cap", "throttle", "attempts", "crash_strikes", "backoff", "backoff_cap", "retry_after_cap",
-  "breaker_failures", "breaker_snooze", "breaker_trips", "lease", "page_deadline", "results_limit",
-}
-local FIELDS = {}
-for _, name in ipairs(TEXTS) do FIELDS[#FIELDS + 1] = name end
-for _, name in ipairs(NUMBERS) do FIELDS[#FIELDS + 1] = name end
+-- The fields of `meta` that are text; all others are numbers.
+local TEXT = { version = true, status = true, reason = true, paused_from = true, end_as = true, before = true, page_limit_counts = true,
+  last_failure = true }
 
 local RUNNING = { ACTIVE = true, DRAINING = true, STOPPING = true }
 local ENDED = { FINISHED = true, STOPPED = true, FAILED = true }
 
 local function key(name) return prefix .. name end
 
+-- A field of the crawl, read from `meta` when it is first asked for; false if it is empty.
+local LAZY = {
+  __index = function(crawl, name)
+    local value = redis.call("HGET", key("meta"), name)
+    if value and not TEXT[name] then value = tonumber(value) end
+    crawl[name] = value
+    return value
+  end,
+}
+
 -- The crawl's fields, or nil and the error to return. Sets `now`: the field `clock` stands in for TIME, and only tests write it.
 local function load()
-  local values = redis.call("HMGET", key("meta"), unpack(FIELDS))
+  local values = redis.call("HMGET", key("meta"), "version", "status", "clock")
   if not values[1] then return nil, redis.error_reply("MISSING no crawl of this name is in this Redis") end
   if values[1] ~= SCHEMA then
     return nil, redis.error_reply("MISFIT the crawl was written with schema " .. values[1] .. ", this version reads " .. SCHEMA)
   end
-  local crawl = {}
-  for i, name in ipairs(FIELDS) do
-    local value = values[i]
-    if value then crawl[name] = i > #TEXTS and tonumber(value) or value end
-  end
-  if crawl.clock then
-    now = crawl.clock
+  if values[3] then
+    now = tonumber(values[3])
   else
     local time = redis.call("TIME")
     now = time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  return crawl
+  return setmetatable({ status = values[2] }, LAZY)
 end
 
 local function set(crawl, ...)

@@ -5,28 +5,39 @@
 
 local FILL, GROWTH = 300, 16
 
-local function bucket_name(crawl, t, bucket)
-  return prefix .. "seen:" .. t .. ":" .. string.format("%.0f", bucket % (crawl.buckets * GROWTH ^ t))
+local tables -- of each table: the number of its buckets, and how the names of its keys begin
+local function tables_of(crawl)
+  if not tables then
+    tables = {}
+    for t = 1, crawl.tables do tables[t] = { size = crawl.buckets * GROWTH ^ (t - 1), name = prefix .. "seen:" .. (t - 1) .. ":" } end
+  end
+  return tables
 end
 
+local function bucket_name(t, bucket) return t.name .. string.format("%d", bucket % t.size) end
+
 local function known(crawl, bucket, value)
-  for t = 0, crawl.tables - 1 do
-    if redis.call("SISMEMBER", bucket_name(crawl, t, bucket), value) == 1 then return true end
+  for _, t in ipairs(tables_of(crawl)) do
+    if redis.call("SISMEMBER", bucket_name(t, bucket), value) == 1 then return true end
   end
   return false
 end
 
 -- Mark a URL as known; false if it was.
 local function mark(crawl, bucket, value)
-  for t = 0, crawl.tables - 2 do
-    if redis.call("SISMEMBER", bucket_name(crawl, t, bucket), value) == 1 then return false end
+  local all = tables_of(crawl)
+  for i = 1, #all - 1 do
+    if redis.call("SISMEMBER", bucket_name(all[i], bucket), value) == 1 then return false end
   end
-  return redis.call("SADD", bucket_name(crawl, crawl.tables - 1, bucket), value) == 1
+  return redis.call("SADD", bucket_name(all[#all], bucket), value) == 1
 end
 
 -- Begin another table if those that exist are full.
 local function grow(crawl)
   local space = 0
-  for t = 0, crawl.tables - 1 do space = space + FILL * crawl.buckets * GROWTH ^ t end
-  if counted("seen") >= space then set(crawl, "tables", crawl.tables + 1) end
+  for _, t in ipairs(tables_of(crawl)) do space = space + FILL * t.size end
+  if counted("seen") >= space then
+    set(crawl, "tables", crawl.tables + 1)
+    tables = nil
+  end
 end
