@@ -789,7 +789,7 @@ def test_a_crawl_that_is_over_cannot_be_paused(begin):
 
 
 def test_an_open_seed_loader_keeps_an_empty_crawl_alive(begin):
-    frontier, clock = begin(A)
+    frontier, _ = begin(A)
     frontier.open_producer("sitemap")
     frontier.finish(take(frontier), A)
     assert frontier.claim("w1").outcome is Outcome.EMPTY
