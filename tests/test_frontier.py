@@ -9,7 +9,7 @@ from redis.retry import Retry
 
 from crawler.embedded import PrivateRedis
 from crawler.errors import CrawlExists, FrontierMisfit, FrontierRefused, FrontierUnavailable
-from crawler.frontier import Added, Frontier, Renewal, Verdict, check
+from crawler.frontier import Added, Frontier, Reaped, Renewal, Verdict, check
 from crawler.model import Band, Claim, FailureClass, Outcome, Page, Plan, Policy, Status
 
 A, B, C, D = (f"https://shop.example/{name}" for name in "abcd")
@@ -192,9 +192,25 @@ def test_a_page_whose_worker_fell_silent_is_done_by_another(begin):
     clock.advance(1)
     again = take(frontier, "w2")
     assert (again.page.attempt, again.page.strikes, again.page.band) == (2, 1, Band.LOW)
+    assert frontier.finish(lost, A).verdict is Verdict.STALE  # though the page is in flight again
+    assert frontier.renew(lost) is Renewal.STALE
     assert frontier.finish(again, A).ended
     counts = frontier.snapshot().counts
-    assert (counts["reaped"], counts["crashed"], counts["stale"], counts["started"]) == (1, 1, 1, 1)
+    assert (counts["reaped"], counts["crashed"], counts["stale"], counts["started"]) == (1, 1, 2, 1)
+
+
+def test_taking_back_the_last_page_may_end_the_crawl(begin):
+    frontier, clock = begin(A, attempts=1, lease=60)
+    take(frontier)
+    clock.advance(60)
+    assert frontier.reap() == Reaped(1, ended=True)
+
+
+def test_a_page_knows_on_which_page_it_was_found(begin):
+    frontier, _ = begin(A)
+    entry = take(frontier)
+    frontier.enqueue([Page(B, 1)], parent=entry)
+    assert frontier.queued()[0].parent == entry.page.id
 
 
 def test_a_lease_is_renewed_even_late_but_never_beyond_the_hard_deadline(begin):
@@ -433,7 +449,7 @@ def test_the_end_of_a_redirect_is_known_from_then_on(begin):
     entry = take(frontier)
     assert frontier.finish(entry, A, final=B).verdict is Verdict.OK
     assert frontier.seen(B)
-    assert frontier.snapshot().accepted == 1
+    assert (frontier.snapshot().accepted, frontier.snapshot().counts["seen"]) == (1, 2)
 
 
 def test_results_can_be_read_on_from_where_one_stopped(begin):

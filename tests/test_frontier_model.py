@@ -77,6 +77,8 @@ class World:
         self.claims: list[Claim] = []  # held, as their workers believe
         self.old: list[Claim] = []  # reported, or given up by workers that may still turn up
         self.accepted: dict[str, int] = {}  # token -> when its report was accepted
+        self.started = self.marked = 0
+        self.seeding = 0  # until when a seed loader is open
         self.held = 0
         self.infra = 0
         self.status = Status.NEW
@@ -125,6 +127,7 @@ class World:
         if failure is FailureClass.INFRA:
             self.leave(known, "waiting")
             known.attempts -= 1
+            self.started -= known.attempts == 0
             if delay is None:
                 delay = min(60, 2 ** min(16, self.infra))
                 self.infra += 1
@@ -184,6 +187,7 @@ class World:
             assert self.held <= self.now
             assert before in (Status.ACTIVE, Status.DRAINING)
             known.attempts += 1
+            self.started += known.attempts == 1
             assert (page.attempt, page.strikes) == (known.attempts, known.strikes)
             known.token = turn.claim.token
             self.move(known, "processing")
@@ -234,6 +238,7 @@ class World:
             other = final is not None and final != known.page.url
             alias = other and (final in self.aliases or final in self.urls)
             assert ending.verdict is (Verdict.ALIAS if alias else Verdict.OK)
+            self.marked += other and not alias
             if other:
                 self.aliases.add(final)
             self.leave(known, "done")
@@ -335,6 +340,7 @@ class World:
         assert sent == len(ids if chosen is None else chosen)
         for id_ in ids if chosen is None else chosen:
             known = self.pages[id_]
+            self.started -= known.attempts > 0
             known.due, known.attempts, known.strikes = 0, 0, 0
             self.move(known, "waiting")
         return False
@@ -367,7 +373,9 @@ class World:
     def produce(self) -> bool:
         if self.random.random() < 0.5:
             self.frontier.open_producer("seeds", 5)
+            self.seeding = self.now + 5_000
             return False
+        self.seeding = 0
         return self.frontier.close_producer("seeds")
 
     def advance(self) -> bool:
@@ -397,6 +405,7 @@ class World:
             drained = (self.frontier.snapshot().reason or "").startswith("page limit")
             assert not self.all("processing")
             assert not (self.delayed() if drained else self.all("waiting"))
+            assert drained or self.seeding <= self.now
         if self.status.ended:
             self.frontier.notified()  # or a tick would say it again
         return action.__name__
@@ -404,6 +413,8 @@ class World:
     def compare(self) -> None:
         """The lists hold exactly the pages that the model says, and the audit finds nothing."""
         frontier = self.frontier
+        counts = frontier.snapshot().counts
+        assert (counts.get("started", 0), counts.get("seen", 0)) == (self.started, len(self.pages) + self.marked)
         delayed = {page.id for page in frontier.delayed(0, 10_000)}
         queued = [page.id for page in frontier.queued(0, 10_000)]
         assert len(queued) == len(set(queued))

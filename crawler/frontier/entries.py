@@ -23,22 +23,12 @@ RESERVED_LANES = {"0", "2"}
 
 
 def entry(page: Page, parent: str | None = None) -> str | None:
-    """``page`` as it is queued (found on the page ``parent``), or None if no browser could be sent there (not UTF-8, far too long)."""
+    """``page`` as it is queued, found on the page ``parent``; None if no browser could go there (not UTF-8, or far too long)."""
     if not page.url or len(page.url) > URL_MAX:
         return None
+    head = [VERSION, page.attempt, page.strikes, int(page.band), page.depth]
     key = "" if page.key == page.url else page.key
-    fields = [
-        VERSION,
-        page.attempt,
-        page.strikes,
-        int(page.band),
-        page.depth,
-        lane_name(page.lane),
-        page.id,
-        page.parent or "",
-        key,
-        page.url,
-    ]
+    fields = [*head, lane_name(page.lane), page.id, page.parent or parent or "", key, page.url]
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     try:
         text.encode()
