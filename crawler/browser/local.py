@@ -20,8 +20,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -38,6 +39,8 @@ CHROMES = (
 )  # fmt: skip
 #: Seconds that a ChromeDriver may take to listen. It takes 0.01 on an idle machine.
 START_TIMEOUT = 20.0
+#: Seconds between two looks at a Chrome that is starting, and for which there may be none.
+WATCH, WATCH_PATIENCE = 0.1, 3.0
 #: Seconds that the parts of a killed Chrome may take to let go of their folder.
 CLEAN_TIMEOUT = 3.0
 #: Characters of a folder's path, above which Chrome cannot make its socket in it (108, less what it appends).
@@ -78,7 +81,7 @@ class LocalDriver:
         try:
             with self._output.open("wb") as output:  # a file: nobody would read a pipe, and a full one stops Chrome
                 self.process = subprocess.Popen(
-                    [self.driver, "--port=0", f"--log-path={self.folder / 'chromedriver.log'}", "--log-level=SEVERE"],
+                    [self.driver, "--port=0", "--enable-chrome-logs"],  # only errors; and if Chrome does not start, why
                     stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder, start_new_session=True,
                     env={**os.environ, "TMPDIR": str(self.folder.resolve())}, preexec_fn=die_with_parent(),
                 )  # fmt: skip
@@ -111,10 +114,37 @@ class LocalDriver:
                     total += getattr(used, "pss", 0) or used.rss
         return total
 
-    def kill(self) -> None:
-        """End the driver and its Chrome at once, and remove what they wrote. Never waits long; may be called again."""
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Kill the driver if, in this block, it has no Chrome: it would wait a minute for it."""
+        over = threading.Event()
+
+        def watch() -> None:
+            alive = time.monotonic()
+            while not over.wait(WATCH):
+                with contextlib.suppress(psutil.Error):
+                    if any(child.status() != psutil.STATUS_ZOMBIE for child in psutil.Process(self.process.pid).children()):
+                        alive = time.monotonic()
+                if time.monotonic() - alive > WATCH_PATIENCE:
+                    self.end()
+                    return
+
+        watcher = threading.Thread(target=watch, name="chrome-watch", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+    def end(self) -> None:
+        """End the driver and its Chrome at once."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End the driver and its Chrome at once, and remove what they wrote. Never waits long; may be called again."""
+        self.end()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(CLEAN_TIMEOUT)
         remove(self.folder)
@@ -212,12 +242,14 @@ def sweep(state: Path) -> int:
 
 
 def kill_users(folders: list[Path]) -> None:
-    """Kill the processes that name one of ``folders`` in their command line: the driver its log, Chrome its profile."""
-    names = [name for folder in folders for name in (str(folder), str(folder.resolve()))]
+    """Kill the processes that work in one of ``folders`` (the driver), or that name one in their command line (Chrome)."""
+    names = [str(folder.resolve()) for folder in folders]
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if "chrom" in process.name().lower() and any(name in arg for arg in process.cmdline() for name in names):
+            if "chrom" in process.name().lower() and any(
+                name in arg for arg in (process.cwd(), *process.cmdline()) for name in names
+            ):
                 process.kill()
                 found.append(process)
     psutil.wait_procs(found, CLEAN_TIMEOUT)

@@ -185,7 +185,10 @@ class Browser:
         return LivePage(self.driver, page, response)
 
     def abandon(self) -> None:
-        """End this session from another thread: the command in flight fails with BrowserLost, and no other will be sent."""
+        """End this session from another thread: the command in flight fails with BrowserLost, and so does any other.
+
+        A local one ends at once, a remote one when it is through with that command.
+        """
         self.driver.doubt = "abandoned"
         self._abandon()
 

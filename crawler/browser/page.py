@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from selenium.common.exceptions import InvalidSelectorException, JavascriptException, NoSuchElementException
+from selenium.common.exceptions import InvalidSelectorException, JavascriptException, NoSuchElementException, WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
@@ -19,6 +19,7 @@ TEXTS = "return Array.from(document.querySelectorAll(arguments[0]), e => (e.inne
 TEXT = "const e = document.querySelector(arguments[0]); return e && (e.innerText ?? e.textContent).trim()"
 ATTRS = "return Array.from(document.querySelectorAll(arguments[0]), e => e.getAttribute(arguments[1])).filter(v => v !== null)"
 ATTR = "const e = document.querySelector(arguments[0]); return e && e.getAttribute(arguments[1])"
+EXPRESSION = "return (async () => (\n%s\n))().then(value => ({value}), error => ({error: String(error)}))"
 SCROLL = "const e = document.documentElement; scrollTo(0, e.scrollHeight); return e.scrollHeight"
 
 
@@ -72,11 +73,12 @@ class LivePage:
     def evaluate(self, js: str, *args: Any) -> Any:
         """The value of an expression, or what statements ``return``; ``args`` are ``arguments[0]`` and so on."""
         try:
-            return self.driver.execute_script(f"return (\n{js}\n)", *args)
-        except JavascriptException as error:
-            if "SyntaxError" not in (error.msg or ""):
-                raise
-        return self.driver.execute_script(js, *args)
+            answer = self.driver.execute_script(EXPRESSION % js, *args)
+        except JavascriptException:  # it cannot be compiled: nothing of it has run
+            return self.driver.execute_script(js, *args)
+        if "error" in answer:
+            raise JavascriptException(f"javascript error: {answer['error']}")
+        return answer.get("value")
 
     def wait_for(self, css: str, timeout: float = 10.0) -> None:
         """Wait until something matches; TimeoutError after ``timeout`` seconds."""
@@ -115,8 +117,8 @@ class LivePage:
     def _select(self, js: str, css: str, *args: Any) -> Any:
         try:
             return self.driver.execute_script(js, css, *args)
-        except JavascriptException as error:
-            if "SyntaxError" in (error.msg or ""):
+        except WebDriverException as error:
+            if "is not a valid selector" in (error.msg or ""):
                 raise ValueError(f"{css!r} is not a CSS selector") from error
             raise
 

@@ -38,6 +38,9 @@ FLAGS = (
     "--no-default-browser-check", "--deny-permission-prompts",
 )  # fmt: skip
 
+#: Parts our words from Chrome's.
+SAYS = "; it says: "
+
 _unsandboxed = threading.Event()  # whether it was found, and said, that Chrome's sandbox cannot work here
 
 
@@ -95,10 +98,10 @@ class Chrome:
         self._lock = threading.Lock()
 
     @property
-    def cold(self) -> bool:
-        """Whether this thread has no session yet, so that asking for one takes a while."""
+    def warm(self) -> bool:
+        """Whether this thread has a session; asking for one takes a while otherwise."""
         session: Session | None = getattr(self._thread, "session", None)
-        return session is None or session not in self._sessions or session.process != os.getpid()
+        return session is not None and session in self._sessions and session.process == os.getpid()
 
     @contextmanager
     def session(self, profile: Profile) -> Iterator[Browser]:
@@ -113,11 +116,6 @@ class Chrome:
             yield session.browser
         finally:
             self._put_away(session, idle=session.browser.pages == pages)
-
-    @property
-    def warm(self) -> bool:
-        """Whether this thread has a session already."""
-        return getattr(self._thread, "session", None) is not None
 
     def close(self) -> None:
         """End every session that this process made, within seconds. May be called again, and from any thread."""
@@ -202,7 +200,7 @@ class Chrome:
         try:
             return self._launch(profile)
         except BrowserUnavailable as error:
-            if _unsandboxed.is_set() or "sandbox" not in str(error):
+            if _unsandboxed.is_set() or "sandbox" not in str(error).partition(SAYS)[2]:
                 raise
             say_unsandboxed("Chrome cannot use it on this machine")
         return self._launch(profile)
@@ -218,12 +216,13 @@ class Chrome:
             *(() if plenty_of_shared_memory() else ("--disable-dev-shm-usage",)),
         ]  # fmt: skip
         try:
-            return self._connect(profile, local.url, local, flags)
+            with local.watched():
+                return self._connect(profile, local.url, local, flags)
         except BaseException as error:
             said = " ".join(local.output().split())[-1000:]
             local.kill()
-            if isinstance(error, BrowserUnavailable) and "sandbox" in said:
-                raise BrowserUnavailable(f"{error}; Chrome says: {said}") from error
+            if isinstance(error, BrowserUnavailable):
+                raise BrowserUnavailable(f"{local.binary} does not start: {error}{SAYS}{said}") from error
             raise
 
     def _connect(self, profile: Profile, url: str, local: LocalDriver | None, flags: tuple[str, ...] | list[str]) -> Session:
@@ -239,7 +238,7 @@ class Chrome:
             driver,
             page_load_timeout=endpoint.page_load_timeout,
             load_strategy=profile.load_strategy,
-            abandon=local.kill if local else None,
+            abandon=local.end if local else None,
         )
         session = Session(browser, profile, local)
         try:

@@ -104,7 +104,7 @@ def book(request: Request) -> None:
 
 @route("/form")
 def form(request: Request) -> None:
-    request.html(f"<h1>{request.form().get('q')}</h1>", title="Answer")
+    request.html(f"<h1 id=answer>{request.form().get('q')}</h1>", title="Answer")
 
 
 @route("/lazy")
