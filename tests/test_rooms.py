@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     ("version", "errors", "masking"),
     ("model", "hooks", "connection"),
-    ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network"),
+    ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "fetch"),
     ("scope", "sitemaps"),
     ("fields", "definition"),
     ("lifecycle", "client", "report"),
@@ -27,6 +27,7 @@ READERS = ("tasks", "cli", "client", "embedded", "contrib")
 #: Siblings on one floor that may use each other, in this direction.
 SIBLINGS = {
     ("links", "network"),
+    ("links", "fetch"),
     ("fields", "definition"),
     ("tasks.services", "tasks.crawl"), ("tasks.services", "tasks.worker"), ("tasks.crawl", "tasks.worker"),
     ("embedded", "contrib"),
