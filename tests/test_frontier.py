@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import redis as redis_py
 from redis.backoff import NoBackoff
@@ -9,7 +12,7 @@ from redis.retry import Retry
 
 from crawler.embedded import PrivateRedis
 from crawler.errors import CrawlExists, FrontierMisfit, FrontierRefused, FrontierUnavailable
-from crawler.frontier import Added, Frontier, Reaped, Renewal, Verdict, check
+from crawler.frontier import Added, Frontier, Reaped, Renewal, Verdict, Wake, check
 from crawler.model import Band, Claim, FailureClass, Outcome, Page, Plan, Policy, Status
 
 A, B, C, D = (f"https://shop.example/{name}" for name in "abcd")
@@ -593,6 +596,17 @@ def test_nothing_is_woken_while_the_crawl_is_held_paused_or_at_its_limit(begin):
     assert frontier.grant() == ()
 
 
+def test_when_nothing_is_to_be_woken_it_is_said_when_there_will_be(begin):
+    frontier, clock = begin(pages=[Page(A, lane="a"), Page(B, lane="a")], delay=3)
+    assert (len(frontier.wake().tickets), frontier.wake().wait) == (1, None)
+    claim = take(frontier)
+    assert frontier.wake() == Wake((), 3)
+    frontier.fail(claim, FailureClass.INFRA, "no session", delay=10)
+    assert frontier.wake() == Wake((), 10)
+    clock.advance(10)
+    assert len(frontier.wake().tickets) == 1
+
+
 def test_one_run_at_a_time_sends_the_wake_up_for_later(begin):
     frontier, clock = begin(A)
     assert frontier.take_timer(10) is not None
@@ -886,6 +900,16 @@ def test_failed_pages_are_sent_back_as_if_never_tried_and_re_open_the_crawl(begi
     assert frontier.audit() == []
 
 
+def test_pages_sent_back_make_room_under_the_page_limit(begin):
+    frontier, _ = begin(A, B, C, page_limit=2)
+    first, second = take(frontier), take(frontier)
+    frontier.fail(first, FailureClass.TERMINAL, "404")
+    assert frontier.retry_failed() == 1
+    frontier.finish(second, B)
+    assert take(frontier).page.url == C
+    assert frontier.snapshot().status is Status.DRAINING
+
+
 def test_any_number_of_failed_pages_is_sent_back(begin):
     frontier, _ = begin(*(f"{A}/{n}" for n in range(450)))
     for _ in range(450):
@@ -960,6 +984,48 @@ def test_clearing_deletes_every_key_of_the_crawl_and_no_other(begin, redis):
         frontier.finish(late, A)
 
 
+# -- many at once
+
+
+def test_two_hundred_workers_at_once_on_one_seed_fetch_it_once(redis):
+    frontier = Frontier(redis, "shop")
+    frontier.create(plan(concurrency_limit=50))
+    frontier.enqueue([Page(A)])
+    with ThreadPoolExecutor(200) as pool:
+        turns = list(pool.map(lambda n: frontier.claim(f"w{n}"), range(200)))
+    assert sorted(turn.outcome for turn in turns) == [Outcome.EMPTY] * 199 + [Outcome.PAGE]
+    assert not any(turn.ended for turn in turns)
+
+
+def test_workers_that_race_do_every_page_once_and_one_of_them_ends_the_crawl(redis):
+    frontier = Frontier(redis, "shop")
+    frontier.create(plan(concurrency_limit=5, depth_limit=None))
+    frontier.enqueue([Page(f"{A}/1")])
+    most = 0
+
+    def work(worker: int) -> int:
+        """Do pages until the crawl is over: each number leads to its double, and one more."""
+        nonlocal most
+        ends = 0
+        while (turn := frontier.claim(f"w{worker}")).outcome is not Outcome.FINISHED:
+            ends += turn.ended
+            if turn.claim is None:
+                time.sleep(0)
+                continue
+            most = max(most, len(frontier.processing()))
+            number = int(turn.claim.page.url.rpartition("/")[2])
+            links = [Page(f"{A}/{n}", turn.claim.page.depth + 1) for n in (2 * number, 2 * number + 1, number) if n < 400]
+            frontier.enqueue(links, parent=turn.claim)
+            ends += frontier.finish(turn.claim, turn.claim.page.url).ended
+        return ends + turn.ended
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(work, range(8))) == 1
+    assert sorted(frontier.done(0, 1_000)) == sorted(f"{A}/{n}" for n in range(1, 400))
+    assert most <= 5
+    assert frontier.audit() == []
+
+
 # -- Redis
 
 
@@ -982,6 +1048,26 @@ def test_known_urls_are_kept_in_intsets_of_any_number(redis):
     buckets = [key for key in redis.keys("*") if b":seen:" in key]
     assert {redis.object("encoding", key) for key in buckets} == {b"intset"}
     assert sum(redis.scard(key) for key in buckets) == 6_000
+
+
+def test_a_redis_that_was_killed_comes_back_with_every_page(tmp_path):
+    server = PrivateRedis(tmp_path).start()
+    frontier = Frontier(redis_py.Redis.from_url(server.url), "shop")
+    frontier.create(plan())
+    frontier.enqueue(Page(f"{A}/{n}") for n in range(300))
+    claims = [take(frontier) for _ in range(4)]
+    frontier.finish(claims[0], "-", result="{}")
+    server.process.kill()
+    server.process.wait()
+    with pytest.raises(FrontierUnavailable):
+        frontier.finish(claims[1], "-")
+
+    with PrivateRedis(tmp_path):
+        assert frontier.audit() == []
+        assert frontier.finish(claims[0], "-").verdict is Verdict.REPEATED
+        assert frontier.finish(claims[1], "-").verdict is Verdict.OK
+        snapshot = frontier.snapshot()
+        assert (snapshot.queued, snapshot.processing, snapshot.done) == (296, 2, 2)
 
 
 def test_scripts_that_the_server_forgot_are_sent_again(begin, redis):

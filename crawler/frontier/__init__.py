@@ -6,7 +6,7 @@ environment.
 """
 
 from .entries import FailedPage
-from .frontier import Added, Ending, Frontier, Reaped, Renewal, Tick, Verdict
+from .frontier import Added, Ending, Frontier, Reaped, Renewal, Tick, Verdict, Wake
 from .health import check
 
-__all__ = ["Added", "Ending", "FailedPage", "Frontier", "Reaped", "Renewal", "Tick", "Verdict", "check"]
+__all__ = ["Added", "Ending", "FailedPage", "Frontier", "Reaped", "Renewal", "Tick", "Verdict", "Wake", "check"]

@@ -76,6 +76,14 @@ class Reaped:
 
 
 @dataclass(frozen=True, slots=True)
+class Wake:
+    """``tickets`` are to be sent; without any, ``wait`` is the seconds until there will be work (None: unknown, or no room)."""
+
+    tickets: tuple[str, ...] = ()
+    wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """What a tick found. ``tickets`` are to be sent; ``ended`` asks for the hook for the end; ``alarms`` are sentences."""
 
@@ -295,9 +303,14 @@ class Frontier:
             return Outcome.PAUSED
         return Outcome.STOPPED if status in (Status.STOPPING, Status.STOPPED) else Outcome.FINISHED
 
+    def wake(self) -> Wake:
+        """Issue the wake-ups that are wanting; each of them is to be sent, once. If none is, say when there will be work."""
+        wait, *tickets = self._run("grant", secrets.token_hex(6))
+        return Wake(tuple(ticket.decode() for ticket in tickets), in_seconds(wait))
+
     def grant(self) -> tuple[str, ...]:
-        """Issue the wake-ups that are wanting; each of them is to be sent, once."""
-        return tuple(ticket.decode() for ticket in self._run("grant", secrets.token_hex(6)))
+        """The tickets of ``wake``, for a caller that sends none for later."""
+        return self.wake().tickets
 
     def drop_ticket(self, ticket: str) -> None:
         """Give a wake-up back that could not be answered, or not be sent."""

@@ -97,7 +97,7 @@ else
     local taken, deadline, first
     if lane.n > 0 and due(lane) <= now and not full(crawl, lane) then
       local hopeless = dead(crawl, lane) and now - lane.failed_at <= QUIET
-      for _ = 1, hopeless and 100 or SWEEP do
+      for _ = 1, hopeless and 40 or SWEEP do
         local raw = redis.call("LPOP", queue(name, 0)) or redis.call("LPOP", queue(name, 1)) or redis.call("LPOP", queue(name, 2))
         if not raw then
           change(lane, "n", 0)

@@ -4,11 +4,13 @@
 -- ARGV     1 nonce   random; the tickets are named after it
 -- Uses     meta, counts, tokens, lane:<lane> (hashes), processing, ready (lists), delayed, snoozed, tickets (zsets)
 -- With     core, lanes, wake
--- Returns  tickets, at most 100
+-- Returns  ms until a lane or a retry is due, or the hold ends ("": tickets follow, no room, or nothing waits); tickets, at most 100
 -- Cost     O(log n)
 local crawl, refusal = load()
-if not crawl then return {} end -- cleared while the caller worked
+if not crawl then return { "" } end -- cleared while the caller worked
 redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now)
-if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return {} end
+if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return { "" } end
 promote(crawl)
-return grant(crawl, ARGV[1])
+local tickets = grant(crawl, ARGV[1])
+if #tickets > 0 or processing() >= crawl.concurrency_limit then return { "", unpack(tickets) } end
+return { (crawl.held or 0) > now and crawl.held - now or next_due(crawl) or "" }

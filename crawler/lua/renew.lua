@@ -12,5 +12,6 @@ if not crawl then return refusal end
 local claim = held(ARGV[1])
 if not claim or claim.token ~= ARGV[2] or now >= claim.deadline then return "STALE" end
 if crawl.cancel then return "CANCEL" end
+redis.call("ZREM", key("leases"), claim.id) -- first a step that needs no memory: then a full Redis 6.2 allows the rest
 redis.call("ZADD", key("leases"), math.min(now + crawl.lease, claim.deadline), claim.id)
 return "OK"

@@ -34,8 +34,9 @@ for _, letter in ipairs(ARGV) do
     back = back + 1
   end
 end
-if back > 0 and ENDED[crawl.status] then
+if back > 0 and (ENDED[crawl.status] or crawl.status == "DRAINING") then
   redis.call("HDEL", key("meta"), "cancel", "end_as")
-  become(crawl, "ACTIVE")
+  become(crawl, "ACTIVE") -- unless a limit is still reached
+  check_pages(crawl)
 end
 return back
