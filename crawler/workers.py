@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
-from .connection import Client
+from .connection import Client, reason
 from .errors import FrontierUnavailable
 
 
@@ -55,5 +55,5 @@ class Roll:
     def _ask(self, command: str, *arguments: object) -> Any:
         try:
             return getattr(self.redis, command)(*arguments)
-        except RedisError as error:
-            raise FrontierUnavailable(f"Redis did not answer: {error}") from error
+        except (RedisError, RedisClusterException) as error:
+            raise FrontierUnavailable(reason(error)) from error

@@ -12,11 +12,12 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, TypeVar
 
+from ..connection import Client
 from ..errors import CrawlExists, FrontierRefused
 from ..model import Claim, FailureClass, Json, Outcome, Page, Plan, Snapshot, Status, Turn
 from . import entries, health, plans
 from .entries import FailedPage
-from .scripts import Client, Scripts, speaking
+from .scripts import Scripts, speaking
 
 #: Pages per script call, so that no call takes long.
 BATCH = 200

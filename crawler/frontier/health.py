@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from redis import exceptions as faults
 
+from ..connection import Client, servers
 from ..errors import FrontierMisfit
 from .scripts import speaking, version
 
@@ -30,28 +31,39 @@ def queue_names(prefix: str, lane: str) -> list[str]:
     return [f"{base}:0", base, f"{base}:2"]
 
 
-def check(redis: Any) -> list[str]:
-    """Whether a frontier is safe on this server: what could be better, in sentences.
+def check(redis: Client) -> list[str]:
+    """Whether a frontier is safe on this server, or on each of this Cluster: what could be better, in sentences.
+
+    What a server does not tell this user is taken to be well.
 
     Raises:
         FrontierMisfit: it is too old, or may throw keys away.
         FrontierUnavailable: it does not answer.
     """
+    warnings: dict[str, None] = {}  # in their order, each once
     with speaking():
-        running = version(redis)
-        parts = tuple(int(part) for part in running.split(".")[:2])
-        if parts < (6, 2):
-            raise FrontierMisfit(f"Redis {running} is too old: 6.2 or newer is needed, 7 or newer recommended")
-        settings = config(redis, "maxmemory-policy", "appendonly")
+        for server in servers(redis):
+            server.ping()
+            warnings |= dict.fromkeys(_check(server))
+    return list(warnings)
+
+
+def _check(server: Any) -> Iterator[str]:
+    try:
+        running = version(server)
+    except faults.NoPermissionError:
+        running = "7.0"
+    parts = tuple(int(part) for part in running.split(".")[:2])
+    if parts < (6, 2):
+        raise FrontierMisfit(f"Redis {running} is too old: 6.2 or newer is needed, 7 or newer recommended")
+    settings = config(server, "maxmemory-policy", "appendonly")
     policy = settings.get("maxmemory-policy", "noeviction")
     if policy != "noeviction":
         raise FrontierMisfit(f"this Redis throws keys away when it is full (maxmemory-policy {policy}); set it to noeviction")
-    warnings = []
     if parts < (7, 0):
-        warnings.append(f"Redis {running}: from 7.0 on, a full server refuses a step as a whole")
+        yield f"Redis {running}: from 7.0 on, a full server refuses a step as a whole"
     if settings.get("appendonly") == "no":
-        warnings.append("appendonly is off: a restart of Redis loses the crawl, or sets it back to the last dump")
-    return warnings
+        yield "appendonly is off: a restart of Redis loses the crawl, or sets it back to the last dump"
 
 
 def config(redis: Any, *names: str) -> dict[str, str]:
@@ -72,17 +84,18 @@ def text(value: object) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def memory(redis: Any) -> list[str]:
-    """An alarm if the server is nearly full."""
+def memory(redis: Client) -> list[str]:
+    """An alarm if the server, or one of the Cluster, is nearly full."""
+    fullest = 0.0
     try:
         with speaking():
-            info = redis.info("memory")
+            for server in servers(redis):
+                info: Any = server.info("memory")
+                if limit := int(info.get("maxmemory", 0) or 0):
+                    fullest = max(fullest, int(info["used_memory"]) / limit)
     except Exception:
         return []
-    limit = int(info.get("maxmemory", 0) or 0)
-    if limit and int(info["used_memory"]) > MEMORY_ALARM * limit:
-        return [f"Redis uses {int(info['used_memory']) / limit:.0%} of its maxmemory"]
-    return []
+    return [f"Redis uses {fullest:.0%} of its maxmemory"] if fullest > MEMORY_ALARM else []
 
 
 def clear(redis: Any, prefix: str, index: str, name: str) -> int:

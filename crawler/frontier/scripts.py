@@ -10,17 +10,16 @@ from importlib.resources import files
 from typing import Any
 from weakref import WeakKeyDictionary
 
-import redis
 from redis import exceptions as faults
-from redis.cluster import RedisCluster
 from redis.commands.core import Script
 
+from ..connection import Client, reason
 from ..errors import FrontierMisfit, FrontierRefused, FrontierUnavailable
-
-Client = redis.Redis | RedisCluster
 
 #: First words of an error reply that mean: not now.
 UNAVAILABLE = ("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "MISCONF", "NOREPLICAS", "UNKILLABLE")
+#: What a script is told whose keys are on their way to another node of the Cluster.
+MOVING = "access a non local key"
 FULL = "Redis is full (maxmemory reached); nothing was changed: give it more memory, or clear crawls that are over"
 
 
@@ -87,8 +86,13 @@ def speaking() -> Iterator[None]:
     """
     try:
         yield
-    except (faults.ConnectionError, faults.TimeoutError, faults.ClusterDownError, faults.ReadOnlyError) as error:
-        raise FrontierUnavailable(f"Redis does not answer: {error}") from error
+    except (
+        faults.ConnectionError, faults.TimeoutError, faults.ClusterError, faults.RedisClusterException, faults.ReadOnlyError,
+        faults.TryAgainError,
+    ) as error:  # fmt: skip
+        raise FrontierUnavailable(reason(error)) from error
+    except faults.NoPermissionError as error:
+        raise FrontierMisfit(f"the user of CRAWLER_REDIS_URL may not do this: {error}") from error
     except faults.OutOfMemoryError as error:
         raise FrontierRefused(FULL) from error
     except faults.ResponseError as error:
@@ -101,6 +105,8 @@ def speaking() -> Iterator[None]:
             raise FrontierRefused(FULL) from error
         if "WRONGTYPE" in str(error):
             raise FrontierMisfit(f"a key has the name of one of ours, but not its type: {error}") from error
+        if MOVING in str(error):
+            raise FrontierUnavailable("the Cluster is moving this crawl to another node; that ends by itself") from error
         if word in UNAVAILABLE:
             raise FrontierUnavailable(f"Redis cannot do it now: {error}") from error
         raise

@@ -15,6 +15,10 @@ local ENDED = { FINISHED = true, STOPPED = true, FAILED = true }
 
 local function key(name) return prefix .. name end
 
+-- While a Redis Cluster moves a slot key by key, scripts are sent to its new node, which holds only some of the keys. There a command
+-- on several keys is an error if one of them is missing, and the second one always is: so nothing is done on half a crawl.
+redis.call("EXISTS", key("meta"), key("moving"))
+
 -- A field of the crawl, read from `meta` when it is first asked for; false if it is empty.
 local LAZY = {
   __index = function(crawl, name)

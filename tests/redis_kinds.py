@@ -1,0 +1,260 @@
+"""Redis servers of every kind, as local processes: with TLS, as a Cluster, watched by Sentinels. They say when they are ready."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+
+from crawler.embedded import die_with_parent, find_redis
+
+HOST = "127.0.0.1"
+SLOTS = 16384
+
+
+def free_port() -> int:
+    """A port that is free, and whose Cluster bus port (10,000 above it) can be one."""
+    while True:
+        with socket.socket() as one:
+            one.bind((HOST, 0))
+            port: int = one.getsockname()[1]
+        if port < 55_000:
+            return port
+
+
+class Server:
+    """A ``redis-server`` process. Its log is read as it is written, so that what it says can be waited for."""
+
+    def __init__(
+        self, folder: Path, *lines: str, port: int | None = None, sentinel: bool = False, ready: str = "Ready to accept"
+    ) -> None:
+        self.folder, self.port = folder, port or free_port()
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / "redis.conf"
+        if not file.exists():  # Sentinels write theirs
+            own = () if any(line.startswith(("port ", "tls-port ")) for line in lines) else (f"port {self.port}",)
+            save = () if sentinel else ('save ""',)
+            file.write_text("\n".join([f'dir "{folder}"', f"bind {HOST}", *own, *save, *lines]) + "\n")
+        self.log: list[str] = []
+        self._news = threading.Condition()
+        self.process = subprocess.Popen(
+            [find_redis(), str(file), *(["--sentinel"] if sentinel else [])],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", preexec_fn=die_with_parent(),
+        )  # fmt: skip
+        threading.Thread(target=self._read, daemon=True).start()
+        self.wait_for("Sentinel ID" if sentinel else ready)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._news:
+                self.log.append(line)
+                self._news.notify_all()
+        with self._news:
+            self.log.append("the process has ended\n")
+            self._news.notify_all()
+
+    def wait_for(self, said: str, times: int = 1, seconds: float = 30) -> None:
+        """Wait until the log holds lines that match ``said``, so many ``times``."""
+
+        def seen() -> bool:
+            return sum(bool(re.search(said, line)) for line in self.log) >= times or self.log[-1:] == ["the process has ended\n"]
+
+        with self._news:
+            assert self._news.wait_for(seen, seconds), f"{said!r} was not said: {self.log[-5:]}"
+        if self.log[-1] == "the process has ended\n":
+            raise DidNotStartError("".join(self.log[-6:]))
+
+    @property
+    def address(self) -> str:
+        return f"{HOST}:{self.port}"
+
+    def client(self, **options: object) -> redis_py.Redis:
+        """A client that answers with text, for tests that look behind the scenes."""
+        return redis_py.Redis(HOST, self.port, decode_responses=True, **options)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The process neither answers nor ends: a machine that swaps, a disk that hangs."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is written any more, and nobody is told."""
+        self.process.kill()
+        self.process.wait()
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGCONT)
+        self.kill()
+
+
+class DidNotStartError(Exception):
+    """The server ended instead of starting; the text is the end of its log."""
+
+
+def needs(what: str, error: DidNotStartError) -> None:
+    """Skip a test whose server this binary cannot be."""
+    if "Bad directive" in str(error):
+        pytest.skip(f"{find_redis()} knows no {what}")
+    raise error
+
+
+# -- TLS ------------------------------------------------------------------------------------------------------------------
+
+
+class Certificates:
+    """A certificate authority of our own, a server's certificate that it signed, and another authority that signed nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        if not shutil.which("openssl"):
+            pytest.skip("no openssl is installed, to make certificates with")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        for name in ("ca", "other"):
+            self._openssl(f"req -x509 -nodes {KEY} -keyout {name}.key -out {name}.pem -days 2 -subj /CN={name}")
+        self._openssl(f"req -nodes {KEY} -keyout server.key -out server.csr -subj /CN=redis")
+        (folder / "names").write_text(f"subjectAltName=IP:{HOST},DNS:localhost\n")
+        signed = "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 2 -extfile names"
+        self._openssl(signed)
+        self.ca, self.other = folder / "ca.pem", folder / "other.pem"
+
+    def _openssl(self, words: str) -> None:
+        subprocess.run(["openssl", *words.split()], cwd=self.folder, check=True, capture_output=True)
+
+    def lines(self, port: int) -> list[str]:
+        """The configuration of a server that speaks nothing but TLS."""
+        files = {"tls-cert-file": "server.pem", "tls-key-file": "server.key", "tls-ca-cert-file": "ca.pem"}
+        named = [f'{name} "{self.folder / file}"' for name, file in files.items()]
+        return ["port 0", f"tls-port {port}", "tls-auth-clients no", *named]
+
+
+KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
+
+
+# -- Cluster --------------------------------------------------------------------------------------------------------------
+
+
+class LocalCluster:
+    """Three masters that share the slots evenly."""
+
+    def __init__(self, folder: Path, *lines: str) -> None:
+        self._ending = ExitStack()
+        own = ("cluster-enabled yes", "cluster-node-timeout 2000", "appendonly yes", *lines)
+        self.nodes = [self._ending.enter_context(Server(folder / str(number), *own)) for number in range(3)]
+        clients = [node.client() for node in self.nodes]
+        for number, client in enumerate(clients):
+            first, last = number * SLOTS // 3, (number + 1) * SLOTS // 3
+            client.execute_command("CLUSTER ADDSLOTS", *range(first, last))
+            client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+        for other in self.nodes[1:]:
+            clients[0].execute_command("CLUSTER MEET", HOST, other.port)
+        for node in self.nodes:
+            node.wait_for("Cluster state changed: ok")
+
+    @property
+    def url(self) -> str:
+        return f"redis+cluster://{','.join(node.address for node in self.nodes)}"
+
+    def owner(self, key: str) -> Server:
+        """The node that holds ``key``."""
+        slot = self.slot(key)
+        for first, last, (_, port, *_), *_ in self.nodes[0].client().execute_command("CLUSTER SLOTS"):
+            if first <= slot <= last:
+                return next(node for node in self.nodes if node.port == port)
+        raise AssertionError(f"nobody holds slot {slot}")
+
+    def slot(self, key: str) -> int:
+        return int(self.nodes[0].client().execute_command("CLUSTER KEYSLOT", key))
+
+    @contextmanager
+    def moving(self, key: str) -> Iterator[Server]:
+        """Move the slot of ``key`` to another node. In the block the move has begun, and no key of the slot is over there yet."""
+        slot, source = self.slot(key), self.owner(key)
+        target = next(node for node in self.nodes if node is not source)
+        here, there = source.client(), target.client()
+        ids = {node: node.client().execute_command("CLUSTER MYID") for node in (source, target)}
+        there.execute_command("CLUSTER SETSLOT", slot, "IMPORTING", ids[source])
+        here.execute_command("CLUSTER SETSLOT", slot, "MIGRATING", ids[target])
+        yield target
+        while keys := here.execute_command("CLUSTER GETKEYSINSLOT", slot, 1000):
+            here.execute_command("MIGRATE", HOST, target.port, "", 0, 5000, "KEYS", *keys)
+        for node in (target, source, *self.nodes):
+            node.client().execute_command("CLUSTER SETSLOT", slot, "NODE", ids[target])
+
+    def __enter__(self) -> LocalCluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.close()
+
+
+# -- Sentinel -------------------------------------------------------------------------------------------------------------
+
+
+class Watched:
+    """A master with one replica, and three Sentinels that watch it under the name ``shop``."""
+
+    service = "shop"
+
+    def __init__(self, folder: Path, *lines: str, password: str | None = None) -> None:
+        self._ending = ExitStack()
+        own = ("appendonly yes", "repl-diskless-sync-delay 0", *lines)
+        if password:
+            own += (f"requirepass {password}", f"masterauth {password}")
+        self.master = self._ending.enter_context(Server(folder / "master", *own))
+        self.replica = self._ending.enter_context(Server(folder / "replica", *own, f"replicaof {HOST} {self.master.port}"))
+        watch = (
+            f"sentinel monitor {self.service} {HOST} {self.master.port} 2",
+            f"sentinel down-after-milliseconds {self.service} 500",
+            f"sentinel failover-timeout {self.service} 3000",
+            *([f"sentinel auth-pass {self.service} {password}"] if password else []),
+        )
+        self.replica.wait_for("MASTER <-> REPLICA sync: Finished")
+        self.sentinels = [
+            self._ending.enter_context(Server(folder / f"sentinel{number}", *watch, sentinel=True)) for number in range(3)
+        ]
+        for one in self.sentinels:
+            one.wait_for(r"\+slave")
+            one.wait_for(r"\+sentinel ", times=2)
+
+    @property
+    def hosts(self) -> str:
+        return ",".join(one.address for one in self.sentinels)
+
+    def wait_for_failover(self) -> None:
+        """Wait until most Sentinels send clients to the other server."""
+        for one in self.sentinels:
+            one.wait_for(r"\+switch-master")
+
+    def __enter__(self) -> Watched:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.close()
+
+
+def timed(call: object) -> tuple[float, BaseException | None]:
+    """Seconds that ``call`` took, and what it raised."""
+    begin = time.monotonic()
+    try:
+        call()  # type: ignore[operator]
+    except Exception as error:
+        return time.monotonic() - begin, error
+    return time.monotonic() - begin, None
