@@ -21,8 +21,8 @@ from .scope import Chosen
 
 log = logging.getLogger("crawler.lifecycle")
 
-#: Seconds between two renewals of a lease; a third of it, so that two may fail.
-RENEWAL_INTERVAL = 20.0
+#: Renewals within the life of a lease, so that two may fail.
+RENEWALS = 3
 #: Seconds for which no run claims a page after a browser could not be had.
 BROWSER_HOLD = 10.0
 #: Seconds between two attempts to report a page while Redis is away.
@@ -184,7 +184,7 @@ class Run:
         """
         self.claim, self.began = claim, time.monotonic()
         try:
-            with heartbeat(self.frontier, claim, browser):
+            with heartbeat(self.frontier, claim, browser, self.crawl.policy().lease / RENEWALS):
                 yield
         except FrontierUnavailable:
             raise  # nobody to tell; the lease brings the page back
@@ -316,12 +316,12 @@ def rehearse(crawl: Crawl, chrome: Chrome, url: str | None = None) -> Rehearsal:
 
 
 @contextmanager
-def heartbeat(frontier: Frontier, claim: Claim, browser: Browser) -> Iterator[None]:
-    """Renew the lease of ``claim`` from a thread of its own; end the browser when the page is no longer ours."""
+def heartbeat(frontier: Frontier, claim: Claim, browser: Browser, interval: float) -> Iterator[None]:
+    """Renew the lease of ``claim`` each ``interval`` seconds, from a thread; end the browser when the page is no longer ours."""
     over = threading.Event()
 
     def beat() -> None:
-        while not over.wait(RENEWAL_INTERVAL):
+        while not over.wait(interval):
             try:
                 if frontier.renew(claim) is not Renewal.OK:
                     browser.abandon()  # the request in flight fails, and its late report is refused
