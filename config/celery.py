@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from kombu import Exchange, Queue
+from redis.connection import parse_url
 
-from .settings import Settings
+from .settings import SENTINEL_SCHEMES, Settings
+
+#: Seconds to wait for a Sentinel, which has little to do; there are others to ask.
+SENTINEL_TIMEOUT = 1.0
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
     """The configuration of the stand-alone app. A Django project owns its app and merges :func:`routes` instead."""
     queue = settings.queue
     return {
-        "broker_url": settings.broker_url,
+        **broker(settings),
         "broker_connection_retry_on_startup": True,
-        "broker_transport_options": transport_options(settings),
         "broker_pool_limit": 10,
         # JSON only: whoever can write to the broker could otherwise run code here.
         "accept_content": ["json"],
@@ -50,6 +54,36 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
 def routes(settings: Settings) -> dict[str, dict[str, str]]:
     """Our tasks to our queue: a worker that gets a task it does not know discards it."""
     return {"crawler.*": {"queue": settings.queue}}
+
+
+def broker(settings: Settings) -> dict[str, Any]:
+    """Where the broker is, in Celery's words: for a Django project, too.
+
+    Kombu's own form for Sentinels says things in three places; ``redis+sentinel://`` says them in one.
+    """
+    url = settings.broker_url
+    options = transport_options(settings)
+    parts = urlsplit(url or "")
+    if parts.scheme not in SENTINEL_SCHEMES:
+        return {"broker_url": url, "broker_transport_options": options}
+    user, at, hosts = parts.netloc.rpartition("@")
+    service, _, database = parts.path.strip("/").partition("/")
+    given = parse_url(parts._replace(scheme="redis", netloc="localhost", path="").geturl())
+    tls = {name: value for name, value in given.items() if name.startswith("ssl_")}
+    to_sentinels = {name.removeprefix("sentinel_"): value for name, value in given.items() if name.startswith("sentinel_")}
+    encrypted = parts.scheme == "rediss+sentinel"
+    options["master_name"] = service
+    options["sentinel_kwargs"] = {
+        **({"ssl": True} | tls if encrypted else {}),
+        "socket_connect_timeout": min(SENTINEL_TIMEOUT, settings.redis_connect_timeout),
+        "socket_timeout": min(SENTINEL_TIMEOUT, settings.redis_timeout),
+        **to_sentinels,
+    }
+    return {
+        "broker_url": ";".join(f"sentinel://{user}{at}{host}/{database or 0}" for host in hosts.split(",")),
+        "broker_transport_options": options,
+        **({"broker_use_ssl": tls or {"ssl_cert_reqs": "required"}} if encrypted else {}),
+    }
 
 
 def transport_options(settings: Settings) -> dict[str, Any]:

@@ -26,8 +26,10 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 #: A URL may hold a password, so it is never shown: not by ``repr``, not in an error.
 SecretUrl = Annotated[str | None, Field(repr=False)]
 
-FRONTIER_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster")
-BROKER_SCHEMES = ("redis", "rediss", "redis+socket", "sentinel", "sentinels")
+SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
+FRONTIER_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster", *SENTINEL_SCHEMES)
+BROKER_SCHEMES = ("redis", "rediss", "redis+socket", *SENTINEL_SCHEMES)
+CHROME_SCHEMES = ("http", "https")
 
 
 class SettingsError(ValueError):
@@ -48,7 +50,8 @@ class Settings(BaseSettings):
 
     # Where things are
     redis_url: SecretUrl = Field(default=None, examples=["redis://localhost:6379/0"], validate_default=True)
-    """The frontier's Redis: ``redis://``, ``rediss://`` (TLS), ``unix://``, ``redis+cluster://``. Unset: a private one."""
+    """The frontier's Redis: ``redis://``, ``rediss://`` (TLS), ``unix://``, ``redis+cluster://``, ``redis+sentinel://``.
+    Unset: a private one."""
 
     broker_url: SecretUrl = Field(default=None, examples=["redis://localhost:6379/1"], validate_default=True)
     """Celery's Redis. Unset: the next database of ``redis_url``."""
@@ -92,7 +95,7 @@ class Settings(BaseSettings):
     redis_connect_timeout: Seconds = 2.0
     """Seconds to connect to Redis."""
 
-    redis_timeout: Seconds = 5.0
+    redis_timeout: Seconds = 4.0
     """Seconds for an answer of Redis; without it, a frozen server blocks for ever."""
 
     script_timeout: Seconds = 20.0
@@ -129,9 +132,7 @@ class Settings(BaseSettings):
     @classmethod
     def _broker(cls, url: str | None, others: ValidationInfo) -> str | None:
         if url:
-            for one in url.split(";"):  # kombu's form for several Sentinels
-                _checked(one, BROKER_SCHEMES)
-            return _verified(url)
+            return _verified(_checked(url, BROKER_SCHEMES))
         frontier = others.data.get("redis_url")  # absent if it is faulty itself: one fault is enough
         if frontier and "+cluster://" in frontier:
             raise ValueError("must be set, to a Redis that is no Cluster: Celery cannot use the frontier's")
@@ -140,7 +141,7 @@ class Settings(BaseSettings):
     @field_validator("chrome_url")
     @classmethod
     def _chrome(cls, url: str | None) -> str | None:
-        return url and _checked(url, ("http", "https")).rstrip("/")
+        return url and _checked(url, CHROME_SCHEMES).rstrip("/")
 
     @field_validator("crawls", mode="before")
     @classmethod
@@ -219,9 +220,13 @@ def broker_beside(url: str) -> str:
     After 15, the last database that Redis has by default, comes 14.
     """
     parts = urlsplit(url)
-    query = dict(parse_qsl(parts.query))
-    number = int(query.get("db") or ("" if parts.scheme == "unix" else parts.path.strip("/")) or 0)
+    query, service, path = dict(parse_qsl(parts.query)), "", parts.path.strip("/")
+    if parts.scheme in SENTINEL_SCHEMES:
+        service, _, path = path.partition("/")
+    number = int(query.pop("db", "") or ("" if parts.scheme == "unix" else path) or 0)
     database = 14 if number == 15 else number + 1
+    if parts.scheme in SENTINEL_SCHEMES:
+        return parts._replace(path=f"/{service}/{database}", query=urlencode(query)).geturl()
     if parts.scheme == "unix":
         return f"redis+socket://{parts.netloc}{quote(parts.path)}?virtual_host={database}"
     tls = {name: value for name, value in query.items() if name.startswith("ssl_")}  # any other option breaks kombu's Connection
@@ -237,24 +242,35 @@ def _verified(url: str) -> str:
 
 def _checked(url: str, schemes: tuple[str, ...]) -> str:
     """``url``, if it can be one; its text stays out of the error."""
+    scheme = url.partition("://")[0] if "://" in url else ""
+    if scheme not in schemes:
+        given = f"not {scheme}://" if scheme else "and it has no scheme"
+        raise ValueError(f"must begin with {' or '.join(f'{one}://' for one in schemes)}, {given}")
     try:
         parts = urlsplit(url)
-        port_is_number = parts.port or True
+        named = parts.netloc.rpartition("@")[2]
+        hosts = [urlsplit(f"//{one}") for one in (named.split(",") if "+" in scheme else [named])]
+        ports_are_numbers = all(one.port or True for one in hosts)
     except ValueError:
-        port_is_number = False
-    if not port_is_number:
+        ports_are_numbers = False
+    if not ports_are_numbers:
         raise ValueError("is no URL: its host or port cannot be read (is a / or a @ in the password written as %2F, %40?)")
-    if parts.scheme not in schemes:
-        given = f"not {parts.scheme}://" if parts.scheme and "://" in url else "and it has no scheme"
-        raise ValueError(f"must begin with {' or '.join(f'{one}://' for one in schemes)}, {given}")
+    query, path = dict(parse_qsl(parts.query)), parts.path.strip("/")
     if parts.scheme in ("unix", "redis+socket"):
-        if not parts.path.strip("/"):
+        if not path:
             raise ValueError("names no socket")
-    elif not parts.hostname:
+        path = ""
+    elif not all(one.hostname for one in hosts):
         raise ValueError("names no host")
-    database = dict(parse_qsl(parts.query)).get("db") or (parts.path.strip("/") if parts.scheme in ("redis", "rediss") else "")
+    if parts.scheme in SENTINEL_SCHEMES:
+        service, _, path = path.partition("/")
+        if not service:
+            raise ValueError("names no master; it ends in /NAME or /NAME/DATABASE, with the name that the Sentinels know")
+    database = query.get("db") or (path if schemes != CHROME_SCHEMES else "")
     if database and not (database.isascii() and database.isdigit()):
         raise ValueError("its database is no number")
+    if parts.scheme.endswith("+cluster") and int(database or 0):
+        raise ValueError("names a database, which a Cluster has none of; CRAWLER_KEY_PREFIX keeps installations apart")
     return url
 
 

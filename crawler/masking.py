@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _USERINFO = re.compile(r"(?<=://)([^\s:/?#@]*):[^\s/?#]*@")
-_PARAMETER = re.compile(r"([?&](?:password|passwd|token|secret|api_?key)=)[^\s&#;]*", re.IGNORECASE)
+_PARAMETER = re.compile(r"([?&](?:sentinel_|ssl_)?(?:password|passwd|token|secret|api_?key)=)[^\s&#;]*", re.IGNORECASE)
 
 
 def masked(text: str) -> str:

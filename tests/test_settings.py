@@ -58,11 +58,29 @@ def test_a_given_setting_wins_over_the_environment(monkeypatch):
         ("unix:///run/redis.sock?db=0", "redis+socket:///run/redis.sock?virtual_host=1"),
         ("unix:///run/a b.sock", "redis+socket:///run/a%20b.sock?virtual_host=1"),
         ("rediss://db/0?ssl_ca_certs=/ca.pem", "rediss://db/1?ssl_ca_certs=%2Fca.pem&ssl_cert_reqs=required"),
+        ("redis+sentinel://:s3cret@a:1,b/shop", "redis+sentinel://:s3cret@a:1,b/shop/1"),
+        ("rediss+sentinel://a,b/shop/15?ssl_ca_certs=/ca.pem", "rediss+sentinel://a,b/shop/14?ssl_ca_certs=%2Fca.pem"),
     ],
 )
 def test_the_broker_is_the_next_database_of_the_frontiers_server(frontier, broker):
-    assert load(redis_url=frontier).broker_url == broker
-    Connection(broker)  # kombu accepts it; an option that it does not know would raise here
+    settings = load(redis_url=frontier)
+    assert settings.broker_url == broker
+    config = celery_settings(settings)
+    Connection(  # kombu accepts it; an option that it does not know would raise here
+        config["broker_url"], transport_options=config["broker_transport_options"], ssl=config.get("broker_use_ssl")
+    )
+
+
+def test_sentinels_are_told_to_kombu_in_its_own_words():
+    url = "rediss+sentinel://me:s3cret@a:1,b/shop/3?ssl_ca_certs=/ca.pem&ssl_check_hostname=no&sentinel_password=0ther"
+    config = celery_settings(load(broker_url=url))
+    assert config["broker_url"] == "sentinel://me:s3cret@a:1/3;sentinel://me:s3cret@b/3"
+    assert config["broker_use_ssl"] == {"ssl_ca_certs": "/ca.pem", "ssl_check_hostname": False}
+    options = config["broker_transport_options"]
+    assert options["master_name"] == "shop"
+    assert options["sentinel_kwargs"].items() >= {"ssl": True, "ssl_ca_certs": "/ca.pem", "password": "0ther"}.items()
+    connection = Connection(config["broker_url"], transport_options=options, ssl=config["broker_use_ssl"])
+    assert (connection.virtual_host, connection.userid, connection.password) == ("3", "me", "s3cret")
 
 
 def test_a_broker_behind_tls_is_verified_unless_the_url_says_otherwise():
@@ -80,6 +98,13 @@ def test_a_broker_behind_tls_is_verified_unless_the_url_says_otherwise():
         ("CRAWLER_REDIS_URL", "redis://:s3cret/1@db/0", "written as %2F"),
         ("CRAWLER_REDIS_URL", "redis://db/first", "its database is no number"),
         ("CRAWLER_REDIS_URL", "unix://", "names no socket"),
+        ("CRAWLER_REDIS_URL", "redis+cluster://:s3cret@a:1,b:port", "host or port cannot be read"),
+        ("CRAWLER_REDIS_URL", "redis+cluster://:s3cret@a:1/2", "a Cluster has none"),
+        ("CRAWLER_REDIS_URL", "redis+sentinel://:s3cret@a:1,b:2", "names no master"),
+        ("CRAWLER_REDIS_URL", "redis+sentinel://:s3cret@a:1,b:2/shop/x", "its database is no number"),
+        ("CRAWLER_REDIS_URL", "redis+sentinel://:s3cret@a:1,,b:2/shop", "names no host"),
+        ("CRAWLER_BROKER_URL", "sentinel://:s3cret@a:1;sentinel://:s3cret@b:2", "or redis+sentinel:// or"),
+        ("CRAWLER_BROKER_URL", "redis+cluster://:s3cret@a", "must begin with redis:// or rediss://"),
         ("CRAWLER_BROKER_URL", "amqp://u:s3cret@db", "must begin with redis:// or rediss:// or redis+socket://"),
         ("CRAWLER_CHROME_URL", "grid:4444", "must begin with http:// or https://"),
         ("CRAWLER_TICK_INTERVAL", "-1", "should be greater than 0"),
@@ -139,6 +164,11 @@ def test_settings_cannot_change_and_show_no_password():
         ("Error 111 connecting to rediss://user:s3@cret@db:6379.", "Error 111 connecting to rediss://user:***@db:6379."),
         ("sentinel://:s3cret@a:1;sentinel://:s3cret@b:2", "sentinel://:***@a:1;sentinel://:***@b:2"),
         ("http://grid:4444/wd/hub?token=s3cret&x=1", "http://grid:4444/wd/hub?token=***&x=1"),
+        (
+            "redis+sentinel://u:s3cret@a:1,b:2/shop?sentinel_password=s3cret",
+            "redis+sentinel://u:***@a:1,b:2/shop?sentinel_password=***",
+        ),
+        ("rediss://db?ssl_password=s3cret&db=1", "rediss://db?ssl_password=***&db=1"),
         ("http://site:8080/@user/page", "http://site:8080/@user/page"),
         ("no URL", "no URL"),
     ],
