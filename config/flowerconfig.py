@@ -1,4 +1,4 @@
-"""Flower's settings: ``celery -A crawler.tasks.app flower --conf=…/flowerconfig.py``. Flower's own ``FLOWER_*`` variables come on top."""
+"""Flower's settings, for ``celery -A crawler.tasks.app flower --conf=…``. Flower's own ``FLOWER_*`` variables come on top."""
 
 import os
 

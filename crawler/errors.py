@@ -115,12 +115,15 @@ class PageError(BrowserError):
 
     ``reason`` is one word for counting ("dns", "refused", "timeout", "download", "no_content", "redirect_loop", …; Chrome's
     own ``ERR_…`` in lower case where there is no better one). ``status`` is the HTTP status, or None if no response arrived.
-    ``retryable`` says whether a later attempt may succeed.
+    ``retryable`` says whether a later attempt may succeed; ``retry_after`` is how many seconds the host asks to wait, or None.
     """
 
-    def __init__(self, url: str, reason: str, status: int | None = None, retryable: bool = False) -> None:
-        super().__init__(url, reason, status, retryable)
+    def __init__(
+        self, url: str, reason: str, status: int | None = None, retryable: bool = False, retry_after: float | None = None
+    ) -> None:
+        super().__init__(url, reason, status, retryable, retry_after)
         self.url, self.reason, self.status, self.retryable = url, reason, status, retryable
+        self.retry_after = retry_after
 
     def __str__(self) -> str:
         status = f", status {self.status}" if self.status else ""

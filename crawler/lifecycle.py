@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
 
-from .browser import Browser, Chrome, LivePage, Profile
+from .browser import Browser, Chrome, LivePage
 from .definition import Crawl
 from .errors import BrowserLost, BrowserUnavailable, CrawlerError, FrontierError, FrontierUnavailable, PageError
 from .frontier import Ending, Frontier, Renewal, Verdict
 from .hooks import Lazy, call
-from .model import Claim, FailureClass, Json, Link, Outcome, Page, Response, Result, Snapshot, Status
+from .model import Claim, FailureClass, Json, Link, Outcome, Page, Response, Result, Snapshot, Status, Turn
+from .permits import Permits
 from .scope import Chosen
 
 log = logging.getLogger("crawler.lifecycle")
@@ -33,7 +35,8 @@ TIMER_MAX = 30.0
 RESULT_MAX = 1_048_576
 #: HTTP statuses that may pass (RFC 9110; 522 and 524 are a CDN's words for an origin that is away).
 RETRY_STATUSES = frozenset({408, 500, 502, 503, 504, 522, 524})
-THROTTLE_STATUSES = frozenset({429})
+#: HTTP statuses that may come with a Retry-After.
+PATIENCE_STATUSES = frozenset({429, 503})
 
 T = TypeVar("T")
 
@@ -41,7 +44,8 @@ T = TypeVar("T")
 class Start(Protocol):
     """Starts one further run, at once or after ``delay`` seconds; ``ticket`` is its wake-up."""
 
-    def __call__(self, crawl: Crawl, ticket: str, delay: float = 0.0) -> None: ...
+    def __call__(self, crawl: Crawl, ticket: str, delay: float = 0.0) -> None:
+        """Start it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,19 @@ class HookError(CrawlerError):
 
 
 def execute(
-    crawl: Crawl, *, frontier: Frontier, chrome: Chrome, start: Start, worker: str, ticket: str | None = None
+    crawl: Crawl,
+    *,
+    frontier: Frontier,
+    chrome: Chrome,
+    permits: Permits,
+    start: Start,
+    worker: str,
+    ticket: str | None = None,
 ) -> Result | Failure | Outcome:
     """Run one page of ``crawl``, from taking it off the frontier to starting the next runs.
 
-    ``worker`` names this process in the frontier; ``ticket`` is the wake-up that this run answers. An outcome other than a page
+    ``worker`` names this process in the frontier; ``ticket`` is the wake-up that this run answers; ``permits`` are those of the
+    crawl. An outcome other than a page
     (limit reached, nothing due, crawl over) is a value, and so is a page that failed: nothing is wrong. What a hook raises passes
     through, after its page was marked as failed.
 
@@ -87,7 +99,7 @@ def execute(
         run.step("browser")
         with run.session(chrome, ticket) as browser:  # no browser, no claim
             run.step("queue.register")
-            turn = frontier.claim(worker, ticket, paced=crawl.delay > 0)
+            turn = frontier.claim(worker, ticket, paced=True)
             if turn.claim is None:
                 run.start_later(turn.wait)
                 return turn.outcome
@@ -103,12 +115,14 @@ def execute(
                 run.step("before", page)
                 run.hook("before", page=page, browser=browser)
                 run.step("request", page)
-                response = accept(crawl, page, browser.request(page, html=crawl.wants_html))
+                permits.check(page.url, page.lane)
+                with run.pacing(turn):
+                    response = accept(crawl, page, browser, permits)
                 run.step("extract", page)
                 live = browser.live(page, response)
                 data = run.extract(live, response, browser)
                 run.step("filter", page)
-                chosen = run.choose(live, response)
+                chosen = run.choose(live, response, permits)
                 run.step("queue.deregister", page)
                 result = Result(crawl.name, page, response, data, len(response.links), run.elapsed_ms())
                 ending = run.deregister(result, chosen)
@@ -125,9 +139,10 @@ def execute(
 class Run:
     """What one run knows on its way, and the parts of its steps that are no story."""
 
+    claim: Claim  # from ``holding`` on
+
     def __init__(self, crawl: Crawl, frontier: Frontier, start: Start) -> None:
         self.crawl, self.frontier, self.start = crawl, frontier, start
-        self.claim: Claim | None = None
         self.failure: Failure | None = None
         self.began = time.monotonic()
 
@@ -146,8 +161,10 @@ class Run:
             yield
         finally:
             self.step("start")
-            for ticket in self.frontier.grant():
+            wake = self.frontier.wake()
+            for ticket in wake.tickets:
                 self.start_next(ticket)
+            self.start_later(wake.wait)
 
     def start_next(self, ticket: str, delay: float = 0.0) -> None:
         """Start one further run. If that fails, its ticket is given back: the tick tries again."""
@@ -168,7 +185,7 @@ class Run:
         sessions = ExitStack()
         with sessions:
             try:
-                browser = sessions.enter_context(chrome.session(profile(self.crawl)))
+                browser = sessions.enter_context(chrome.session(self.crawl.profile()))
             except BrowserUnavailable:
                 if ticket:
                     self.frontier.drop_ticket(ticket)
@@ -199,6 +216,15 @@ class Run:
             self.frontier.fail(claim, FailureClass.INFRA, "shutdown")
             raise
 
+    @contextmanager
+    def pacing(self, turn: Turn) -> Iterator[None]:
+        """Let the lane serve others when the request is over: any earlier, two might reach the host closer than its delay."""
+        try:
+            yield
+        finally:
+            if turn.paced and turn.claim:
+                self.frontier.sent(turn.claim)
+
     def hook(self, step: str, *, unwrap: bool = False, **available: Any) -> Any:
         """Call the hook of ``step``, if there is one. ``unwrap`` lets its error pass as it is: no page depends on it any more."""
         hook = self.crawl.hooks.get(step)
@@ -218,7 +244,6 @@ class Run:
 
     def log_in(self, browser: Browser) -> None:
         """Do ``before_all``, and keep what it left in the browser for every session of the crawl."""
-        assert self.claim is not None
         try:
             self.hook("before_all", browser=browser)
         except HookError:
@@ -233,20 +258,19 @@ class Run:
             return self.crawl.select(response)
         return self.hook("extract", page=live, response=response, links=response.links, browser=browser)
 
-    def choose(self, live: LivePage, response: Response) -> Chosen:
-        """The links that may become pages, as scope and ``filter`` say."""
-        assert self.claim is not None
+    def choose(self, live: LivePage, response: Response, permits: Permits) -> Chosen:
+        """The links that may become pages, as scope, ``filter`` and what is known of robots.txt say."""
         hook = self.crawl.hooks.get("filter")
 
         def keep(**of: Any) -> Any:
             return self.hook("filter", page=live, response=response, **of)
 
-        return self.crawl.choose(self.claim.page, response.links, response=response, keep=keep if hook else None)
+        chosen = self.crawl.choose(self.claim.page, response.links, response=response, keep=keep if hook else None)
+        return permitted(chosen, permits)
 
     def deregister(self, result: Result, chosen: Chosen) -> Ending:
         """Queue the links, then move the page to *done*. In this order: a crash in between repeats a page, but loses none."""
         claim = self.claim
-        assert claim is not None
         text = as_json(result)
         final = self.crawl.canonical(result.response.url)
         if chosen.pages or chosen.dropped:
@@ -256,14 +280,13 @@ class Run:
     def fail(self, error: Exception) -> Failure:
         """Take the page out of *processing*, to where the class of ``error`` sends it."""
         claim = self.claim
-        assert claim is not None
         failure, reason, status = diagnose(error)
-        ending = self.report(lambda: self.frontier.fail(claim, failure, reason, status=status))
+        delay = error.retry_after if isinstance(error, PageError) else None
+        ending = self.report(lambda: self.frontier.fail(claim, failure, reason, status=status, delay=delay))
         return Failure(claim.page, failure, reason, status, ending.retry_in)
 
     def report(self, transition: Callable[[], T]) -> T:
-        """Tell the frontier, again and again while Redis is away, until the page's deadline: the work is done, do not waste it."""
-        assert self.claim is not None
+        """Tell the frontier, again and again while Redis is away, until the page's deadline: the work is done."""
         while True:
             try:
                 return transition()
@@ -283,7 +306,7 @@ class Rehearsal:
     dropped: tuple[tuple[Link, str], ...]
 
 
-def rehearse(crawl: Crawl, chrome: Chrome, url: str | None = None) -> Rehearsal:
+def rehearse(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = None) -> Rehearsal:
     """Do the steps of a run for the entry page of ``crawl``, or for ``url``, without a frontier: nothing is queued or kept.
 
     Raises:
@@ -298,10 +321,11 @@ def rehearse(crawl: Crawl, chrome: Chrome, url: str | None = None) -> Rehearsal:
         found = crawl.hooks.get(step)
         return call(found, common | available) if found else None
 
-    with chrome.session(profile(crawl)) as browser:
+    with chrome.session(crawl.profile()) as browser:
         hook("before_all", browser=browser)
         hook("before", page=page, browser=browser)
-        response = accept(crawl, page, browser.request(page, html=crawl.wants_html))
+        permits.check(page.url)
+        response = accept(crawl, page, browser, permits)
         live = browser.live(page, response)
         own = "extract" in crawl.hooks
         data = (
@@ -309,7 +333,7 @@ def rehearse(crawl: Crawl, chrome: Chrome, url: str | None = None) -> Rehearsal:
             if own
             else crawl.select(response)
         )
-        chosen = crawl.choose(page, response.links, response=response, explain=True)
+        chosen = permitted(crawl.choose(page, response.links, response=response, explain=True), permits)
         result = Result(crawl.name, page, response, data, len(response.links), (time.monotonic() - began) * 1_000)
         hook("after", page=live, response=response, result=result, links=response.links, browser=browser)
     return Rehearsal(result, chosen.pages, chosen.reasons)
@@ -337,36 +361,51 @@ def heartbeat(frontier: Frontier, claim: Claim, browser: Browser, interval: floa
         over.set()
 
 
-def profile(crawl: Crawl) -> Profile:
-    """What ``crawl`` asks of its browser sessions."""
-    return Profile(
-        crawl.name,
-        user_agent=crawl.user_agent,
-        language=crawl.language,
-        window=crawl.window,
-        load_strategy=crawl.load_strategy,
-        images=crawl.images,
-    )
-
-
-def accept(crawl: Crawl, page: Page, response: Response) -> Response:
-    """``response``, if it is one that the crawl wants.
+def accept(crawl: Crawl, page: Page, browser: Browser, permits: Permits) -> Response:
+    """Request ``page``, and take its answer if it is one that the crawl wants.
 
     Raises:
-        PageError: its status is no success, or a redirect left the scope of the crawl.
+        PageError: there is no document, its status is no success, or a redirect led to where the crawl may not go.
+        BrowserLost: the session died or hangs.
     """
+    response = browser.request(page, html=crawl.wants_html)
     status = response.status
     if status is not None and status >= 400 and status not in crawl.accept_status:
-        raise PageError(page.url, f"http_{status}", status, retryable=status in RETRY_STATUSES | THROTTLE_STATUSES)
+        patience = retry_after(browser.header("Retry-After")) if status in PATIENCE_STATUSES else None
+        raise PageError(page.url, f"http_{status}", status, status in RETRY_STATUSES, patience)
     if reason := crawl.refuses(response.url, page):
         raise PageError(page.url, f"redirect_{reason}", status)
+    if response.url != page.url:
+        permits.check(response.url, page.lane)
     return response
+
+
+def retry_after(value: str | None) -> float | None:
+    """Seconds that a Retry-After asks for: a number, or a date (RFC 9110, 10.2.3). None if there is none, or it is garbage."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def permitted(chosen: Chosen, permits: Permits) -> Chosen:
+    """``chosen`` without the pages that robots.txt is known to forbid."""
+    forbidden = [page for page in chosen.pages if permits.forbids(page.url)]
+    if not forbidden:
+        return chosen
+    ids = {page.id for page in forbidden}
+    kept = tuple(page for page in chosen.pages if page.id not in ids)
+    reasons = chosen.reasons + tuple((Link(page.url), "robots") for page in forbidden)
+    return Chosen(kept, {**chosen.dropped, "robots": len(forbidden)}, reasons)
 
 
 def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
     """The class, the reason (short, for counting and for people) and the HTTP status of a failed page."""
     match error:
-        case PageError(status=status) if status in THROTTLE_STATUSES:
+        case PageError(status=status) if status == 429 or error.retry_after is not None:
             return FailureClass.THROTTLE, error.reason, status
         case PageError():
             return FailureClass.RETRY if error.retryable else FailureClass.TERMINAL, error.reason, error.status

@@ -72,7 +72,7 @@ _PLAIN_PATH = re.compile(r"(?:/(?!\.)[A-Za-z0-9_.~-]*)+")
 _PLAIN_PAIR = re.compile(r"[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*")
 
 
-class InvalidURL(ValueError):  # noqa: N818 -- as in httpx and requests
+class InvalidURL(ValueError):
     """No page can be fetched from this URL. ``reason`` is one word: scheme, malformed, port, length or characters."""
 
     def __init__(self, reason: str) -> None:

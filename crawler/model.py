@@ -13,7 +13,7 @@ Json = Any
 
 
 class Status(StrEnum):
-    """Where a crawl stands. FINISHED, STOPPED and FAILED are ends; a crawl leaves them only when it is explicitly begun anew or re-opened."""
+    """Where a crawl stands. FINISHED, STOPPED and FAILED are ends: it leaves them only when it is begun anew or re-opened."""
 
     NEW = "NEW"
     ACTIVE = "ACTIVE"
@@ -164,7 +164,7 @@ class Policy:
     queue_limit: int | None = None  # pages waiting; further links are counted as skipped, and stay unknown
     lane_limit: int | None = None  # pages accepted per lane
     delay: float = 0.0  # between two requests to one lane, over all workers
-    jitter: bool = True  # delay × 1.0 to 1.5: the gap is never below the delay
+    jitter: bool = True  # the delay times 1.0 to 1.5: the gap is never below the delay
     host_cap: int | None = None  # pages in flight per lane
     throttle: bool = False  # automatic: the delay follows the lane's response time
     attempts: int = 3
@@ -182,7 +182,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the frontier keeps about a crawl: its name, policy and definition (JSON; None for a crawl with code), and its digest."""
+    """What the frontier keeps about a crawl: name, policy, definition (JSON; None for a crawl with code), and its digest."""
 
     name: str
     policy: Policy
@@ -193,7 +193,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A page that is being worked on, and the proof of it. ``deadline`` is the hard end, in seconds since the epoch by Redis's clock."""
+    """A page that is being worked on, and the proof of it. ``deadline`` is the hard end: epoch seconds by Redis's clock."""
 
     page: Page
     token: str
@@ -203,9 +203,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What ``queue.register`` answered: a claim (outcome PAGE), or why there is none; ``wait`` in seconds where it says WAIT.
+    """What ``queue.register`` answered: a claim (outcome PAGE), or why there is none.
 
-    ``first`` asks this run to do ``before_all``; ``login`` is the version of the log-in that is kept with the crawl (0: none).
+    ``wait``: seconds until more is due, where that is known. ``first`` asks this run to do ``before_all``; ``login`` is the
+    version of the log-in that is kept with the crawl (0: none). ``paced``: the page's lane serves nobody else until this run
+    says that its request is over.
     """
 
     outcome: Outcome
@@ -214,6 +216,7 @@ class Turn:
     first: bool = False
     login: int = 0
     ended: bool = False  # this very call ended the crawl
+    paced: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from .model import Json, Snapshot, Status
 
 
 def report(seen: Snapshot) -> dict[str, Json]:
-    """The report of a crawl from its snapshot. Times in seconds, ``started`` and ``ended`` in ISO 8601 would hide the clock: epoch."""
+    """The report of a crawl from its snapshot. Times are seconds; ``started`` and ``ended`` are those since the epoch."""
     seconds = round(seen.active, 3)
     return {
         "crawl": seen.name,
@@ -57,5 +57,5 @@ def waiting(seen: Snapshot) -> int:
 
 
 def succeeded(seen: Snapshot) -> bool:
-    """Whether a crawl that has ended did what it was asked for. Single failed pages do not spoil it; a crawl without a page does."""
+    """Whether a crawl that has ended did what it was asked for. Single failed pages do not spoil it; none done at all does."""
     return seen.status is not Status.FAILED

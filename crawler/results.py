@@ -32,9 +32,9 @@ class Position:
 class JsonLines:
     """A file with one JSON object per page, that follows the stream of one crawl.
 
-    Where it stands is kept beside the private state, not in the file. The file is written before its position: after a crash the
-    surplus is cut off and written again, so no line is missing and none is there twice. ``origin`` names the crawl and when it was
-    begun; with another origin the file begins anew, if ``anew`` allows to overwrite it.
+    Where it stands is kept beside the private state, not in the file. The file is written before its position: after a crash
+    the surplus is cut off and written again, so no line is missing and none is there twice. ``origin`` names the crawl and when
+    it was begun; with another origin the file begins anew, if ``anew`` allows to overwrite it.
 
     Raises:
         SetupError: the file cannot be written, or holds something else and ``anew`` is not set.

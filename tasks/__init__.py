@@ -1,4 +1,4 @@
-"""The Celery shell around the library: what Celery's autodiscovery finds here are the shared tasks. Importing them makes no app."""
+"""The Celery shell around the library: the shared tasks, which Celery's autodiscovery finds here. Importing them makes no app."""
 
 from .crawl import run, start, tick
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-from celery import Task, shared_task
+from celery import shared_task
 
 from ..errors import CrawlerError
 from ..lifecycle import Failure
@@ -31,8 +30,8 @@ class BadMessage(CrawlerError):
     """A message with arguments that no part of this project sends."""
 
 
-@shared_task(name="crawler.run", bind=True, ignore_result=True, throws=(PageFailed,))
-def run(self: Task[..., Any], crawl: str, ticket: str | None = None) -> dict[str, Json]:
+@shared_task(name="crawler.run", ignore_result=True, throws=(PageFailed,))
+def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     """Run one page of the crawl named ``crawl``; ``ticket`` is the wake-up that this message answers."""
     check(crawl, NAME)
     if ticket is not None:
@@ -55,7 +54,7 @@ def run(self: Task[..., Any], crawl: str, ticket: str | None = None) -> dict[str
 
 @shared_task(name="crawler.start", ignore_result=True)
 def start(crawl: str, reset: bool = False) -> dict[str, Json]:
-    """Start the crawl named ``crawl``, which this worker knows. For schedules: a start while it runs says so and changes nothing."""
+    """Start the crawl named ``crawl``, for schedules. While it runs, a start says so and changes nothing."""
     check(crawl, NAME)
     handle, new = Services.current().begin(crawl, reset=bool(reset))
     return {"crawl": handle.name, "started": new, "status": handle.status.value}

@@ -7,6 +7,7 @@ import os
 import socket
 from functools import cached_property
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from ..browser import Chrome, Endpoint, sweep
 from ..browser.local import birth
@@ -19,6 +20,7 @@ from ..frontier import Frontier
 from ..lifecycle import Failure
 from ..lifecycle import execute as execute_run
 from ..model import FailureClass, Json, Outcome, Result
+from ..permits import Permits
 
 log = logging.getLogger("crawler.services")
 
@@ -33,6 +35,7 @@ class Services:
         self.pid = os.getpid()
         self.library = Library(settings)
         self._stored: dict[str, Crawl] = {}
+        self._permits: WeakKeyDictionary[Crawl, Permits] = WeakKeyDictionary()
 
     @classmethod
     def current(cls) -> Services:
@@ -86,9 +89,28 @@ class Services:
     def run(self, crawl: Crawl, ticket: str | None = None) -> Result | Failure | Outcome:
         """One run of ``crawl``."""
         frontier = self.library.frontier(crawl.name)
+        permits = self.permits(crawl, frontier)
         return execute_run(
-            crawl, frontier=frontier, chrome=self.chrome, start=self.library.start_run, worker=self.worker, ticket=ticket
+            crawl,
+            frontier=frontier,
+            chrome=self.chrome,
+            permits=permits,
+            start=self.library.start_run,
+            worker=self.worker,
+            ticket=ticket,
         )
+
+    def permits(self, crawl: Crawl, frontier: Frontier) -> Permits:
+        """What ``crawl`` may request, as far as this process has asked."""
+        if crawl not in self._permits:
+            self._permits[crawl] = Permits(
+                crawl.guard(),
+                obey=crawl.robots,
+                redis=self.library.redis,
+                prefix=self.settings.key_prefix,
+                pace=frontier.set_lane_delay,
+            )
+        return self._permits[crawl]
 
     def begin(self, name: str, *, reset: bool = False) -> tuple[Handle, bool]:
         """Start the crawl ``name``, which this process knows; whether it is new comes second."""
@@ -173,7 +195,7 @@ def is_gone(name: str) -> bool:
 
 
 def execute(crawl: Crawl, ticket: str | None = None) -> Result | Failure | Outcome:
-    """One run of ``crawl`` in this process, which need not be a Celery worker: what a crawl's own ``start`` hook may call elsewhere.
+    """One run of ``crawl`` in this process, which need not be a Celery worker: what a crawl's own ``start`` may call elsewhere.
 
     The frontier, the broker and Chrome are those of the environment (``CRAWLER_…``).
     """

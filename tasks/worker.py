@@ -35,7 +35,7 @@ class Ticker(bootsteps.StartStopStep):
         self.thread = threading.Thread(target=self.loop, args=(parent.hostname,), name="crawler-tick", daemon=True)
         self.thread.start()
 
-    def stop(self, parent: Any) -> None:
+    def stop(self, parent: Any) -> None:  # noqa: ARG002, Celery passes it
         """Tick no more, and take this worker off the roll."""
         self.over.set()
 
@@ -53,6 +53,8 @@ class Ticker(bootsteps.StartStopStep):
                 log.warning("tick: %s", error)
             except Exception:
                 log.exception("tick")
+            if settings.heartbeat_file:
+                settings.heartbeat_file.touch()
             if self.over.wait(settings.tick_interval * random.uniform(1 - JITTER, 1 + JITTER)):  # noqa: S311, no secret
                 break
         try:

@@ -16,9 +16,9 @@ FLOORS = (
     ("version", "errors", "masking"),
     ("model", "hooks", "connection"),
     ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "fetch"),
-    ("scope", "sitemaps"),
+    ("scope", "sitemaps", "export", "permits"),
     ("fields", "definition"),
-    ("lifecycle", "client", "report"),
+    ("lifecycle", "client", "report", "seeds"),
     ("tasks.services", "tasks.crawl", "tasks.worker", "contrib", "embedded"),
     ("tasks.app", "cli"),
 )
@@ -29,6 +29,7 @@ SIBLINGS = {
     ("links", "network"),
     ("links", "fetch"),
     ("fields", "definition"),
+    ("seeds", "client"),
     ("tasks.services", "tasks.crawl"), ("tasks.services", "tasks.worker"), ("tasks.crawl", "tasks.worker"),
     ("embedded", "contrib"),
 }  # fmt: skip

@@ -12,6 +12,7 @@ second time, through the DevTools protocol, which gives the cause but obeys no p
 from __future__ import annotations
 
 import json
+import logging
 import re
 import secrets
 import time
@@ -34,10 +35,14 @@ from ..model import Json, Link, Page, Response
 from .driver import Driver, first_line
 from .page import LivePage
 
+log = logging.getLogger(__name__)
+
 #: Seconds that a renderer has to say what it got, after the page-load time-out. One that is stuck in a loop never does.
 GRACE = 10.0
 #: Times that a collection is repeated when the page navigates away, or a dialog stops the page, in the midst of it.
 COLLECTIONS = 5
+#: Seconds that asking for a page's headers may take.
+HEADER_TIMEOUT = 10.0
 #: Further looks at a document that should be complete and is not.
 LOOKS = 3
 #: Seconds between two looks.
@@ -184,6 +189,18 @@ class Browser:
         """The page that this session shows now, for hooks."""
         return LivePage(self.driver, page, response)
 
+    def header(self, name: str) -> str | None:
+        """A header of the page that is shown, by asking its server for the headers once more; None if it is not to be had.
+
+        WebDriver knows no headers. This costs a request, so it is for the few answers where a header decides (Retry-After).
+        """
+        try:
+            with self.driver.within(HEADER_TIMEOUT):
+                value = self.driver.execute_async_script(script("header.js"), name, HEADER_TIMEOUT * 1_000 / 2)
+        except (WebDriverException, BrowserLost):
+            return None
+        return value if isinstance(value, str) else None
+
     def abandon(self) -> None:
         """End this session from another thread: the command in flight fails with BrowserLost, and so does any other.
 
@@ -293,7 +310,7 @@ class Browser:
             if not cause:
                 self.doubt = first_line(error)
             raise error_of(url, cause[1] if cause else None) from error
-        code = str(answer.get("errorText", "")).removeprefix("net::")
+        code = answer.get("errorText", "").removeprefix("net::")
         if answer.get("isDownload"):
             raise PageError(url, "download")
         if code in ("ERR_ABORTED", "ERR_HTTP_RESPONSE_CODE_FAILURE", ""):
@@ -320,9 +337,11 @@ class Browser:
         """
         if login == self._login:
             return
-        cookies = [cookie_for_chrome(cookie) for cookie in login.get("cookies", ())]
-        if cookies:
-            self.driver.cdp("Network.setCookies", cookies=cookies)
+        for cookie in login.get("cookies", ()):
+            try:
+                self.driver.cdp("Network.setCookie", **cookie_for_chrome(cookie))
+            except WebDriverException as error:
+                log.warning("cookie %s of %s is not one for this Chrome: %s", cookie["name"], cookie["domain"], first_line(error))
         for origin in list(self._storage):
             self._restored(origin)
         for origin, items in login.get("storage", {}).items():
@@ -347,7 +366,7 @@ def error_of(url: str, code: str | None, status: int | None = None) -> PageError
         return PageError(url, "auth_required", status)
     if status:
         return PageError(url, f"http_{status}", status, retryable=status >= 500 or status in PASSING)
-    code = code or "ERR_FAILED"
+    code = (code or "ERR_FAILED").removeprefix("net::")
     if code.startswith(("ERR_CERT_", "ERR_SSL_")):
         return PageError(url, "certificate" if code.startswith("ERR_CERT_") else "tls")
     reason, retryable = CAUSES.get(code, (code.lower(), True))

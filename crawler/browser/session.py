@@ -95,7 +95,7 @@ class Chrome:
         self.endpoint = endpoint or Endpoint()
         self._thread = threading.local()
         self._sessions: set[Session] = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may call close() while it is held
 
     @property
     def warm(self) -> bool:
@@ -196,7 +196,7 @@ class Chrome:
     def _open(self, profile: Profile) -> Session:
         endpoint = self.endpoint
         if endpoint.url:
-            return self._connect(profile, endpoint.url, None, (*FLAGS, "--headless=new", "--disable-dev-shm-usage"))
+            return self._reach(profile, endpoint.url)
         try:
             return self._launch(profile)
         except BrowserUnavailable as error:
@@ -204,6 +204,20 @@ class Chrome:
                 raise
             say_unsandboxed("Chrome cannot use it on this machine")
         return self._launch(profile)
+
+    def _reach(self, profile: Profile, url: str) -> Session:
+        """A session of the endpoint at ``url``. Why its Chrome ends at once is not seen from here: as root, for lack of it."""
+        flags = (*FLAGS, "--headless=new", "--disable-dev-shm-usage")
+        if not _unsandboxed.is_set():
+            try:
+                return self._connect(profile, url, None, flags)
+            except BrowserUnavailable as error:
+                if "Chrome instance exited" not in str(error):
+                    raise
+        session = self._connect(profile, url, None, (*flags, "--no-sandbox"))
+        if not _unsandboxed.is_set():
+            say_unsandboxed(f"the one at {session.browser.driver.address} only starts without it")
+        return session
 
     def _launch(self, profile: Profile) -> Session:
         local = LocalDriver(self.endpoint.state, binary=self.endpoint.binary, driver=self.endpoint.driver)

@@ -9,14 +9,14 @@ from typing import Any
 
 import click
 
-from ..client import Library
+from ..client import Handle, Library
 from ..config import settings as configuration
 from ..config.settings import Settings, SettingsError
 from ..embedded import Embedded
-from ..errors import CrawlerError, DefinitionError, SetupError, UnknownCrawl
+from ..errors import CrawlerError, CrawlExists, DefinitionError, SetupError, UnknownCrawl
 from ..frontier import Frontier
 from ..masking import masked
-from ..model import Snapshot
+from ..model import Snapshot, Status
 
 #: Exit statuses: what a script can tell apart.
 CRAWL_FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
@@ -45,12 +45,14 @@ def text_of(error: Exception) -> str:
     """An error as its reader can mend it: the faults of a definition on a line each."""
     if isinstance(error, DefinitionError) and len(error.faults) > 1:
         return "\n".join([f"the crawl {error.name!r} has {len(error.faults)} faults", *(f"  {fault}" for fault in error.faults)])
+    if isinstance(error, CrawlExists):
+        return f"{error} (crawler start --reset or --update)"
     return str(error)
 
 
 @contextmanager
 def library() -> Iterator[Library]:
-    """The configured frontier; else the private one of this folder, started for as long as the command runs if nobody else has it up.
+    """The configured frontier; else the private one of this folder, started for this command alone if nobody else has it up.
 
     Raises:
         SetupError: none is configured, and no crawl has run in this folder.
@@ -64,7 +66,7 @@ def library() -> Iterator[Library]:
         yield Library(embedded.settings)
     elif embedded.exists:
         with embedded:
-            yield Library(embedded.settings)
+            yield Library(embedded.settings, attended=False)
     else:
         raise SetupError(f"no crawl has run here: there is no {embedded.folder}, and CRAWLER_REDIS_URL is not set")
 
@@ -75,6 +77,22 @@ def existing(library: Library, name: str) -> tuple[Frontier, Snapshot]:
     if frontier.plan() is None:
         raise UnknownCrawl(name, tuple(names(library)))
     return frontier, frontier.snapshot()
+
+
+def handle(library: Library, name: str) -> tuple[Handle, Snapshot]:
+    """The crawl ``name``, which must exist, and its snapshot."""
+    found = library.handle(name)
+    return found, found.snapshot()
+
+
+def standing(library: Library, seen: Snapshot) -> str:
+    """Where a crawl stands, in a line; and who goes on with it, if nobody is there."""
+    reason = f" ({seen.reason})" if seen.reason else ""
+    counts = f"{seen.done} done, {seen.failed} failed, {seen.queued + seen.delayed} waiting, {seen.processing} in flight"
+    text = f"{seen.name}: {seen.status.value.lower()}{reason}; {counts}"
+    if library.attended or seen.status.ended or seen.status is Status.PAUSED:
+        return text
+    return f"{text}\nnobody is at work on it: `crawler start`, with what it was started with, goes on"
 
 
 def names(library: Library) -> list[str]:

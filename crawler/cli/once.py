@@ -9,6 +9,7 @@ import click
 from ..browser import Chrome
 from ..definition import load
 from ..lifecycle import rehearse
+from ..permits import Permits
 from ..tasks.services import endpoint
 from .door import settings
 
@@ -27,7 +28,7 @@ def run(crawl: str, url: str | None, as_json: bool, changes: tuple[str, ...]) ->
     given = settings()
     chrome = Chrome(endpoint(given))
     try:
-        seen = rehearse(definition, chrome, url)
+        seen = rehearse(definition, chrome, Permits(definition.guard(), obey=definition.robots), url)
     finally:
         chrome.close()
     if as_json:

@@ -120,7 +120,7 @@ def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) ->
         ending.enter_context(embedded)
         given = embedded.settings.model_copy(update={"crawls": (code,) if code else ()})
         handle, new = Library(given).start(order.crawl, reset=order.reset, update=order.update, alone=True)
-        with files(order, handle, given.state_dir, new) as follow:
+        with files(order, handle, given.state_dir) as follow:
             workers = PrivateWorkers(given, count, log=embedded.folder / "worker.log")
             ending.callback(workers.kill)
             workers.start()
@@ -148,7 +148,7 @@ def watch_shared(order: Order, library: Library) -> Snapshot:
         click.echo(f"warning: {warning}", err=True)
     handle, new = library.start(order.crawl, reset=order.reset, update=order.update)
     say_start(order, handle, new, workers_that_know(order.crawl, library))
-    with files(order, handle, library.settings.state_dir, new) as follow, interrupts() as asked, Progress() as progress:
+    with files(order, handle, library.settings.state_dir) as follow, interrupts() as asked, Progress() as progress:
         seen = look(handle, follow, progress, asked)
         if asked.times:
             leave(
@@ -189,7 +189,7 @@ def look(
 
 
 @contextmanager
-def files(order: Order, handle: Handle, state: Path, new: bool) -> Iterator[Callable[[], object]]:
+def files(order: Order, handle: Handle, state: Path) -> Iterator[Callable[[], object]]:
     """The result files of the crawl; what it gives brings them up to date. The folder's other files are written at the end."""
     frontier = handle.frontier
     origin = f"{handle.name} {frontier.origin()}"

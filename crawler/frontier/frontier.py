@@ -230,11 +230,11 @@ class Frontier:
         worker = worker.replace("\n", " ")
         answer = self._run("claim", token, worker, ticket or "", luck(), int(paced))
         outcome, wait, ended, login, *page = answer
-        claim, first = None, False
+        claim, first, waits = None, 0, 0
         if page:
-            raw, deadline, before = page
-            claim, first = Claim(entries.page(raw), token, worker, deadline / 1_000), bool(before)
-        return Turn(Outcome(outcome.decode()), claim, in_seconds(wait), first, int(login), bool(ended))
+            raw, deadline, first, waits = page
+            claim = Claim(entries.page(raw), token, worker, deadline / 1_000)
+        return Turn(Outcome(outcome.decode()), claim, in_seconds(wait), bool(first), int(login), bool(ended), bool(waits))
 
     def sent(self, claim: Claim) -> Renewal:
         """Say that ``claim``'s page is requested now: its lane's delay counts from here, and it serves others again after it.

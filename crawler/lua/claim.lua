@@ -10,7 +10,7 @@
 -- Uses     everything but the lists done and failed, which it only adds to
 -- With     core, lanes, leave, wake
 -- Returns  outcome, ms until another page is due (or ""), ended (1 for the call that ended the crawl), version of the log-in;
---          with a page also: entry, hard deadline in ms, and 1 if this run is to do before_all
+--          with a page also: entry, hard deadline in ms, 1 if this run is to do before_all, 1 if its lane waits for "sent"
 -- Cost     O(log n)
 local token, worker, ticket, luck = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local crawl, refusal = load()
@@ -24,14 +24,15 @@ if ticket == "" then
 end
 if ticket then redis.call("ZREM", key("tickets"), ticket) end
 
-local function page(entry_text, deadline, first)
-  return { "PAGE", next_due(crawl) or "", 0, crawl.login or 0, entry_text, deadline, first }
+local function page(entry_text, deadline, first, paced)
+  return { "PAGE", next_due(crawl) or "", 0, crawl.login or 0, entry_text, deadline, first, paced }
 end
 
 local repeated = redis.call("HGET", key("tokens"), token)
 if repeated then
   local claim = held(repeated)
-  return page(claim.raw, claim.deadline, crawl.before == "running:" .. claim.id .. ":" .. token and 1 or 0)
+  local first = crawl.before == "running:" .. claim.id .. ":" .. token and 1 or 0
+  return page(claim.raw, claim.deadline, first, lane_of(parse(claim.raw).lane).sending == claim.id and 1 or 0)
 end
 
 check_time(crawl)
@@ -57,14 +58,17 @@ local function take(lane, entry)
   change(lane, "r", lane.r + 1)
   if delay_of(crawl, lane) > 0 then
     change(lane, "next", pace(crawl, lane, luck))
-    if ARGV[5] == "1" then change(lane, "sending", entry.id) end
+    if ARGV[5] == "1" then
+      change(lane, "sending", entry.id)
+      lane.paced = 1
+    end
   end
   local first = crawl.before ~= "done"
   set(crawl, "last_claim", now)
   if first then set(crawl, "before", "running:" .. entry.id .. ":" .. token) end
   if crawl.ticket_life then redis.call("HDEL", key("meta"), "ticket_life") end
   if entry.attempts == 1 then check_pages(crawl) end
-  return raw, deadline, first and 1 or 0
+  return raw, deadline, first and 1 or 0, lane.paced or 0
 end
 
 local function whole(entry, raw) return entry and pcall(cjson.decode, raw) end
@@ -81,10 +85,10 @@ if crawl.status == "DRAINING" then
     elseif due(lane) > now or full(crawl, lane) then
       redis.call("ZADD", key("delayed"), math.max(due(lane), now + 1000), raw)
     else
-      local taken, deadline, first = take(lane, entry)
+      local taken, deadline, first, paced = take(lane, entry)
       place(crawl, lane)
       store(lane)
-      return page(taken, deadline, first)
+      return page(taken, deadline, first, paced)
     end
   end
 else
@@ -94,7 +98,7 @@ else
     if not name then break end
     tries = tries + 1
     local lane = lane_of(name)
-    local taken, deadline, first
+    local taken, deadline, first, paced
     if lane.n > 0 and due(lane) <= now and not full(crawl, lane) then
       local hopeless = dead(crawl, lane) and now - lane.failed_at <= QUIET
       for _ = 1, hopeless and 40 or SWEEP do
@@ -111,14 +115,14 @@ else
         elseif hopeless then
           bury(crawl, entry, nil, "retry", "breaker", 0)
         else
-          taken, deadline, first = take(lane, entry)
+          taken, deadline, first, paced = take(lane, entry)
           break
         end
       end
     end
     place(crawl, lane, true)
     store(lane)
-    if taken then return page(taken, deadline, first) end
+    if taken then return page(taken, deadline, first, paced) end
   end
 end
 

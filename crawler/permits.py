@@ -1,0 +1,114 @@
+"""May this page be requested? What robots.txt and the safety of the network say, asked once per site and kept for all workers."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+
+from redis.exceptions import RedisError
+
+from . import robots
+from .connection import Client
+from .errors import PageError
+from .fetch import FetchError, fetch
+from .links import host_of, origin_of
+from .network import Guard
+
+log = logging.getLogger("crawler.permits")
+
+#: Seconds for which a robots.txt is waited for.
+ROBOTS_TIMEOUT = 10.0
+#: Sites whose rules a process keeps in memory; the others are asked of Redis again.
+SITES_MAX = 1_000
+
+
+class Permits:
+    """What one crawl may request, for one process.
+
+    ``guard`` knows the hosts that must not be talked to. With ``obey``, robots.txt is asked; what a site said is kept in
+    ``redis`` under ``{prefix}robots:{origin}``, so that all workers ask it once a day; without, this process remembers.
+    ``pace`` is told the lane's Crawl-delay, in seconds, when a site asks for one.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        obey: bool = True,
+        redis: Client | None = None,
+        prefix: str = "",
+        pace: Callable[[str, float], None] | None = None,
+    ) -> None:
+        self.guard, self.obey, self.redis, self.prefix, self.pace = guard, obey, redis, prefix, pace
+        self._sites: dict[str, tuple[float, robots.Rules]] = {}
+
+    def check(self, url: str, lane: str = "") -> None:
+        """Pass, or say why ``url`` must not be requested. May take as long as a look-up of its name and a fetch of robots.txt.
+
+        Raises:
+            PageError: ``private_address``, ``robots`` (both final), or ``robots_unavailable`` (the site could not be asked: by
+                RFC 9309 that forbids everything for now).
+        """
+        if self.guard.refuses(host_of(url)):
+            raise PageError(url, "private_address")
+        if not self.obey:
+            return
+        rules = self._rules(origin_of(url), lane)
+        if rules.allowed(url):
+            return
+        raise PageError(url, *(("robots_unavailable", None, True) if rules.everything is False else ("robots", None, False)))
+
+    def forbids(self, url: str) -> bool:
+        """Whether it is known already that robots.txt forbids ``url``; asks nobody."""
+        site = self._sites.get(origin_of(url)) if self.obey else None
+        return site is not None and site[1].everything is None and not site[1].allowed(url)
+
+    def _rules(self, origin: str, lane: str) -> robots.Rules:
+        now = time.monotonic()
+        known = self._sites.get(origin)
+        if known and now < known[0]:
+            return known[1]
+        status, body, keep = self._ask(origin)
+        rules = robots.read(status, body)
+        if len(self._sites) >= SITES_MAX:
+            del self._sites[next(iter(self._sites))]
+        self._sites[origin] = now + keep, rules
+        if rules.crawl_delay and self.pace:
+            self.pace(lane, rules.crawl_delay)
+        return rules
+
+    def _ask(self, origin: str) -> tuple[int | None, str, float]:
+        """Status, text and remaining life, in seconds, of the robots.txt of ``origin``: as kept in Redis, else as fetched now."""
+        key = f"{self.prefix}robots:{origin}"
+        if self.redis is not None:
+            try:
+                if text := self.redis.get(key):
+                    kept = json.loads(text)
+                    return kept["status"], kept["body"], max(1.0, float(self.redis.ttl(key)))
+            except RedisError as error:
+                log.warning("cannot read the kept robots.txt of %s: %s", origin, error)
+        status, body = self._fetch(origin)
+        keep = robots.read(status).keep
+        if self.redis is not None:
+            try:
+                self.redis.set(key, json.dumps({"status": status, "body": body}), ex=round(keep))
+            except RedisError as error:
+                log.warning("cannot keep the robots.txt of %s: %s", origin, error)
+        return status, body, keep
+
+    def _fetch(self, origin: str) -> tuple[int | None, str]:
+        headers = {"User-Agent": robots.AGENT}
+        try:
+            got = fetch(
+                f"{origin}/robots.txt",
+                timeout=ROBOTS_TIMEOUT,
+                max_bytes=robots.SIZE_MAX,
+                headers=headers,
+                refuses=self.guard.refuses,
+            )
+        except FetchError as error:
+            log.info("%s has no robots.txt to be had: %s", origin, error)
+            return None, ""
+        return got.status, got.body.decode("utf-8", "replace")
