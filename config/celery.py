@@ -6,12 +6,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kombu import Exchange, Queue
+from redis.backoff import NoBackoff
 from redis.connection import parse_url
+from redis.retry import Retry
 
 from .settings import SENTINEL_SCHEMES, Settings
 
-#: Seconds to wait for a Sentinel, which has little to do; there are others to ask.
+#: Seconds to wait for a Sentinel, which has little to do.
 SENTINEL_TIMEOUT = 1.0
+#: Seconds that a sender waits for an answer of the broker. It asks a silent one three times: to send, to connect, to send again.
+SEND_TIMEOUT = 1.4
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
@@ -51,6 +55,13 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     }
 
 
+def sender_settings(settings: Settings) -> dict[str, Any]:
+    """The configuration of an app that only sends: it gives a frozen broker up within 5 s, where a worker is more patient."""
+    config = celery_settings(settings)
+    config["broker_transport_options"]["socket_timeout"] = min(SEND_TIMEOUT, settings.redis_timeout)
+    return config
+
+
 def routes(settings: Settings) -> dict[str, dict[str, str]]:
     """Our tasks to our queue: a worker that gets a task it does not know discards it."""
     return {"crawler.*": {"queue": settings.queue}}
@@ -77,6 +88,7 @@ def broker(settings: Settings) -> dict[str, Any]:
         **({"ssl": True} | tls if encrypted else {}),
         "socket_connect_timeout": min(SENTINEL_TIMEOUT, settings.redis_connect_timeout),
         "socket_timeout": min(SENTINEL_TIMEOUT, settings.redis_timeout),
+        "retry": Retry(NoBackoff(), 0),  # there are others to ask
         **to_sentinels,
     }
     return {

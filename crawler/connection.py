@@ -11,10 +11,12 @@ import redis
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
 from redis.connection import Connection, SSLConnection, parse_url
+from redis.exceptions import NoPermissionError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from .errors import SetupError
+from .masking import masked
 
 #: What speaks to a Redis, undecoded.
 Client = redis.Redis | RedisCluster
@@ -33,6 +35,8 @@ RETRIES = 2
 
 SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel")
 PORT, SENTINEL_PORT = 6379, 26379
+#: How redis-py begins to say why it found no Cluster.
+NO_NODE = "Redis Cluster cannot be connected. Please provide at least one reachable node: "
 
 
 def connect(url: str, *, connect_timeout: float = CONNECT_TIMEOUT, read_timeout: float = READ_TIMEOUT) -> Client:
@@ -151,11 +155,13 @@ def servers(client: Client) -> list[redis.Redis]:
 
 
 def reason(error: Exception) -> str:
-    """Why a server could not be talked to, in one sentence that its reader can act on. redis-py's errors hold no passwords."""
-    text = " ".join(str(error).split())
+    """Why a server could not be talked to, in one sentence that its reader can act on."""
+    text = " ".join(masked(str(error)).split()).removeprefix(NO_NODE)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         why = text.partition("verify failed: ")[2].partition(" (_ssl")[0] or text
         return f"Redis shows a certificate that is not trusted ({why}): add ?ssl_ca_certs=FILE to its URL, with who signed it"
     if isinstance(error, redis.AuthenticationError):
         return f"Redis refuses the log-in: {text}"
+    if isinstance(error, NoPermissionError):
+        return f"Redis does not let the user of its URL do this: {text}"
     return f"Redis does not answer: {text}"

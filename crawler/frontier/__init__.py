@@ -7,6 +7,6 @@ environment.
 
 from .entries import FailedPage
 from .frontier import Added, Ending, Frontier, Reaped, Renewal, Tick, Verdict, Wake
-from .health import check
+from .health import check, describe
 
-__all__ = ["Added", "Ending", "FailedPage", "Frontier", "Reaped", "Renewal", "Tick", "Verdict", "Wake", "check"]
+__all__ = ["Added", "Ending", "FailedPage", "Frontier", "Reaped", "Renewal", "Tick", "Verdict", "Wake", "check", "describe"]

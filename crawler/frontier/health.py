@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
 from redis import exceptions as faults
+from redis.cluster import RedisCluster
+from redis.sentinel import SentinelConnectionPool
 
 from ..connection import Client, servers
 from ..errors import FrontierMisfit
@@ -16,6 +19,9 @@ from .scripts import speaking, version
 MEMORY_ALARM = 0.8
 #: Each table of known URLs has so many times the buckets of the one before; as in lib_seen.lua.
 GROWTH = 16
+#: How often a server is asked how far away it is.
+PINGS = 5
+MB = 2**20
 #: Keys deleted per call.
 STEP = 500
 #: Keys with fixed names. The status goes last, so that an interrupted clear can be repeated.
@@ -64,6 +70,44 @@ def _check(server: Any) -> Iterator[str]:
         yield f"Redis {running}: from 7.0 on, a full server refuses a step as a whole"
     if settings.get("appendonly") == "no":
         yield "appendonly is off: a restart of Redis loses the crawl, or sets it back to the last dump"
+
+
+def describe(redis: Client) -> list[str]:
+    """What this Redis is and how it is, a sentence for each of its servers: for people.
+
+    Raises:
+        FrontierUnavailable: it does not answer.
+    """
+    with speaking():
+        there = servers(redis)
+        if isinstance(redis, RedisCluster):
+            kind = f"one of the {len(there)} masters of a Cluster"
+        else:
+            kind = "a master that Sentinels watch" if isinstance(redis.connection_pool, SentinelConnectionPool) else "one server"
+        return [f"{_describe(server)}, {kind}" for server in there]
+
+
+def _describe(server: Any) -> str:
+    took = []
+    for _ in range(PINGS):
+        begin = time.perf_counter()
+        server.ping()
+        took.append(time.perf_counter() - begin)
+    try:
+        info = server.info()
+    except faults.NoPermissionError:
+        return f"Redis, which tells this user nothing of itself, {min(took) * 1_000:.1f} ms away"
+    name = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info.get('redis_version')}"
+    settings = config(server, "maxmemory-policy", "appendonly")
+    limit = int(info.get("maxmemory", 0) or 0)
+    return ", ".join(
+        [
+            f"{name} {min(took) * 1_000:.1f} ms away",
+            f"appendonly {settings.get('appendonly', 'unknown')}",
+            settings.get("maxmemory-policy", info.get("maxmemory_policy", "policy unknown")),
+            f"{int(info.get('used_memory', 0)) / MB:,.0f} MB used of {f'{limit / MB:,.0f}' if limit else 'all there is'}",
+        ]
+    )
 
 
 def config(redis: Any, *names: str) -> dict[str, str]:

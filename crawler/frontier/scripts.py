@@ -92,7 +92,7 @@ def speaking() -> Iterator[None]:
     ) as error:  # fmt: skip
         raise FrontierUnavailable(reason(error)) from error
     except faults.NoPermissionError as error:
-        raise FrontierMisfit(f"the user of CRAWLER_REDIS_URL may not do this: {error}") from error
+        raise FrontierMisfit(reason(error)) from error
     except faults.OutOfMemoryError as error:
         raise FrontierRefused(FULL) from error
     except faults.ResponseError as error:
