@@ -43,7 +43,7 @@ def sender(settings: Settings, app: Celery | None = None) -> Sender:
     """
     if app is None:
         app = Celery("crawler.client", set_as_current=False)
-        app.conf.update(celery_config.celery_settings(settings))
+        app.conf.update(celery_config.sender_settings(settings))
 
     def send(name: str, ticket: str, delay: float = 0.0) -> None:
         try:

@@ -13,16 +13,19 @@ from importlib import metadata
 from pathlib import Path
 
 import click
+from kombu import Connection
+from kombu.exceptions import OperationalError
 
 from .. import report
 from ..browser import find_chrome, find_driver
 from ..client import Library
 from ..config import settings as configuration
-from ..config.settings import SettingsError
+from ..config.celery import sender_settings
+from ..config.settings import Settings, SettingsError
 from ..definition import load_all
 from ..embedded import find_redis
 from ..errors import CrawlerError, SetupError
-from ..frontier import check
+from ..frontier import check, describe
 from ..masking import masked
 from .door import MISTAKE, existing, library, names
 
@@ -99,7 +102,11 @@ def examine() -> Iterator[Finding]:
     if not given.redis_url:
         yield attempt("redis", lambda: f"embedded: {find_redis()}")
         return
-    yield attempt("redis", lambda: masked(given.redis_url or "") + reach(Library(given)))
+    frontier = attempt("redis", lambda: "; ".join([masked(given.redis_url or ""), *reach(Library(given))]))
+    yield frontier
+    yield attempt("broker", lambda: masked(given.broker_url or "") + reach_broker(given))
+    if frontier.mend:
+        return
     yield attempt("workers", lambda: "; ".join(str(one.name) for one in Library(given).roll.workers()) or "none is alive")
 
 
@@ -114,10 +121,24 @@ def version_of(program: Path | str | None, name: str) -> str:
     return f"{program}: {answer.stdout.strip()}"
 
 
-def reach(there: Library) -> str:
-    """Nothing if Redis is as it should be, else what it should be warned of."""
+def reach(there: Library) -> list[str]:
+    """What each server of the frontier's Redis is and how it is, and what it should be warned of."""
     warnings = check(there.redis)
-    return "".join(f"; {warning}" for warning in warnings)
+    return describe(there.redis) + warnings
+
+
+def reach_broker(given: Settings) -> str:
+    """Nothing if the broker answers."""
+    config = sender_settings(given)
+    connection = Connection(
+        config["broker_url"], transport_options=config["broker_transport_options"], ssl=config.get("broker_use_ssl")
+    )
+    with connection:
+        try:
+            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
+        except (OperationalError, *connection.connection_errors) as error:
+            raise SetupError(f"the broker does not answer: {masked(str(error))}") from error
+    return ""
 
 
 def attempt(what: str, look: Callable[[], str]) -> Finding:
