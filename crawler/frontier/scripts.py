@@ -52,7 +52,10 @@ class Scripts:
         """
         with speaking():
             script = self._scripts.get(name) or self._register(name)
-            return script(keys=[prefix], args=args)
+            try:
+                return script(keys=[prefix], args=args)
+            except faults.NoScriptError:  # forgotten again, between our sending it and asking for it
+                return self._client.eval(script.script, 1, prefix, *args)
 
     def _register(self, name: str) -> Script:
         text = source(name)
