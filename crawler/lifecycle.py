@@ -128,7 +128,7 @@ def execute(
                 ending = run.deregister(result, chosen)
             if run.failure is not None:
                 return run.failure
-            if ending.verdict is not Verdict.OK:  # another run did this page, or it is one that we know by another URL
+            if ending.verdict not in (Verdict.OK, Verdict.REPEATED):  # another run did it, or we know it by another URL
                 return Outcome.DUPLICATE
 
             run.step("after", page)
