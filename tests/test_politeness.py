@@ -1,0 +1,134 @@
+"""How often a host is asked, as the host itself sees it: four workers with a Chrome each, one crawl."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+
+import pytest
+
+LINKS = 12
+HOSTS = 50
+
+
+class Hosts(ThreadingHTTPServer):
+    """Every loopback address is a host of its own: each page links to the others of its host, and 127.0.0.1/ to every host."""
+
+    request_queue_size = 64
+    daemon_threads = True
+    robots = ""
+    retry_after = ""
+
+    def __init__(self) -> None:
+        super().__init__(("0.0.0.0", 0), Page)
+        self.lock = threading.Lock()
+        self.asked: list[tuple[float, str, str]] = []
+        self.refused: set[str] = set()
+
+    def pages(self) -> list[tuple[float, str, str]]:
+        """When which host was asked for which page, in order."""
+        return [one for one in self.asked if one[2] not in ("/robots.txt", "/favicon.ico")]
+
+
+class Page(BaseHTTPRequestHandler):
+    server: Hosts
+
+    def do_GET(self) -> None:
+        host = str(self.connection.getsockname()[0])
+        with self.server.lock:
+            self.server.asked.append((time.monotonic(), host, self.path))
+        if self.path == "/robots.txt":
+            return self.answer(self.server.robots, "text/plain")
+        if self.server.retry_after and self.path == "/5" and self.path not in self.server.refused:
+            self.server.refused.add(self.path)
+            return self.answer("wait", status=429)
+        port = self.server.server_port
+        links = [f"/{n}" for n in range(LINKS)]
+        if self.path == "/" and host == "127.0.0.1":
+            links += [f"http://127.0.0.{n}:{port}/" for n in range(2, HOSTS + 1)]
+        return self.answer("".join(f'<a href="{link}">{link}</a>' for link in links))
+
+    def do_HEAD(self) -> None:
+        self.answer("", status=429 if self.path in self.server.refused else 200)
+
+    def answer(self, text: str, kind: str = "text/html", status: int = 200) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(text.encode())))
+        if status == 429:
+            self.send_header("Retry-After", self.server.retry_after)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(text.encode())
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hosts() -> Iterator[Hosts]:
+    with Hosts() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def crawl(folder, hosts: Hosts, **fields: object) -> None:
+    """Crawl 127.0.0.1 with four browsers, and expect the end."""
+    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
+    (folder.path / "crawl.toml").write_text(f'name = "polite"\nurl = "http://127.0.0.1:{hosts.server_port}/"\n{text}')
+    done = folder.run("start", "crawl.toml", "-o", "items.jsonl", "-c", "4")
+    assert done.returncode == 0, (done.stdout, done.stderr)
+
+
+def gaps(hosts: Hosts) -> dict[str, list[float]]:
+    """Seconds between two requests, by host."""
+    when = defaultdict(list)
+    for at, host, _ in hosts.pages():
+        when[host].append(at)
+    return {host: [after - before for before, after in pairwise(times)] for host, times in when.items()}
+
+
+def test_a_host_never_sees_two_requests_closer_than_the_delay_though_four_workers_crawl_it(folder, hosts):
+    crawl(folder, hosts, delay=0.4, concurrency_limit=4)
+    assert len(hosts.pages()) == LINKS + 1
+    assert min(gaps(hosts)["127.0.0.1"]) >= 0.4
+
+
+def test_a_crawl_delay_of_robots_txt_is_kept_as_well_and_robots_txt_is_asked_for_once(folder, hosts):
+    hosts.robots = "User-agent: *\nCrawl-delay: 0.4\nDisallow: /3\n"
+    crawl(folder, hosts, concurrency_limit=4)
+    paths = [path for _, _, path in hosts.pages()]
+    assert len(paths) == LINKS
+    assert "/3" not in paths
+    assert min(gaps(hosts)["127.0.0.1"]) >= 0.4
+    assert [path for _, _, path in hosts.asked].count("/robots.txt") == 1
+
+
+def test_while_one_host_rests_the_workers_serve_the_others(folder, hosts):
+    names = [f"127.0.0.{n}" for n in range(2, HOSTS + 1)]
+    crawl(folder, hosts, delay=2.0, concurrency_limit=4, depth_limit=1, allow=names, private_hosts=names)
+    pages = [host for _, host, path in hosts.pages() if path == "/"]
+    assert sorted(set(pages)) == sorted(["127.0.0.1", *names])
+    # The entry's own host has twelve pages more, two seconds apart: the forty-nine others did not wait for them.
+    order = [host for _, host, _ in hosts.pages()]
+    own = [place for place, host in enumerate(order) if host == "127.0.0.1"]
+    assert own[-3] > len(names)
+    assert min(gaps(hosts)["127.0.0.1"]) >= 2.0
+
+
+@pytest.mark.parametrize("form", ["2", "date"])
+def test_a_host_that_asks_for_patience_gets_it_and_the_page_is_done_in_the_end(folder, hosts, form):
+    hosts.retry_after = formatdate(time.time() + 10, usegmt=True) if form == "date" else form
+    crawl(folder, hosts, concurrency_limit=2)
+    asked = [at for at, _, path in hosts.pages() if path == "/5"]
+    assert len(asked) == 2
+    assert asked[1] - asked[0] >= 2
+    lines = (folder.path / "items.jsonl").read_text().splitlines()
+    assert len(lines) == LINKS + 1
