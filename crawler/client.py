@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cached_property
 from typing import Protocol
 
 from celery import Celery
 from kombu.exceptions import OperationalError
 
+from . import seeds
 from .config import celery as celery_config
 from .config import settings as configuration
 from .config.settings import Settings
 from .connection import Client, connect
 from .definition import Crawl, load_all
-from .errors import CrawlerError, SetupError, UnknownCrawl
-from .frontier import Frontier
+from .errors import CrawlerError, CrawlExists, SetupError, UnknownCrawl
+from .frontier import FailedPage, Frontier
 from .hooks import call
 from .masking import masked
-from .model import Snapshot, Status
+from .model import Band, Json, Snapshot, Status
+from .seeds import Fed
 from .workers import Roll
 
 #: Seconds between two looks at a crawl that is waited for.
 POLL_INTERVAL = 0.25
 #: Seconds after which a wake-up that nobody took is dropped by the broker: the life of its ticket.
 WAKE_UP_LIFE = 60.0
+#: Failed pages that are read at once.
+PAGE = 500
+#: Failed pages that are sent back at once; each time, the whole list of them is gone through.
+RETRY_BATCH = 50_000
 
 
 class BrokerUnavailable(CrawlerError):
@@ -33,7 +43,8 @@ class BrokerUnavailable(CrawlerError):
 class Sender(Protocol):
     """Sends the wake-up ``ticket`` for one run of the crawl ``name``, to arrive after ``delay`` seconds."""
 
-    def __call__(self, name: str, ticket: str, delay: float = 0.0) -> None: ...
+    def __call__(self, name: str, ticket: str, delay: float = 0.0) -> None:
+        """Send it."""
 
 
 def sender(settings: Settings, app: Celery | None = None) -> Sender:
@@ -67,9 +78,10 @@ def sender(settings: Settings, app: Celery | None = None) -> Sender:
 class Handle:
     """A crawl that was started, seen from outside."""
 
-    def __init__(self, frontier: Frontier) -> None:
-        self.frontier = frontier
-        self.name = frontier.name
+    def __init__(self, library: Library, crawl: Crawl | str) -> None:
+        self.library, self.crawl = library, crawl
+        self.name: str = crawl if isinstance(crawl, str) else crawl.name
+        self.frontier = library.frontier(self.name)
 
     def snapshot(self) -> Snapshot:
         """Counts and state at this instant."""
@@ -99,19 +111,77 @@ class Handle:
         """Begin no further page; those in flight finish."""
         self.frontier.stop(reason)
 
+    def cancel(self, reason: str = "cancelled by its client") -> None:
+        """Begin no further page, and give up those in flight at their next heartbeat; they are not lost, see ``resume``."""
+        self.frontier.cancel(reason)
+
     def pause(self) -> None:
         """Begin no further page until ``resume``."""
         self.frontier.pause()
 
-    def resume(self) -> None:
-        """Go on after ``pause``; the next tick of a worker starts the runs."""
-        self.frontier.resume()
+    def resume(self, *, reopen: bool = False) -> Status:
+        """Go on after ``pause`` or ``stop``, at once; with ``reopen`` also after the crawl has ended. Its status then.
+
+        Raises:
+            FrontierRefused: it has ended, and ``reopen`` is not set.
+        """
+        status = self.frontier.resume(reopen=reopen)
+        self.library.wake(self.crawl)
+        return status
+
+    def enqueue(self, urls: str | Iterable[str], *, band: Band = Band.NORMAL, depth: int = 0, reopen: bool = False) -> Fed:
+        """Feed it ``urls``: see :meth:`Library.enqueue`."""
+        return self.library.enqueue(self.crawl, urls, band=band, depth=depth, reopen=reopen)
+
+    def failed(self, reason: str | None = None) -> Iterator[FailedPage]:
+        """Pages that are not tried again by themselves, oldest first; those of one ``reason``, if given."""
+        start = 0
+        while batch := self.frontier.failed(start, PAGE):
+            yield from (one for one in batch if reason in (None, one.reason))
+            start += len(batch)
+
+    def retry(self, urls: str | Iterable[str] | None = None, *, reason: str | None = None) -> int:
+        """Send failed pages back to their queues, as if they had never been tried; how many.
+
+        All of them, or those of ``urls`` (a page's id will do), or of one ``reason``. A crawl that has ended goes on.
+        """
+        names = None if urls is None else frozenset([urls] if isinstance(urls, str) else urls)
+        sent = 0
+        if names is None and reason is None:
+            sent = self.frontier.retry_failed()
+        else:
+            start, left, ids = 0, self.snapshot().failed, list[str]()  # what fails while we look is for another time
+            while left > 0:
+                batch = self.frontier.failed(start, min(PAGE, left))
+                start, left = start + len(batch), left - len(batch) if batch else 0
+                for letter in batch:
+                    page = letter.page
+                    if (names is None or names & {page.url, page.key, page.id}) and reason in (None, letter.reason):
+                        ids.append(page.id)
+                if ids and (len(ids) >= RETRY_BATCH or not left):
+                    back = self.frontier.retry_failed(ids)
+                    sent, start, ids = sent + back, start - back, []
+        if sent:
+            self.library.wake(self.crawl)
+        return sent
+
+    def results(self, after: str = "0") -> Iterator[tuple[str, Json]]:
+        """What the crawl's pages gave, as far as Redis keeps it (``results_limit``), each with its place in the stream.
+
+        ``after`` is the place of the last one that was seen: so a reader goes on where it was.
+        """
+        while batch := self.frontier.results(after):
+            for after, _, text in batch:
+                yield after, json.loads(text)
 
 
 class Library:
-    """Where crawls are started and looked up: one Redis, one broker, as ``settings`` say."""
+    """Where crawls are started and looked up: one Redis, one broker, as ``settings`` say.
 
-    def __init__(self, settings: Settings | None = None, *, send: Sender | None = None) -> None:
+    ``attended``: False where nobody is there to be woken, because the services run for this one command only.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, send: Sender | None = None, attended: bool = True) -> None:
         self.settings = settings or configuration.load()
         if not self.settings.redis_url:
             raise SetupError("CRAWLER_REDIS_URL is not set (for example redis://127.0.0.1:6379/0)")
@@ -119,43 +189,134 @@ class Library:
             self.settings.redis_url, connect_timeout=self.settings.redis_connect_timeout, read_timeout=self.settings.redis_timeout
         )
         self.send = send or sender(self.settings)
+        self.attended = attended
         self.roll = Roll(self.redis, self.settings.key_prefix)
+
+    @cached_property
+    def known(self) -> dict[str, Crawl]:
+        """The crawls that ``CRAWLER_CRAWLS`` names."""
+        return load_all(self.settings.crawls)
 
     def frontier(self, name: str) -> Frontier:
         """The frontier of the crawl ``name``, whether or not it exists."""
         return Frontier(self.redis, name, prefix=self.settings.key_prefix)
 
-    def start(self, crawl: Crawl, *, reset: bool = False, update: bool = False, alone: bool = False) -> tuple[Handle, bool]:
-        """Write ``crawl`` and its entry pages to the frontier, then send the first wake-ups. Whether it is new comes second.
+    def handle(self, name: str) -> Handle:
+        """A crawl that was started, here or elsewhere. Raises UnknownCrawl if there is none of this name."""
+        handle = Handle(self, name)
+        if handle.frontier.digest() is None:
+            raise UnknownCrawl(name, tuple(Frontier.names(self.redis, self.settings.key_prefix)))
+        return handle
 
-        The pages come first: if the messages are lost, the tick of any worker sends others. ``alone`` says that no worker is alive:
-        what an earlier one held is given back at once.
+    def crawl(self, name: str) -> Crawl:
+        """The crawl ``name``: one of ``CRAWLER_CRAWLS``, else one without code that is stored with its frontier.
+
+        Raises:
+            UnknownCrawl: it is neither.
+        """
+        if name in self.known:
+            return self.known[name]
+        plan = self.frontier(name).plan()
+        if plan is None or plan.definition is None:
+            raise UnknownCrawl(name, tuple(self.known))
+        return Crawl.from_definition(plan.definition)
+
+    def start(self, crawl: Crawl, *, reset: bool = False, update: bool = False, alone: bool = False) -> tuple[Handle, bool]:
+        """Write ``crawl``, its entry pages and seeds to the frontier, and wake the workers. Whether it is new comes second.
+
+        Returns when the last seed is in: with a long file of them, or many sitemaps, that takes its time, and runs begin before.
+        Should it be cut short, starting the crawl again goes on. The pages come before the messages: if those are lost, the tick
+        of any worker sends others. ``alone`` says that no worker is alive: what an earlier one held is given back at once.
 
         Raises:
             DefinitionError: the definition is wrong.
+            SetupError: its file of seeds cannot be read.
             CrawlExists: the name is taken, or the crawl has ended; ``reset`` begins it anew, ``update`` replaces its definition.
+            FrontierRefused: somebody stopped it while seeds were loaded.
             FrontierUnavailable: Redis is away.
             BrokerUnavailable: the broker is away; the crawl is in the frontier, and starts with the next tick.
         """
         crawl.validate()
         frontier = self.frontier(crawl.name)
-        new = frontier.create(crawl.plan(), reset=reset, update=update)
-        if new:
-            frontier.enqueue(crawl.entries())
-        elif alone:
+        loaded = not reset and seeds.are_in(crawl, frontier)
+        if not loaded:
+            seeds.check(crawl)
+        reopen = False
+        try:
+            new = frontier.create(crawl.plan(), reset=reset, update=update)
+        except CrawlExists:
+            if loaded or not self._cut_short(crawl, frontier):
+                raise
+            new, reopen = False, True
+        if alone and not new:
             frontier.recover()
+        if not loaded and (new or reopen or frontier.snapshot().status is not Status.STOPPING):
+            seeds.load(crawl, frontier, reopen=reopen, begun=lambda: None if alone else self._wake_early(crawl))
         self.wake(crawl)
-        return Handle(frontier), new
+        return Handle(self, crawl), new
 
-    def wake(self, crawl: Crawl) -> int:
-        """Start the runs that ``crawl`` can use now; how many."""
-        tickets = self.frontier(crawl.name).grant()
+    def _cut_short(self, crawl: Crawl, frontier: Frontier) -> bool:
+        """Whether a crawl ended by itself because the loader of its seeds was gone."""
+        ended = frontier.snapshot().status in (Status.FINISHED, Status.FAILED)
+        return ended and bool(crawl.seeds or crawl.sitemaps) and frontier.digest() == crawl.digest
+
+    def _wake_early(self, crawl: Crawl) -> None:
+        """Start runs while seeds are still loaded; if that fails, there is a later attempt."""
+        with suppress(BrokerUnavailable):
+            self.wake(crawl)
+
+    def enqueue(
+        self,
+        crawl: Crawl | str,
+        urls: str | Iterable[str],
+        *,
+        band: Band = Band.NORMAL,
+        depth: int = 0,
+        reopen: bool = False,
+        tell: seeds.Tell = seeds.log.info,
+    ) -> Fed:
+        """Feed ``urls`` to a crawl that was started, as far as they are in its scope, and wake its workers; what became of them.
+
+        They are read as a stream, so there may be any number. ``reopen`` lets a crawl that has ended go on with them.
+
+        Raises:
+            UnknownCrawl: it has code that is not known here, so nobody can tell its scope (see ``CRAWLER_CRAWLS``).
+            FrontierRefused: there is no such crawl, or it is stopping, or has ended and ``reopen`` is not set.
+            BrokerUnavailable: the broker is away; the pages are in the frontier.
+        """
+        known = self.crawl(crawl) if isinstance(crawl, str) else crawl
+        frontier = self.frontier(known.name)
+        with seeds.producing(frontier, reopen=reopen) as alive:
+            fed = seeds.feed(
+                known, frontier, [urls] if isinstance(urls, str) else urls, band=band, depth=depth, alive=alive, tell=tell
+            )
+        if fed.new:
+            self.wake(known)
+        return fed
+
+    def clear(self, name: str) -> int:
+        """Forget the crawl ``name``; the number of keys that went."""
+        frontier = self.frontier(name)
+        seeds.forget(frontier)
+        return frontier.clear()
+
+    def wake(self, crawl: Crawl | str) -> int:
+        """Start the runs that ``crawl`` can use now; how many. One that is known by name only is started by messages."""
+        if not self.attended:
+            return 0
+        name = crawl if isinstance(crawl, str) else crawl.name
+        if isinstance(crawl, str) and crawl in self.known:
+            crawl = self.known[crawl]
+        tickets = self.frontier(name).grant()
         for ticket in tickets:
-            self.start_run(crawl, ticket)
+            if isinstance(crawl, str):
+                self.send(crawl, ticket)
+            else:
+                self.start_run(crawl, ticket)
         return len(tickets)
 
     def start_run(self, crawl: Crawl, ticket: str, delay: float = 0.0) -> None:
-        """Start one further run: by the crawl's own ``start`` hook, else by a message to the workers, ``delay`` seconds from now."""
+        """Start one further run: by the crawl's own ``start`` hook, else by a message to the workers, in ``delay`` seconds."""
         if hook := crawl.hooks.get("start"):
             call(hook, {"crawl": crawl, "ticket": ticket, "snapshot": self.frontier(crawl.name).snapshot})
         else:
@@ -163,14 +324,13 @@ class Library:
 
 
 def start(crawl: Crawl | str, *, settings: Settings | None = None, reset: bool = False) -> Handle:
-    """Start ``crawl``, or the one of that name among ``CRAWLER_CRAWLS``, and return at once.
+    """Start ``crawl``, or the one of that name among ``CRAWLER_CRAWLS``, and return when its seeds are in.
 
     Starting a crawl that is running changes nothing and gives its handle. Errors: see :meth:`Library.start`, and UnknownCrawl.
     """
     library = Library(settings)
     if isinstance(crawl, str):
-        known = load_all(library.settings.crawls)
-        if crawl not in known:
-            raise UnknownCrawl(crawl, tuple(known))
-        crawl = known[crawl]
+        if crawl not in library.known:
+            raise UnknownCrawl(crawl, tuple(library.known))
+        crawl = library.known[crawl]
     return library.start(crawl, reset=reset)[0]

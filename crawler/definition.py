@@ -551,6 +551,8 @@ def _from_toml(path: Path) -> Crawl:
         fields = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DefinitionError(path.stem, (Fault(path.name, f"is no TOML: {error}", 'name = "books"'),)) from error
+    if isinstance(seeds := fields.get("seeds"), str) and seeds:
+        fields["seeds"] = str(path.parent / seeds)  # which other machines do not have, but only a start reads it
     return Crawl(**{"name": path.stem, **fields})
 
 

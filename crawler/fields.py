@@ -9,6 +9,7 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields as dataclass_fields
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
@@ -22,6 +23,8 @@ from .scope import DENY_EXTENSIONS, KINDS, pattern
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DAY, _YEAR = 86_400.0, 31_536_000.0
 _DEFAULT = Policy()
+#: Among sitemaps: those that robots.txt names.
+AUTO = "auto"
 
 
 def _name(value: str) -> str:
@@ -43,6 +46,14 @@ def _url(value: str) -> str:
     except InvalidURL as invalid:
         raise ValueError(f"{_short(value)} {why[invalid.reason]}") from None
     return value.strip()
+
+
+def _sitemap(value: str) -> str:
+    return AUTO if value == AUTO else _url(value)
+
+
+def _path_as_text(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
 
 
 def _pattern(value: object) -> str | re.Pattern[str]:
@@ -96,6 +107,8 @@ MaybeWhole = Annotated[Whole | None, BeforeValidator(_none_in_words)]
 MaybeSeconds = Annotated[Seconds | None, BeforeValidator(_none_in_words)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_alone)]
 Urls = Annotated[tuple[Annotated[Text, AfterValidator(_url)], ...], BeforeValidator(_alone), Field(min_length=1)]
+Sitemaps = Annotated[tuple[Annotated[Text, AfterValidator(_sitemap)], ...], BeforeValidator(_alone)]
+File = Annotated[Annotated[Text, Field(min_length=1)] | None, BeforeValidator(_path_as_text)]
 Hosts = Annotated[tuple[Annotated[Text, AfterValidator(_host)], ...], BeforeValidator(_alone)]
 Patterns = Annotated[tuple[Annotated[str | re.Pattern[str], PlainValidator(_pattern)], ...], BeforeValidator(_alone)]
 ScopeKind = Annotated[str | Callable[..., Any], PlainValidator(_scope)]
@@ -112,6 +125,16 @@ class Fields(BaseModel):
 
     name: Annotated[Text, AfterValidator(_name)] = _field(..., "Names the crawl, in Redis, too.", 'name="books"')
     url: Urls = _field(..., "Where the crawl starts: one URL, or a list.", 'url="https://books.toscrape.com/"')
+    seeds: File = _field(
+        None,
+        "A file of further URLs to start with, one per line (# begins a comment); from a TOML file's own folder.",
+        'seeds="seeds.txt"',
+    )
+    sitemaps: Sitemaps = _field(
+        (),
+        "Sitemaps whose URLs it starts with, too; auto: those that robots.txt names.",
+        'sitemaps=["https://books.toscrape.com/sitemap.xml"]',
+    )
 
     concurrency_limit: Whole = _field(
         _DEFAULT.concurrency_limit, "Pages in flight, over all workers.", "concurrency_limit=4", ge=1, le=10_000

@@ -9,6 +9,7 @@ import pytest
 import redis as redis_py
 
 from crawler.embedded import PrivateRedis
+from tests.folder import Folder
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,12 @@ def redis(redis_server: PrivateRedis) -> Iterator[redis_py.Redis]:
     client.flushall()
     yield client
     client.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    """An empty folder for commands; what they leave running is ended."""
+    there = Folder(tmp_path)
+    yield there
+    for process in there.processes():
+        process.kill()

@@ -1,0 +1,143 @@
+"""``failed``, ``retry``, ``enqueue``: commands about single pages of a crawl."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import chain
+
+import click
+
+from .. import seeds
+from ..client import Library
+from ..definition import Crawl, load
+from ..errors import UnknownCrawl
+from ..frontier import FailedPage
+from ..model import Band, Json
+from .door import Mistake, handle, library, standing
+
+
+@click.command()
+@click.argument("name")
+@click.option("--reason", help="Only those that failed for this reason.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object per line.")
+def failed(name: str, reason: str | None, as_json: bool) -> None:
+    """List the pages of NAME that failed for good, its dead letters."""
+    with library() as there:
+        crawl, seen = handle(there, name)
+        count = 0
+        for letter in crawl.failed(reason):
+            count += 1
+            click.echo(json.dumps(record(letter), ensure_ascii=False) if as_json else line(letter))
+        if not as_json:
+            hint = f"; to try them again: crawler retry {name} " + (f"--reason {shlex.quote(reason)}" if reason else "--all")
+            click.echo(
+                f"{count} of {seen.accepted} pages failed{f' ({reason})' if reason else ''}{hint if count else ''}", err=True
+            )
+
+
+def record(letter: FailedPage) -> dict[str, Json]:
+    """A dead letter as JSON."""
+    return {
+        "url": letter.page.url,
+        "reason": letter.reason,
+        "class": letter.failure.value,
+        "status": letter.status,
+        "attempts": letter.page.attempt,
+        "depth": letter.page.depth,
+        "at": datetime.fromtimestamp(letter.at, UTC).isoformat(timespec="seconds"),
+        "id": letter.page.id,
+    }
+
+
+def line(letter: FailedPage) -> str:
+    """A dead letter for people."""
+    status = f"status {letter.status}" if letter.status else letter.failure.value
+    return f"{letter.reason:<20} {status:<10}  attempts {letter.page.attempt}  depth {letter.page.depth}  {letter.page.url}"
+
+
+@click.command()
+@click.argument("name")
+@click.argument("urls", nargs=-1, metavar="[URL|ID]...")
+@click.option("--reason", help="Those that failed for this reason.")
+@click.option("--all", "everything", is_flag=True, help="All of them.")
+def retry(name: str, urls: tuple[str, ...], reason: str | None, everything: bool) -> None:
+    """Send failed pages of NAME back to its queue.
+
+    They count as never tried. A crawl that has ended goes on.
+    """
+    if everything == bool(urls or reason):
+        raise Mistake("say which pages: URLs, --reason, or --all")
+    with library() as there:
+        crawl, _ = handle(there, name)
+        sent = crawl.retry(urls or None, reason=reason)
+        click.echo(f"{sent} pages sent back")
+        if sent < len(urls):
+            raise Mistake(f"{len(urls) - sent} of the pages are not among the failed ones: crawler failed {name}")
+        if sent:
+            click.echo(standing(there, crawl.snapshot()))
+
+
+@click.command()
+@click.argument("name")
+@click.argument("urls", nargs=-1, metavar="[URL]...")
+@click.option("--file", "files", multiple=True, metavar="FILE", help="URLs from a file, one per line; - is standard input.")
+@click.option("--sitemap", "sitemaps", multiple=True, metavar="URL", help="URLs from a sitemap; auto: those of robots.txt.")
+@click.option("--band", type=click.Choice([band.name.lower() for band in Band]), default="normal", show_default=True)
+@click.option("--depth", type=click.IntRange(0), default=0, show_default=True, help="As so many links from the entry page.")
+@click.option("--reopen", is_flag=True, help="Also if the crawl has ended: it goes on with them.")
+@click.option("--crawl", "reference", help="The file or module of a crawl with code, if CRAWLER_CRAWLS does not name it.")
+def enqueue(
+    name: str,
+    urls: tuple[str, ...],
+    files: tuple[str, ...],
+    sitemaps: tuple[str, ...],
+    band: str,
+    depth: int,
+    reopen: bool,
+    reference: str | None,
+) -> None:
+    """Feed URLs to the crawl NAME.
+
+    Those that are in its scope are queued, if they are not known yet.
+    """
+    if not (urls or files or sitemaps):
+        raise Mistake("say which pages: URLs, --file or --sitemap")
+    with library() as there:
+        found, seen = handle(there, name)
+        if seen.status.ended and not reopen:
+            raise Mistake(f"{name} has ended ({seen.status.value.lower()}); to let it go on with these pages, add --reopen")
+        crawl = definition(there, name, reference)
+        fed = there.enqueue(
+            crawl,
+            chain(urls, from_files(files), seeds.from_sitemaps(crawl, sitemaps)),
+            band=Band[band.upper()],
+            depth=depth,
+            reopen=reopen,
+            tell=lambda text: click.echo(text, err=True),
+        )
+        click.echo(f"{name}: {fed}")
+        click.echo(standing(there, found.snapshot()))
+
+
+def definition(library: Library, name: str, reference: str | None) -> Crawl:
+    """The crawl ``name``, as it is defined, so that its scope is known."""
+    if reference is None:
+        try:
+            return library.crawl(name)
+        except UnknownCrawl:
+            raise Mistake(f"{name} has code, which is not known here: --crawl books.py (or CRAWLER_CRAWLS)") from None
+    crawl = load(reference)
+    crawl.validate()
+    if crawl.name != name:
+        raise Mistake(f"{reference} defines the crawl {crawl.name}, not {name}")
+    return crawl
+
+
+def from_files(files: Iterable[str]) -> Iterator[str]:
+    """The URLs of files; ``-`` is standard input."""
+    for file in files:
+        yield from seeds.lines(sys.stdin.buffer) if file == "-" else seeds.from_file(file)
