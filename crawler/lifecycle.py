@@ -14,7 +14,15 @@ from typing import Any, Protocol, TypeVar
 
 from .browser import Browser, Chrome, LivePage
 from .definition import Crawl
-from .errors import BrowserLost, BrowserUnavailable, CrawlerError, FrontierError, FrontierUnavailable, PageError
+from .errors import (
+    BrowserLost,
+    BrowserUnavailable,
+    CrawlerError,
+    FrontierError,
+    FrontierRefused,
+    FrontierUnavailable,
+    PageError,
+)
 from .frontier import Ending, Frontier, Renewal, Verdict
 from .hooks import Lazy, call
 from .model import Claim, FailureClass, Json, Link, Outcome, Page, Response, Result, Snapshot, Status, Turn
@@ -411,6 +419,8 @@ def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
             return FailureClass.RETRY if error.retryable else FailureClass.TERMINAL, error.reason, error.status
         case BrowserLost():
             return FailureClass.RETRY if error.hung else FailureClass.CRASH, "hung" if error.hung else "browser_lost", None
+        case FrontierRefused():
+            return FailureClass.INFRA, one_line(error), None  # Redis is full: the page can wait until it is not
         case HookError():
             return FailureClass.HOOK, f"{error.step}: {one_line(error.cause)}", None
         case _:
