@@ -35,6 +35,8 @@ log = logging.getLogger("crawler.lifecycle")
 RENEWALS = 3
 #: Seconds for which no run claims a page after a browser could not be had.
 BROWSER_HOLD = 10.0
+#: Seconds for which no run claims a page after Redis was too full to hand one out.
+FULL_HOLD = 5.0
 #: Seconds between two attempts to report a page while Redis is away.
 REPORT_INTERVAL = 1.0
 #: Longest wait, in seconds, that a run's own timer covers; what is due later is the tick's.
@@ -107,7 +109,7 @@ def execute(
         run.step("browser")
         with run.session(chrome, ticket) as browser:  # no browser, no claim
             run.step("queue.register")
-            turn = frontier.claim(worker, ticket, paced=True)
+            turn = run.register(worker, ticket)
             if turn.claim is None:
                 run.start_later(turn.wait)
                 return turn.outcome
@@ -200,6 +202,16 @@ class Run:
                 self.frontier.hold(BROWSER_HOLD)
                 raise
             yield browser
+
+    def register(self, worker: str, ticket: str | None) -> Turn:
+        """The next page, or why there is none. A Redis that is full hands none out: the crawl is held, and a tick tries again."""
+        try:
+            return self.frontier.claim(worker, ticket, paced=True)
+        except FrontierRefused:
+            if ticket:
+                self.frontier.drop_ticket(ticket)
+            self.frontier.hold(FULL_HOLD)
+            raise
 
     @contextmanager
     def holding(self, claim: Claim, browser: Browser) -> Iterator[None]:
