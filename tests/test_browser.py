@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from crawler.browser import Browser, Chrome, Endpoint, Profile, find_chrome
+from crawler.browser import Browser, Chrome, Endpoint, Profile
 from crawler.browser.local import is_shell
 from crawler.errors import PageError
 from crawler.model import Link, Page, Response
-from tests.site.chromes import needs_chrome
+from tests.site.chromes import KINDS, needs_chrome
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture"]
@@ -19,9 +19,9 @@ pytestmark = needs_chrome
 TESTS = Profile("tests")
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Chrome]:
-    with Chrome(Endpoint(page_load_timeout=20, script_timeout=10)) as chrome:
+@pytest.fixture(scope="module", params=KINDS)
+def chrome(request: pytest.FixtureRequest) -> Iterator[Chrome]:
+    with Chrome(Endpoint(binary=request.param, page_load_timeout=20, script_timeout=10)) as chrome:
         yield chrome
 
 
@@ -84,15 +84,22 @@ def test_the_source_comes_where_it_is_asked_for(chrome, site):
     assert "<h1>Fine</h1>" in go(chrome, site.url("/ok"), html=True).html
 
 
-@pytest.mark.parametrize(("path", "status"), [("/404", 404), ("/500", 500), ("/401-body", 401), ("/nowhere", 404)])
+@pytest.mark.parametrize(("path", "status"), [("/404", 404), ("/500", 500), ("/nowhere", 404)])
 def test_an_error_with_a_body_is_a_response_with_its_status(chrome, site, path, status):
     response = go(chrome, site.url(path))
     assert (response.url, response.status, response.ok) == (site.url(path), status, False)
     assert response.title
 
 
+def test_a_page_that_asks_who_we_are_is_shown_or_refused_with_its_status(chrome, site):
+    if is_shell(chrome.endpoint.binary):
+        assert go(chrome, site.url("/401-body")).status == 401
+    else:
+        assert refusal(chrome, site.url("/401-body")) == ("auth_required", 401, False)
+
+
 def test_a_pdf_is_a_page_or_a_download_and_never_the_page_before(chrome, site):
-    if is_shell(find_chrome()):  # it has no viewer
+    if is_shell(chrome.endpoint.binary):  # it has no viewer
         assert refusal(chrome, site.url("/pdf")) == ("download", None, False)
     else:
         response = go(chrome, site.url("/pdf"))
@@ -175,11 +182,13 @@ def test_a_url_that_a_script_pushed_is_the_urls_of_the_page(chrome, site):
 
 
 def test_the_same_url_twice_is_fetched_twice(chrome, site):
+    site.hits.clear()
     url = site.url("/counter?twice")
     assert [title_of(chrome, url), title_of(chrome, url)] == ["1", "2"]
 
 
 def test_urls_that_differ_in_their_fragment_are_fetched_each(chrome, site):
+    site.hits.clear()
     url = site.url("/counter?fragment")
     assert [title_of(chrome, url + tail) for tail in ("", "#x", "#y", "#y", "")] == ["1", "2", "3", "4", "5"]
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from selenium.common.exceptions import TimeoutException
 
 from crawler.browser import Browser, Chrome, Endpoint, Profile, find_chrome, find_driver, sweep
 from crawler.errors import BrowserLost, BrowserUnavailable, PageError
@@ -73,7 +74,7 @@ def chromes_of(browser: Browser, chrome: Chrome) -> list[psutil.Process]:
     """The browser processes (no renderers and the like) of a local session."""
     (session,) = (session for session in chrome._sessions if session.browser is browser)
     children = psutil.Process(session.local.process.pid).children(recursive=True)
-    return [child for child in children if not any("--type=" in arg for arg in child.cmdline())]
+    return [child for child in children if "chrom" in words(child) and "--type=" not in words(child)]
 
 
 # Kept
@@ -232,6 +233,17 @@ def test_an_error_of_a_hook_is_no_reason_to_replace_a_session(chrome):
     with pytest.raises(ZeroDivisionError), chrome.session(TESTS) as browser:
         1 / 0  # noqa: B018
     assert session_of(chrome) == browser.session_id
+
+
+def test_a_session_in_which_a_script_of_a_hook_never_ended_is_replaced(state, site):
+    with Chrome(Endpoint(state=state, script_timeout=1, command_timeout=3)) as chrome:
+        with lost(chrome, site, hung=True) as browser:
+            browser.driver.execute_script("while (true);")
+        with pytest.raises(TimeoutException), chrome.session(TESTS) as browser:
+            browser.driver.execute_script("return new Promise(() => {})")
+        with chrome.session(TESTS) as other:
+            assert other.session_id != browser.session_id
+            assert get(other, site) == "OK"
 
 
 def test_a_session_interrupted_in_the_midst_of_a_command_is_replaced(chrome, site):
@@ -428,9 +440,13 @@ def test_an_endpoint_that_is_silent_is_unavailable_in_time(site):
 
 
 @pytest.fixture(scope="module")
-def remote() -> Iterator[str]:
+def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a ChromeDriver that is not ours to end."""
-    driver = subprocess.Popen([find_driver(), "--port=0"], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    driver = subprocess.Popen(
+        [find_driver(), "--port=0"],
+        stdout=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("r"))},
+    )  # fmt: skip
     port = next(match[1] for line in driver.stdout if (match := re.search(r"successfully on port (\d+)", line)))
     yield f"http://127.0.0.1:{port}"
     os.killpg(driver.pid, signal.SIGKILL)
@@ -574,6 +590,18 @@ def test_a_login_is_kept_and_loaded_into_another_session_once(chrome, site):
         get(browser, site, "/logout")
         browser.load_login(login)
         assert text_of(browser, site, "/me")[1] == "none"
+
+
+def test_a_cookie_that_cannot_be_set_does_not_keep_out_the_others(chrome, site, caplog):
+    with chrome.session(TESTS) as browser:
+        get(browser, site, "/login")
+        login = browser.keep_login()
+    chrome.close()
+    bad = {**login["cookies"][0], "name": "__Host-bad", "value": "canary", "secure": False}
+    with chrome.session(TESTS) as browser:
+        browser.load_login({"cookies": [bad, *login["cookies"]]})
+        assert text_of(browser, site, "/me")[0] == "session=abc; seen=1"
+    assert "canary" not in caplog.text
 
 
 def test_a_login_is_json_and_survives_a_session_that_shows_nothing(chrome):

@@ -12,14 +12,15 @@ import urllib3
 from selenium.common.exceptions import (
     InvalidSessionIdException,
     NoSuchWindowException,
+    TimeoutException,
     UnexpectedAlertPresentException,
     WebDriverException,
 )
 from selenium.webdriver import ChromeOptions, Remote
 from selenium.webdriver.chrome.remote_connection import ChromeRemoteConnection
 from selenium.webdriver.remote.client_config import ClientConfig
-from urllib3.exceptions import HTTPError
-from urllib3.exceptions import TimeoutError as HTTPTimeout
+from selenium.webdriver.remote.command import Command
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from ..errors import BrowserLost, BrowserUnavailable
 
@@ -83,13 +84,15 @@ class Driver(Remote):
         except WebDriverException as error:
             if self.session_id is None:
                 raise BrowserUnavailable(f"{self.address} gave no session: {first_line(error)}") from error
+            if isinstance(error, TimeoutException) and driver_command != Command.GET:
+                self.doubt = "a script did not end"  # it may never
             if isinstance(error, (InvalidSessionIdException, NoSuchWindowException)) or DEADLY.search(error.msg or ""):
                 raise self.lost(first_line(error)) from error
             raise
         except (HTTPError, OSError) as error:
             if self.session_id is None:
                 raise BrowserUnavailable(f"{self.address} cannot be reached: {error}") from error
-            hung = isinstance(error, (HTTPTimeout, TimeoutError))
+            hung = isinstance(error, (ReadTimeoutError, TimeoutError))
             raise self.lost("no answer in time" if hung else "the driver is gone", hung=hung) from error
         except BaseException:  # a signal, between question and answer: the session is still at the old command
             self.doubt = "interrupted"

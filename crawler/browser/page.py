@@ -71,11 +71,16 @@ class LivePage:
         return list(self._select(ATTRS, css, name))
 
     def evaluate(self, js: str, *args: Any) -> Any:
-        """The value of an expression, or what statements ``return``; ``args`` are ``arguments[0]`` and so on."""
+        """The value of an expression, or what statements ``return``; ``args`` are ``arguments[0]`` and so on.
+
+        A promise is waited for; if a dialog opens meanwhile, the value is None.
+        """
         try:
             answer = self.driver.execute_script(EXPRESSION % js, *args)
         except JavascriptException:  # it cannot be compiled: nothing of it has run
             return self.driver.execute_script(js, *args)
+        if answer is None:
+            return None
         if "error" in answer:
             raise JavascriptException(f"javascript error: {answer['error']}")
         return answer.get("value")
