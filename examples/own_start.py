@@ -2,9 +2,11 @@
 
     CRAWLER_REDIS_URL=redis://127.0.0.1:6379/0 python examples/own_start.py http://127.0.0.1:8765/
 
-No Celery worker takes part. `start` may as well start a container or a serverless function that calls `crawler.execute`.
+No Celery worker takes part. `start` may as well start a container or a serverless function that calls `crawler.execute`. What
+is lost with a process that is killed comes back with `crawler tick`: let cron, or anything else, call it now and then.
 """
 
+import json
 import subprocess
 import sys
 
@@ -14,7 +16,7 @@ from crawler.client import Library
 
 ENTRY = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8765/"
 
-books = Crawl(name="own-start", url=ENTRY, concurrency_limit=2, depth_limit=1)
+books = Crawl(name="own-start", url=ENTRY, concurrency_limit=2, page_limit=6)
 
 
 @books.extract
@@ -33,4 +35,5 @@ if __name__ == "__main__":
     else:
         library = Library()
         handle, _ = library.start(books)
-        print(handle.wait())
+        seen = handle.wait()
+        print(json.dumps({"status": seen.status, "done": seen.done, "failed": seen.failed}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import socket
@@ -43,6 +44,11 @@ class Services:
         if cls._current is None or cls._current.pid != os.getpid():
             cls._current = cls(configuration.load())
         return cls._current
+
+    @classmethod
+    def is_open(cls) -> bool:
+        """Whether this process has services already."""
+        return cls._current is not None and cls._current.pid == os.getpid()
 
     @classmethod
     def close_current(cls) -> None:
@@ -197,6 +203,8 @@ def is_gone(name: str) -> bool:
 def execute(crawl: Crawl, ticket: str | None = None) -> Result | Failure | Outcome:
     """One run of ``crawl`` in this process, which need not be a Celery worker: what a crawl's own ``start`` may call elsewhere.
 
-    The frontier, the broker and Chrome are those of the environment (``CRAWLER_…``).
+    The frontier, the broker and Chrome are those of the environment (``CRAWLER_…``). The browser ends with the process.
     """
+    if not Services.is_open():
+        atexit.register(Services.close_current)
     return Services.current().run(crawl, ticket)
