@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from . import robots, sitemaps
 from .definition import Crawl
-from .errors import SetupError
+from .errors import FrontierRefused, SetupError
 from .fetch import FetchError, fetch
 from .fields import AUTO
 from .frontier import Frontier
@@ -131,7 +131,8 @@ def _judge(crawl: Crawl, band: Band, depth: int) -> Callable[[str], Page | str]:
 def producing(frontier: Frontier, *, reopen: bool = False) -> Iterator[Alive]:
     """Keep the crawl from ending while this lasts; what it gives is to be called at least once in half a minute.
 
-    ``reopen`` lets a crawl that has ended go on. After an error the crawl is kept for a minute more, for another attempt.
+    ``reopen`` lets a crawl that has ended go on. After an error the crawl is kept for a minute more, for another attempt; unless
+    it is the crawl itself that wants no more pages.
     """
     name, last = f"seeds-{secrets.token_hex(4)}", time.monotonic()
     frontier.open_producer(name)
@@ -144,7 +145,11 @@ def producing(frontier: Frontier, *, reopen: bool = False) -> Iterator[Alive]:
             frontier.open_producer(name)
             last = time.monotonic()
 
-    yield alive
+    try:
+        yield alive
+    except FrontierRefused:
+        frontier.close_producer(name)
+        raise
     frontier.close_producer(name)
 
 

@@ -11,6 +11,7 @@ import pytest
 import redis as redis_py
 
 from crawler import Crawl
+from crawler.cli.look import redis_cli
 from crawler.client import Handle, Library
 from crawler.config import settings as configuration
 from crawler.embedded import Embedded, PrivateRedis
@@ -358,10 +359,13 @@ def test_info_says_where_a_crawl_stands_and_how_to_look_for_oneself(desk):
 
 
 def test_a_password_never_shows_in_the_command_that_info_prints():
-    from crawler.cli.look import redis_cli
-
-    assert redis_cli("redis://:secret@cache:6379/2") == "redis-cli -u 'redis://:***@cache:6379/2'"
-    assert redis_cli("unix:///run/redis.sock?db=3") == "redis-cli -s /run/redis.sock -n 3"
+    for url, command in (
+        ("redis://:secret@cache:6379/2", "redis-cli -u 'redis://:***@cache:6379/2'"),
+        ("rediss://me:secret@cache/?ssl_ca_certs=ca.pem", "redis-cli -u 'rediss://me:***@cache/'"),
+        ("redis+cluster://:secret@one:7000,two:7001", "redis-cli -c -u 'redis://:***@one:7000'"),
+        ("unix:///run/redis.sock?db=3&password=secret", "redis-cli -s /run/redis.sock -n 3"),
+    ):
+        assert redis_cli(url, redis_py.Redis()) == command
 
 
 def test_the_lists_of_a_crawl_can_be_looked_at(desk):

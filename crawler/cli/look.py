@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import click
 from kombu import Connection
 from kombu.exceptions import OperationalError
+from redis import Redis
 
 from .. import report
 from ..browser import find_chrome, find_driver
@@ -24,6 +25,7 @@ from ..client import Library
 from ..config import settings as configuration
 from ..config.celery import sender_settings
 from ..config.settings import Settings, SettingsError
+from ..connection import Client
 from ..definition import load_all
 from ..embedded import find_redis
 from ..errors import CrawlerError, SetupError
@@ -56,7 +58,7 @@ def info(name: str | None, lists: str | None, count: int, as_json: bool) -> None
         seen = [existing(there, one) for one in ([name] if name else names(there))]
         facts = [report.report(snapshot) | {"now": now(frontier, snapshot)} for frontier, snapshot in seen]
         pages = list(listed(seen[0][0], lists, count)) if lists else []
-        console = redis_cli(there.settings.redis_url or "")
+        console = redis_cli(there.settings.redis_url or "", there.redis)
     if as_json:
         found = [fact | ({lists: pages} if lists else {}) for fact in facts]
         click.echo(json.dumps(found[0] if name else found, ensure_ascii=False))
@@ -106,14 +108,20 @@ def about(page: Page) -> dict[str, Json]:
     return {"depth": page.depth, "url": page.url}
 
 
-def redis_cli(url: str) -> str:
-    """The command with which to look into the Redis at ``url`` oneself; its password is left out."""
+def redis_cli(url: str, client: Client) -> str:
+    """The command with which to look into the Redis at ``url`` oneself; a password is left out."""
     parts = urlsplit(url)
-    if parts.scheme != "unix":
-        cluster = " -c" if "+cluster" in parts.scheme else ""
-        return f"redis-cli{cluster} -u {shlex.quote(masked(url.replace('+cluster', '', 1)))}"
-    database = dict(parse_qsl(parts.query)).get("db", "0")
-    return f"redis-cli -s {shlex.quote(parts.path)} -n {database}"
+    base, _, kind = parts.scheme.partition("+")
+    if base == "unix":
+        database = dict(parse_qsl(parts.query)).get("db", "0")
+        return f"redis-cli -s {shlex.quote(unquote(parts.path))} -n {database}"
+    if kind == "sentinel" and isinstance(client, Redis):
+        with speaking():
+            host, port = client.connection_pool.get_master_address()  # type: ignore[attr-defined]
+        return f"redis-cli -h {host} -p {port} -n {parts.path.partition('/')[2].partition('/')[2] or 0}"
+    userinfo, at, hosts = parts.netloc.rpartition("@")
+    plain = masked(f"{base}://{userinfo}{at}{hosts.partition(',')[0]}{parts.path}")
+    return f"redis-cli{' -c' if kind else ''} -u {shlex.quote(plain)}"
 
 
 @dataclass(frozen=True)
