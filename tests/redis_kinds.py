@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -36,23 +35,28 @@ class Server:
     """A ``redis-server`` process. Its log is read as it is written, so that what it says can be waited for."""
 
     def __init__(
-        self, folder: Path, *lines: str, port: int | None = None, sentinel: bool = False, ready: str = "Ready to accept"
+        self, folder: Path, *lines: str, port: int | None = None, tls: Certificates | None = None, role: str = ""
     ) -> None:
-        self.folder, self.port = folder, port or free_port()
+        self.folder, self.port, self.tls = folder, port or free_port(), tls
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "redis.conf"
-        if not file.exists():  # Sentinels write theirs
-            own = () if any(line.startswith(("port ", "tls-port ")) for line in lines) else (f"port {self.port}",)
-            save = () if sentinel else ('save ""',)
+        if not file.exists():  # a Sentinel writes into its own
+            own = tls.lines(self.port) if tls else [f"port {self.port}"]
+            save = [] if role else ['save ""']
             file.write_text("\n".join([f'dir "{folder}"', f"bind {HOST}", *own, *save, *lines]) + "\n")
         self.log: list[str] = []
         self._news = threading.Condition()
         self.process = subprocess.Popen(
-            [find_redis(), str(file), *(["--sentinel"] if sentinel else [])],
+            [find_redis(), str(file), *([f"--{role}"] if role else [])],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", preexec_fn=die_with_parent(),
         )  # fmt: skip
         threading.Thread(target=self._read, daemon=True).start()
-        self.wait_for("Sentinel ID" if sentinel else ready)
+        try:
+            self.wait_for("Sentinel ID" if role else "Ready to accept")
+        except DidNotStartError as error:
+            if "Bad directive" in str(error):
+                pytest.skip(f"{find_redis()} was built without something that this test needs: {error}")
+            raise
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -81,7 +85,8 @@ class Server:
 
     def client(self, **options: object) -> redis_py.Redis:
         """A client that answers with text, for tests that look behind the scenes."""
-        return redis_py.Redis(HOST, self.port, decode_responses=True, **options)
+        secure = {"ssl": True, "ssl_ca_certs": str(self.tls.ca)} if self.tls else {}
+        return redis_py.Redis(HOST, self.port, decode_responses=True, **secure, **options)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -107,13 +112,6 @@ class Server:
 
 class DidNotStartError(Exception):
     """The server ended instead of starting; the text is the end of its log."""
-
-
-def needs(what: str, error: DidNotStartError) -> None:
-    """Skip a test whose server this binary cannot be."""
-    if "Bad directive" in str(error):
-        pytest.skip(f"{find_redis()} knows no {what}")
-    raise error
 
 
 # -- TLS ------------------------------------------------------------------------------------------------------------------
@@ -142,7 +140,7 @@ class Certificates:
         """The configuration of a server that speaks nothing but TLS."""
         files = {"tls-cert-file": "server.pem", "tls-key-file": "server.key", "tls-ca-cert-file": "ca.pem"}
         named = [f'{name} "{self.folder / file}"' for name, file in files.items()]
-        return ["port 0", f"tls-port {port}", "tls-auth-clients no", *named]
+        return ["port 0", f"tls-port {port}", "tls-auth-clients no", "tls-replication yes", *named]
 
 
 KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
@@ -154,10 +152,11 @@ KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
 class LocalCluster:
     """Three masters that share the slots evenly."""
 
-    def __init__(self, folder: Path, *lines: str) -> None:
+    def __init__(self, folder: Path, *, tls: Certificates | None = None) -> None:
         self._ending = ExitStack()
-        own = ("cluster-enabled yes", "cluster-node-timeout 2000", "appendonly yes", *lines)
-        self.nodes = [self._ending.enter_context(Server(folder / str(number), *own)) for number in range(3)]
+        self.tls = tls
+        own = ("cluster-enabled yes", "cluster-node-timeout 2000", "appendonly yes", *(["tls-cluster yes"] if tls else []))
+        self.nodes = [self._ending.enter_context(Server(folder / str(number), *own, tls=tls)) for number in range(3)]
         clients = [node.client() for node in self.nodes]
         for number, client in enumerate(clients):
             first, last = number * SLOTS // 3, (number + 1) * SLOTS // 3
@@ -170,7 +169,8 @@ class LocalCluster:
 
     @property
     def url(self) -> str:
-        return f"redis+cluster://{','.join(node.address for node in self.nodes)}"
+        hosts = ",".join(node.address for node in self.nodes)
+        return f"rediss+cluster://{hosts}?ssl_ca_certs={self.tls.ca}" if self.tls else f"redis+cluster://{hosts}"
 
     def owner(self, key: str) -> Server:
         """The node that holds ``key``."""
@@ -213,30 +213,33 @@ class Watched:
 
     service = "shop"
 
-    def __init__(self, folder: Path, *lines: str, password: str | None = None) -> None:
+    def __init__(self, folder: Path, *, password: str, tls: Certificates | None = None) -> None:
         self._ending = ExitStack()
-        own = ("appendonly yes", "repl-diskless-sync-delay 0", *lines)
-        if password:
-            own += (f"requirepass {password}", f"masterauth {password}")
-        self.master = self._ending.enter_context(Server(folder / "master", *own))
-        self.replica = self._ending.enter_context(Server(folder / "replica", *own, f"replicaof {HOST} {self.master.port}"))
+        self.tls, self.password = tls, password
+        own = ("appendonly yes", "repl-diskless-sync-delay 0", f"requirepass {password}", f"masterauth {password}")
+
+        def serve(name: str, *lines: str, role: str = "") -> Server:
+            return self._ending.enter_context(Server(folder / name, *lines, tls=tls, role=role))
+
+        self.master = serve("master", *own)
+        self.replica = serve("replica", *own, f"replicaof {HOST} {self.master.port}")
         watch = (
             f"sentinel monitor {self.service} {HOST} {self.master.port} 2",
+            f"sentinel auth-pass {self.service} {password}",
             f"sentinel down-after-milliseconds {self.service} 500",
             f"sentinel failover-timeout {self.service} 3000",
-            *([f"sentinel auth-pass {self.service} {password}"] if password else []),
         )
         self.replica.wait_for("MASTER <-> REPLICA sync: Finished")
-        self.sentinels = [
-            self._ending.enter_context(Server(folder / f"sentinel{number}", *watch, sentinel=True)) for number in range(3)
-        ]
+        self.sentinels = [serve(f"sentinel{number}", *watch, role="sentinel") for number in range(3)]
         for one in self.sentinels:
             one.wait_for(r"\+slave")
             one.wait_for(r"\+sentinel ", times=2)
 
     @property
-    def hosts(self) -> str:
-        return ",".join(one.address for one in self.sentinels)
+    def url(self) -> str:
+        hosts = ",".join(one.address for one in self.sentinels)
+        base, query = ("rediss", f"?ssl_ca_certs={self.tls.ca}") if self.tls else ("redis", "")
+        return f"{base}+sentinel://:{self.password}@{hosts}/{self.service}/0{query}"
 
     def wait_for_failover(self) -> None:
         """Wait until most Sentinels send clients to the other server."""
@@ -248,13 +251,3 @@ class Watched:
 
     def __exit__(self, *_: object) -> None:
         self._ending.close()
-
-
-def timed(call: object) -> tuple[float, BaseException | None]:
-    """Seconds that ``call`` took, and what it raised."""
-    begin = time.monotonic()
-    try:
-        call()  # type: ignore[operator]
-    except Exception as error:
-        return time.monotonic() - begin, error
-    return time.monotonic() - begin, None
