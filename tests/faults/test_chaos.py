@@ -35,12 +35,19 @@ class Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A browser that is killed hangs up: no error."""
+
+
 @pytest.fixture
 def manual() -> Iterator[str]:
     """The Python manual of Debian's python3-doc, on loopback."""
     if not MANUAL.is_dir():
         pytest.skip(f"{MANUAL} is not there: install python3-doc")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=MANUAL)) as server:
+    with Server(("127.0.0.1", 0), partial(Quiet, directory=MANUAL)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
