@@ -234,6 +234,7 @@ def test_a_page_that_goes_back_in_history_does_not_pass_for_the_page_before(chro
         ("/loop", ("redirect_loop", None, False)),
         ("/no-answer", ("empty_response", None, True)),
         ("/reset", ("reset", None, True)),
+        ("/garbage", ("bad_response", None, True)),
         ("/blank", ("no_document", None, False)),
     ],
 )
