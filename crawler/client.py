@@ -221,12 +221,15 @@ class Library:
             raise UnknownCrawl(name, tuple(self.known))
         return Crawl.from_definition(plan.definition)
 
-    def start(self, crawl: Crawl, *, reset: bool = False, update: bool = False, alone: bool = False) -> tuple[Handle, bool]:
+    def start(
+        self, crawl: Crawl, *, reset: bool = False, update: bool = False, alone: bool = False, tell: seeds.Tell = seeds.log.info
+    ) -> tuple[Handle, bool]:
         """Write ``crawl``, its entry pages and seeds to the frontier, and wake the workers. Whether it is new comes second.
 
         Returns when the last seed is in: with a long file of them, or many sitemaps, that takes its time, and runs begin before.
         Should it be cut short, starting the crawl again goes on. The pages come before the messages: if those are lost, the tick
         of any worker sends others. ``alone`` says that no worker is alive: what an earlier one held is given back at once.
+        ``tell`` hears every ten seconds how loading gets on.
 
         Raises:
             DefinitionError: the definition is wrong.
@@ -251,7 +254,7 @@ class Library:
         if alone and not new:
             frontier.recover()
         if not loaded and (new or reopen or frontier.snapshot().status is not Status.STOPPING):
-            seeds.load(crawl, frontier, reopen=reopen, begun=lambda: None if alone else self._wake_early(crawl))
+            seeds.load(crawl, frontier, reopen=reopen, begun=lambda: None if alone else self._wake_early(crawl), tell=tell)
         self.wake(crawl)
         return Handle(self, crawl), new
 

@@ -50,7 +50,7 @@ def stop(name: str) -> None:
 @click.command()
 @click.argument("name")
 def cancel(name: str) -> None:
-    """Stop NAME, and give up its pages in flight at their next heartbeat. They stay queued."""
+    """Stop NAME, and give up its pages in flight; they come back if it is resumed."""
     end(name, "cancel")
 
 
