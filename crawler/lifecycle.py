@@ -39,6 +39,8 @@ BROWSER_HOLD = 10.0
 FULL_HOLD = 5.0
 #: Seconds between two attempts to report a page while Redis is away.
 REPORT_INTERVAL = 1.0
+#: Seconds for which a run that is over waits for Redis, to start the next ones.
+START_PATIENCE = 60.0
 #: Longest wait, in seconds, that a run's own timer covers; what is due later is the tick's.
 TIMER_MAX = 30.0
 #: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by a hook.
@@ -103,7 +105,7 @@ def execute(
     run.step("execute")
     run.step("validate")
     crawl.validate()
-    with run.granting():  # whatever happens below, the next runs are started
+    with run.granting(ticket):  # whatever happens below, the next runs are started
         if not chrome.warm and (over := frontier.refusal(ticket)):  # no browser is started for a crawl that is over
             return over
         run.step("browser")
@@ -165,15 +167,19 @@ class Run:
         return (time.monotonic() - self.began) * 1_000
 
     @contextmanager
-    def granting(self) -> Iterator[None]:
-        """Start the next runs, however this one ends."""
+    def granting(self, ticket: str | None) -> Iterator[None]:
+        """Start the next runs, however this one ends. While Redis is away that waits, as long as a wake-up would."""
         try:
             yield
+        except FrontierUnavailable:
+            if ticket:  # perhaps nobody took it; a minute would pass until it is missed
+                self.patiently(lambda: self.frontier.drop_ticket(ticket), START_PATIENCE)
+            raise
         finally:
             self.step("start")
-            wake = self.frontier.wake()
-            for ticket in wake.tickets:
-                self.start_next(ticket)
+            wake = self.patiently(self.frontier.wake, START_PATIENCE)
+            for further in wake.tickets:
+                self.start_next(further)
             self.start_later(wake.wait)
 
     def start_next(self, ticket: str, delay: float = 0.0) -> None:
@@ -306,14 +312,19 @@ class Run:
         return Failure(claim.page, failure, reason, status, ending.retry_in)
 
     def report(self, transition: Callable[[], T]) -> T:
-        """Tell the frontier, again and again while Redis is away, until the page's deadline: the work is done."""
+        """Tell the frontier what became of the page, if need be until its deadline: the work is done."""
+        return self.patiently(transition, self.crawl.policy().page_deadline - self.elapsed_ms() / 1_000)
+
+    def patiently(self, transition: Callable[[], T], seconds: float) -> T:
+        """Do ``transition``, again and again while Redis is away, for so many ``seconds``."""
+        end = time.monotonic() + seconds
         while True:
             try:
                 return transition()
-            except FrontierUnavailable:
-                if self.elapsed_ms() > self.crawl.policy().page_deadline * 1_000:
+            except FrontierUnavailable as error:
+                if time.monotonic() > end:
                     raise
-                log.warning("%s: Redis is away; will report %s again", self.crawl.name, self.claim.page.url)
+                log.warning("%s: Redis is away (%s); trying again", self.crawl.name, error)
                 time.sleep(REPORT_INTERVAL)
 
 
