@@ -16,7 +16,7 @@ from ..client import Handle, Library
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..definition import Crawl, load_all
-from ..errors import UnknownCrawl
+from ..errors import CrawlerError, FrontierUnavailable, UnknownCrawl
 from ..frontier import Frontier
 from ..lifecycle import Failure
 from ..lifecycle import execute as execute_run
@@ -126,24 +126,33 @@ class Services:
         """One tick of every crawl: what it found, by crawl. An unknown crawl is left to the workers that know it."""
         found: dict[str, Json] = {}
         for name in Frontier.names(self.library.redis, self.settings.key_prefix):
-            self.release_dead(self.library.frontier(name))
-            tick = self.library.frontier(name).tick()
-            for alarm in tick.alarms:
-                log.warning("%s: %s", name, alarm)
-            if tick.tickets:
-                try:
-                    crawl = self.crawl(name)
-                except UnknownCrawl as error:
-                    log.warning("tick: %s", error)
-                    for ticket in tick.tickets:
-                        self.library.frontier(name).drop_ticket(ticket)
-                    continue
-                for ticket in tick.tickets:
-                    self.library.start_run(crawl, ticket)
-            found[name] = {"started": len(tick.tickets), "reaped": tick.reaped}
+            try:
+                found[name] = self.tick_crawl(self.library.frontier(name))
+            except FrontierUnavailable:
+                raise
+            except CrawlerError as error:  # what is wrong with one crawl must not keep the others from their tick
+                log.warning("tick of %s: %s", name, error)
+            except Exception:  # its own start hook, for instance
+                log.exception("tick of %s", name)
         if self.settings.chrome_url is None:
             sweep(self.settings.state_dir.absolute())
         return found
+
+    def tick_crawl(self, frontier: Frontier) -> dict[str, Json]:
+        """One tick of one crawl. A wake-up that cannot be sent is given back: the next tick tries again."""
+        self.release_dead(frontier)
+        tick = frontier.tick()
+        for alarm in tick.alarms:
+            log.warning("%s: %s", frontier.name, alarm)
+        unsent = list(tick.tickets)
+        try:
+            while unsent:
+                self.library.start_run(self.crawl(frontier.name), unsent[0])
+                unsent.pop(0)
+        finally:
+            for ticket in unsent:
+                frontier.drop_ticket(ticket)
+        return {"started": len(tick.tickets), "reaped": tick.reaped}
 
     def release_dead(self, frontier: Frontier) -> None:
         """Return the pages of processes of this machine that are gone: nobody needs to wait for their leases."""
