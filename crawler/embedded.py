@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import importlib.util
 import io
@@ -14,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -23,30 +21,12 @@ import redis
 
 from .config.settings import Settings, environment
 from .errors import SetupError
+from .processes import die_with_parent, end
 
 #: Seconds that a private Redis may take to load its data and answer.
 START_TIMEOUT = 60.0
-#: Seconds that a process may take to end when it is asked to.
-STOP_TIMEOUT = 15.0
 #: Bytes that a unix socket's path may have, with room for the final NUL (Linux: 108; macOS: 104).
 SOCKET_PATH_MAX = 100
-
-PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent(sig: int = signal.SIGTERM) -> Callable[[], None] | None:
-    """What a child calls before it starts, so that the kernel ends it if we are killed; None where it cannot (not Linux)."""
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None, use_errno=True)
-    parent = os.getpid()
-
-    def arrange() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, sig)
-        if os.getppid() != parent:  # the parent died in between: nobody will tell us
-            os.kill(os.getpid(), sig)
-
-    return arrange
 
 
 def find_redis() -> str:
@@ -155,17 +135,6 @@ class PrivateRedis:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
-
-
-def end(process: subprocess.Popen[bytes], timeout: float = STOP_TIMEOUT) -> None:
-    """Ask ``process`` to end, and kill its group if it has not within ``timeout`` seconds."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(timeout)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 class PrivateWorkers:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import atexit
 import logging
 import os
-import socket
 from functools import cached_property
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from ..browser import Chrome, Endpoint, sweep
-from ..browser.local import birth
 from ..client import Handle, Library
 from ..config import settings as configuration
 from ..config.settings import Settings
@@ -22,6 +19,7 @@ from ..lifecycle import Failure
 from ..lifecycle import execute as execute_run
 from ..model import FailureClass, Json, Outcome, Result
 from ..permits import Permits
+from ..processes import is_gone, process_name
 
 log = logging.getLogger("crawler.services")
 
@@ -184,29 +182,6 @@ def endpoint(settings: Settings) -> Endpoint:
         recycle_pages=settings.session_pages,
         recycle_age=settings.session_age,
     )
-
-
-def machine_name() -> str:
-    """This machine, or this container: pids of one mean nothing in another."""
-    try:
-        namespace = Path("/proc/self/ns/pid").readlink().name.partition("[")[2].rstrip("]")
-    except OSError:
-        namespace = "0"
-    return f"{socket.gethostname()}.{namespace}"
-
-
-def process_name(pid: int) -> str:
-    """A process: its machine, its pid, and when it began (a pid is used again one day)."""
-    return f"{machine_name()}/{pid}/{birth(pid)}"
-
-
-def is_gone(name: str) -> bool:
-    """Whether the process ``name`` was one of this machine and has ended. False where nobody here can know."""
-    machine, _, process = name.partition("/")
-    if machine != machine_name():
-        return False
-    pid, _, born = process.partition("/")
-    return not pid.isdigit() or str(birth(int(pid))) != born
 
 
 def execute(crawl: Crawl, ticket: str | None = None) -> Result | Failure | Outcome:

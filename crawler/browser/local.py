@@ -9,7 +9,6 @@ tells the owner, and ``sweep`` removes it.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import logging
 import os
 import platform
@@ -18,17 +17,17 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 from selenium.webdriver.common.selenium_manager import SeleniumManager
 
 from ..errors import BrowserUnavailable
+from ..processes import birth, die_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +47,6 @@ PATH_MAX = 50
 #: Seconds after which a folder that another host made (a volume shared by containers) is surely nobody's.
 FOREIGN_AGE = 7 * 86_400
 
-PR_SET_PDEATHSIG = 1
 NAME = re.compile(r"chrome-(?P<pid>\d+)-(?P<birth>\d+)-[0-9a-f]{8}@(?P<host>.*)")
 
 
@@ -83,7 +81,7 @@ class LocalDriver:
                 self.process = subprocess.Popen(
                     [self.driver, "--port=0", "--enable-chrome-logs"],  # only errors; and if Chrome does not start, why
                     stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder, start_new_session=True,
-                    env={**os.environ, "TMPDIR": str(self.folder.resolve())}, preexec_fn=die_with_parent(),
+                    env={**os.environ, "TMPDIR": str(self.folder.resolve())}, preexec_fn=die_with_parent(signal.SIGKILL),
                 )  # fmt: skip
         except OSError as error:
             remove(self.folder)
@@ -166,21 +164,6 @@ def find_or_fetch(binary: str | None, driver: str | None) -> tuple[str, str]:
     return binary or found["browser_path"], driver or found["driver_path"]
 
 
-def die_with_parent() -> Callable[[], None] | None:
-    """What a child calls before it starts, so that the kernel kills it when the thread that started it ends (Linux only)."""
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None, use_errno=True)
-    parent = os.getpid()
-
-    def arrange() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died in between: nobody will tell us
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    return arrange
-
-
 def make_folder(state: Path) -> Path:
     """A new folder in ``state`` whose name tells its owner: this process, on this host."""
     state.mkdir(parents=True, exist_ok=True)
@@ -204,21 +187,6 @@ def remove(folder: Path) -> None:
         time.sleep(0.01)
     if folder.is_symlink():
         folder.unlink(missing_ok=True)
-
-
-def birth(pid: int) -> int | None:
-    """A number that tells this process from any other that had, or will have, its id; None: no such process, or a dead one.
-
-    On Linux it is in ticks since boot: unlike a time of day, no clock that is set changes it.
-    """
-    try:
-        if platform.system() == "Linux":
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            return None if fields[0] in "ZX" else int(fields[19])
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else int(process.create_time())
-    except (OSError, psutil.Error):
-        return None
 
 
 def sweep(state: Path) -> int:

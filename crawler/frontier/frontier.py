@@ -21,8 +21,8 @@ from .scripts import Scripts, speaking
 
 #: Pages per script call, so that no call takes long.
 BATCH = 200
-#: Buckets of the first table of known URLs; see ``lib_seen.lua``.
-BUCKETS = 256
+#: Buckets that known URLs have at first; see ``lib_seen.lua``.
+BUCKETS = 32
 #: Seconds for which a seed loader counts as alive after it last said so.
 PRODUCER_LIFE = 60.0
 #: Seconds without a claim, while pages could be claimed, after which a tick raises an alarm.
@@ -99,7 +99,7 @@ class Frontier:
     """The pages of the crawl ``name``, in the Redis of a client (``redis.Redis`` or ``redis.RedisCluster``, undecoded).
 
     All keys are ``{prefix}crawl:{name}:…`` with the name in braces, so that they share one Cluster slot; the name is also in
-    the set ``{prefix}crawls``. ``buckets`` only matters to a crawl that is created: of the first table of known URLs.
+    the set ``{prefix}crawls``. ``buckets`` only matters to a crawl that is created: those of its known URLs, at first.
 
     Every method may raise ``FrontierUnavailable`` (Redis did not answer: repeat the call, all of them may be), and
     ``FrontierMisfit`` (the keys are not a crawl's of this version). Those that change something raise ``FrontierRefused`` if
@@ -494,7 +494,7 @@ class Frontier:
             return list(self.redis.lrange(self.key(name), start, start + count - 1))
 
     def results(self, after: str = "0", count: int = 500) -> list[tuple[str, int, str]]:
-        """Results after the stream id ``after``: stream id, number of pages done with it, JSON."""
+        """Results after the stream id ``after``: stream id, running number of the result from 1 (a gap: trimmed), JSON."""
         with speaking():
             found = self.redis.xrange(self.key("results"), f"({after}", "+", count)
         return [(id_.decode(), int(fields[b"n"]), fields[b"json"].decode("utf-8", "replace")) for id_, fields in found]

@@ -55,14 +55,15 @@ class Scripts:
             try:
                 return script(keys=[prefix], args=args)
             except faults.NoScriptError:  # forgotten again, between our sending it and asking for it
-                return self._client.eval(script.script, 1, prefix, *args)
+                return self._client.eval(self._text(name), 1, prefix, *args)
 
     def _register(self, name: str) -> Script:
-        text = source(name)
-        if self._is_old():
-            text = text.partition("\n")[2]
-        script = self._scripts[name] = self._client.register_script(text)
+        script = self._scripts[name] = self._client.register_script(self._text(name))
         return script
+
+    def _text(self, name: str) -> str:
+        text = source(name)
+        return text.partition("\n")[2] if self._is_old() else text
 
     def _is_old(self) -> bool:
         if self._client not in _old:

@@ -27,13 +27,13 @@ if ARGV[6] ~= "" then
 end
 
 redis.call("RPUSH", key("done"), ARGV[3])
-local done = count("done")
+count("done")
 if verdict == "ALIAS" then
   count("dup")
 else
   if ARGV[5] == "1" then count("items") end
   if ARGV[4] ~= "" then
-    redis.call("XADD", key("results"), "MAXLEN", "~", crawl.results_limit, "*", "id", claim.id, "n", done, "json", ARGV[4])
+    redis.call("XADD", key("results"), "MAXLEN", "~", crawl.results_limit, "*", "id", claim.id, "n", count("results"), "json", ARGV[4])
   end
 end
 if crawl.infra then redis.call("HDEL", key("meta"), "infra") end
