@@ -17,8 +17,6 @@ from .scripts import speaking, version
 
 #: Share of maxmemory above which ticks raise an alarm.
 MEMORY_ALARM = 0.8
-#: Each table of known URLs has so many times the buckets of the one before; as in lib_seen.lua.
-GROWTH = 16
 #: How often a server is asked how far away it is.
 PINGS = 5
 MB = 2**20
@@ -145,9 +143,9 @@ def memory(redis: Client) -> list[str]:
 def clear(redis: Any, prefix: str, index: str, name: str) -> int:
     """Delete all keys of a crawl, its status last; their number.
 
-    Lanes and tables of known URLs are computed from what the crawl says about itself: no KEYS, no SCAN.
+    Lanes and buckets of known URLs are computed from what the crawl says about itself: no KEYS, no SCAN.
     """
-    meta = redis.hmget(prefix + "meta", "tables", "buckets")
+    meta = redis.hmget(prefix + "meta", "buckets", "splits")
     if meta[0] is not None:
         redis.hset(prefix + "meta", mapping={"status": "STOPPED", "reason": "it is being cleared"})
     deleted = redis.unlink(*(prefix + key for key in FIXED))
@@ -155,8 +153,7 @@ def clear(redis: Any, prefix: str, index: str, name: str) -> int:
         names = [lane.decode() for lane in lanes]
         deleted += redis.unlink(*(key for lane in names for key in (*queue_names(prefix, lane), f"{prefix}lane:{lane}")))
         deleted += redis.srem(prefix + "lanes", *names) > 0 and not redis.exists(prefix + "lanes")
-    for table in range(int(meta[0] or 0)):
-        deleted += unlink(redis, (f"{prefix}seen:{table}:{bucket}" for bucket in range(int(meta[1]) * GROWTH**table)))
+    deleted += unlink(redis, (f"{prefix}seen:{bucket}" for bucket in range(int(meta[0] or 0) + int(meta[1] or 0))))
     deleted += redis.unlink(prefix + "meta")
     redis.srem(index, name)
     return int(deleted)

@@ -5,7 +5,7 @@
 --          2 update      "1": a crawl with another digest takes this plan, and goes on
 --          3 generation  of a crawl that is created
 --          4 before_all  "none", or "done" for a crawl without that hook
---          5 buckets     of the first table of known URLs
+--          5 buckets     that known URLs have at first
 --          6 dropped     number of fields that follow, which the plan leaves empty
 --          7...          those fields; then field, value, ... of the plan
 -- Uses     meta (hash)
@@ -25,7 +25,7 @@ end
 if redis.call("EXISTS", key("meta")) == 0 then
   -- The sentence makes the hash longer than a listpack may be, so that reading forty of its fields does not scan it forty times.
   redis.call("HSET", key("meta"), "about", "What celery-crawler keeps about one crawl. Change it through its commands and scripts only.",
-    "version", SCHEMA, "status", "NEW", "reason", "", "generation", ARGV[3], "before", ARGV[4], "buckets", ARGV[5], "tables", 1)
+    "version", SCHEMA, "status", "NEW", "reason", "", "generation", ARGV[3], "before", ARGV[4], "buckets", ARGV[5], "splits", 0)
   write()
   local time = redis.call("TIME")
   redis.call("HSET", key("meta"), "created", time[1] * 1000 + math.floor(time[2] / 1000))

@@ -6,10 +6,10 @@
 --          3 front    "1": at the head of their queues
 --          4 skipped  JSON: reason -> number of links that the caller dropped, to be counted with ours
 --          5...       bucket (32 bits), value (decimal, below 2^63), entry; for each page, at most 200
--- Uses     meta, counts (hashes), seen:<table>:<bucket> (intsets), queued... (lists), lanes (set), lane:<lane> (hashes), ready, snoozed
+-- Uses     meta, counts (hashes), seen:<bucket> (intsets), queued... (lists), lanes (set), lane:<lane> (hashes), ready, snoozed
 -- With     core, lanes, seen
 -- Returns  new, known, then reason, number, ... of those skipped; or "STALE" (the page is no longer this claim's: nothing was added)
--- Cost     O(pages x tables), tables <= 4
+-- Cost     O(pages), 2 ms for 200 new ones
 local crawl, refusal = load()
 if not crawl then return refusal end
 local id, token, front = ARGV[1], ARGV[2], ARGV[3] == "1"

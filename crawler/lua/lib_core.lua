@@ -3,7 +3,7 @@
 -- Times are milliseconds since the epoch by Redis's own clock; durations are milliseconds too.
 
 local prefix = KEYS[1]
-local SCHEMA = "1"
+local SCHEMA = "2"
 local now
 
 -- The fields of `meta` that are text; all others are numbers.

@@ -1,43 +1,59 @@
--- seen: which URLs are known: intsets of about FILL 63-bit numbers. When the tables there are hold that many, one with 16 times as
--- many buckets is begun, and the older ones are only asked: so an URL costs 8 to 11 bytes in a small crawl and in one of a hundred
--- million, and no intset outgrows Redis's default limit (512). A library; needs core.
--- A URL is `bucket` (32 bits of its digest) and `value` (63 other bits, as a decimal: a Lua number would lose some).
+-- seen: which URLs are known: a hash table that grows one bucket at a time (linear hashing), whose buckets are intsets of 63-bit
+-- numbers. When there are FILL numbers per bucket, the next bucket is split in two. So an URL costs about 9 bytes and one look into
+-- one bucket, among ten thousand and among a hundred million, and no intset outgrows Redis's default limit (512: a bucket that
+-- waits for its turn holds 2 x FILL on average). A library; needs core.
+-- A URL is `bucket` (32 bits of its digest) and `value` (63 other bits, as a decimal: a Lua number would lose some). The first
+-- chooses among the buckets that there were at first, the last digits of the second among those that were split off.
 
-local FILL, GROWTH = 300, 16
+local FILL = 192
+local SPLITS = 2 -- in one call, which adds 200 URLs at most
 
-local tables -- of each table: the number of its buckets, and how the names of its keys begin
-local function tables_of(crawl)
-  if not tables then
-    tables = {}
-    for t = 1, crawl.tables do tables[t] = { size = crawl.buckets * GROWTH ^ (t - 1), name = prefix .. "seen:" .. (t - 1) .. ":" } end
-  end
-  return tables
+local function bucket_key(number) return string.format("%sseen:%.0f", prefix, number) end
+
+-- How many buckets this round began with, and which is split next.
+local function round(crawl)
+  local all = crawl.buckets + crawl.splits
+  local size = crawl.buckets
+  while 2 * size <= all do size = 2 * size end
+  return size, all - size
 end
 
-local function bucket_name(t, bucket) return t.name .. string.format("%d", bucket % t.size) end
-
-local function known(crawl, bucket, value)
-  for _, t in ipairs(tables_of(crawl)) do
-    if redis.call("SISMEMBER", bucket_name(t, bucket), value) == 1 then return true end
-  end
-  return false
+-- The place of a value if there were buckets without end; modulo their number it is its bucket.
+local function place_of(crawl, bucket, value)
+  return bucket % crawl.buckets + crawl.buckets * tonumber(string.sub(value, -9))
 end
+
+local function home(crawl, bucket, value)
+  local size, next_ = round(crawl)
+  local place = place_of(crawl, bucket, value)
+  local number = place % size
+  if number < next_ then number = place % (2 * size) end
+  return bucket_key(number)
+end
+
+local function known(crawl, bucket, value) return redis.call("SISMEMBER", home(crawl, bucket, value), value) == 1 end
 
 -- Mark a URL as known; false if it was.
-local function mark(crawl, bucket, value)
-  local all = tables_of(crawl)
-  for i = 1, #all - 1 do
-    if redis.call("SISMEMBER", bucket_name(all[i], bucket), value) == 1 then return false end
+local function mark(crawl, bucket, value) return redis.call("SADD", home(crawl, bucket, value), value) == 1 end
+
+local function split(crawl)
+  local size, number = round(crawl)
+  local parts = { [number] = {}, [number + size] = {} }
+  for _, value in ipairs(redis.call("SMEMBERS", bucket_key(number))) do
+    table.insert(parts[place_of(crawl, number, value) % (2 * size)], value)
   end
-  return redis.call("SADD", bucket_name(all[#all], bucket), value) == 1
+  redis.call("DEL", bucket_key(number))
+  for to, values in pairs(parts) do
+    for i = 1, #values, 1000 do redis.call("SADD", bucket_key(to), unpack(values, i, math.min(i + 999, #values))) end
+  end
+  set(crawl, "splits", crawl.splits + 1)
 end
 
--- Begin another table if those that exist are full.
+-- Split buckets if they are full.
 local function grow(crawl)
-  local space = 0
-  for _, t in ipairs(tables_of(crawl)) do space = space + FILL * t.size end
-  if counted("seen") >= space then
-    set(crawl, "tables", crawl.tables + 1)
-    tables = nil
+  local seen = counted("seen")
+  for _ = 1, SPLITS do
+    if seen <= FILL * (crawl.buckets + crawl.splits) then return end
+    split(crawl)
   end
 end
