@@ -219,7 +219,10 @@ def _announced(crawl: Crawl, refuses: Callable[[str], bool]) -> Iterator[str]:
         except FetchError as error:
             log.warning("%s: %s/robots.txt, which may name sitemaps: %s", crawl.name, origin, error)
             continue
-        yield from robots.read(got.status, got.body).sitemaps
+        found = robots.read(got.status, got.body).sitemaps
+        if not found:
+            log.warning("%s: %s/robots.txt names no sitemap", crawl.name, origin)
+        yield from found
 
 
 # A definition's own seeds

@@ -245,6 +245,15 @@ def test_the_pages_of_sitemaps_are_seeds(library, site, caplog, where):
     assert "extension 1" in caplog.text
 
 
+def test_a_robots_txt_without_sitemaps_is_told(library, tls_site, site, caplog, monkeypatch):
+    monkeypatch.setattr("crawler.seeds.robots.SIZE_MAX", 10)  # so that nothing of it is read
+    with caplog.at_level(logging.WARNING, "crawler.seeds"):
+        library.start(Crawl(name="site", url=site.url("/ok"), sitemaps=AUTO))
+        library.start(Crawl(name="tls", url=tls_site.url("/ok"), sitemaps=AUTO))
+    assert "names no sitemap" in caplog.text
+    assert "tls" in caplog.text
+
+
 def test_a_public_crawl_is_not_led_to_a_private_sitemap(library, site, caplog):
     site.hits.clear()
     with caplog.at_level(logging.WARNING, "crawler.seeds"):
