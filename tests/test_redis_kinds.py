@@ -204,7 +204,7 @@ def test_a_user_of_a_cluster_needs_no_more_than_to_find_its_way(cluster):
     assert warnings(client) == []
     frontier = Frontier(client, "shop", prefix="shop:")
     go_through_a_life(frontier)
-    Roll(client, "shop:").announce("w", {}, 60)
+    Roll(client, "shop:").announce("w", {}, 60), Roll(client, "shop:").leave("w")
     with cluster.moving(frontier.key("meta")):
         assert frontier.plan() is None
     assert "does not let the user" in said(Frontier(client, "shop", prefix="other:").snapshot, FrontierMisfit)
