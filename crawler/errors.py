@@ -99,12 +99,13 @@ class BrowserUnavailable(BrowserError):
 class BrowserLost(BrowserError):
     """The session died, or fell silent, while it worked on ``url``; it must be replaced.
 
-    ``hung`` tells a session that stopped answering (the page may be to blame) from one that was gone at once.
+    ``hung`` tells a session that stopped answering (the page may be to blame) from one that was gone at once. ``away``: the
+    remote endpoint itself broke the line or refuses it (a Grid that is restarted), and no page is to blame.
     """
 
-    def __init__(self, url: str, reason: str, hung: bool = False) -> None:
-        super().__init__(url, reason, hung)
-        self.url, self.reason, self.hung = url, reason, hung
+    def __init__(self, url: str, reason: str, hung: bool = False, away: bool = False) -> None:
+        super().__init__(url, reason, hung, away)
+        self.url, self.reason, self.hung, self.away = url, reason, hung, away
 
     def __str__(self) -> str:
         return f"{self.reason} at {self.url}"

@@ -440,6 +440,8 @@ def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
             return FailureClass.THROTTLE, error.reason, status
         case PageError():
             return FailureClass.RETRY if error.retryable else FailureClass.TERMINAL, error.reason, error.status
+        case BrowserLost(away=True):
+            return FailureClass.INFRA, "browser_away", None
         case BrowserLost():
             return FailureClass.RETRY if error.hung else FailureClass.CRASH, "hung" if error.hung else "browser_lost", None
         case FrontierRefused():

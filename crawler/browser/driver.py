@@ -44,6 +44,7 @@ class Driver(Remote):
         self, url: str, options: ChromeOptions, *, session_timeout: float, command_timeout: float, local: bool = False
     ) -> None:
         self.doubt: str | None = None
+        self.local = local
         self.at = ""  # the page that is being worked on: whom to name in errors
         self.session_id = None
         parts = urlsplit(url)
@@ -93,7 +94,7 @@ class Driver(Remote):
             if self.session_id is None:
                 raise BrowserUnavailable(f"{self.address} cannot be reached: {error}") from error
             hung = isinstance(error, (ReadTimeoutError, TimeoutError))
-            raise self.lost("no answer in time" if hung else "the driver is gone", hung=hung) from error
+            raise self.lost("no answer in time" if hung else "the driver is gone", hung, not hung and not self.local) from error
         except BaseException:  # a signal, between question and answer: the session is still at the old command
             self.doubt = "interrupted"
             raise
@@ -115,10 +116,10 @@ class Driver(Remote):
         """Close our connections to the endpoint; the session there is not touched."""
         self._connection.close()  # type: ignore[no-untyped-call]
 
-    def lost(self, reason: str, hung: bool = False) -> BrowserLost:
+    def lost(self, reason: str, hung: bool = False, away: bool = False) -> BrowserLost:
         """The error that says that this session is lost; from now on it is in doubt."""
         self.doubt = reason
-        return BrowserLost(self.at, reason, hung)
+        return BrowserLost(self.at, reason, hung, away)
 
 
 def first_line(error: WebDriverException) -> str:
