@@ -920,7 +920,7 @@ def test_any_number_of_failed_pages_is_sent_back(begin):
 
 def test_an_entry_that_cannot_be_read_goes_to_the_failed_and_the_next_one_is_claimed(begin):
     frontier, _ = begin(A, B)
-    frontier.redis.lset(frontier.key("queued"), 0, b'[1,0,0,1,0,"","abc","","",\xff nonsense')
+    frontier.redis.lset(frontier.key("queued"), 0, b'[2,0,0,1,0,"","abc","",\xff nonsense')
     assert take(frontier).page.url == B
     (letter,) = frontier.failed()
     assert (letter.reason, "nonsense" in letter.page.url) == ("corrupt", True)

@@ -1,8 +1,8 @@
 """How pages, claims and dead letters are written in Redis. Strings in, values out; nothing here talks to it.
 
-An entry is a JSON array, ``[version,attempts,strikes,band,depth,"lane","id","parent","key","url"]``; ``key`` is "" where it
-equals the URL. What scripts change stands first, so that they can do it as text: the bytes of an entry are its identity in the
-lists.
+An entry is a JSON array, ``[version,attempts,strikes,band,depth,"lane","parent","key","url"]``; ``key`` is "" where it equals
+the URL. What scripts change stands first, so that they can do it as text: the bytes of an entry are its identity in the lists. The
+page's id is not in it: it follows from the URL, and nothing is as hard to compress.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 from ..model import Band, Claim, FailureClass, Page
 
-VERSION = 1
+VERSION = 2
 #: Characters of a URL that is kept at all. Longer ones are data, not addresses.
 URL_MAX = 16_384
 LANE_MAX = 200
@@ -28,7 +28,7 @@ def entry(page: Page, parent: str | None = None) -> str | None:
         return None
     head = [VERSION, page.attempt, page.strikes, int(page.band), page.depth]
     key = "" if page.key == page.url else page.key
-    fields = [*head, lane_name(page.lane), page.id, page.parent or parent or "", key, page.url]
+    fields = [*head, lane_name(page.lane), page.parent or parent or "", key, page.url]
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
     try:
         text.encode()
@@ -41,10 +41,10 @@ def page(raw: bytes) -> Page:
     """The page of an entry; one that cannot be read becomes a page whose URL is the raw text."""
     text = raw.decode("utf-8", "replace")
     try:
-        version, attempt, strikes, band, depth, lane, id_, parent, key, url = json.loads(text)
+        version, attempt, strikes, band, depth, lane, parent, key, url = json.loads(text)
         if version != VERSION:
             raise ValueError(version)
-        return Page(url, depth, key or url, lane, Band(band), attempt, strikes, parent or None, id_)
+        return Page(url, depth, key or url, lane, Band(band), attempt, strikes, parent or None)
     except (ValueError, TypeError):
         return Page(text)
 

@@ -71,8 +71,6 @@ local function take(lane, entry)
   return raw, deadline, first and 1 or 0, lane.paced or 0
 end
 
-local function whole(entry, raw) return entry and pcall(cjson.decode, raw) end
-
 promote(crawl)
 local tries = 0
 if crawl.status == "DRAINING" then
@@ -80,7 +78,7 @@ if crawl.status == "DRAINING" then
     local entry = parse(raw)
     local lane = lane_of(entry and entry.lane or "")
     redis.call("ZREM", key("delayed"), raw)
-    if not whole(entry, raw) then
+    if not identify(entry) then
       bury(crawl, nil, raw, "terminal", "corrupt")
     elseif due(lane) > now or full(crawl, lane) then
       redis.call("ZADD", key("delayed"), math.max(due(lane), now + 1000), raw)
@@ -110,7 +108,7 @@ else
         count("queued", -1)
         change(lane, "n", lane.n - 1)
         local entry = parse(raw)
-        if not whole(entry, raw) then
+        if not identify(entry) then
           bury(crawl, nil, raw, "terminal", "corrupt")
         elseif hopeless then
           bury(crawl, entry, nil, "retry", "breaker", 0)

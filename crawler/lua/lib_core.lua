@@ -139,20 +139,29 @@ local function room(crawl)
   return crawl.page_limit - spent
 end
 
--- An entry is [version,attempts,strikes,band,depth,"lane","id","parent","key","url"]. Scripts change its head as text and never
+-- An entry is [version,attempts,strikes,band,depth,"lane","parent","key","url"]. Scripts change its head as text and never
 -- decode and encode the whole, which cjson would not give back byte for byte. nil if `raw` is no entry.
 local function parse(raw)
-  local attempts, strikes, band, depth, lane, rest, id =
-    string.match(raw, '^%[1,(%d+),(%d+),([012]),(%d+),"([%w_.-]*)"(,"(%x+)",.+%])$')
-  if not id then return nil end
+  local attempts, strikes, band, depth, lane, rest =
+    string.match(raw, '^%[2,(%d+),(%d+),([012]),(%d+),"([%w_.-]*)"(,"%x*",".+%])$')
+  if not rest then return nil end
   return {
     attempts = tonumber(attempts), strikes = tonumber(strikes), band = tonumber(band), depth = tonumber(depth),
-    lane = lane, rest = rest, id = id,
+    lane = lane, rest = rest,
   }
 end
 
+-- The id of an entry's page, as Python's `page_id` makes it of the canonical URL; nil if it is no entry.
+local function identify(entry)
+  local ok, fields = pcall(cjson.decode, entry and "[0" .. entry.rest)
+  local url = ok and fields[3] ~= "" and fields[3] or ok and fields[4]
+  if type(url) ~= "string" then return nil end
+  entry.id = string.sub(redis.sha1hex(url), 1, 16)
+  return entry.id
+end
+
 local function text(entry)
-  return string.format('[1,%d,%d,%d,%d,"%s"%s', entry.attempts, entry.strikes, entry.band, entry.depth, entry.lane, entry.rest)
+  return string.format('[2,%d,%d,%d,%d,"%s"%s', entry.attempts, entry.strikes, entry.band, entry.depth, entry.lane, entry.rest)
 end
 
 -- Put a page among the dead letters: [status,at,class,reason,entry]; `raw` that is no entry goes there as a string.

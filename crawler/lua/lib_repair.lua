@@ -10,7 +10,7 @@ local function examine(crawl)
   local working, running, lanes = {}, {}, {}
   for _, raw in ipairs(redis.call("LRANGE", key("processing"), 0, -1)) do
     local entry = parse(raw)
-    if not entry then
+    if not identify(entry) then
       find(function()
         redis.call("LREM", key("processing"), 1, raw)
         bury(crawl, nil, raw, "terminal", "corrupt")
