@@ -43,6 +43,7 @@ REPORT_INTERVAL = 1.0
 START_PATIENCE = 60.0
 #: Longest wait, in seconds, that a run's own timer covers; what is due later is the tick's.
 TIMER_MAX = 30.0
+YEAR = 31_536_000.0
 #: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by a hook.
 RESULT_MAX = 1_048_576
 #: HTTP statuses that may pass (RFC 9110; 522 and 524 are a CDN's words for an origin that is away).
@@ -415,7 +416,7 @@ def retry_after(value: str | None) -> float | None:
     """Seconds that a Retry-After asks for: a number, or a date (RFC 9110, 10.2.3). None if there is none, or it is garbage."""
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
-        return float(text)
+        return min(float(text), YEAR)  # "9" a few hundred times is infinite otherwise
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):
