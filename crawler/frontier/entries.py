@@ -1,8 +1,8 @@
 """How pages, claims and dead letters are written in Redis. Strings in, values out; nothing here talks to it.
 
 An entry is a JSON array, ``[version,attempts,strikes,band,depth,"lane","parent","key","url"]``; ``key`` is "" where it equals
-the URL. What scripts change stands first, so that they can do it as text: the bytes of an entry are its identity in the lists. The
-page's id is not in it: it follows from the URL, and nothing is as hard to compress.
+the URL. What scripts change stands first, so that they can do it as text: the bytes of an entry are its identity in the lists.
+The page's id is not in it: it follows from the URL, and nothing is as hard to compress.
 """
 
 from __future__ import annotations
