@@ -292,7 +292,12 @@ class Run:
         def keep(**of: Any) -> Any:
             return self.hook("filter", page=live, response=response, **of)
 
-        chosen = self.crawl.choose(self.claim.page, response.links, response=response, keep=keep if hook else None)
+        try:
+            chosen = self.crawl.choose(self.claim.page, response.links, response=response, keep=keep if hook else None)
+        except TypeError as error:
+            if hook:  # what it returned is no list of links
+                raise HookError("filter", error) from error
+            raise
         return permitted(chosen, permits)
 
     def deregister(self, result: Result, chosen: Chosen) -> Ending:
