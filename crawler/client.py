@@ -20,7 +20,7 @@ from .connection import Client, connect
 from .definition import Crawl, load_all
 from .errors import CrawlerError, CrawlExists, SetupError, UnknownCrawl
 from .frontier import FailedPage, Frontier
-from .hooks import call
+from .hooks import Lazy, call
 from .masking import masked
 from .model import Band, Json, Snapshot, Status
 from .seeds import Fed
@@ -233,13 +233,14 @@ class Library:
 
         Raises:
             DefinitionError: the definition is wrong.
-            SetupError: its file of seeds cannot be read.
+            SetupError: its file of seeds cannot be read, or its page_deadline is longer than a run may take.
             CrawlExists: the name is taken, or the crawl has ended; ``reset`` begins it anew, ``update`` replaces its definition.
             FrontierRefused: somebody stopped it while seeds were loaded.
             FrontierUnavailable: Redis is away.
             BrokerUnavailable: the broker is away; the crawl is in the frontier, and starts with the next tick.
         """
         crawl.validate()
+        self._check_deadline(crawl)
         frontier = self.frontier(crawl.name)
         loaded = not reset and seeds.are_in(crawl, frontier)
         if not loaded:
@@ -257,6 +258,14 @@ class Library:
             seeds.load(crawl, frontier, reopen=reopen, begun=lambda: None if alone else self._wake_early(crawl), tell=tell)
         self.wake(crawl)
         return Handle(self, crawl), new
+
+    def _check_deadline(self, crawl: Crawl) -> None:
+        """A run that Celery ends before the frontier does would be one that nobody reports."""
+        longest = self.settings.run_timeout
+        if "start" not in crawl.hooks and crawl.page_deadline >= longest:
+            raise SetupError(
+                f"page_deadline is {crawl.page_deadline:g} s, but a run may take {longest:g}: lower it, or raise CRAWLER_RUN_TIMEOUT"
+            )
 
     def _cut_short(self, crawl: Crawl, frontier: Frontier) -> bool:
         """Whether a crawl ended by itself because the loader of its seeds was gone."""
@@ -321,7 +330,7 @@ class Library:
     def start_run(self, crawl: Crawl, ticket: str, delay: float = 0.0) -> None:
         """Start one further run: by the crawl's own ``start`` hook, else by a message to the workers, in ``delay`` seconds."""
         if hook := crawl.hooks.get("start"):
-            call(hook, {"crawl": crawl, "ticket": ticket, "snapshot": self.frontier(crawl.name).snapshot})
+            call(hook, {"crawl": crawl, "ticket": ticket, "snapshot": Lazy(self.frontier(crawl.name).snapshot)})
         else:
             self.send(crawl.name, ticket, delay)
 

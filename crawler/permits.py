@@ -48,28 +48,34 @@ class Permits:
         """Pass, or say why ``url`` must not be requested. May take as long as a look-up of its name and a fetch of robots.txt.
 
         Raises:
-            PageError: ``private_address``, ``robots`` (both final), or ``robots_unavailable`` (the site could not be asked: by
-                RFC 9309 that forbids everything for now).
+            PageError: ``private_address``, ``robots`` (both final), ``robots_unavailable`` (its server is at fault: by RFC 9309
+                that forbids everything for now, so ask again when that has passed), or why the site cannot be reached.
         """
         if self.guard.refuses(host_of(url)):
             raise PageError(url, "private_address")
         if not self.obey:
             return
-        rules = self._rules(origin_of(url), lane)
+        try:
+            until, rules = self._rules(origin_of(url), lane)
+        except FetchError as error:
+            raise PageError(url, error.reason, retryable=True) from error
         if rules.allowed(url):
             return
-        raise PageError(url, *(("robots_unavailable", None, True) if rules.everything is False else ("robots", None, False)))
+        if rules.everything is None:
+            raise PageError(url, "robots")
+        raise PageError(url, "robots_unavailable", retryable=True, retry_after=until - time.monotonic())
 
     def forbids(self, url: str) -> bool:
         """Whether it is known already that robots.txt forbids ``url``; asks nobody."""
         site = self._sites.get(origin_of(url)) if self.obey else None
         return site is not None and site[1].everything is None and not site[1].allowed(url)
 
-    def _rules(self, origin: str, lane: str) -> robots.Rules:
+    def _rules(self, origin: str, lane: str) -> tuple[float, robots.Rules]:
+        """The rules of ``origin``, and until when (by the monotonic clock) they hold."""
         now = time.monotonic()
         known = self._sites.get(origin)
         if known and now < known[0]:
-            return known[1]
+            return known
         status, body, keep = self._ask(origin)
         rules = robots.read(status, body)
         if len(self._sites) >= SITES_MAX:
@@ -77,9 +83,9 @@ class Permits:
         self._sites[origin] = now + keep, rules
         if rules.crawl_delay and self.pace:
             self.pace(lane, rules.crawl_delay)
-        return rules
+        return self._sites[origin]
 
-    def _ask(self, origin: str) -> tuple[int | None, str, float]:
+    def _ask(self, origin: str) -> tuple[int, str, float]:
         """Status, text and remaining life, in seconds, of the robots.txt of ``origin``: as kept in Redis, else as fetched now."""
         key = f"{self.prefix}robots:{origin}"
         if self.redis is not None:
@@ -98,17 +104,8 @@ class Permits:
                 log.warning("cannot keep the robots.txt of %s: %s", origin, error)
         return status, body, keep
 
-    def _fetch(self, origin: str) -> tuple[int | None, str]:
+    def _fetch(self, origin: str) -> tuple[int, str]:
         headers = {"User-Agent": robots.AGENT}
-        try:
-            got = fetch(
-                f"{origin}/robots.txt",
-                timeout=ROBOTS_TIMEOUT,
-                max_bytes=robots.SIZE_MAX,
-                headers=headers,
-                refuses=self.guard.refuses,
-            )
-        except FetchError as error:
-            log.info("%s has no robots.txt to be had: %s", origin, error)
-            return None, ""
+        url = f"{origin}/robots.txt"
+        got = fetch(url, timeout=ROBOTS_TIMEOUT, max_bytes=robots.SIZE_MAX, headers=headers, refuses=self.guard.refuses)
         return got.status, got.body.decode("utf-8", "replace")

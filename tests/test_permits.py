@@ -93,6 +93,18 @@ def test_a_missing_file_allows_all_and_a_failing_server_forbids_all_for_now(site
         assert refusal(rules, url(site, "/a")) == outcome
 
 
+def test_a_site_that_cannot_be_reached_is_told_as_such_and_asked_again_next_time(site, redis):
+    rules = permits(site, redis=redis)
+    address = url(site, "/a")
+    site.shutdown()
+    site.server_close()
+    assert refusal(rules, address) == ("refused", True)
+    with Site(site.server_address, Answer) as back:
+        threading.Thread(target=back.serve_forever, daemon=True).start()
+        rules.check(address)
+        back.shutdown()
+
+
 def test_a_crawl_delay_is_told_to_the_lane(site, redis):
     site.body = b"User-agent: *\nCrawl-delay: 2\n"
     told = []

@@ -16,13 +16,15 @@ from types import FrameType
 import click
 
 from .. import report
-from ..browser import find_chrome, find_driver, sweep
+from ..browser import Chrome, sweep
 from ..client import Handle, Library
+from ..config.settings import Settings
 from ..definition import Crawl, load, module_path
 from ..embedded import Embedded, PrivateWorkers
 from ..frontier import Frontier, check
 from ..model import Snapshot
 from ..results import JsonLines, write_lines
+from ..tasks.services import endpoint
 from .door import CRAWL_FAILED, INTERRUPTED, Mistake, settings
 from .progress import Progress
 
@@ -111,19 +113,18 @@ class Order:
 
 def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) -> Snapshot:
     """Crawl with services of our own, and leave none of them behind, however it ends."""
-    if embedded.settings.chrome_url is None:
-        find_chrome(), find_driver()
     count = concurrency or order.crawl.concurrency_limit
     code = module_path(order.reference) if order.crawl.has_code else None
     with ExitStack() as ending:
         ending.callback(sweep, embedded.folder)  # last: whatever Chrome is left, also that of a worker that was killed
         ending.enter_context(embedded)
         given = embedded.settings.model_copy(update={"crawls": (code,) if code else ()})
-        handle, new = Library(given).start(order.crawl, reset=order.reset, update=order.update, alone=True)
+        handle, new = Library(given).start(order.crawl, reset=order.reset, update=order.update, alone=True, tell=say)
         with files(order, handle, given.state_dir) as follow:
             workers = PrivateWorkers(given, count, log=embedded.folder / "worker.log")
             ending.callback(workers.kill)
             workers.start()
+            probe(order.crawl, given)
             say_start(order, handle, new, f"{count} browsers")
             with interrupts() as asked, Progress() as progress:
                 seen = look(handle, follow, progress, asked, each=workers.keep)
@@ -142,11 +143,22 @@ def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) ->
         return seen
 
 
+def probe(crawl: Crawl, given: Settings) -> None:
+    """Start a local Chrome as the workers will, and end it: better one clear error now than a crawl that waits for a browser.
+
+    Raises:
+        BrowserUnavailable: it does not start.
+    """
+    if given.chrome_url is None:
+        with Chrome(endpoint(given)) as chrome, chrome.session(crawl.profile()):
+            pass
+
+
 def watch_shared(order: Order, library: Library) -> Snapshot:
     """Start the crawl on workers that run elsewhere, and follow it. An interruption ends the watching, not the crawl."""
     for warning in check(library.redis):
         click.echo(f"warning: {warning}", err=True)
-    handle, new = library.start(order.crawl, reset=order.reset, update=order.update)
+    handle, new = library.start(order.crawl, reset=order.reset, update=order.update, tell=say)
     say_start(order, handle, new, workers_that_know(order.crawl, library))
     with files(order, handle, library.settings.state_dir) as follow, interrupts() as asked, Progress() as progress:
         seen = look(handle, follow, progress, asked)
@@ -268,6 +280,11 @@ def command(order: Order) -> str:
     if order.output:
         words += ["--output", str(order.output)]
     return shlex.join(words)
+
+
+def say(text: str) -> None:
+    """Tell the user how it gets on."""
+    click.echo(text, err=True)
 
 
 def leave(text: str) -> None:
