@@ -264,7 +264,7 @@ class Library:
         longest = self.settings.run_timeout
         if "start" not in crawl.hooks and crawl.page_deadline >= longest:
             raise SetupError(
-                f"page_deadline is {crawl.page_deadline:g} s, but a run may take {longest:g}: lower it, or raise CRAWLER_RUN_TIMEOUT"
+                f"page_deadline is {crawl.page_deadline:g} s, a run may take {longest:g}: lower it, or raise CRAWLER_RUN_TIMEOUT"
             )
 
     def _cut_short(self, crawl: Crawl, frontier: Frontier) -> bool:
