@@ -177,13 +177,13 @@ class Crawl:
     def _policy(self) -> Policy:
         return self._fields.policy()
 
-    def profile(self) -> Profile:
-        """What it asks of the browser."""
+    def profile(self, flags: Iterable[str] = ()) -> Profile:
+        """What it asks of the browser; its own command line flags come after ``flags``, so they count."""
         from .browser import Profile  # brings Selenium along
 
         fields = self._fields
-        same = ("user_agent", "language", "window", "load_strategy", "images", "flags")
-        return Profile(fields.name, **{name: getattr(fields, name) for name in same})
+        same = ("user_agent", "language", "window", "load_strategy", "images")
+        return Profile(fields.name, flags=(*flags, *fields.flags), **{name: getattr(fields, name) for name in same})
 
     def definition(self) -> dict[str, Json] | None:
         """It as JSON, from which :meth:`from_definition` makes it again; None if it has code."""

@@ -110,7 +110,7 @@ def execute(
         if not chrome.warm and (over := frontier.refusal(ticket)):  # no browser is started for a crawl that is over
             return over
         run.step("browser")
-        with run.session(chrome, ticket) as browser:  # no browser, no claim
+        with run.session(chrome, permits, ticket) as browser:  # no browser, no claim
             run.step("queue.register")
             turn = run.register(worker, ticket)
             if turn.claim is None:
@@ -197,12 +197,13 @@ class Run:
             self.start_next(ticket, wait)
 
     @contextmanager
-    def session(self, chrome: Chrome, ticket: str | None) -> Iterator[Browser]:
+    def session(self, chrome: Chrome, permits: Permits, ticket: str | None) -> Iterator[Browser]:
         """This process's warm browser. Without one the crawl is held: it would be no better for the next run."""
         sessions = ExitStack()
         with sessions:
             try:
-                browser = sessions.enter_context(chrome.session(self.crawl.profile()))
+                profile = self.crawl.profile(permits.flags(local=chrome.local))
+                browser = sessions.enter_context(chrome.session(profile))
             except BrowserUnavailable:
                 if ticket:
                     self.frontier.drop_ticket(ticket)
@@ -358,7 +359,7 @@ def rehearse(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = N
         found = crawl.hooks.get(step)
         return call(found, common | available) if found else None
 
-    with chrome.session(crawl.profile()) as browser:
+    with chrome.session(crawl.profile(permits.flags(local=chrome.local))) as browser:
         hook("before_all", browser=browser)
         hook("before", page=page, browser=browser)
         permits.check(page.url)
@@ -405,7 +406,10 @@ def accept(crawl: Crawl, page: Page, browser: Browser, permits: Permits) -> Resp
         PageError: there is no document, its status is no success, or a redirect led to where the crawl may not go.
         BrowserLost: the session died or hangs.
     """
-    response = browser.request(page, html=crawl.wants_html)
+    try:
+        response = browser.request(page, html=crawl.wants_html)
+    except PageError as error:
+        raise permits.explain(error) from error
     status = response.status
     if status is not None and status >= 400 and status not in crawl.accept_status:
         patience = retry_after(browser.header("Retry-After")) if status in PATIENCE_STATUSES else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+import weakref
 from collections.abc import Callable
 
 from redis.exceptions import RedisError
@@ -13,6 +14,7 @@ from . import robots
 from .connection import Client
 from .errors import PageError
 from .fetch import FetchError, fetch
+from .gateway import Gateway, literal_flags
 from .links import host_of, origin_of
 from .network import Guard
 
@@ -20,6 +22,10 @@ log = logging.getLogger("crawler.permits")
 
 #: Seconds for which a robots.txt is waited for.
 ROBOTS_TIMEOUT = 10.0
+#: What Chrome says when its proxy, which is our gateway, has no connection for it, or to a page that went on by itself to there.
+PROXY_REASONS = frozenset(
+    {"proxy", "err_socks_connection_failed", "err_socks_connection_host_unreachable", "unreachable", "err_failed"}
+)
 #: Sites whose rules a process keeps in memory; the others are asked of Redis again.
 SITES_MAX = 1_000
 
@@ -43,6 +49,30 @@ class Permits:
     ) -> None:
         self.guard, self.obey, self.redis, self.prefix, self.pace = guard, obey, redis, prefix, pace
         self._sites: dict[str, tuple[float, robots.Rules]] = {}
+        self._gateway: Gateway | None = None
+        self._failures = 0  # of the gateway, before the page at hand was requested
+
+    def flags(self, *, local: bool) -> tuple[str, ...]:
+        """Command line flags that keep Chrome, which is on this machine if ``local``, where ``check`` would let it go.
+
+        A crawl of a private network needs none. The gateway is opened here, and ends with this object.
+        """
+        if self.guard.starts_private:
+            return ()
+        if not local:
+            return literal_flags(self.guard.private_hosts)
+        if self._gateway is None or not self._gateway.open:
+            self._gateway = Gateway(self.guard)
+            self._failures = 0
+            weakref.finalize(self, self._gateway.close)
+        return self._gateway.flags
+
+    def explain(self, error: PageError) -> PageError:
+        """``error``, with the true reason if all that Chrome could say is that our gateway had no connection for it."""
+        if self._gateway is None or error.reason not in PROXY_REASONS:
+            return error
+        reason = self._gateway.reason(host_of(error.url), self._failures)
+        return PageError(error.url, reason, retryable=reason != "private_address") if reason else error
 
     def check(self, url: str, lane: str = "") -> None:
         """Pass, or say why ``url`` must not be requested. May take as long as a look-up of its name and a fetch of robots.txt.
@@ -51,6 +81,8 @@ class Permits:
             PageError: ``private_address``, ``robots`` (both final), ``robots_unavailable`` (its server is at fault: by RFC 9309
                 that forbids everything for now, so ask again when that has passed), or why the site cannot be reached.
         """
+        if self._gateway is not None:
+            self._failures = self._gateway.count
         if self.guard.refuses(host_of(url)):
             raise PageError(url, "private_address")
         if not self.obey:

@@ -16,7 +16,7 @@ FLOORS = (
     ("version", "errors", "masking"),
     ("model", "hooks", "connection", "processes"),
     ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "fetch"),
-    ("scope", "sitemaps", "export", "permits"),
+    ("scope", "sitemaps", "export", "gateway", "permits"),
     ("fields", "definition"),
     ("lifecycle", "client", "report", "seeds"),
     ("tasks.services", "tasks.crawl", "tasks.worker", "contrib", "embedded"),
@@ -28,6 +28,7 @@ READERS = ("tasks", "cli", "client", "embedded", "contrib")
 SIBLINGS = {
     ("links", "network"),
     ("links", "fetch"),
+    ("gateway", "permits"),
     ("fields", "definition"),
     ("seeds", "client"),
     ("tasks.services", "tasks.crawl"), ("tasks.services", "tasks.worker"), ("tasks.crawl", "tasks.worker"),

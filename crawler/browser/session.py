@@ -98,6 +98,11 @@ class Chrome:
         self._lock = threading.RLock()  # a signal may call close() while it is held
 
     @property
+    def local(self) -> bool:
+        """Whether Chrome runs on this machine, as a child of ours."""
+        return self.endpoint.url is None
+
+    @property
     def warm(self) -> bool:
         """Whether this thread has a session; asking for one takes a while otherwise."""
         session: Session | None = getattr(self._thread, "session", None)
