@@ -483,7 +483,7 @@ def test_connections_that_are_cut_all_the_time_make_nothing_count_twice(server):
     def cut() -> None:
         nonlocal cuts
         with server.client(username="crawl", password=SECRET) as other:
-            while not over.wait(0.01):
+            while not over.wait(0.02):
                 cuts += other.execute_command("CLIENT KILL TYPE normal SKIPME yes")
 
     def again(call: Callable[[], object]) -> object:
