@@ -129,7 +129,7 @@ def execute(
                 run.hook("before", page=page, browser=browser)
                 run.step("request", page)
                 permits.check(page.url, page.lane)
-                with run.pacing(turn):
+                with run.pacing(turn, permits):
                     response = accept(crawl, page, browser, permits)
                 run.step("extract", page)
                 live = browser.live(page, response)
@@ -245,13 +245,16 @@ class Run:
             raise
 
     @contextmanager
-    def pacing(self, turn: Turn) -> Iterator[None]:
-        """Let the lane serve others when the request is over: any earlier, two might reach the host closer than its delay."""
+    def pacing(self, turn: Turn, permits: Permits) -> Iterator[None]:
+        """Let the lane's delay begin when the request is over: any earlier, two might reach the host closer than that.
+
+        A delay that robots.txt asked for may have become known only after this page was claimed.
+        """
         try:
             yield
         finally:
-            if turn.paced and turn.claim:
-                self.frontier.sent(turn.claim)
+            if turn.paced or permits.crawl_delay(self.claim.page.url):
+                self.frontier.sent(self.claim)
 
     def hook(self, step: str, *, unwrap: bool = False, **available: Any) -> Any:
         """Call the hook of ``step``, if there is one. ``unwrap`` lets its error pass as it is: no page depends on it any more."""

@@ -97,6 +97,11 @@ class Permits:
             raise PageError(url, "robots")
         raise PageError(url, "robots_unavailable", retryable=True, retry_after=until - time.monotonic())
 
+    def crawl_delay(self, url: str) -> float | None:
+        """The Crawl-delay, in seconds, that is known of the site of ``url``; asks nobody."""
+        site = self._sites.get(origin_of(url)) if self.obey else None
+        return site[1].crawl_delay if site else None
+
     def forbids(self, url: str) -> bool:
         """Whether it is known already that robots.txt forbids ``url``; asks nobody."""
         site = self._sites.get(origin_of(url)) if self.obey else None
