@@ -10,11 +10,12 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPException
+from typing import Any
 from urllib.parse import quote, urljoin
 
 import certifi
@@ -24,6 +25,7 @@ from urllib3.response import HTTPResponse
 
 from .errors import CrawlerError
 from .links import Address, InvalidURL, parse
+from .network import PrivateAddress
 from .version import __version__
 
 #: Seconds from the first byte sent to the last one read, redirects included.
@@ -68,10 +70,12 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     allow_redirects: int = 5,
     refuses: Callable[[str], bool] | None = None,
+    addresses: Callable[[str], Iterable[str]] | None = None,
 ) -> Fetched:
     """GET ``url``, in at most ``timeout`` seconds; what the body has beyond ``max_bytes``, decompressed, is not read.
 
-    ``refuses`` is asked about the host of each hop before it is talked to.
+    ``refuses`` is asked about the host of each hop before it is talked to, and ``addresses`` (this machine's resolver, if None)
+    for what to connect to; it may raise PrivateAddress.
 
     Raises:
         FetchError: no answer arrived, or one that nobody can read; or there was nobody who might be asked for it.
@@ -82,7 +86,7 @@ def fetch(
     for _ in range(allow_redirects + 1):
         if refuses is not None and refuses(here.host):
             raise FetchError("private")
-        with _answer(here, sent, end) as answer:
+        with _answer(here, sent, end, addresses) as answer:
             to = answer.headers.get("location")
             if answer.status not in REDIRECTS or not to:
                 body = b""
@@ -107,13 +111,15 @@ def _address(url: str) -> Address:
 
 
 @contextmanager
-def _answer(to: Address, headers: Mapping[str, str], end: float) -> Iterator[HTTPResponse]:
+def _answer(
+    to: Address, headers: Mapping[str, str], end: float, addresses: Callable[[str], Iterable[str]] | None
+) -> Iterator[HTTPResponse]:
     """The answer to one request, its body not read yet; whatever is slow in it ends with the connection, at ``end``."""
     left = end - time.monotonic()
     if left <= 0:
         raise FetchError("timeout")
     late = threading.Event()
-    with closing(_connection(to, left)) as connection:
+    with closing(_connection(to, left, addresses)) as connection:
         # A time-out of a socket begins anew with each byte, so a server that drips would hold us for ever.
         watch = threading.Timer(left, _cut, (connection, late))
         watch.daemon = True
@@ -124,16 +130,46 @@ def _answer(to: Address, headers: Mapping[str, str], end: float) -> Iterator[HTT
             yield connection.getresponse()
         except (faults.HTTPError, HTTPException, OSError, ValueError) as error:
             raise FetchError("timeout" if late.is_set() else _word(error)) from error
+        except PrivateAddress as error:
+            raise FetchError("private") from error
         finally:
             watch.cancel()
     if late.is_set():  # what looked like the end of the body was us, hanging up
         raise FetchError("timeout")
 
 
-def _connection(to: Address, timeout: float) -> HTTPConnection:
+class _Checked:
+    """Connects to an address that was checked, where urllib3 would ask for the addresses of the host once more."""
+
+    addresses: Callable[[str], Iterable[str]]
+
+    def _new_conn(self: Any) -> socket.socket:
+        error: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
+        for address in sorted(self.addresses(self.host), key=lambda address: ":" in address):
+            try:
+                return socket.create_connection((address, self.port), self.timeout)
+            except OSError as failed:
+                error = failed
+        raise error
+
+
+class _CheckedHTTP(_Checked, HTTPConnection):
+    """Without TLS."""
+
+
+class _CheckedHTTPS(_Checked, HTTPSConnection):
+    """With TLS."""
+
+
+def _connection(to: Address, timeout: float, addresses: Callable[[str], Iterable[str]] | None) -> HTTPConnection:
+    made: HTTPConnection
     if to.scheme == "https":
-        return HTTPSConnection(to.host, to.port, timeout=timeout, ssl_context=_tls())
-    return HTTPConnection(to.host, to.port, timeout=timeout)
+        made = (_CheckedHTTPS if addresses else HTTPSConnection)(to.host, to.port, timeout=timeout, ssl_context=_tls())
+    else:
+        made = (_CheckedHTTP if addresses else HTTPConnection)(to.host, to.port, timeout=timeout)
+    if addresses:
+        made.addresses = addresses  # type: ignore[attr-defined]
+    return made
 
 
 @lru_cache(maxsize=1)
@@ -164,6 +200,8 @@ def _word(error: Exception) -> str:
             return "dns"
         case faults.NewConnectionError():
             return "refused" if isinstance(error.__cause__, ConnectionRefusedError) else "unreachable"
+        case ConnectionRefusedError():
+            return "refused"
         case faults.ConnectTimeoutError() | faults.ReadTimeoutError() | TimeoutError():
             return "timeout"
         case ssl.SSLError() | faults.SSLError():

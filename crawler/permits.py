@@ -90,6 +90,8 @@ class Permits:
         try:
             until, rules = self._rules(origin_of(url), lane)
         except FetchError as error:
+            if error.reason == "private":
+                raise PageError(url, "private_address") from error
             raise PageError(url, error.reason, retryable=True) from error
         if rules.allowed(url):
             return
@@ -144,5 +146,5 @@ class Permits:
     def _fetch(self, origin: str) -> tuple[int, str]:
         headers = {"User-Agent": robots.AGENT}
         url = f"{origin}/robots.txt"
-        got = fetch(url, timeout=ROBOTS_TIMEOUT, max_bytes=robots.SIZE_MAX, headers=headers, refuses=self.guard.refuses)
+        got = fetch(url, timeout=ROBOTS_TIMEOUT, max_bytes=robots.SIZE_MAX, headers=headers, addresses=self.guard.addresses)
         return got.status, got.body.decode("utf-8", "replace")

@@ -188,12 +188,12 @@ def from_file(path: str | Path) -> Iterator[str]:
 
 def from_sitemaps(crawl: Crawl, urls: Iterable[str], *, alive: Alive = lambda: None) -> Iterator[str]:
     """The URLs that the sitemaps at ``urls`` list (``auto``: those that robots.txt names). What cannot be read is warned of."""
-    refuses = crawl.guard().refuses
+    addresses = crawl.guard().addresses
 
     def get(url: str) -> Iterator[bytes]:
         alive()
         try:
-            got = fetch(url, timeout=SITEMAP_TIMEOUT, max_bytes=sitemaps.SIZE_MAX + 1, refuses=refuses)
+            got = fetch(url, timeout=SITEMAP_TIMEOUT, max_bytes=sitemaps.SIZE_MAX + 1, addresses=addresses)
         except FetchError as error:
             raise OSError(error.reason) from error
         if not 200 <= got.status < 300:
@@ -205,17 +205,17 @@ def from_sitemaps(crawl: Crawl, urls: Iterable[str], *, alive: Alive = lambda: N
         log.warning("%s: the sitemap %s: %s", crawl.name, url, what)
 
     for url in urls:
-        for one in _announced(crawl, refuses) if url == AUTO else (url,):
+        for one in _announced(crawl, addresses) if url == AUTO else (url,):
             for entry in sitemaps.read(one, get, tell=tell):
                 alive()
                 yield entry.url
 
 
-def _announced(crawl: Crawl, refuses: Callable[[str], bool]) -> Iterator[str]:
+def _announced(crawl: Crawl, addresses: Callable[[str], Iterable[str]]) -> Iterator[str]:
     """The sitemaps that the robots.txt of each of the crawl's sites names."""
     for origin in dict.fromkeys(origin_of(url) for url in crawl.urls):
         try:
-            got = fetch(f"{origin}/robots.txt", max_bytes=robots.SIZE_MAX, refuses=refuses)
+            got = fetch(f"{origin}/robots.txt", max_bytes=robots.SIZE_MAX, addresses=addresses)
         except FetchError as error:
             log.warning("%s: %s/robots.txt, which may name sitemaps: %s", crawl.name, origin, error)
             continue

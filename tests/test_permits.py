@@ -129,3 +129,10 @@ def test_a_public_name_that_resolves_to_a_private_address_is_refused(site):
     public = Permits(Guard(["books.example"], resolve=lambda host: ["127.0.0.1" if host == "trap.example" else "93.184.216.34"]))
     assert refusal(public, f"http://trap.example:{site.server_port}/") == ("private_address", False)
     assert site.asked == 0
+
+
+def test_a_name_that_turns_private_after_the_check_is_not_asked_for_its_robots_txt(site):
+    answers = ["93.184.216.34", "127.0.0.1"]
+    public = Permits(Guard(["books.example"], resolve=lambda _: [answers.pop(0) if len(answers) > 1 else answers[0]]))
+    assert refusal(public, f"http://rebind.example:{site.server_port}/") == ("private_address", False)
+    assert site.asked == 0

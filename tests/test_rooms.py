@@ -27,7 +27,7 @@ READERS = ("tasks", "cli", "client", "embedded", "contrib")
 #: Siblings on one floor that may use each other, in this direction.
 SIBLINGS = {
     ("links", "network"),
-    ("links", "fetch"),
+    ("links", "fetch"), ("network", "fetch"),
     ("gateway", "permits"),
     ("fields", "definition"),
     ("seeds", "client"),
