@@ -149,6 +149,33 @@ def execute(
             return result
 
 
+class Stop:
+    """What hooks get as ``stop``: call it, and no further page is begun; those in flight finish. Does nothing in a rehearsal."""
+
+    def __init__(self, frontier: Frontier | None) -> None:
+        self._frontier = frontier
+
+    def __call__(self, reason: str = "stopped by a hook") -> None:
+        """End the crawl; ``reason`` is in its report."""
+        if self._frontier:
+            self._frontier.stop(reason)
+
+    def cancel(self, reason: str = "cancelled by a hook") -> None:
+        """End the crawl, and give up the pages in flight at their next heartbeat."""
+        if self._frontier:
+            self._frontier.cancel(reason)
+
+    def pause(self) -> None:
+        """Begin no further page until somebody resumes the crawl."""
+        if self._frontier:
+            self._frontier.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._frontier:
+            self._frontier.resume()
+
+
 class Run:
     """What one run knows on its way, and the parts of its steps that are no story."""
 
@@ -261,17 +288,13 @@ class Run:
         hook = self.crawl.hooks.get(step)
         if hook is None:
             return None
-        common = {"crawl": self.crawl, "snapshot": Lazy(self.frontier.snapshot), "stop": self.stop}
+        common = {"crawl": self.crawl, "snapshot": Lazy(self.frontier.snapshot), "stop": Stop(self.frontier)}
         try:
             return call(hook, common | available)
         except Exception as error:
             if unwrap:
                 raise
             raise HookError(step, error) from error
-
-    def stop(self, reason: str = "stopped by a hook") -> None:
-        """What hooks get as ``stop``: no new page is begun, those in flight finish."""
-        self.frontier.stop(reason)
 
     def log_in(self, browser: Browser) -> None:
         """Do ``before_all``, and keep what it left in the browser for every session of the crawl."""
@@ -311,7 +334,17 @@ class Run:
         final = self.crawl.canonical(result.response.url)
         if chosen.pages or chosen.dropped:
             self.report(lambda: self.frontier.enqueue(chosen.pages, parent=claim, skipped=chosen.dropped))
-        return self.report(lambda: self.frontier.finish(claim, result.page.url, result=text, final=final, item=bool(result.data)))
+        ms = result.response.timing.get("response")
+        return self.report(
+            lambda: self.frontier.finish(
+                claim,
+                result.page.url,
+                result=text,
+                final=final,
+                item=bool(result.data),
+                latency=None if ms is None else ms / 1_000,
+            )
+        )
 
     def fail(self, error: Exception) -> Failure:
         """Take the page out of *processing*, to where the class of ``error`` sends it."""
@@ -356,7 +389,7 @@ def rehearse(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = N
     page = crawl.entries()[0] if url is None else crawl.page(url)
     began = time.monotonic()
     blank = Snapshot(crawl.name, Status.NEW, None, 0, 1, 0, 0, 1, 0, 0)
-    common = {"crawl": crawl, "snapshot": blank, "stop": lambda _reason="": None}
+    common = {"crawl": crawl, "snapshot": blank, "stop": Stop(None)}
 
     def hook(step: str, **available: Any) -> Any:
         found = crawl.hooks.get(step)

@@ -8,6 +8,7 @@ import threading
 from typing import Any
 
 from celery import bootsteps, signals
+from kombu.transport import redis as redis_transport
 
 from ..errors import CrawlerError
 from .services import Services
@@ -18,6 +19,20 @@ log = logging.getLogger("crawler.worker")
 JITTER = 0.25
 #: Announcements that may be missed before a worker counts as gone.
 MISSED_ANNOUNCEMENTS = 3
+
+
+class ForgivingQoS(redis_transport.QoS):  # type: ignore[misc, name-defined, unused-ignore]
+    """Kombu closes a dead broker's connection twice, and the second time ends the worker with an AttributeError.
+
+    That happens to a worker that holds an unacknowledged message: each wake-up for later is one.
+    """
+
+    def restore_unacked(self, client: Any = None) -> Any:
+        """Put unacknowledged messages back, if there is a connection to do it with."""
+        return super().restore_unacked(client) if self.channel.connection.client is not None else None
+
+
+redis_transport.Channel.QoS = ForgivingQoS
 
 
 class Ticker(bootsteps.StartStopStep):

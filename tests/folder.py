@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -62,10 +63,10 @@ class Folder:
 
 def until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 60) -> None:
     """Wait until ``condition`` holds; fail if ``process`` ends first."""
-    end = psutil.time.monotonic() + seconds
+    end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, process.communicate()
-        assert psutil.time.monotonic() < end, "waited too long"
+        assert time.monotonic() < end, "waited too long"
         try:
             process.wait(0.05)
         except subprocess.TimeoutExpired:
