@@ -416,6 +416,15 @@ def test_pages_at_the_front_keep_their_order(begin):
     assert urls(frontier.queued()) == [B, C, A]
 
 
+def test_long_urls_are_added_in_smaller_batches(begin, monkeypatch):
+    frontier, _ = begin()
+    calls: list[int] = []
+    enqueue = frontier._enqueue
+    monkeypatch.setattr(frontier, "_enqueue", lambda *args: calls.append(len(args[-1]) // 3) or enqueue(*args))
+    assert frontier.enqueue(Page(f"{A}?{n}{'x' * 16_000}") for n in range(100)).new == 100
+    assert max(calls) == 6
+
+
 def test_bands_are_served_in_order_within_a_lane(begin):
     frontier, _ = begin(pages=[Page(A, band=Band.LOW), Page(B), Page(C, band=Band.HIGH)])
     assert [take(frontier).page.url for _ in range(3)] == [C, B, A]
@@ -960,6 +969,53 @@ def test_a_damaged_crawl_is_found_out_and_repaired(begin):
         else:
             clock.advance(turn.wait)
     assert (done, [letter.reason for letter in frontier.failed()]) == (12, ["corrupt"])
+
+
+def test_a_damaged_crawl_of_many_lanes_is_found_out_and_repaired_in_steps(begin):
+    frontier, _ = begin(pages=[Page(f"{A}/{n}", lane=f"h{n % 700}") for n in range(1_400)], delay=1)
+    claims = [take(frontier) for _ in range(3)]
+    db, key = frontier.redis, frontier.key
+    assert frontier.audit() == []
+
+    db.hdel(key("inflight"), claims[0].page.id)
+    db.ltrim(key("ready"), 650, -1)  # some lanes are in no place, and one in two
+    db.zadd(key("snoozed"), {"h699": 1})
+    db.srem(key("lanes"), "h699", claims[1].page.lane)
+    db.hset(key("lane:h5"), "n", 77)
+    db.hset(key("counts"), mapping={"queued": 5, "accepted": 1, "seen": 0})
+    assert len(frontier.audit()) >= 650
+    assert len(frontier.repair()) >= 650
+    assert frontier.audit() == []
+    assert frontier.snapshot().queued == 1_397
+    assert [frontier.finish(claim, "-").verdict for claim in claims] == [Verdict.STALE, Verdict.OK, Verdict.OK]
+
+
+def test_whoever_comes_while_a_crawl_is_closed_for_a_repair_waits(begin, monkeypatch):
+    frontier, _ = begin(A)
+    with ThreadPoolExecutor(1) as pool:
+        with frontier._closed():
+            monkeypatch.setattr("crawler.frontier.scripts.CLOSED_PATIENCE", 0)
+            for call in (
+                frontier.snapshot,
+                frontier.tick,
+                frontier.grant,
+                lambda: take(frontier),
+                lambda: frontier.take_timer(1),
+            ):
+                with pytest.raises(FrontierUnavailable, match="CLOSED"):
+                    call()
+            monkeypatch.setattr("crawler.frontier.scripts.CLOSED_PATIENCE", 60)
+            waiting = pool.submit(take, frontier)
+            time.sleep(0.2)
+            assert not waiting.done()
+        assert waiting.result().page.url == A
+
+
+def test_a_crawl_that_was_closed_by_a_repair_that_died_opens_by_itself(begin):
+    frontier, clock = begin(A)
+    with pytest.raises(FrontierUnavailable, match="went on meanwhile"), frontier._closed():  # noqa: PT012
+        clock.advance(121)
+        assert take(frontier).page.url == A
 
 
 def test_clearing_deletes_every_key_of_the_crawl_and_no_other(begin, redis):

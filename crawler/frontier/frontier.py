@@ -6,21 +6,29 @@ import json
 import random
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 from typing import Any, TypeVar
 
 from ..connection import Client
-from ..errors import CrawlExists, FrontierRefused
+from ..errors import CrawlExists, FrontierRefused, FrontierUnavailable
 from ..model import Claim, FailureClass, Json, Outcome, Page, Plan, Snapshot, Status, Turn
 from . import entries, health, plans
 from .entries import FailedPage
 from .scripts import Scripts, speaking
 
-#: Pages per script call, so that no call takes long.
-BATCH = 200
+#: Pages per script call, and characters of their URLs, so that no call takes long.
+BATCH, BATCH_LENGTH = 200, 100_000
+#: Of what is dearer, fewer per call: pages that are given back, dead letters, lanes that are examined or mended.
+RELEASE_BATCH, LETTER_BATCH, LANE_BATCH = 20, 100, 100
+#: Elements of a large collection that are read at a time.
+WINDOW = 1_000
+#: Seconds for which a crawl is closed at most while it is examined in steps; two hundred thousand lanes take some twenty.
+CLOSED_LIFE = 120.0
 #: Buckets that known URLs have at first; see ``lib_seen.lua``.
 BUCKETS = 32
 #: Seconds for which a seed loader counts as alive after it last said so.
@@ -197,7 +205,7 @@ class Frontier:
         dropped = dict(skipped or {})
         if front:
             pages = reversed(list(pages))
-        for batch in batches(pages, BATCH, least=bool(dropped)):
+        for batch in portions(pages, least=bool(dropped)):
             args: list[str | int] = []
             for page in batch:
                 text = entries.entry(page, parent.page.id if parent else None)
@@ -285,11 +293,19 @@ class Frontier:
 
     def release(self, worker: str) -> int:
         """Give back at once what ``worker`` holds, without burning an attempt; the number of pages."""
-        return int(self._run("release", worker.replace("\n", " "))) if worker else 0
+        return self._release(worker.replace("\n", " ")) if worker else 0
+
+    def _release(self, worker: str) -> int:
+        with speaking():
+            held = self.redis.hgetall(self.key("inflight"))
+        ids = [id_ for id_, value in held.items() if worker in ("", value.split(b"\n", 2)[1].decode("utf-8", "replace"))]
+        return sum(int(self._run("release", worker, *batch)) for batch in batches(ids, RELEASE_BATCH))
 
     def recover(self) -> int:
         """Give back every claim, and forget wake-ups, holds and seed loaders: for a caller who knows that no worker is alive."""
-        return int(self._run("release", ""))
+        pages = self._release("")
+        self._run("release", "")
+        return pages
 
     # -- wake-ups and time ------------------------------------------------------------------------------------------------
 
@@ -334,7 +350,7 @@ class Frontier:
         answer = self._run("reap", limit, luck())
         return Reaped(int(answer[0]), bool(answer[1]))
 
-    def tick(self, limit: int = 100) -> Tick:
+    def tick(self, limit: int = 25) -> Tick:
         """Everything that nobody is there to do: reap, see what is due, end what is over, issue wake-ups. Anybody may call."""
         answer = self._run("tick", limit, luck(), secrets.token_hex(6))
         reaped, ended, status, silent, held = answer[:5]
@@ -463,12 +479,16 @@ class Frontier:
 
     def _queues(self) -> Iterator[tuple[str, int]]:
         """The lists of waiting pages that are not empty, and their lengths."""
-        for lanes in batches(sorted(self.redis.smembers(self.key("lanes"))), 500):
+        for lanes in batches(sorted(self._lanes()), 500):
             names = [name for lane in lanes for name in health.queue_names(self.prefix, lane.decode())]
             pipe = self.redis.pipeline(transaction=False)
             for name in names:
                 pipe.llen(name)
             yield from ((name, length) for name, length in zip(names, pipe.execute(), strict=True) if length)
+
+    def _lanes(self) -> set[bytes]:
+        """The names of all lanes, read in small steps."""
+        return set(self.redis.sscan_iter(self.key("lanes"), count=WINDOW))
 
     def delayed(self, start: int = 0, count: int = 100) -> list[Page]:
         """Pages that wait for their next attempt, the first one due first."""
@@ -504,12 +524,11 @@ class Frontier:
     def retry_failed(self, ids: Sequence[str] | None = None) -> int:
         """Send dead letters back to their queues, all or those of ``ids``; a crawl that has ended is re-opened. Their number."""
         wanted = None if ids is None else set(ids)
-        back, start = 0, 0
-        for _ in range(0, self._length("failed"), BATCH):
-            letters = self._range("failed", start, BATCH)
+        back, left = 0, self._length("failed")
+        while left > 0 and (letters := self._range("failed", 0, min(left, LETTER_BATCH))):  # what is not chosen goes round
             chosen = [raw for raw in letters if wanted is None or entries.letter(raw).page.id in wanted]
-            sent = int(self._run("retry", *chosen)) if chosen else 0
-            back, start = back + sent, start + len(letters) - sent
+            back += int(self._run("retry", len(letters), *chosen))
+            left -= len(letters)
         return back
 
     def _length(self, name: str) -> int:
@@ -522,23 +541,95 @@ class Frontier:
             return health.clear(self.redis, self.prefix, self.index, self.name)
 
     def audit(self) -> list[str]:
-        """What is wrong with the crawl's keys at this instant, in sentences; empty if it is well."""
-        return [sentence.decode("utf-8", "replace") for sentence in self._run("audit")]
+        """What is wrong with the crawl's keys, in sentences; empty if it is well.
+
+        One atomic step, so the crawl may go on meanwhile. With more than 500 lanes it is closed while it is examined in many
+        steps, some seconds for a hundred thousand lanes: whoever calls meanwhile waits.
+        """
+        return self._examine("audit")
 
     def repair(self) -> list[str]:
         """Rebuild what is derived (claims, lanes, counts) from the lists, which are true; what was wrong, in sentences.
 
-        One atomic step, so the crawl may go on meanwhile. What nobody holds any more is tried again after the next ``reap``.
+        As with ``audit``, the crawl may go on meanwhile, or waits. What nobody holds any more is tried again after the next
+        ``reap``. A repair that was interrupted is to be repeated.
+
+        Raises:
+            FrontierUnavailable: also if it took so long that the crawl went on.
         """
-        return [sentence.decode("utf-8", "replace") for sentence in self._run("repair")]
+        return self._examine("repair")
+
+    def _examine(self, script: str) -> list[str]:
+        answer = self._run(script, "all")
+        if answer == b"LARGE":
+            with self._closed():
+                answer = list(self._examine_in_steps(script))
+        return [sentence.decode("utf-8", "replace") for sentence in answer]
+
+    def _examine_in_steps(self, script: str) -> Iterator[bytes]:
+        yield from self._run(script, "pages")
+        with speaking():
+            lanes = self._places()
+        steps = [[field for lane in batch for field in lane] for batch in batches(lanes, LANE_BATCH)]
+        queued, damaged = 0, False
+        for fields in steps:
+            number, *wrong = self._run(script, "lanes", *fields)
+            queued, damaged = queued + number, damaged or bool(wrong)
+            yield from wrong
+        if damaged and script == "repair":
+            self._run(script, "clear")
+            for fields in steps:
+                self._run(script, "replace", *fields)
+        yield from self._run(script, "counts", queued)
+
+    def _places(self) -> list[tuple[bytes, str, int]]:
+        """Every lane, where it is ("ready", "snoozed", "", or several of them), and its number of pages in flight."""
+        where: dict[bytes, list[str]] = {lane: [] for lane in self._lanes()}
+        for lane in self._windows("ready", self.redis.lrange):
+            where.setdefault(lane, []).append("ready")
+        for lane in self._windows("snoozed", self.redis.zrange):
+            where.setdefault(lane, []).append("snoozed")
+        running = Counter(entries.page(raw).lane.encode() for raw in self._windows("processing", self.redis.lrange))
+        return [(lane, " and ".join(where.get(lane, [])), running[lane]) for lane in sorted(where.keys() | running.keys())]
+
+    def _windows(self, name: str, read: Any) -> Iterator[bytes]:
+        start = 0
+        while window := read(self.key(name), start, start + WINDOW - 1):
+            yield from window
+            start += WINDOW
+
+    @contextmanager
+    def _closed(self) -> Iterator[None]:
+        """Let nobody else do anything with the crawl."""
+        token = secrets.token_hex(8)
+        self._run("close", token, ms(CLOSED_LIFE))
+        try:
+            yield
+        finally:
+            ours = self._run("close", token, 0)
+        if not ours:
+            raise FrontierUnavailable(f"it took more than {CLOSED_LIFE:.0f} s, and the crawl went on meanwhile: repeat it")
 
 
-def batches(items: Iterable[T], size: int, *, least: bool = False) -> Iterator[list[T]]:
-    """``items`` in lists of ``size``, the last one shorter; with ``least`` an empty one if there are no items."""
+def portions(pages: Iterable[Page], *, least: bool) -> Iterator[list[Page]]:
+    """``pages`` in lists that one call may take; with ``least`` an empty one if there are none."""
+    portion: list[Page] = []
+    length = 0
+    for page in pages:
+        if len(portion) == BATCH or (portion and length + len(page.url) + len(page.key) > BATCH_LENGTH):
+            yield portion
+            portion, length, least = [], 0, False
+        portion.append(page)
+        length += len(page.url) + len(page.key)
+    if portion or least:
+        yield portion
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """``items`` in lists of ``size``, the last one shorter."""
     rest = iter(items)
-    while (batch := list(islice(rest, size))) or least:
+    while batch := list(islice(rest, size)):
         yield batch
-        least = False
 
 
 def luck() -> float:

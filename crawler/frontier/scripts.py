@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -17,9 +18,13 @@ from ..connection import Client, reason
 from ..errors import FrontierMisfit, FrontierRefused, FrontierUnavailable
 
 #: First words of an error reply that mean: not now.
-UNAVAILABLE = ("LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "MISCONF", "NOREPLICAS", "UNKILLABLE")
+UNAVAILABLE = (
+    "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "MISCONF", "NOREPLICAS", "UNKILLABLE", "CLOSED",
+)  # fmt: skip
 #: What a script is told whose keys are on their way to another node of the Cluster.
 MOVING = "access a non local key"
+#: Seconds to wait for a crawl that is closed for an audit or a repair, and between two attempts.
+CLOSED_PATIENCE, CLOSED_INTERVAL = 10.0, 0.05
 FULL = "Redis is full (maxmemory reached); nothing was changed: give it more memory, or clear crawls that are over"
 
 
@@ -50,12 +55,22 @@ class Scripts:
         Raises:
             FrontierUnavailable, FrontierRefused, FrontierMisfit: see ``speaking``.
         """
+        end = time.monotonic() + CLOSED_PATIENCE
         with speaking():
-            script = self._scripts.get(name) or self._register(name)
-            try:
-                return script(keys=[prefix], args=args)
-            except faults.NoScriptError:  # forgotten again, between our sending it and asking for it
-                return self._client.eval(self._text(name), 1, prefix, *args)
+            while True:
+                try:
+                    return self._run(name, prefix, *args)
+                except faults.ResponseError as error:
+                    if not str(error).startswith("CLOSED") or time.monotonic() > end:
+                        raise
+                time.sleep(CLOSED_INTERVAL)
+
+    def _run(self, name: str, prefix: str, *args: str | bytes | float) -> Any:
+        script = self._scripts.get(name) or self._register(name)
+        try:
+            return script(keys=[prefix], args=args)
+        except faults.NoScriptError:  # forgotten again, between our sending it and asking for it
+            return self._client.eval(self._text(name), 1, prefix, *args)
 
     def _register(self, name: str) -> Script:
         script = self._scripts[name] = self._client.register_script(self._text(name))

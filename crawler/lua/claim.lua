@@ -14,10 +14,7 @@
 -- Cost     O(log n)
 local token, worker, ticket, luck = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local crawl, refusal = load()
-if not crawl then
-  if string.find(refusal.err, "MISSING", 1, true) then return { "FINISHED", "", 0, 0 } end -- a late wake-up of a cleared crawl
-  return refusal
-end
+if not crawl then return without(refusal, { "FINISHED", "", 0, 0 }) end -- a late wake-up of a cleared crawl
 
 if ticket == "" then
   ticket = redis.call("ZRANGEBYSCORE", key("tickets"), "(" .. now, "+inf", "LIMIT", 0, 1)[1]

@@ -7,7 +7,7 @@
 -- Returns  ms until a lane or a retry is due, or the hold ends ("": tickets follow, no room, or nothing waits); tickets, at most 100
 -- Cost     O(log n)
 local crawl, refusal = load()
-if not crawl then return { "" } end -- cleared while the caller worked
+if not crawl then return without(refusal, { "" }) end -- cleared while the caller worked
 redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now)
 if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return { "" } end
 promote(crawl)

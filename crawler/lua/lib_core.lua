@@ -5,10 +5,11 @@
 local prefix = KEYS[1]
 local SCHEMA = "2"
 local now
+local inside = false -- set by those who may look into a crawl that is closed
 
 -- The fields of `meta` that are text; all others are numbers.
 local TEXT = { version = true, status = true, reason = true, paused_from = true, end_as = true, before = true, page_limit_counts = true,
-  last_failure = true }
+  last_failure = true, closed_by = true }
 
 local RUNNING = { ACTIVE = true, DRAINING = true, STOPPING = true }
 local ENDED = { FINISHED = true, STOPPED = true, FAILED = true }
@@ -31,7 +32,7 @@ local LAZY = {
 
 -- The crawl's fields, or nil and the error to return. Sets `now`: the field `clock` stands in for TIME, and only tests write it.
 local function load()
-  local values = redis.call("HMGET", key("meta"), "version", "status", "clock")
+  local values = redis.call("HMGET", key("meta"), "version", "status", "clock", "closed")
   if not values[1] then return nil, redis.error_reply("MISSING no crawl of this name is in this Redis") end
   if values[1] ~= SCHEMA then
     return nil, redis.error_reply("MISFIT the crawl was written with schema " .. values[1] .. ", this version reads " .. SCHEMA)
@@ -42,8 +43,14 @@ local function load()
     local time = redis.call("TIME")
     now = time[1] * 1000 + math.floor(time[2] / 1000)
   end
+  if values[4] and tonumber(values[4]) > now and not inside then
+    return nil, redis.error_reply("CLOSED the crawl is being audited or repaired")
+  end
   return setmetatable({ status = values[2] }, LAZY)
 end
+
+-- What is answered without a crawl: `answer` if there is none, or none any more; else why it cannot be had.
+local function without(refusal, answer) return string.find(refusal.err, "MISSING", 1, true) and answer or refusal end
 
 local function set(crawl, ...)
   local pairs_ = { ... }

@@ -1,14 +1,15 @@
 #!lua
 -- retry: send dead letters back to their queues, as if they had never been tried. A crawl that has ended is re-opened by it.
 -- KEYS     1 prefix  "crawl:{name}:"
--- ARGV     letters, byte for byte; those no longer among the failed are left out
+-- ARGV     1 count  letters to look at: the oldest ones
+--          2...     those of them to send back, byte for byte; the others go to the end of the list, so that further calls come to
+--                   all, and the last one leaves them in their order
 -- Uses     meta, counts, reasons, lane:<lane> (hashes), failed, queued... (lists), ready, snoozed
 -- With     core, lanes
 -- Returns  number of pages sent back
--- Cost     O(k F), k letters, F failed (O(k) when they are the oldest ones)
+-- Cost     O(count)
 local crawl, refusal = load()
 if not crawl then return refusal end
-local back = 0
 -- A letter is [status,at,class,reason,entry], as bury wrote it: the entry begins where the encoded reason ends.
 local function open(letter)
   local ok, fields = pcall(cjson.decode, letter)
@@ -17,23 +18,32 @@ local function open(letter)
   return parse(string.sub(letter, #head + #cjson.encode(fields[4]) + 2, -2)), fields[4]
 end
 
-for _, letter in ipairs(ARGV) do
-  local entry, reason = open(letter)
-  if entry and redis.call("LREM", key("failed"), 1, letter) == 1 then
-    count("failed", -1)
-    if redis.call("HINCRBY", key("reasons"), reason, -1) <= 0 then redis.call("HDEL", key("reasons"), reason) end
-    if entry.attempts > 0 then count("started", -1) end
-    entry.attempts, entry.strikes = 0, 0
-    local lane = lane_of(entry.lane)
-    forgive(lane)
-    redis.call("RPUSH", queue(entry.lane, entry.band), text(entry))
-    count("queued")
-    change(lane, "n", lane.n + 1)
-    place(crawl, lane)
-    store(lane)
-    back = back + 1
-  end
+local wanted, kept, sent = {}, {}, {}
+for i = 2, #ARGV do wanted[ARGV[i]] = true end
+local letters = redis.call("LRANGE", key("failed"), 0, tonumber(ARGV[1]) - 1)
+for _, letter in ipairs(letters) do
+  local entry, reason
+  if wanted[letter] then entry, reason = open(letter) end
+  if entry then sent[#sent + 1] = { entry = entry, reason = reason } else kept[#kept + 1] = letter end
 end
+
+if #kept > 0 then redis.call("RPUSH", key("failed"), unpack(kept)) end
+for _, letter in ipairs(sent) do
+  local entry, reason = letter.entry, letter.reason
+  count("failed", -1)
+  if redis.call("HINCRBY", key("reasons"), reason, -1) <= 0 then redis.call("HDEL", key("reasons"), reason) end
+  if entry.attempts > 0 then count("started", -1) end
+  entry.attempts, entry.strikes = 0, 0
+  local lane = lane_of(entry.lane)
+  forgive(lane)
+  redis.call("RPUSH", queue(entry.lane, entry.band), text(entry))
+  count("queued")
+  change(lane, "n", lane.n + 1)
+  place(crawl, lane)
+  store(lane)
+end
+redis.call("LTRIM", key("failed"), #letters, -1)
+local back = #sent
 if back > 0 and (ENDED[crawl.status] or crawl.status == "DRAINING") then
   redis.call("HDEL", key("meta"), "cancel", "end_as")
   become(crawl, "ACTIVE") -- unless a limit is still reached

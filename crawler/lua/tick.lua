@@ -12,7 +12,7 @@
 -- Cost     O(k), each part bounded
 local END_GRACE, TELLINGS = 60000, 3
 local crawl, refusal = load()
-if not crawl then return { 0, 0, "", "", "" } end
+if not crawl then return without(refusal, { 0, 0, "", "", "" }) end
 local ended = 0
 if ENDED[crawl.status] then
   -- Whoever ended the crawl may have died before it could tell anybody.

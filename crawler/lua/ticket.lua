@@ -10,7 +10,7 @@
 local life = tonumber(ARGV[2])
 if life == 0 then return redis.call("ZREM", key("tickets"), ARGV[1]) end
 local crawl, refusal = load()
-if not crawl then return 0 end
+if not crawl then return without(refusal, 0) end
 if not redis.call("ZSCORE", key("tickets"), ARGV[1]) then return 0 end
 redis.call("ZADD", key("tickets"), now + life, ARGV[1])
 return 1

@@ -7,7 +7,7 @@
 -- Returns  1 if the caller is to send it, 0 if one that is due no later is on its way
 -- Cost     O(1)
 local crawl, refusal = load()
-if not crawl then return 0 end
+if not crawl then return without(refusal, 0) end
 local at = now + tonumber(ARGV[1])
 local taken = tonumber(redis.call("GET", key("timer")) or 0)
 if taken > now and taken <= at then return 0 end
