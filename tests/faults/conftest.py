@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from .ground import Ground
+pytest.register_assert_rewrite(f"{__package__}.ground")
+
+from .ground import Ground  # noqa: E402
 
 
 @pytest.fixture

@@ -190,20 +190,16 @@ class Ground:
 def shop(**fields: Any) -> Crawl:
     """A crawl without code over SITE: fast to retry, and of anything on it."""
     given = {"name": "shop", "url": f"{SITE}/", "robots": False, "depth_limit": None, "backoff": 0.05, "backoff_cap": 0.1,
-             "extract": {"title": "h1"}, "breaker_failures": 0}  # fmt: skip
+             "page_deadline": 50.0, "extract": {"title": "h1"}, "breaker_failures": 0}  # fmt: skip
     return Crawl(**{**given, **fields})
-
-
-#: Pages that are worked on, by three accounts at one instant; also of a Redis that is full.
-I2 = """#!lua flags=no-writes
-local p = KEYS[1]
-return { redis.call("LLEN", p .. "processing"), redis.call("HLEN", p .. "inflight"), redis.call("ZCARD", p .. "leases") }"""
 
 
 def consistent(frontier: Frontier) -> Snapshot:
     """The invariants, at any instant: each page is in one place (I1), each page in flight has one claim and one lease (I2)."""
     assert frontier.audit() == []
-    processing, inflight, leases = frontier.redis.eval(I2, 1, frontier.prefix)
+    at_once = frontier.redis.pipeline(transaction=True)
+    at_once.llen(frontier.key("processing")).hlen(frontier.key("inflight")).zcard(frontier.key("leases"))
+    processing, inflight, leases = at_once.execute()
     assert processing == inflight == leases
     snapshot = frontier.snapshot()
     assert snapshot.queued + snapshot.delayed + snapshot.processing + snapshot.done + snapshot.failed == snapshot.accepted, (

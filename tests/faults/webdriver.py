@@ -30,6 +30,7 @@ class Doc:
     error: tuple[str, str] | None = None  # WebDriver's error code and what it says
     gate: threading.Event | None = None  # nothing is answered until it is set
     takes: float = 0.0  # seconds
+    retry_after: str | None = None  # the header
 
 
 #: What to answer to a URL: always the same; one after another (the last one for ever); or what a function of the number says.
@@ -157,6 +158,8 @@ class ScriptedChrome:
                     return self.navigate(session, body["url"])
                 case "POST", "execute/sync":
                     return 200, facts(session) if "collect:" in body["script"] else {}
+                case "POST", "execute/async":
+                    return 200, session.doc and session.doc.retry_after
                 case "GET", "window/handles":
                     return 200, ["window"]
                 case "POST", "goog/cdp/execute":

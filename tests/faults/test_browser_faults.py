@@ -1,0 +1,176 @@
+"""Browsers that crash, hang, are away or too few, and pages that lead nowhere: the page's own outcome, and a new session."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from crawler.model import FailureClass
+from tests.site.chromes import needs_chrome
+from tests.site.server import Request, Server, route
+
+from .ground import Ground, consistent, ended_well, on_site, pid_of, shop
+from .webdriver import CRASH, Doc
+
+pytest_plugins = ["tests.site.fixture"]
+
+NEVER = threading.Event()
+PATHS = [f"/{n}" for n in range(6)]
+
+
+def star(*paths: str) -> dict[str, Doc]:
+    return {"/": Doc(links=paths)} | {path: Doc() for path in paths}
+
+
+def test_a_page_that_crashes_its_tab_each_time_is_poison_and_the_others_are_not_harmed(ground: Ground):
+    """Fault 5: two strikes; each time the browser is renewed."""
+    chrome = ground.chrome_on(star(*PATHS) | {"/3": Doc(error=CRASH)})
+    ground.worker()
+    frontier = ground.crawl(shop())
+    ground.until_end(frontier)
+    seen = ended_well(frontier, {"/", *PATHS} - {"/3"}, {"/3": "poison"}, log=ground.redis)
+    assert frontier.failed()[0].failure is FailureClass.CRASH
+    assert seen.counts["crashed"] == 2
+    victims = [visit.session for visit in chrome.visits if visit.url == on_site("/3")]
+    assert len(victims) == len(set(victims)) == 2
+
+
+@pytest.fixture
+def held() -> Iterator[threading.Event]:
+    """Until it is set, the site does not answer /held."""
+    gate = threading.Event()
+    HELD.append(gate)
+    yield gate
+    gate.set()
+    HELD.clear()
+
+
+HELD: list[threading.Event] = []
+
+
+@route("/held-start")
+def held_start(request: Request) -> None:
+    request.html("".join(f"<a href='{path}'>on</a>" for path in ("/a", "/held", "/b")))
+
+
+@route("/held")
+def held_page(request: Request) -> None:
+    HELD[0].wait(60)
+    request.html("<h1>At last</h1>")
+
+
+@needs_chrome
+@pytest.mark.parametrize("victim", ["chrom", "chromedriver"])
+def test_a_page_whose_chrome_is_killed_is_done_by_a_new_one(ground: Ground, site: Server, held: threading.Event, victim: str):
+    """Fault 6: with its whole tree, or by the death of its driver; the next pages are fine."""
+    hits = site.hits["/held"]
+    ground.worker(page_load_timeout=20, script_timeout=5)
+    frontier = ground.crawl(shop(url=site.url("/held-start"), depth_limit=1))
+    ground.until(lambda: site.hits["/held"] > hits)
+    _, claim = ground.holder(frontier, site.url("/held"))
+    for process in psutil.Process(pid_of(claim)).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # some end with another
+            name = process.name()
+            if name.startswith(victim) and (victim == "chromedriver" or name != "chromedriver"):
+                process.kill()
+    held.set()
+    ground.until_end(frontier)
+    seen = ended_well(frontier, [site.url(path) for path in ("/held-start", "/a", "/b", "/held")], log=ground.redis)
+    assert seen.counts["crashed"] == 1
+    assert site.hits["/held"] == hits + 2
+
+
+@needs_chrome
+def test_a_page_whose_script_never_ends_fails_after_its_attempts_and_the_next_pages_are_fine(ground: Ground, site: Server):
+    """Fault 7, with Chrome: alive, and busy for ever with /endless."""
+    hits = site.hits["/endless"]
+    ground.worker(page_load_timeout=2, script_timeout=1)
+    frontier = ground.crawl(shop(url=[site.url("/endless"), site.url("/a"), site.url("/b")], depth_limit=0, attempts=2))
+    ground.until_end(frontier, 90)
+    seen = ended_well(frontier, [site.url("/a"), site.url("/b")], {site.url("/endless"): "hung"}, log=ground.redis)
+    assert seen.counts["retried"] == 1
+    assert site.hits["/endless"] == hits + 2
+
+
+def test_a_browser_that_falls_silent_does_not_hold_its_page_beyond_the_hard_deadline(ground: Ground):
+    """Fault 7, a driver that answers nothing at all: the lease is renewed until the page's deadline, and no longer."""
+    chrome = ground.chrome_on(star(*PATHS) | {"/3": Doc(gate=NEVER)})
+    ground.worker(2, page_load_timeout=40, run_timeout=100)
+    frontier = ground.crawl(shop(concurrency_limit=2), lease=1.5, page_deadline=3.0)
+    ground.until(lambda: frontier.snapshot().counts.get("reaped"))
+    chrome.site = star(*PATHS)
+    ground.until_end(frontier)
+    seen = ended_well(frontier, ["/", *PATHS], log=ground.redis)
+    assert seen.counts["reaped"] == 1
+    assert chrome.count("/3") == 2
+
+
+@pytest.mark.parametrize("seconds", [0, pytest.param(180, marks=[pytest.mark.soak, pytest.mark.timeout(400)])])
+def test_a_crawl_whose_grid_is_away_is_held_burns_no_attempt_and_resumes(ground: Ground, seconds: int):
+    """Fault 8: it goes down with a page in flight."""
+    chrome = ground.chrome_on(star(*PATHS) | {"/3": [Doc(gate=NEVER), Doc()]})
+    ground.worker()
+    frontier = ground.crawl(shop())
+    ground.until(lambda: chrome.count("/3"))
+    chrome.down()
+    ground.until(lambda: frontier.snapshot().held_until)
+    seen = consistent(frontier)
+    assert (seen.processing, seen.failed) == (0, 0)
+    assert "held" in str(frontier.tick().alarms)
+    NEVER.wait(seconds)
+    assert consistent(frontier).failed == 0
+    chrome.up()
+    ground.until_end(frontier)
+    seen = ended_well(frontier, ["/", *PATHS], log=ground.redis)
+    assert set(seen.counts) & {"crashed", "retried", "reaped"} == set()
+    assert seen.counts["started"] == 1 + len(PATHS)
+
+
+def test_no_page_is_claimed_while_its_run_waits_for_a_session(ground: Ground):
+    """Fault 9: a Grid with one slot, and two runs that want one."""
+    gate = threading.Event()
+    chrome = ground.chrome_on(star(*PATHS) | {"/": Doc(links=PATHS, gate=gate)}, slots=1)
+    ground.worker(2)
+    frontier = ground.crawl(shop(concurrency_limit=2), wake=False)
+    library = ground.library()
+    for ticket in ("one", "two"):
+        library.send("shop", ticket)
+    ground.until(lambda: chrome.waiting and chrome.count("/"))
+    assert consistent(frontier).processing == 1
+    gate.set()
+    ground.until(lambda: frontier.snapshot().done > 1)
+    assert consistent(frontier).processing <= 1
+    ground.until_end(frontier)
+    ended_well(frontier, ["/", *PATHS], log=ground.redis)
+    assert len(chrome.opened) == 1
+
+
+@route("/dead-ends")
+def dead_ends(request: Request) -> None:
+    """Links to every page that leads nowhere, and to one between each two of them."""
+    away = f"http://localhost:{request.server.server_address[1]}/ok"
+    ends = ["/loop", f"/to?url={away}", "/to?url=/a", "/download", "/204", "/401", "/401-body", "/alert", "/alert-late", "/stay"]
+    request.html("".join(f"<a href='{path}'>on</a> " for path in ["/a", *ends, "/b"]))
+
+
+@needs_chrome
+def test_pages_that_lead_nowhere_end_with_their_reason_and_each_frees_its_slot(ground: Ground, site: Server):
+    """Fault 23: redirects that loop, leave or lead to a page that is done; a download, a log-in, dialogs of every kind."""
+    ground.worker(page_load_timeout=5, script_timeout=2)
+    frontier = ground.crawl(shop(url=site.url("/dead-ends"), depth_limit=1, concurrency_limit=1, deny_extensions=[]))
+    ground.until_end(frontier, 90)
+    away = site.url("/ok", "localhost")
+    done = ["/dead-ends", "/a", "/b", "/alert", "/alert-late", "/stay"]
+    failed = {
+        "/loop": "redirect_loop", "/download": "download", "/204": "no_content", "/401": "auth_required", "/401-body": "http_401",
+        f"/to?url={away}": "redirect_private",
+    }  # fmt: skip
+    seen = consistent(frontier)
+    assert {page.page.url: page.reason for page in frontier.failed()} == {site.url(path): why for path, why in failed.items()}
+    assert sorted(frontier.done()) == sorted(map(site.url, [*done, "/to?url=/a"]))
+    assert seen.status == "FINISHED"
+    assert seen.counts["dup"] == 1  # it leads to a page that is done: it counts, without a second result
