@@ -70,13 +70,14 @@ class Scripts:
         try:
             return script(keys=[prefix], args=args)
         except faults.NoScriptError:  # forgotten again, between our sending it and asking for it
-            return self._client.eval(self._text(name), 1, prefix, *args)
+            return self._client.eval(self.text(name), 1, prefix, *args)
 
     def _register(self, name: str) -> Script:
-        script = self._scripts[name] = self._client.register_script(self._text(name))
+        script = self._scripts[name] = self._client.register_script(self.text(name))
         return script
 
-    def _text(self, name: str) -> str:
+    def text(self, name: str) -> str:
+        """The script ``name`` as this server reads it."""
         text = source(name)
         return text.partition("\n")[2] if self._is_old() else text
 

@@ -8,12 +8,15 @@ import socket
 import threading
 from pathlib import Path
 
-from crawler.frontier.scripts import source
+import redis as redis_py
+
+from crawler.frontier.scripts import Scripts
 
 
-def mark(script: str) -> bytes:
-    """By what a call of the Lua script is known on the wire."""
-    return hashlib.sha1(source(script).encode()).hexdigest().encode()  # noqa: S324, Redis's own choice
+def mark(script: str, upstream: Path) -> bytes:
+    """By what a call of the Lua script to the Redis at ``upstream`` is known on the wire."""
+    text = Scripts(redis_py.Redis(unix_socket_path=str(upstream))).text(script)
+    return hashlib.sha1(text.encode()).hexdigest().encode()  # noqa: S324, Redis's own choice
 
 
 class Proxy:
@@ -36,11 +39,11 @@ class Proxy:
 
     def hold(self, script: str) -> None:
         """Hold back the next call of ``script`` until ``go`` is set."""
-        self._hold = mark(script)
+        self._hold = mark(script, self.upstream)
 
     def lose_answer(self, script: str) -> None:
         """Pass the next call of ``script`` on, and cut the line before its answer has passed."""
-        self._lose = mark(script)
+        self._lose = mark(script, self.upstream)
 
     def cut(self) -> None:
         """Break off every connection, and take no new one."""
