@@ -11,11 +11,14 @@ local SPLITS = 2 -- in one call, which adds 200 URLs at most
 local function bucket_key(number) return string.format("%sseen:%.0f", prefix, number) end
 
 -- How many buckets this round began with, and which is split next.
+local size, after
 local function round(crawl)
-  local all = crawl.buckets + crawl.splits
-  local size = crawl.buckets
-  while 2 * size <= all do size = 2 * size end
-  return size, all - size
+  if after ~= crawl.splits then
+    local all = crawl.buckets + crawl.splits
+    size, after = crawl.buckets, crawl.splits
+    while 2 * size <= all do size = 2 * size end
+  end
+  return size, crawl.buckets + crawl.splits - size
 end
 
 -- The place of a value if there were buckets without end; modulo their number it is its bucket.
