@@ -4,7 +4,7 @@
 
 BIN := .venv/bin
 
-.PHONY: crawl test test-soak lint style types docs setup clean
+.PHONY: crawl test test-soak bench-frontier lint style types docs setup clean
 
 crawl: setup
 ifdef URL
@@ -18,6 +18,10 @@ test: setup
 
 test-soak: setup
 	$(BIN)/pytest -m soak
+
+# What the frontier costs, into docs/scale.md: half an hour. QUICK=1: a minute, small sizes, to the screen.
+bench-frontier: setup
+	$(BIN)/python -m benchmarks.frontier $(if $(QUICK),--quick)
 
 lint: style types
 

@@ -1,0 +1,1 @@
+"""What the frontier costs: server time per operation and bytes per URL, from ten thousand known URLs to ten million."""

@@ -1,0 +1,67 @@
+"""The results as tables for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+def tables(found: dict[str, Any]) -> str:
+    """Markdown for all that was found."""
+    machine, versions = found["machine"], found["versions"]
+    about = ", ".join(f"{name} {number}" for name, number in versions.items())
+    load = ", ".join(map(str, machine["load"]))
+    rows = found["rows"]
+    head = ["known URLs", *(f"{row['urls']:,}" + (f", {row['per_host']} per host" if row["per_host"] else "") for row in rows)]
+    lines = [
+        f"Measured on {found['date']}: {about}; {machine['cpu']}, {machine['cores']} cores, {machine['system']}, load {load}.",
+        "",
+        *table(head, bytes_(rows)),
+        "",
+        "Microseconds of the server's processor time, everything included (in brackets: in the script, by the clock):",
+        "",
+        *table(head, costs(rows)),
+        "",
+        "So often in a second of the server's one thread:",
+        "",
+        *table(head, [[name, *(f"{1e6 / row['costs'][name]['cpu']:,.0f}" for row in rows)] for name in rows[0]["costs"]]),
+        "",
+        "The dearest single calls of what is rare and much at once, in milliseconds of processor time:",
+        "",
+        *table(["", "script", "ms"], [[case, *dearest(scripts)] for case, scripts in found["rare"].items()]),
+    ]
+    return "\n".join(lines)
+
+
+def table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """A table's lines."""
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def bytes_(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """What a URL takes."""
+    named = {"bytes per known URL": "known_url", "bytes per queued URL, besides": "queued_url"}
+    return [[title, *(f"{row[field]:.1f} ({row[field + '_by_growth']:.1f})" for row in rows)] for title, field in named.items()]
+
+
+def costs(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """What an operation takes."""
+    return [
+        [name, *(f"{row['costs'][name]['cpu']:,.0f} ({row['costs'][name]['script']:,.0f})" for row in rows)]
+        for name in rows[0]["costs"]
+    ]
+
+
+def dearest(scripts: dict[str, float]) -> list[str]:
+    """The script that took longest, and how long."""
+    name = max(scripts, key=lambda name: scripts[name])
+    return [name, f"{scripts[name]:.1f}"]
+
+
+def insert(page: Path, text: str) -> None:
+    """Put ``text`` between the marks of a page."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    after = rest.partition(END)[2]
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
