@@ -13,7 +13,7 @@ from crawler.model import FailureClass
 from tests.site.chromes import needs_chrome
 from tests.site.server import Request, Server, route
 
-from .ground import Ground, consistent, ended_well, on_site, pid_of, shop
+from .ground import Ground, consistent, ended_well, history, on_site, pid_of, results, shop
 from .webdriver import CRASH, Doc
 
 pytest_plugins = ["tests.site.fixture"]
@@ -172,5 +172,6 @@ def test_pages_that_lead_nowhere_end_with_their_reason_and_each_frees_its_slot(g
     seen = consistent(frontier)
     assert {page.page.url: page.reason for page in frontier.failed()} == {site.url(path): why for path, why in failed.items()}
     assert sorted(frontier.done()) == sorted(map(site.url, [*done, "/to?url=/a"]))
-    assert seen.status == "FINISHED"
+    assert sorted(results(frontier)) == sorted(map(site.url, done))
+    assert history(ground.redis.folder, frontier) == ["NEW", "ACTIVE", "FINISHED"]
     assert seen.counts["dup"] == 1  # it leads to a page that is done: it counts, without a second result

@@ -16,7 +16,7 @@ from crawler.errors import FrontierMisfit
 from crawler.frontier import Frontier
 from crawler.model import Page, Plan, Policy
 
-from .ground import SITE, Ground, consistent, ended_well, on_site, results, shop
+from .ground import SITE, Ground, consistent, ended_well, history, on_site, results, shop
 from .webdriver import Doc, Script
 
 
@@ -42,6 +42,7 @@ def test_a_site_without_an_end_is_left_at_each_kind_of_limit(ground: Ground):
     seen = consistent(long)
     assert (seen.status, seen.reason, seen.done) == ("FINISHED", "page limit 40 reached", 40)
     assert seen.counts["skipped_full"] > 0
+    assert history(ground.redis.folder, long) == ["NEW", "ACTIVE", "DRAINING", "FINISHED"]
     assert len(set(results(long))) == len(list(results(long))) == 40
     seen = ended_well(wide, sorted(wide.done()), log=ground.redis)
     assert (seen.done, seen.accepted) == (25, 25)
@@ -81,6 +82,8 @@ def test_a_hundred_thousand_links_of_every_kind_never_hold_redis_up(ground: Grou
     assert slow == []
     seen = consistent(frontier)
     assert (seen.done, seen.failed, seen.reason) == (1, 0, "page limit 1 reached")
+    assert list(results(frontier)) == [f"{SITE}/"]
+    assert history(ground.redis.folder, frontier) == ["NEW", "ACTIVE", "DRAINING", "FINISHED"]
     assert seen.accepted == 1 + 60_000 + 5_000 + 5_000
     assert {name: count for name, count in seen.counts.items() if name.startswith("skipped_")} == {
         "skipped_length": 20,
@@ -143,6 +146,7 @@ def test_an_entry_that_nobody_can_read_ends_among_the_failed_and_the_crawl_goes_
     assert (seen.status, seen.done, seen.failed, seen.reasons) == ("FINISHED", 6, 4, {"corrupt": 4})
     assert sorted(frontier.done()) == sorted(map(on_site, ["/", *paths]))
     assert sorted(results(frontier)) == sorted(map(on_site, ["/", *paths]))
+    assert history(ground.redis.folder, frontier) == ["NEW", "ACTIVE", "FINISHED"]
 
 
 @pytest.mark.parametrize(
