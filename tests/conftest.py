@@ -23,7 +23,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRe
 @pytest.fixture
 def redis(redis_server: PrivateRedis) -> Iterator[redis_py.Redis]:
     """A client on an empty Redis."""
-    client = redis_py.Redis.from_url(redis_server.url, decode_responses=False)
+    client = redis_py.Redis.from_url(redis_server.url, decode_responses=False, max_connections=256)  # some tests have 200 threads
     client.flushall()
     yield client
     client.close()

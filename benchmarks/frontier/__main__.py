@@ -66,10 +66,11 @@ def main() -> None:
         for number, (urls, per_host) in enumerate(QUICK if chosen.quick else SIZES):
             found["rows"].append(asdict(row(folder / str(number), urls, per_host=per_host, times=20 if chosen.quick else 50)))
             print(f"{urls:,} URLs measured", flush=True)
+            if not chosen.quick:
+                RESULTS.write_text(json.dumps(found, indent=1) + "\n")
     if chosen.quick:
         print(tables(found))
     else:
-        RESULTS.write_text(json.dumps(found, indent=1) + "\n")
         insert(PAGE, tables(found))
 
 
