@@ -12,7 +12,6 @@ CrawlerError
 │   ├── BrowserUnavailable  no session could be had: nothing was claimed, nobody is to blame
 │   ├── BrowserLost         the session died or fell silent while it worked on a page
 │   └── PageError           Chrome is well, but this page gave no document
-├── HookTimeout             user code took longer than it may
 └── SetupError              this machine or its settings lack something; the text says how to mend it
 """
 
@@ -129,10 +128,6 @@ class PageError(BrowserError):
     def __str__(self) -> str:
         status = f", status {self.status}" if self.status else ""
         return f"{self.reason}{status} at {self.url}"
-
-
-class HookTimeout(CrawlerError):
-    """User code took longer than it may."""
 
 
 class SetupError(CrawlerError):
