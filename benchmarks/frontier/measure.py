@@ -25,7 +25,11 @@ SETS = "for i = 1, 200 do redis.call('SET', KEYS[1], i) end"
 
 @dataclass
 class Row:
-    """What was measured of a frontier of one size; bytes are per URL. ``slow_ms`` are the longest scripts by the clock."""
+    """What was measured of a frontier of one size; bytes are per URL.
+
+    ``longest_ms`` is processor time of the dearest call of each script; ``slow_ms`` are the longest ones by the clock, also while
+    the frontier was filled.
+    """
 
     urls: int
     per_host: int | None
@@ -36,6 +40,7 @@ class Row:
     queued_url: float = 0.0
     queued_url_by_growth: float = 0.0
     encodings: dict[str, int] = field(default_factory=dict)
+    longest_ms: dict[str, float] = field(default_factory=dict)
     slow_ms: dict[str, list[float]] = field(default_factory=dict)
     fork_ms: float = 0.0
 
@@ -109,7 +114,12 @@ def row(folder: Path, urls: int, *, per_host: int | None = None, times: int = 50
         found.filled_per_second = round(urls / (time.monotonic() - began))
         found.fork_ms = client.info("stats")["latest_fork_usec"] / 1_000
         weigh(gauge, found)
-        found.costs = gauge.costs(Steps(frontier, urls, per_host).all(), times)
+        steps = Steps(frontier, urls, per_host).all()
+        found.costs = gauge.costs(steps, times)
+        with gauge.longest() as found.longest_ms:
+            for operation, prepare in steps.values():
+                for _ in range(4 * times):
+                    operation(prepare())
         found.slow_ms = {name: slow[:20] for name, slow in gauge.slow().items()}
     return found
 

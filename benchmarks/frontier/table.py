@@ -14,6 +14,7 @@ def tables(found: dict[str, Any]) -> str:
     about = ", ".join(f"{name} {number}" for name, number in versions.items())
     load = ", ".join(map(str, machine["load"]))
     rows = found["rows"]
+    runs = [name for name in rows[0]["costs"] if "finish" in name]
     head = ["known URLs", *(f"{row['urls']:,}" + (f", {row['per_host']} per host" if row["per_host"] else "") for row in rows)]
     lines = [
         f"Measured on {found['date']}: {about}; {machine['cpu']}, {machine['cores']} cores, {machine['system']}, load {load}.",
@@ -24,9 +25,13 @@ def tables(found: dict[str, Any]) -> str:
         "",
         *table(head, costs(rows)),
         "",
-        "So often in a second of the server's one thread:",
+        "So many pages in a second of the server's one thread:",
         "",
-        *table(head, [[name, *(f"{1e6 / row['costs'][name]['cpu']:,.0f}" for row in rows)] for name in rows[0]["costs"]]),
+        *table(head, [[name, *(f"{1e6 / row['costs'][name]['cpu']:,.0f}" for row in rows)] for name in runs]),
+        "",
+        "The dearest single calls of what happens all the time, in milliseconds of processor time:",
+        "",
+        *table(head, longest(rows)),
         "",
         "The dearest single calls of what is rare and much at once, in milliseconds of processor time:",
         "",
@@ -52,6 +57,13 @@ def costs(rows: list[dict[str, Any]]) -> list[list[str]]:
         [name, *(f"{row['costs'][name]['cpu']:,.0f} ({row['costs'][name]['script']:,.0f})" for row in rows)]
         for name in rows[0]["costs"]
     ]
+
+
+def longest(rows: list[dict[str, Any]]) -> list[list[str]]:
+    """The dearest call of each script, and the longest of any by the clock."""
+    lines = [[name, *(f"{row['longest_ms'][name]:.1f}" for row in rows)] for name in rows[0]["longest_ms"]]
+    clock = [max((ms for slow in row["slow_ms"].values() for ms in slow), default=None) for row in rows]
+    return [*lines, ["any of them by the clock, also while filling", *("under 5" if ms is None else f"{ms:.1f}" for ms in clock)]]
 
 
 def dearest(scripts: dict[str, float]) -> list[str]:
