@@ -93,9 +93,8 @@ def execute(
     """Run one page of ``crawl``, from taking it off the frontier to starting the next runs.
 
     ``worker`` names this process in the frontier; ``ticket`` is the wake-up that this run answers; ``permits`` are those of the
-    crawl. An outcome other than a page
-    (limit reached, nothing due, crawl over) is a value, and so is a page that failed: nothing is wrong. What a hook raises passes
-    through, after its page was marked as failed.
+    crawl. An outcome other than a page (limit reached, nothing due, crawl over) is a value, and so is a page that failed: nothing
+    is wrong. What a hook raises passes through, after its page was marked as failed.
 
     Raises:
         DefinitionError: the crawl is wrong; nothing was claimed.

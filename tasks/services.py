@@ -51,8 +51,8 @@ class Services:
     @classmethod
     def close_current(cls) -> None:
         """End the browser of this process, if it has one."""
-        if cls._current is not None and cls._current.pid == os.getpid() and "chrome" in vars(cls._current):
-            cls._current.chrome.close()
+        if cls.is_open() and "chrome" in vars(services := cls.current()):
+            services.chrome.close()
 
     @cached_property
     def worker(self) -> str:

@@ -130,17 +130,21 @@ def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) ->
                 seen = look(handle, follow, progress, asked, each=workers.keep)
                 if asked.times:
                     click.echo(f"draining: {seen.processing} pages in flight (Ctrl-C again to end at once)", err=True)
-                    workers.drain()
-                    while workers.alive and asked.times < 2:
-                        asked.event.wait(LOOK_INTERVAL)
+                    drain(workers, asked)
                     workers.kill()
                     follow()
                     seen = handle.snapshot()
                     leave(f"{seen.done} pages done, {report.waiting(seen)} to come. Go on with: {command(order)}")
-            workers.drain()
-            while workers.alive and asked.times < 2:
-                asked.event.wait(LOOK_INTERVAL)
+            drain(workers, asked)
         return seen
+
+
+def drain(workers: PrivateWorkers, asked: Asked) -> None:
+    """Let the workers finish the pages in flight, until somebody asks a second time."""
+    workers.drain()
+    asked.event.clear()  # or the first time that somebody asked would make each wait below return at once
+    while workers.alive and asked.times < 2:
+        asked.event.wait(LOOK_INTERVAL)
 
 
 def probe(crawl: Crawl, given: Settings) -> None:
