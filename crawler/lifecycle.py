@@ -25,7 +25,7 @@ from .errors import (
 )
 from .frontier import Ending, Frontier, Renewal, Verdict
 from .hooks import Lazy, call
-from .model import Claim, FailureClass, Json, Link, Outcome, Page, Response, Result, Snapshot, Status, Turn
+from .model import Claim, FailureClass, Json, Link, Outcome, Page, Response, Result, Turn
 from .permits import Permits
 from .scope import Chosen
 
@@ -368,48 +368,6 @@ class Run:
                     raise
                 log.warning("%s: Redis is away (%s); trying again", self.crawl.name, error)
                 time.sleep(REPORT_INTERVAL)
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What one page would give: its result, the links that would be queued, and the others with the reason why not."""
-
-    result: Result
-    kept: tuple[Page, ...]
-    dropped: tuple[tuple[Link, str], ...]
-
-
-def rehearse(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = None) -> Rehearsal:
-    """Do the steps of a run for the entry page of ``crawl``, or for ``url``, without a frontier: nothing is queued or kept.
-
-    Raises:
-        PageError, BrowserLost, BrowserUnavailable: as they come; what a hook raises passes through.
-    """
-    page = crawl.entries()[0] if url is None else crawl.page(url)
-    began = time.monotonic()
-    blank = Snapshot(crawl.name, Status.NEW, None, 0, 1, 0, 0, 1, 0, 0)
-    common = {"crawl": crawl, "snapshot": blank, "stop": Stop(None)}
-
-    def hook(step: str, **available: Any) -> Any:
-        found = crawl.hooks.get(step)
-        return call(found, common | available) if found else None
-
-    with chrome.session(crawl.profile(permits.flags(local=chrome.local))) as browser:
-        hook("before_all", browser=browser)
-        hook("before", page=page, browser=browser)
-        permits.check(page.url)
-        response = accept(crawl, page, browser, permits)
-        live = browser.live(page, response)
-        own = "extract" in crawl.hooks
-        data = (
-            hook("extract", page=live, response=response, links=response.links, browser=browser)
-            if own
-            else crawl.select(response)
-        )
-        chosen = permitted(crawl.choose(page, response.links, response=response, explain=True), permits)
-        result = Result(crawl.name, page, response, data, len(response.links), (time.monotonic() - began) * 1_000)
-        hook("after", page=live, response=response, result=result, links=response.links, browser=browser)
-    return Rehearsal(result, chosen.pages, chosen.reasons)
 
 
 @contextmanager

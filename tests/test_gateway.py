@@ -27,9 +27,9 @@ from crawler import Crawl
 from crawler.browser import Chrome, Endpoint
 from crawler.errors import PageError
 from crawler.gateway import Gateway, literal_flags
-from crawler.lifecycle import Rehearsal, rehearse
 from crawler.network import Guard
 from crawler.permits import Permits
+from crawler.rehearsal import Rehearsal, rehearse
 from tests.site.chromes import needs_chrome
 
 SITE, TRAP = "127.0.0.1", "127.0.0.2"

@@ -18,7 +18,8 @@ FLOORS = (
     ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "fetch"),
     ("scope", "sitemaps", "export", "gateway", "permits"),
     ("fields", "definition"),
-    ("lifecycle", "client", "report", "seeds"),
+    ("lifecycle", "rehearsal"),
+    ("lifecycle", "rehearsal", "client", "report", "seeds"),
     ("tasks.services", "tasks.crawl", "tasks.worker", "contrib", "embedded"),
     ("tasks.app", "cli"),
 )
@@ -30,6 +31,7 @@ SIBLINGS = {
     ("links", "fetch"), ("network", "fetch"),
     ("gateway", "permits"),
     ("fields", "definition"),
+    ("lifecycle", "rehearsal"),
     ("seeds", "client"),
     ("tasks.services", "tasks.crawl"), ("tasks.services", "tasks.worker"), ("tasks.crawl", "tasks.worker"),
     ("embedded", "contrib"),

@@ -8,8 +8,8 @@ import click
 
 from ..browser import Chrome
 from ..definition import load
-from ..lifecycle import rehearse
 from ..permits import Permits
+from ..rehearsal import rehearse
 from ..tasks.services import endpoint
 from .door import settings
 

@@ -1,0 +1,59 @@
+"""What one page of a crawl would give: the steps of a run, without a frontier."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from .browser import Chrome
+from .definition import Crawl
+from .hooks import call
+from .lifecycle import Stop, accept, permitted
+from .model import Link, Page, Result, Snapshot, Status
+from .permits import Permits
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What one page would give: its result, the links that would be queued, and the others with the reason why not."""
+
+    result: Result
+    kept: tuple[Page, ...]
+    dropped: tuple[tuple[Link, str], ...]
+
+
+def rehearse(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = None) -> Rehearsal:
+    """Do the steps of a run for the entry page of ``crawl``, or for ``url``, without a frontier: nothing is queued or kept.
+
+    Hooks get what a run would hand them, but a snapshot of an empty crawl.
+
+    Raises:
+        PageError, BrowserLost, BrowserUnavailable: as they come; what a hook raises passes through.
+    """
+    page = crawl.entries()[0] if url is None else crawl.page(url)
+    began = time.monotonic()
+    blank = Snapshot(crawl.name, Status.NEW, None, 0, 1, 0, 0, 1, 0, 0)
+    common = {"crawl": crawl, "snapshot": blank, "stop": Stop(None)}
+
+    def hook(step: str, **available: Any) -> Any:
+        found = crawl.hooks.get(step)
+        return call(found, common | available) if found else None
+
+    with chrome.session(crawl.profile(permits.flags(local=chrome.local))) as browser:
+        hook("before_all", browser=browser)
+        hook("before", page=page, browser=browser)
+        permits.check(page.url)
+        response = accept(crawl, page, browser, permits)
+        live = browser.live(page, response)
+        seen = {"page": live, "response": response, "links": response.links}
+        data = hook("extract", **seen, browser=browser) if "extract" in crawl.hooks else crawl.select(response)
+
+        def keep(**of: Any) -> Any:
+            return hook("filter", **{**seen, **of})
+
+        chosen = crawl.choose(page, response.links, response=response, keep=keep, explain=True)
+        chosen = permitted(chosen, permits)
+        result = Result(crawl.name, page, response, data, len(response.links), (time.monotonic() - began) * 1_000)
+        hook("after", **seen, result=result, browser=browser)
+    return Rehearsal(result, chosen.pages, chosen.reasons)

@@ -1,0 +1,46 @@
+"""``crawler run``: one page, with every hook, and without Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from crawler import Crawl
+from crawler.browser import Chrome, Endpoint
+from crawler.permits import Permits
+from crawler.rehearsal import rehearse
+from tests.site.chromes import needs_chrome
+from tests.site.server import Server
+
+pytest_plugins = ["tests.site.fixture"]
+
+
+@pytest.fixture
+def chrome(tmp_path) -> Iterator[Chrome]:
+    with Chrome(Endpoint(state=tmp_path)) as chrome:
+        yield chrome
+
+
+@needs_chrome
+def test_a_rehearsal_hands_its_hooks_what_a_run_hands_them(chrome: Chrome, site: Server):
+    crawl = Crawl(name="books", url=site.url("/ok"), robots=False)
+    calls = []
+
+    @crawl.before_all
+    def log_in(snapshot):
+        calls.append(("before_all", snapshot.processing))
+
+    @crawl.filter
+    def choose(link, page, response):
+        return link.text == page.text("a") and response.status == 200  # the live page, which can be asked
+
+    @crawl.after
+    def save(result, page, links, stop):
+        stop()  # which nobody hears
+        calls.append(("after", result.data["title"], page.text("h1"), len(links)))
+
+    seen = rehearse(crawl, chrome, Permits(crawl.guard(), obey=False))
+    assert [page.url for page in seen.kept] == [site.url("/a")]
+    assert [(link.url, reason) for link, reason in seen.dropped] == [(site.url("/b"), "filter")]
+    assert calls == [("before_all", 1), ("after", "OK", "Fine", 2)]
