@@ -7,6 +7,7 @@ What is true of navigation, and was measured, is told where it is dealt with: ``
 from .local import find_chrome, find_driver, sweep
 from .navigate import Browser
 from .page import LivePage
-from .session import Chrome, Endpoint, Profile
+from .profile import Profile
+from .session import Chrome, Endpoint
 
 __all__ = ["Browser", "Chrome", "Endpoint", "LivePage", "Profile", "find_chrome", "find_driver", "sweep"]

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from selenium.common.exceptions import WebDriverException
-from selenium.webdriver import ChromeOptions
 
 from ..errors import BrowserError, BrowserUnavailable
 from .driver import QUIT_TIMEOUT, Driver
 from .local import LocalDriver, is_shell
 from .navigate import Browser
+from .profile import Profile, options_for
 
 log = logging.getLogger(__name__)
 
@@ -60,19 +60,6 @@ class Endpoint:
     recycle_age: float = 1_800.0
     recycle_memory: int | None = 1 << 30  # of a local ChromeDriver and its Chrome; None: not looked at
     flags: tuple[str, ...] = ()  # more of Chrome's
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What a crawl asks of its sessions. Another profile means another session, so crawls share no cookies."""
-
-    crawl: str
-    user_agent: str | None = None
-    language: str | None = None  # as in Accept-Language
-    window: tuple[int, int] = (1280, 1024)
-    load_strategy: str = "normal"  # or "eager": images and frames are not waited for
-    images: bool = True
-    flags: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -246,7 +233,12 @@ class Chrome:
 
     def _connect(self, profile: Profile, url: str, local: LocalDriver | None, flags: tuple[str, ...] | list[str]) -> Session:
         endpoint = self.endpoint
-        options = options_for(profile, endpoint, flags)
+        options = options_for(
+            profile,
+            (*flags, *endpoint.flags),
+            page_load_timeout=endpoint.page_load_timeout,
+            script_timeout=endpoint.script_timeout,
+        )
         if binary := local.binary if local else endpoint.binary:
             options.binary_location = binary
         driver = Driver(
@@ -266,33 +258,6 @@ class Chrome:
             end(session)
             raise BrowserUnavailable(f"the new session at {driver.address} does not work: {error}") from error
         return session
-
-
-def options_for(profile: Profile, endpoint: Endpoint, flags: tuple[str, ...] | list[str]) -> ChromeOptions:
-    """What a new session is asked to be."""
-    if profile.load_strategy not in ("normal", "eager"):
-        raise ValueError(f"load_strategy is 'normal' or 'eager', not {profile.load_strategy!r}")
-    options = ChromeOptions()
-    width, height = profile.window
-    for flag in (*flags, f"--window-size={width},{height}", *endpoint.flags, *profile.flags):
-        options.add_argument(flag)
-    if profile.user_agent:
-        options.add_argument(f"--user-agent={profile.user_agent}")
-    if profile.language:
-        options.add_argument(f"--accept-lang={profile.language}")
-    if not profile.images:
-        options.add_argument("--blink-settings=imagesEnabled=false")
-    prefs: dict[str, object] = {"download_restrictions": 3, "profile.default_content_setting_values.notifications": 2}
-    if profile.language:
-        prefs["intl.accept_languages"] = profile.language
-    options.add_experimental_option("prefs", prefs)
-    options.add_experimental_option("excludeSwitches", ["enable-logging"])  # it writes a log beside the program
-    options.page_load_strategy = profile.load_strategy
-    options.unhandled_prompt_behavior = "dismiss"
-    options.timeouts = {
-        "pageLoad": round(endpoint.page_load_timeout * 1000), "script": round(endpoint.script_timeout * 1000), "implicit": 0,
-    }  # fmt: skip
-    return options
 
 
 def close_popups(driver: Driver) -> None:

@@ -1,0 +1,48 @@
+"""What a crawl asks of its browser sessions, and what a new session is asked to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from selenium.webdriver import ChromeOptions
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a crawl asks of its sessions. Another profile means another session, so crawls share no cookies."""
+
+    crawl: str
+    user_agent: str | None = None
+    language: str | None = None  # as in Accept-Language
+    window: tuple[int, int] = (1280, 1024)
+    load_strategy: str = "normal"  # or "eager": images and frames are not waited for
+    images: bool = True
+    flags: tuple[str, ...] = ()
+
+
+def options_for(profile: Profile, flags: Iterable[str], *, page_load_timeout: float, script_timeout: float) -> ChromeOptions:
+    """What a new session is asked to be; its crawl's own command line flags come after ``flags``, so they count."""
+    if profile.load_strategy not in ("normal", "eager"):
+        raise ValueError(f"load_strategy is 'normal' or 'eager', not {profile.load_strategy!r}")
+    options = ChromeOptions()
+    width, height = profile.window
+    for flag in (*flags, f"--window-size={width},{height}", *profile.flags):
+        options.add_argument(flag)
+    if profile.user_agent:
+        options.add_argument(f"--user-agent={profile.user_agent}")
+    if profile.language:
+        options.add_argument(f"--accept-lang={profile.language}")
+    if not profile.images:
+        options.add_argument("--blink-settings=imagesEnabled=false")
+    prefs: dict[str, object] = {"download_restrictions": 3, "profile.default_content_setting_values.notifications": 2}
+    if profile.language:
+        prefs["intl.accept_languages"] = profile.language
+    options.add_experimental_option("prefs", prefs)
+    options.add_experimental_option("excludeSwitches", ["enable-logging"])  # it writes a log beside the program
+    options.page_load_strategy = profile.load_strategy
+    options.unhandled_prompt_behavior = "dismiss"
+    options.timeouts = {
+        "pageLoad": round(page_load_timeout * 1000), "script": round(script_timeout * 1000), "implicit": 0,
+    }  # fmt: skip
+    return options
