@@ -13,8 +13,9 @@ else
 	@$(BIN)/python examples/demo/serve.py --while $(BIN)/crawler start {} -o items.jsonl --reset
 endif
 
+# Three at once even on two cores: tests wait for browsers and servers more than they compute.
 test: setup
-	$(BIN)/pytest -m "not soak"
+	$(BIN)/pytest -m "not soak" -n 3 --dist worksteal
 
 test-soak: setup
 	$(BIN)/pytest -m soak
