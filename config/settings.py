@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """What is logged."""
 
+    log_format: Literal["text", "json"] = "text"
+    """How workers log: lines for people, or one JSON object each, with the crawl, URL and task that it is about."""
+
     # How patient, in the order in which the limits must lie
     redis_connect_timeout: Seconds = 2.0
     """Seconds to connect to Redis."""

@@ -80,6 +80,10 @@ class Crawl:
         """Call ``hook`` with the result of each page that is done."""
         return self._hook("after", hook)
 
+    def after_all(self, hook: F) -> F:
+        """Call ``hook`` when the crawl has ended, however it did; again if it raises, or if its process dies in it."""
+        return self._hook("after_all", hook)
+
     def start(self, hook: F) -> F:
         """Call ``hook`` for each further run, instead of sending a Celery task."""
         return self._hook("start", hook)
@@ -330,6 +334,7 @@ _HOOK_EXAMPLES = {
     "extract": 'def book(page): return {"title": page.text("h1")}',
     "filter": 'def wanted(link): return "/en/" in link.url',
     "after": "def save(result): …",
+    "after_all": "def report(snapshot): …",
     "start": "def start(ticket): …",
 }
 

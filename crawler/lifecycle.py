@@ -25,9 +25,12 @@ from .errors import (
 )
 from .frontier import Ending, Frontier, Renewal, Verdict
 from .hooks import Lazy, call
+from .logs import bind, inherited
+from .masking import masked
 from .model import Claim, FailureClass, Json, Link, Outcome, Page, Response, Result, Turn
 from .permits import Permits
 from .scope import Chosen
+from .timings import tallies
 
 log = logging.getLogger("crawler.lifecycle")
 
@@ -46,6 +49,8 @@ TIMER_MAX = 30.0
 YEAR = 31_536_000.0
 #: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by a hook.
 RESULT_MAX = 1_048_576
+#: How the ticket of a run begins that is to call the hook for the crawl's end, and nothing else.
+END_TICKET = "end-"
 #: HTTP statuses that may pass (RFC 9110; 522 and 524 are a CDN's words for an origin that is away).
 RETRY_STATUSES = frozenset({408, 500, 502, 503, 504, 522, 524})
 #: HTTP statuses that may come with a Retry-After.
@@ -59,6 +64,13 @@ class Start(Protocol):
 
     def __call__(self, crawl: Crawl, ticket: str, delay: float = 0.0) -> None:
         """Start it."""
+
+
+class Trace(Protocol):
+    """Is told of each step of a run, for spans."""
+
+    def __call__(self, step: str, page: Page | None) -> None:
+        """The run is at ``step`` now, and what was before is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,7 @@ def execute(
     start: Start,
     worker: str,
     ticket: str | None = None,
+    trace: Trace | None = None,
 ) -> Result | Failure | Outcome:
     """Run one page of ``crawl``, from taking it off the frontier to starting the next runs.
 
@@ -101,10 +114,12 @@ def execute(
         BrowserUnavailable: no session; nothing was claimed, and the crawl is held for ``BROWSER_HOLD`` seconds.
         FrontierUnavailable: Redis is away; what was claimed comes back by its lease.
     """
-    run = Run(crawl, frontier, start)
+    run = Run(crawl, frontier, start, trace)
     run.step("execute")
     run.step("validate")
     crawl.validate()
+    if ticket and ticket.startswith(END_TICKET):
+        return run.told()
     with run.granting(ticket):  # whatever happens below, the next runs are started
         if not chrome.warm and (over := frontier.refusal(ticket)):  # no browser is started for a crawl that is over
             return over
@@ -180,14 +195,23 @@ class Run:
 
     claim: Claim  # from ``holding`` on
 
-    def __init__(self, crawl: Crawl, frontier: Frontier, start: Start) -> None:
-        self.crawl, self.frontier, self.start = crawl, frontier, start
+    def __init__(self, crawl: Crawl, frontier: Frontier, start: Start, trace: Trace | None = None) -> None:
+        self.crawl, self.frontier, self.start, self.trace = crawl, frontier, start, trace
         self.failure: Failure | None = None
-        self.began = time.monotonic()
+        self.ended = False  # a report of this run ended the crawl
+        self.began = self.since = time.monotonic()
+        self.at = ""
+        self.took: list[tuple[str, float]] = []
 
     def step(self, name: str, page: Page | None = None) -> None:
-        """Say where this run is."""
-        log.debug("%s: %s%s", self.crawl.name, name, f" {page.url}" if page else "")
+        """Say where this run is, and note how long the step before took."""
+        now = time.monotonic()
+        self.took.append((self.at, now - self.since))
+        self.at, self.since = name, now
+        if self.trace:
+            self.trace(name, page)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s: %s%s", self.crawl.name, name, f" {masked(page.url)}" if page else "")
 
     def elapsed_ms(self) -> float:
         """Milliseconds since the page was claimed."""
@@ -203,11 +227,31 @@ class Run:
                 self.patiently(lambda: self.frontier.drop_ticket(ticket), START_PATIENCE)
             raise
         finally:
+            if self.ended:
+                self.step("after_all")
+                self.conclude()
             self.step("start")
-            wake = self.patiently(self.frontier.wake, START_PATIENCE)
+            sums = tallies(self.took)
+            wake = self.patiently(lambda: self.frontier.wake(sums), START_PATIENCE)
             for further in wake.tickets:
                 self.start_next(further)
             self.start_later(wake.wait)
+
+    def told(self) -> Outcome:
+        """Only do what is left of the crawl's end: a tick asks for it, where whoever ended it could not call its hook."""
+        if self.frontier.untold():
+            self.step("after_all")
+            self.conclude()
+        return Outcome.FINISHED
+
+    def conclude(self) -> None:
+        """Call the hook for the crawl's end, and say so. If it raises, ticks ask for it again."""
+        try:
+            if "after_all" in self.crawl.hooks:
+                self.hook("after_all", unwrap=True)
+            self.frontier.notified()
+        except Exception:
+            log.exception("%s: after_all failed", self.crawl.name)
 
     def start_next(self, ticket: str, delay: float = 0.0) -> None:
         """Start one further run. If that fails, its ticket is given back: the tick tries again."""
@@ -240,12 +284,14 @@ class Run:
     def register(self, worker: str, ticket: str | None) -> Turn:
         """The next page, or why there is none. A Redis that is full hands none out: the crawl is held, and a tick tries again."""
         try:
-            return self.frontier.claim(worker, ticket, paced=True)
+            turn = self.frontier.claim(worker, ticket, paced=True)
         except FrontierRefused:
             if ticket:
                 self.frontier.drop_ticket(ticket)
             self.frontier.hold(FULL_HOLD)
             raise
+        self.ended = turn.ended
+        return turn
 
     @contextmanager
     def holding(self, claim: Claim, browser: Browser) -> Iterator[None]:
@@ -254,6 +300,7 @@ class Run:
         An error that is the page's own ends here, as ``failure``. One of user code, or of ours, goes on to whoever should look.
         """
         self.claim, self.began = claim, time.monotonic()
+        bind(url=masked(claim.page.url), depth=claim.page.depth)
         try:
             with heartbeat(self.frontier, claim, browser, self.crawl.policy().lease / RENEWALS):
                 yield
@@ -265,9 +312,9 @@ class Run:
                 raise error.cause from None
             if not isinstance(error, CrawlerError):
                 raise
-            log.info("%s: %s", self.crawl.name, self.failure)
+            log.info("%s: %s", self.crawl.name, masked(str(self.failure)))
         except BaseException:  # told to end at once: no fault of the page
-            self.frontier.fail(claim, FailureClass.INFRA, "shutdown")
+            self.frontier.fail(claim, FailureClass.INFRA, "shutdown", delay=0)  # others may have it at once
             raise
 
     @contextmanager
@@ -300,7 +347,7 @@ class Run:
         try:
             self.hook("before_all", browser=browser)
         except HookError:
-            self.frontier.before_all_failed(self.claim)
+            self.ended = self.frontier.before_all_failed(self.claim).ended
             raise
         login = browser.keep_login() if "before_all" in self.crawl.hooks else None
         self.frontier.before_all_done(self.claim, login)
@@ -334,7 +381,7 @@ class Run:
         if chosen.pages or chosen.dropped:
             self.report(lambda: self.frontier.enqueue(chosen.pages, parent=claim, skipped=chosen.dropped))
         ms = result.response.timing.get("response")
-        return self.report(
+        ending = self.report(
             lambda: self.frontier.finish(
                 claim,
                 result.page.url,
@@ -342,8 +389,11 @@ class Run:
                 final=final,
                 item=bool(result.data),
                 latency=None if ms is None else ms / 1_000,
+                status=result.response.status,
             )
         )
+        self.ended = ending.ended
+        return ending
 
     def fail(self, error: Exception) -> Failure:
         """Take the page out of *processing*, to where the class of ``error`` sends it."""
@@ -351,6 +401,7 @@ class Run:
         failure, reason, status = diagnose(error)
         delay = error.retry_after if isinstance(error, PageError) else None
         ending = self.report(lambda: self.frontier.fail(claim, failure, reason, status=status, delay=delay))
+        self.ended = self.ended or ending.ended  # before_all may have ended it already
         return Failure(claim.page, failure, reason, status, ending.retry_in)
 
     def report(self, transition: Callable[[], T]) -> T:
@@ -382,9 +433,9 @@ def heartbeat(frontier: Frontier, claim: Claim, browser: Browser, interval: floa
                     browser.abandon()  # the request in flight fails, and its late report is refused
                     return
             except FrontierError:
-                log.warning("could not renew the lease of %s", claim.page.url)
+                log.warning("could not renew the lease of %s", masked(claim.page.url))
 
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
+    thread = threading.Thread(target=inherited(beat), name="heartbeat", daemon=True)
     thread.start()
     try:
         yield

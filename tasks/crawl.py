@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 
-from celery import shared_task
+from celery import current_task, shared_task
 
 from ..errors import CrawlerError
 from ..lifecycle import Failure
+from ..logs import binding
+from ..masking import masked
 from ..model import Json, Outcome
 from .services import Services
 
@@ -36,15 +38,16 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     check(crawl, NAME)
     if ticket is not None:
         check(ticket, TICKET)
-    made = Services.current().execute(crawl, ticket)
+    with binding(task=current_task.request.id):
+        made = Services.current().execute(crawl, ticket)
     if isinstance(made, Outcome):
         return {"outcome": made.value}
     if isinstance(made, Failure):
         if made.retry_in is None:
-            raise PageFailed(made.page.url, made.reason)
-        return {"outcome": "RETRY", "url": made.page.url, "reason": made.reason, "attempt": made.page.attempt}
+            raise PageFailed(masked(made.page.url), masked(made.reason))
+        return {"outcome": "RETRY", "url": masked(made.page.url), "reason": masked(made.reason), "attempt": made.page.attempt}
     return {
-        "url": made.page.url,
+        "url": masked(made.page.url),
         "status": made.response.status,
         "depth": made.page.depth,
         "links": made.links,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import secrets
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
@@ -15,8 +16,10 @@ from ..config.settings import Settings
 from ..definition import Crawl, load_all
 from ..errors import CrawlerError, FrontierUnavailable, UnknownCrawl
 from ..frontier import Frontier
-from ..lifecycle import Failure
+from ..lifecycle import END_TICKET, Failure
 from ..lifecycle import execute as execute_run
+from ..logs import binding
+from ..masking import masked
 from ..model import FailureClass, Json, Outcome, Result
 from ..permits import Permits
 from ..processes import is_gone, process_name
@@ -94,15 +97,16 @@ class Services:
         """One run of ``crawl``."""
         frontier = self.library.frontier(crawl.name)
         permits = self.permits(crawl, frontier)
-        return execute_run(
-            crawl,
-            frontier=frontier,
-            chrome=self.chrome,
-            permits=permits,
-            start=self.library.start_run,
-            worker=self.worker,
-            ticket=ticket,
-        )
+        with binding(crawl=crawl.name):
+            return execute_run(
+                crawl,
+                frontier=frontier,
+                chrome=self.chrome,
+                permits=permits,
+                start=self.library.start_run,
+                worker=self.worker,
+                ticket=ticket,
+            )
 
     def permits(self, crawl: Crawl, frontier: Frontier) -> Permits:
         """What ``crawl`` may request, as far as this process has asked."""
@@ -143,6 +147,11 @@ class Services:
         for alarm in tick.alarms:
             log.warning("%s: %s", frontier.name, alarm)
         unsent = list(tick.tickets)
+        if tick.ended:  # this tick ended it, or whoever did died over it
+            if "after_all" in self.crawl(frontier.name).hooks:
+                self.library.start_run(self.crawl(frontier.name), f"{END_TICKET}{secrets.token_hex(6)}")
+            else:
+                frontier.notified()
         try:
             while unsent:
                 self.library.start_run(self.crawl(frontier.name), unsent[0])
@@ -157,7 +166,7 @@ class Services:
         for claim in frontier.processing():
             if is_gone(claim.worker):
                 frontier.fail(claim, FailureClass.CRASH, "worker_died")
-                log.warning("%s: the process %s died over %s", frontier.name, claim.worker, claim.page.url)
+                log.warning("%s: the process %s died over %s", frontier.name, claim.worker, masked(claim.page.url))
 
     def announce(self, name: str, life: float) -> None:
         """Put the worker ``name`` on the roll, with the crawls it knows, for ``life`` seconds."""

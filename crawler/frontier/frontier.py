@@ -264,18 +264,21 @@ class Frontier:
         final: str | None = None,
         item: bool = False,
         latency: float | None = None,
+        status: int | None = None,
     ) -> Ending:
         """The page is done. ``record`` is its line in the list ``done``.
 
         ``result`` (JSON) goes to the stream ``results`` in the same step. ``final`` is the canonical key of the URL after
         redirects; it is marked as known, and if it was, as another page, this one counts as done but its result is dropped
         (``ALIAS``). ``item`` says that extract gave something. ``latency`` is the seconds that the host took, for the automatic
-        throttle.
+        throttle; ``status`` is of HTTP.
         """
         same = final is None or final == (claim.page.key or claim.page.url)
         bucket, value = ("", "") if same else entries.fingerprint(final or "")
         took = "" if latency is None else ms(latency)
-        answer = self._run("finish", claim.page.id, claim.token, record, result or "", int(item), bucket, value, took)
+        answer = self._run(
+            "finish", claim.page.id, claim.token, record, result or "", int(item), bucket, value, took, status or 0
+        )
         return Ending(Verdict(answer[0].decode()), bool(answer[1]))
 
     def fail(
@@ -320,9 +323,13 @@ class Frontier:
             return Outcome.PAUSED
         return Outcome.STOPPED if status in (Status.STOPPING, Status.STOPPED) else Outcome.FINISHED
 
-    def wake(self) -> Wake:
-        """Issue the wake-ups that are wanting; each of them is to be sent, once. If none is, say when there will be work."""
-        wait, *tickets = self._run("grant", secrets.token_hex(6))
+    def wake(self, tallies: Mapping[str, int] | None = None) -> Wake:
+        """Issue the wake-ups that are wanting; each of them is to be sent, once. If none is, say when there will be work.
+
+        ``tallies`` (see ``timings``) are added to the crawl's in the same step; if the call has to be repeated, perhaps twice.
+        """
+        sums = " ".join([f"{name} {amount}" for name, amount in tallies.items()]) if tallies else ""  # one text is packed fastest
+        wait, *tickets = self._run("grant", secrets.token_hex(6), sums)
         return Wake(tuple(ticket.decode() for ticket in tickets), in_seconds(wait))
 
     def grant(self) -> tuple[str, ...]:
@@ -458,6 +465,18 @@ class Frontier:
             processing=processing, counts=counts, reasons=reasons, started=in_seconds(started), ended=in_seconds(ended),
             active=active / 1_000, held_until=in_seconds(held), tickets=tickets,
         )  # fmt: skip
+
+    def tallies(self) -> dict[str, int]:
+        """Sums of everything that ever happened to this crawl's pages, for metrics; see ``timings`` for their names."""
+        with speaking():
+            found = self.redis.hgetall(self.key("tallies"))
+        return {name.decode("utf-8", "replace"): int(value) for name, value in found.items()}
+
+    def untold(self) -> bool:
+        """Whether the crawl has ended and nobody has said yet that the hook for its end was called."""
+        with speaking():
+            status, notified = self.redis.hmget(self.key("meta"), "status", "notified")
+        return status is not None and Status(status.decode()).ended and notified != b"1"
 
     def seen(self, key: str) -> bool:
         """Whether the canonical URL ``key`` is known: queued once, whatever became of it, or the end of a redirect."""

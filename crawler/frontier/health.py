@@ -24,8 +24,8 @@ MB = 2**20
 STEP = 500
 #: Keys with fixed names. The status goes last, so that an interrupted clear can be repeated.
 FIXED = (
-    "counts", "reasons", "ready", "snoozed", "delayed", "processing", "inflight", "tokens", "leases", "done", "failed", "acks",
-    "tickets", "timer", "producers", "results", "login",
+    "counts", "tallies", "reasons", "ready", "snoozed", "delayed", "processing", "inflight", "tokens", "leases", "done", "failed",
+    "acks", "tickets", "timer", "producers", "results", "login",
 )  # fmt: skip
 
 

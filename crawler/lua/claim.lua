@@ -19,7 +19,7 @@ if not crawl then return without(refusal, { "FINISHED", "", 0, 0 }) end -- a lat
 if ticket == "" then
   ticket = redis.call("ZRANGEBYSCORE", key("tickets"), "(" .. now, "+inf", "LIMIT", 0, 1)[1]
 end
-if ticket then redis.call("ZREM", key("tickets"), ticket) end
+if ticket and redis.call("ZREM", key("tickets"), ticket) == 1 then arrived(ticket) end
 
 local function page(entry_text, deadline, first, paced)
   return { "PAGE", next_due(crawl) or "", 0, crawl.login or 0, entry_text, deadline, first, paced }

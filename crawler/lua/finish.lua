@@ -9,7 +9,8 @@
 --          6 bucket   of the final URL after redirects, or "" if there were none
 --          7 value    its fingerprint
 --          8 latency  ms that the host took, for the automatic throttle; "": the time since the claim
--- Uses     meta, counts, inflight, tokens, lane:<lane> (hashes), processing, done (lists), leases, acks, results (stream), seen:...
+--          9 status   of HTTP, or 0
+-- Uses     meta, counts, tallies, inflight, tokens, lane:<lane> (hashes), processing, done (lists), leases, acks, results (stream), seen:...
 -- With     core, lanes, leave, seen
 -- Returns  verdict ("OK", "ALIAS": the final URL is another page that is known; "REPEATED", "STALE"), ended (1 for the call that
 --          ended the crawl)
@@ -27,6 +28,7 @@ if ARGV[6] ~= "" then
 end
 
 redis.call("RPUSH", key("done"), ARGV[3])
+attempted(tonumber(ARGV[9]), "done", "done")
 count("done")
 if verdict == "ALIAS" then
   count("dup")

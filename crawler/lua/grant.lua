@@ -2,12 +2,14 @@
 -- grant: issue the wake-ups that are wanting: one for each page that could be claimed now and that none is on its way for.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 nonce   random; the tickets are named after it
--- Uses     meta, counts, tokens, lane:<lane> (hashes), processing, ready (lists), delayed, snoozed, tickets (zsets)
+--          2 sums    "name amount name amount ...": what the caller adds to the tallies
+-- Uses     meta, counts, tallies, tokens, lane:<lane> (hashes), processing, ready (lists), delayed, snoozed, tickets (zsets)
 -- With     core, lanes, wake
 -- Returns  ms until a lane or a retry is due, or the hold ends ("": tickets follow, no room, or nothing waits); tickets, at most 100
 -- Cost     O(log n)
 local crawl, refusal = load()
 if not crawl then return without(refusal, { "" }) end -- cleared while the caller worked
+for name, amount in string.gmatch(ARGV[2], "(%S+) (%d+)") do tally(name, amount) end
 redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now)
 if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return { "" } end
 promote(crawl)

@@ -62,6 +62,22 @@ local function count(name, by) return redis.call("HINCRBY", key("counts"), name,
 
 local function counted(name) return tonumber(redis.call("HGET", key("counts"), name) or 0) end
 
+-- Sums for metrics, which only go up; see timings.py for their names. Reasons may come from sites and hooks: so many, and no more.
+local TALLIES_MAX = 500
+
+local function tally(name, by) redis.call("HINCRBY", key("tallies"), name, by or 1) end
+
+-- An attempt at a page is over: count it by class of status and by reason, if that is one of our words, else by class of failure.
+local function attempted(status, class, reason)
+  if #reason > 40 or not string.match(reason, "^[%w_]+$") then reason = class end
+  status = status >= 100 and status < 600 and math.floor(status / 100) .. "xx" or "none"
+  local name = "attempt:" .. status .. ":" .. reason
+  if redis.call("HEXISTS", key("tallies"), name) == 0 and redis.call("HLEN", key("tallies")) >= TALLIES_MAX then
+    name = "attempt:" .. status .. ":other"
+  end
+  tally(name)
+end
+
 local function processing() return redis.call("LLEN", key("processing")) end
 
 local function delayed() return redis.call("ZCARD", key("delayed")) end

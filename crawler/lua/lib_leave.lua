@@ -66,6 +66,7 @@ local function fail(crawl, claim, class, reason, status, wait, luck)
   local entry = parse(claim.raw)
   local lane = leave(claim, entry)
   local retry
+  attempted(status, class, reason)
   if not entry then
     bury(crawl, nil, claim.raw, "terminal", "corrupt")
   elseif class == "infra" then

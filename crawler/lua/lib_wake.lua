@@ -32,13 +32,23 @@ local function eligible(crawl)
   return pages
 end
 
--- Issue the tickets that are wanting, named after `nonce`; returns them.
+-- A wake-up was answered: count how long it was on its way, in powers of two.
+local function arrived(ticket)
+  local granted = tonumber(string.match(ticket, "^%x+%-(%d+)%-%d+$"))
+  if not granted then return end
+  local took, power = math.max(0, now - granted), 0
+  while 2 ^ power < took and power < 17 do power = power + 1 end
+  tally("wakeup:" .. power)
+  tally("wakeup:us", took * 1000)
+end
+
+-- Issue the tickets that are wanting, named after `nonce` and the time; returns them.
 local function grant(crawl, nonce)
   local free = crawl.concurrency_limit - processing()
   local live = redis.call("ZCOUNT", key("tickets"), "(" .. now, "+inf")
   local tickets = {}
   for i = 1, math.min(GRANT_MAX, math.min(free, eligible(crawl)) - live) do
-    tickets[i] = nonce .. "-" .. i
+    tickets[i] = string.format("%s-%.0f-%d", nonce, now, i)
     redis.call("ZADD", key("tickets"), now + (crawl.ticket_life or TICKET_LIFE), tickets[i])
   end
   return tickets

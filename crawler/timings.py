@@ -1,0 +1,36 @@
+"""How long the steps of runs take: histograms in powers of two, as sums that a crawl keeps in its hash ``tallies``.
+
+============================ =======================================================================================
+name                         what it counts
+============================ =======================================================================================
+``step:request:7``           steps ``request`` that took at most 2**7 ms, and more than 2**6
+``step:request:us``          microseconds of all steps ``request`` together
+``wakeup:4``, ``wakeup:us``  the same for wake-ups, from their grant to the claim that answers them
+``attempt:5xx:timeout``      attempts at a page that ended with this class of HTTP status, and for this reason
+============================ =======================================================================================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+#: Steps of a run that are timed, in their order. ``start``, the last one, sends the sums.
+STEPS = ("browser", "queue.register", "before_all", "before", "request", "extract", "filter", "queue.deregister", "after")
+#: The last bucket of the histograms, for all that takes longer than 2**16 ms (66 s).
+POWERS = 17
+
+
+def bucket(seconds: float) -> int:
+    """The power of two, in milliseconds, that ``seconds`` do not exceed."""
+    return min(POWERS, max(0, math.ceil(seconds * 1_000) - 1).bit_length())
+
+
+def tallies(took: Iterable[tuple[str, float]]) -> dict[str, int]:
+    """What a run adds to the tallies: ``took`` are its steps with their seconds."""
+    sums: dict[str, int] = {}
+    for step, seconds in took:
+        if step in STEPS:  # each is done once in a run
+            sums[f"step:{step}:{bucket(seconds)}"] = 1
+            sums[f"step:{step}:us"] = int(seconds * 1_000_000)
+    return sums
