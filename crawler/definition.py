@@ -60,6 +60,12 @@ class Crawl:
         """Call ``hook`` once per crawl, before its first page; what it leaves in the browser (a log-in) is kept for all."""
         return self._hook("before_all", hook)
 
+    def logged_out(self, hook: F) -> F:
+        """Call ``hook`` with each page that came. If it returns something true, the log-in has expired: the page waits for
+        ``before_all`` to be done again, once for all.
+        """
+        return self._hook("logged_out", hook)
+
     def before(self, hook: F) -> F:
         """Call ``hook`` before each page is fetched."""
         return self._hook("before", hook)
@@ -143,6 +149,8 @@ class Crawl:
             called = hooking.hook_name(hook)
             if known.setdefault(step, called) != called:
                 faults.append(Fault(step, f"has two hooks, {known[step]} and {called}; there can be one"))
+        if "logged_out" in self.hooks and "before_all" not in self.hooks:
+            faults.append(Fault("logged_out", "needs a before_all hook, which logs in again", _HOOK_EXAMPLES["before_all"]))
         if callable(scope := self._given.get("scope")):
             faults += [
                 Fault("scope", f"the function {what}", "scope=lambda url: '/en/' in url")
@@ -163,7 +171,7 @@ class Crawl:
     @property
     def wants_html(self) -> bool:
         """Whether the HTML of each page is needed."""
-        readers = (self.hooks[step] for step in ("extract", "filter", "after") if step in self.hooks)
+        readers = (self.hooks[step] for step in ("logged_out", "extract", "filter", "after") if step in self.hooks)
         fields = self._fields
         return (
             fields.keep_html
@@ -331,6 +339,7 @@ class Crawl:
 _HOOK_EXAMPLES = {
     "before_all": "def log_in(browser): …",
     "before": "def prepare(page, browser): …",
+    "logged_out": "def expired(page): return page.text('#login') is not None",
     "extract": 'def book(page): return {"title": page.text("h1")}',
     "filter": 'def wanted(link): return "/en/" in link.url',
     "after": "def save(result): …",

@@ -5,6 +5,7 @@ hook         may ask for
 ============ ==========================================================================================
 before_all   crawl, browser, snapshot, stop
 before       crawl, page (that is about to be fetched), browser, snapshot, stop
+logged_out   crawl, page (live), response, browser, snapshot, stop
 extract      crawl, page (live), response, links, browser, snapshot, stop
 filter       crawl, page (live), response, link (called for each) or links (called once), snapshot, stop
 after        crawl, page (live), response, result, links, browser, snapshot, stop
@@ -28,6 +29,7 @@ Hook = Callable[..., Any]
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "before_all": ("crawl", "browser", "snapshot", "stop"),
     "before": ("crawl", "page", "browser", "snapshot", "stop"),
+    "logged_out": ("crawl", "page", "response", "browser", "snapshot", "stop"),
     "extract": ("crawl", "page", "response", "links", "browser", "snapshot", "stop"),
     "filter": ("crawl", "page", "response", "link", "links", "snapshot", "stop"),
     "after": ("crawl", "page", "response", "result", "links", "browser", "snapshot", "stop"),

@@ -92,6 +92,14 @@ class HookError(CrawlerError):
         self.step, self.cause = step, cause
 
 
+class LoggedOut(CrawlerError):
+    """The page came, but not for who we are: the log-in ``version`` has expired. Never leaves this module, either."""
+
+    def __init__(self, url: str, version: int) -> None:
+        super().__init__(url, version)
+        self.url, self.version = url, version
+
+
 def execute(
     crawl: Crawl,
     *,
@@ -137,14 +145,14 @@ def execute(
                 if turn.first:
                     run.step("before_all")
                     run.log_in(browser)
-                elif turn.login:
-                    browser.load_login(frontier.login() or {})
+                elif turn.login != browser.login.version:
+                    browser.login.load(frontier.login() or {}, turn.login)
                 run.step("before", page)
                 run.hook("before", page=page, browser=browser)
                 run.step("request", page)
                 permits.check(page.url, page.lane)
                 with run.pacing(turn, permits):
-                    response = accept(crawl, page, browser, permits)
+                    response = accept(crawl, page, browser, permits, run.stays(page, browser))
                 run.step("extract", page)
                 live = browser.live(page, response)
                 data = run.extract(live, response, browser)
@@ -344,13 +352,26 @@ class Run:
 
     def log_in(self, browser: Browser) -> None:
         """Do ``before_all``, and keep what it left in the browser for every session of the crawl."""
+        browser.login.begin()
         try:
             self.hook("before_all", browser=browser)
-        except HookError:
-            self.ended = self.frontier.before_all_failed(self.claim).ended
+        except HookError as error:
+            self.ended = self.frontier.before_all_failed(self.claim, one_line(error.cause)).ended
             raise
-        login = browser.keep_login() if "before_all" in self.crawl.hooks else None
-        self.frontier.before_all_done(self.claim, login)
+        login = browser.login.keep() if "before_all" in self.crawl.hooks else None
+        _, browser.login.version = self.frontier.before_all_done(self.claim, login)
+
+    def stays(self, page: Page, browser: Browser) -> Callable[[Response], None] | None:
+        """What asks ``logged_out`` of a response, and raises LoggedOut if it says so; None without that hook."""
+        if "logged_out" not in self.crawl.hooks:
+            return None
+
+        def check(response: Response) -> None:
+            self.step("logged_out", page)
+            if self.hook("logged_out", page=browser.live(page, response), response=response, browser=browser):
+                raise LoggedOut(page.url, browser.login.version)
+
+        return check
 
     def extract(self, live: LivePage, response: Response, browser: Browser) -> Json:
         """What the page holds, by the crawl's hook or mapping."""
@@ -398,6 +419,13 @@ class Run:
     def fail(self, error: Exception) -> Failure:
         """Take the page out of *processing*, to where the class of ``error`` sends it."""
         claim = self.claim
+        if isinstance(error, LoggedOut):
+            version = error.version
+            ending = self.report(lambda: self.frontier.logged_out(claim, version))
+            self.ended = ending.ended
+            if ending.retry_in is None:
+                return Failure(claim.page, FailureClass.TERMINAL, "login")
+            return Failure(claim.page, FailureClass.INFRA, "logged_out", None, ending.retry_in)
         failure, reason, status = diagnose(error)
         delay = error.retry_after if isinstance(error, PageError) else None
         ending = self.report(lambda: self.frontier.fail(claim, failure, reason, status=status, delay=delay))
@@ -443,8 +471,12 @@ def heartbeat(frontier: Frontier, claim: Claim, browser: Browser, interval: floa
         over.set()
 
 
-def accept(crawl: Crawl, page: Page, browser: Browser, permits: Permits) -> Response:
+def accept(
+    crawl: Crawl, page: Page, browser: Browser, permits: Permits, stays: Callable[[Response], None] | None = None
+) -> Response:
     """Request ``page``, and take its answer if it is one that the crawl wants.
+
+    ``stays`` is asked before anything else whether the answer is for somebody who is logged in; what it raises passes through.
 
     Raises:
         PageError: there is no document, its status is no success, or a redirect led to where the crawl may not go.
@@ -453,7 +485,11 @@ def accept(crawl: Crawl, page: Page, browser: Browser, permits: Permits) -> Resp
     try:
         response = browser.request(page, html=crawl.wants_html)
     except PageError as error:
+        if stays and error.status:  # an answer without a document
+            stays(Response(page.url, error.status))
         raise permits.explain(error) from error
+    if stays:
+        stays(response)
     status = response.status
     if status is not None and status >= 400 and status not in crawl.accept_status:
         patience = retry_after(browser.header("Retry-After")) if status in PATIENCE_STATUSES else None

@@ -206,8 +206,8 @@ class Turn:
     """What ``queue.register`` answered: a claim (outcome PAGE), or why there is none.
 
     ``wait``: seconds until more is due, where that is known. ``first`` asks this run to do ``before_all``; ``login`` is the
-    version of the log-in that is kept with the crawl (0: none). ``paced``: the page's lane serves nobody else until this run
-    says that its request is over.
+    version of the log-in that is kept with the crawl (0: none; no two are alike). ``paced``: the page's lane serves nobody else
+    until this run says that its request is over.
     """
 
     outcome: Outcome

@@ -8,9 +8,10 @@ from typing import Any
 
 from .browser import Chrome
 from .definition import Crawl
+from .errors import PageError
 from .hooks import call
 from .lifecycle import Stop, accept, permitted
-from .model import Link, Page, Result, Snapshot, Status
+from .model import Link, Page, Response, Result, Snapshot, Status
 from .permits import Permits
 
 
@@ -40,11 +41,15 @@ def rehearse(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = N
         found = crawl.hooks.get(step)
         return call(found, common | available) if found else None
 
+    def stays(response: Response) -> None:
+        if hook("logged_out", page=browser.live(page, response), response=response, browser=browser):
+            raise PageError(page.url, "login", response.status)
+
     with chrome.session(crawl.profile(permits.flags(local=chrome.local))) as browser:
         hook("before_all", browser=browser)
         hook("before", page=page, browser=browser)
         permits.check(page.url)
-        response = accept(crawl, page, browser, permits)
+        response = accept(crawl, page, browser, permits, stays if "logged_out" in crawl.hooks else None)
         live = browser.live(page, response)
         seen = {"page": live, "response": response, "links": response.links}
         data = hook("extract", **seen, browser=browser) if "extract" in crawl.hooks else crawl.select(response)

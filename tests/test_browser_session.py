@@ -576,30 +576,30 @@ def test_a_login_is_kept_and_loaded_into_another_session_once(chrome, site):
     # Given a session that has logged in
     with chrome.session(TESTS) as browser:
         get(browser, site, "/login")
-        login = browser.keep_login()
+        login = browser.login.keep()
         assert text_of(browser, site, "/me") == ["session=abc; seen=1", "secret"]
     chrome.close()
     # When it is loaded into another
     with chrome.session(TESTS) as browser:
         assert text_of(browser, site, "/me", host="localhost") == ["nobody", "none"]
-        browser.load_login(login)
+        browser.login.load(login, 1)
         # Then that one is logged in, from its first page on, there and nowhere else
         assert text_of(browser, site, "/me") == ["session=abc; seen=1", "secret"]
         assert text_of(browser, site, "/me", host="localhost") == ["nobody", "none"]
         # And what the site makes of it later stands
         get(browser, site, "/logout")
-        browser.load_login(login)
+        browser.login.load(login, 1)
         assert text_of(browser, site, "/me")[1] == "none"
 
 
 def test_a_cookie_that_cannot_be_set_does_not_keep_out_the_others(chrome, site, caplog):
     with chrome.session(TESTS) as browser:
         get(browser, site, "/login")
-        login = browser.keep_login()
+        login = browser.login.keep()
     chrome.close()
     bad = {**login["cookies"][0], "name": "__Host-bad", "value": "canary", "secure": False}
     with chrome.session(TESTS) as browser:
-        browser.load_login({"cookies": [bad, *login["cookies"]]})
+        browser.login.load({"cookies": [bad, *login["cookies"]]}, 1)
         assert text_of(browser, site, "/me")[0] == "session=abc; seen=1"
     assert "canary" not in caplog.text
 
@@ -608,7 +608,7 @@ def test_a_login_is_json_and_survives_a_session_that_shows_nothing(chrome):
     import json
 
     with chrome.session(TESTS) as browser:
-        login = browser.keep_login()
+        login = browser.login.keep()
         assert json.loads(json.dumps(login)) == {"cookies": [], "storage": {}}
-        browser.load_login(login)
-        browser.load_login({})
+        browser.login.load(login, 1)
+        browser.login.load({}, 1)

@@ -12,7 +12,7 @@ from redis.retry import Retry
 
 from crawler.embedded import PrivateRedis
 from crawler.errors import CrawlExists, FrontierMisfit, FrontierRefused, FrontierUnavailable
-from crawler.frontier import Added, Frontier, Reaped, Renewal, Verdict, Wake, check
+from crawler.frontier import Added, Ending, Frontier, Reaped, Renewal, Verdict, Wake, check
 from crawler.model import Band, Claim, FailureClass, Outcome, Page, Plan, Policy, Status
 
 A, B, C, D = (f"https://shop.example/{name}" for name in "abcd")
@@ -862,9 +862,11 @@ def test_before_all_is_done_once_and_the_others_wait_for_it(begin):
     turn = frontier.claim("w1")
     assert (turn.first, turn.login) == (True, 0)
     assert frontier.claim("w2").outcome is Outcome.WAIT
-    assert frontier.before_all_done(turn.claim, {"cookies": [{"name": "a/b"}]}) is Verdict.OK
+    verdict, version = frontier.before_all_done(turn.claim, {"cookies": [{"name": "a/b"}]})
+    assert verdict is Verdict.OK
     later = frontier.claim("w2")
-    assert (later.first, later.login) == (False, 1)
+    assert (later.first, later.login) == (False, version)
+    assert version > 0
     assert frontier.login() == {"cookies": [{"name": "a/b"}]}
 
 
@@ -875,7 +877,7 @@ def test_before_all_is_done_by_another_when_its_run_was_lost(begin):
     frontier.reap()
     again = frontier.claim("w2")
     assert again.first
-    assert frontier.before_all_done(lost.claim, {"session": "old"}) is Verdict.STALE
+    assert frontier.before_all_done(lost.claim, {"session": "old"}) == (Verdict.STALE, 0)
     assert frontier.login() is None
 
 
@@ -888,6 +890,100 @@ def test_a_crawl_whose_before_all_always_fails_has_failed(begin):
         clock.advance(60)
     snapshot = frontier.snapshot()
     assert (snapshot.status, snapshot.reason) == (Status.FAILED, "before_all failed: no such password")
+
+
+# -- a log-in that expires
+
+
+def logged_in(frontier: Frontier, worker: str = "w1") -> tuple[Claim, int]:
+    """A claim of a run that has just done ``before_all``, and the version of its log-in."""
+    turn = frontier.claim(worker)
+    assert turn.first
+    return turn.claim, frontier.before_all_done(turn.claim, {"cookies": []})[1]
+
+
+def test_a_page_that_is_logged_out_goes_back_unburned_and_one_run_logs_in_anew_for_all(begin):
+    frontier, _ = begin(A, B, C, before_all=True)
+    first, version = logged_in(frontier)
+    second, third = frontier.claim("w2").claim, frontier.claim("w3").claim
+    # When all three are told that they are nobody
+    assert frontier.logged_out(second, version) == Ending(Verdict.OK, False, 0.0)
+    assert frontier.logged_out(second, version).verdict is Verdict.REPEATED  # its answer was lost
+    assert len(frontier.grant()) == 1  # for the one that logs in
+    again = frontier.claim("w2")
+    assert (again.first, again.claim.page.url, again.claim.page.attempt) == (True, B, 1)
+    assert frontier.logged_out(third, version).retry_in == 0.0  # while it does
+    assert frontier.claim("w3").outcome is Outcome.WAIT
+    _, newer = frontier.before_all_done(again.claim, {"cookies": [{"name": "new"}]})
+    assert frontier.logged_out(first, version).retry_in == 0.0  # and after it has
+    # Then nobody logs in a third time, and no attempt is gone
+    turns = [frontier.claim("w1"), frontier.claim("w3")]
+    assert [(turn.first, turn.login, turn.claim.page.attempt) for turn in turns] == [(False, newer, 1)] * 2
+    assert newer > version
+    assert frontier.login() == {"cookies": [{"name": "new"}]}
+    seen = frontier.snapshot()
+    assert (seen.counts["logins"], seen.counts["logouts"], seen.counts["started"], seen.queued) == (2, 1, 3, 0)
+    assert frontier.audit() == []
+
+
+def test_a_log_in_whose_run_was_lost_is_done_by_the_next_one(begin):
+    frontier, clock = begin(A, B, before_all=True, lease=10)
+    claim, version = logged_in(frontier)
+    frontier.logged_out(claim, version)
+    lost = frontier.claim("w1")
+    assert lost.first
+    clock.advance(10)
+    frontier.reap()
+    again = frontier.claim("w2")
+    assert again.first
+    assert frontier.before_all_done(lost.claim, {"cookies": []}) == (Verdict.STALE, 0)
+    assert frontier.logged_out(lost.claim, version).verdict is Verdict.STALE
+    assert frontier.before_all_done(again.claim, {"cookies": []})[0] is Verdict.OK
+
+
+def test_log_ins_that_bring_no_page_end_and_the_pages_fail_with_that_reason(begin):
+    frontier, _ = begin(A, B, C, before_all=True)
+    for attempt in range(3):
+        claim, version = logged_in(frontier)
+        ending = frontier.logged_out(claim, version)
+        assert (ending.retry_in is None) is (attempt == 2)
+    for _ in range(2):  # nobody logs in for the others
+        turn = frontier.claim("w1")
+        assert not turn.first
+        ending = frontier.logged_out(turn.claim, turn.login)
+    assert ending == Ending(Verdict.OK, True, None)
+    seen = frontier.snapshot()
+    assert (seen.status, seen.reason, seen.reasons) == (Status.FAILED, "no page was done (last failure: login)", {"login": 3})
+    assert seen.counts["logins"] == 3
+    # When somebody has mended what kept us out
+    assert frontier.retry_failed() == 3
+    claim, version = logged_in(frontier)
+    assert frontier.logged_out(claim, version).retry_in == 0.0
+
+
+def test_a_page_that_is_logged_out_whatever_we_do_fails_alone(begin):
+    frontier, _ = begin(A, B, C, D, before_all=True)
+    for attempt in range(3):  # another page is done under each of the log-ins
+        claim, version = logged_in(frontier)
+        assert claim.page.url == A
+        other = take(frontier, "w2")
+        frontier.finish(other, other.page.url)
+        assert (frontier.logged_out(claim, version).retry_in is None) is (attempt == 2)
+    seen = frontier.snapshot()
+    assert (seen.status, seen.done, seen.reasons) == (Status.FINISHED, 3, {"login": 1})
+
+
+def test_a_hundred_runs_that_are_logged_out_at_once_lead_to_one_log_in(begin):
+    frontier, _ = begin(*(f"https://shop.example/{n}" for n in range(100)), before_all=True, concurrency_limit=100)
+    claim, version = logged_in(frontier)
+    claims = [claim, *(frontier.claim(f"w{n}").claim for n in range(99))]
+    with ThreadPoolExecutor(20) as threads:
+        endings = list(threads.map(lambda claim: frontier.logged_out(claim, version), claims))
+        assert {(ending.verdict, ending.retry_in) for ending in endings} == {(Verdict.OK, 0.0)}
+        turns = list(threads.map(lambda n: frontier.claim(f"v{n}"), range(100)))
+    assert [turn.outcome for turn in turns if turn.claim] == [Outcome.PAGE]
+    assert frontier.snapshot().counts["logouts"] == 1
+    assert frontier.audit() == []
 
 
 # -- dead letters

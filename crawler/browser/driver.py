@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -28,6 +29,10 @@ from ..errors import BrowserLost, BrowserUnavailable
 QUIT_TIMEOUT = 5.0
 #: What ChromeDriver says when a session is beyond help, although its error code is the general one.
 DEADLY = re.compile(r"tab crashed|not reachable|disconnected|session deleted|not connected to DevTools", re.I)
+
+# At DEBUG Selenium writes down each command with all that it carries: what is typed into a form, cookies, tokens. Who wants that
+# says so to this very logger; a worker whose log level is DEBUG does not.
+logging.getLogger("selenium").setLevel(logging.INFO)
 
 
 class Driver(Remote):

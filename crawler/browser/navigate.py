@@ -11,7 +11,6 @@ second time, through the DevTools protocol, which gives the cause but obeys no p
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import secrets
@@ -20,8 +19,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
-from urllib.parse import urlsplit
 
 from selenium.common.exceptions import (
     InsecureCertificateException,
@@ -31,9 +28,10 @@ from selenium.common.exceptions import (
 )
 
 from ..errors import BrowserLost, PageError
-from ..model import Json, Link, Page, Response
+from ..model import Link, Page, Response
 from .driver import Driver, first_line
-from .page import LivePage
+from .login import Login
+from .page import LivePage, Tab
 
 log = logging.getLogger(__name__)
 
@@ -119,10 +117,11 @@ class Found:
     stale: bool
 
 
-class Browser:
+class Browser(Tab):
     """A session at work: what hooks get as ``browser``, and what the life cycle fetches pages with.
 
-    ``driver`` is the Selenium WebDriver. ``pages`` counts the navigations of this session.
+    ``driver`` is the Selenium WebDriver; whatever a live page can do, this does on what the tab shows. ``pages`` counts the
+    navigations of this session; ``login`` is what it holds of the crawl's.
     """
 
     def __init__(
@@ -133,15 +132,15 @@ class Browser:
         load_strategy: str = "normal",
         abandon: Callable[[], None] | None = None,
     ) -> None:
-        self.driver, self.page_load_timeout = driver, page_load_timeout
+        super().__init__(driver)
+        self.page_load_timeout = page_load_timeout
         self._abandon = abandon or driver.delete
         self.enough = ("complete",) if load_strategy == "normal" else ("interactive", "complete")
         self.pages = 0
         self.blank = False  # whether the tab surely shows about:blank
         self._mark = "_" + secrets.token_hex(8)
         self._late = 0  # page-load time-outs in a row
-        self._login: Json = None
-        self._storage: dict[str, str] = {}  # origin -> script that puts back its local storage, until it was there
+        self.login = Login(driver)
 
     @property
     def doubt(self) -> str | None:
@@ -182,11 +181,20 @@ class Browser:
             raise error_of(url, found.error, found.status)  # no body: Chrome shows its error page, a headless shell an empty one
         if not found.url.startswith(("http:", "https:")):
             raise PageError(url, "unsupported_scheme")
-        self._restored(found.url)
+        self.login.arrived(found.url)
         return Response(
             url=found.url, status=found.status, content_type=found.mime, html=found.html, title=found.title, links=found.links,
             timing={**found.timing, "total": (time.perf_counter() - began) * 1000},
         )  # fmt: skip
+
+    def open(self, url: str) -> LivePage:
+        """Go to ``url``, of any site, and return the page that came: for hooks, before or beside the page of their run.
+
+        Raises:
+            PageError, BrowserLost: as from ``request``; an HTTP error with a document raises nothing.
+        """
+        page = Page(url)
+        return self.live(page, self.request(page))
 
     def live(self, page: Page, response: Response) -> LivePage:
         """The page that this session shows now, for hooks."""
@@ -323,45 +331,6 @@ class Browser:
             raise PageError(url, "no_content" if code else "no_document")
         raise error_of(url, code)
 
-    def keep_login(self) -> dict[str, Json]:
-        """The cookies of all sites, and the local storage of the one that is shown, as JSON. Secrets: never log it."""
-        storage = self.driver.execute_script(
-            "try { return {[location.origin]: Object.fromEntries(Object.entries(localStorage))} } catch { return {} }"
-        )
-        return {
-            "cookies": self.driver.cdp("Network.getAllCookies")["cookies"],
-            "storage": {origin: items for origin, items in storage.items() if items and origin.startswith("http")},
-        }
-
-    def load_login(self, login: Mapping[str, Json]) -> None:
-        """Put into this session what ``keep_login`` kept, unless that is what was put last.
-
-        Cookies are there at once; local storage is put back when the first page of its origin loads, before its scripts run.
-        """
-        if login == self._login:
-            return
-        for cookie in login.get("cookies", ()):
-            try:
-                self.driver.cdp("Network.setCookie", **cookie_for_chrome(cookie))
-            except WebDriverException as error:
-                log.warning("cookie %s of %s is not one for this Chrome: %s", cookie["name"], cookie["domain"], first_line(error))
-        for origin in list(self._storage):
-            self._restored(origin)
-        for origin, items in login.get("storage", {}).items():
-            source = (
-                f"if (location.origin === {json.dumps(origin)}) "
-                f"for (const [key, value] of Object.entries({json.dumps(items)})) localStorage.setItem(key, value);"
-            )
-            self._storage[origin] = self.driver.cdp("Page.addScriptToEvaluateOnNewDocument", source=source)["identifier"]
-        self._login = login
-
-    def _restored(self, url: str) -> None:
-        """Local storage was put back by a page of this origin: what the site makes of it from now on stands."""
-        if self._storage:
-            parts = urlsplit(url)
-            if identifier := self._storage.pop(f"{parts.scheme}://{parts.netloc}", None):
-                self.driver.cdp("Page.removeScriptToEvaluateOnNewDocument", identifier=identifier)
-
 
 def error_of(url: str, code: str | None, status: int | None = None) -> PageError:
     """The error for Chrome's ``code`` (ERR_…) or, where a response came without a document, for its HTTP status."""
@@ -374,16 +343,3 @@ def error_of(url: str, code: str | None, status: int | None = None) -> PageError
         return PageError(url, "certificate" if code.startswith("ERR_CERT_") else "tls")
     reason, retryable = CAUSES.get(code, (code.lower(), True))
     return PageError(url, reason, retryable=retryable)
-
-
-def cookie_for_chrome(cookie: Mapping[str, Any]) -> dict[str, Any]:
-    """A cookie as Chrome gave it, as Chrome takes it: one without a leading dot belongs to that host alone."""
-    names = ("name", "value", "path", "secure", "httpOnly", "sameSite", "priority")
-    kept = {name: cookie[name] for name in names if name in cookie}
-    if not cookie.get("session"):
-        kept["expires"] = cookie["expires"]
-    if cookie["domain"].startswith("."):
-        kept["domain"] = cookie["domain"]
-    else:
-        kept["url"] = f"{'https' if cookie.get('secure') else 'http'}://{cookie['domain']}{cookie.get('path', '/')}"
-    return kept

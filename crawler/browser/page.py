@@ -23,19 +23,19 @@ EXPRESSION = "return (async () => (\n%s\n))().then(value => ({value}), error => 
 SCROLL = "const e = document.documentElement; scrollTo(0, e.scrollHeight); return e.scrollHeight"
 
 
-class LivePage:
-    """A page in Chrome: ``url`` (where it ended up), ``depth``, and what can be asked of it; questions go to the live document.
+class Tab:
+    """What can be asked of the document that a tab of Chrome shows, and done to it.
 
     CSS selectors are the browser's. One that is not valid raises ValueError; what is not there gives None, or an empty list.
     """
 
-    def __init__(self, driver: Driver, page: Page, response: Response) -> None:
+    def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        self.page, self.response = page, response
-        self.url, self.depth = response.url, page.depth
 
-    def __repr__(self) -> str:
-        return f"<page {self.url}>"
+    @property
+    def url(self) -> str:
+        """Where the tab is at this moment."""
+        return str(self.driver.current_url)
 
     @property
     def title(self) -> str:
@@ -134,3 +134,19 @@ class LivePage:
             raise ValueError(f"{css!r} is not a CSS selector") from error
         except NoSuchElementException as error:
             raise LookupError(f"nothing matches {css!r} at {self.url}") from error
+
+
+class LivePage(Tab):
+    """A run's page: ``url`` (where it ended up), ``depth``, and what can be asked of it; questions go to the live document."""
+
+    def __init__(self, driver: Driver, page: Page, response: Response) -> None:
+        super().__init__(driver)
+        self.page, self.response, self.depth = page, response, page.depth
+
+    def __repr__(self) -> str:
+        return f"<page {self.url}>"
+
+    @property
+    def url(self) -> str:
+        """Where the page ended up, after redirects."""
+        return self.response.url

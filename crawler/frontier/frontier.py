@@ -431,15 +431,25 @@ class Frontier:
 
     # -- before_all -------------------------------------------------------------------------------------------------------
 
-    def before_all_done(self, claim: Claim, login: Mapping[str, Json] | None = None) -> Verdict:
-        """``before_all`` went well; ``login`` (JSON) is kept with the crawl, for every session of every worker."""
+    def before_all_done(self, claim: Claim, login: Mapping[str, Json] | None = None) -> tuple[Verdict, int]:
+        """``before_all`` went well; ``login`` (JSON) is kept with the crawl, for every session of every worker. Its version."""
         text = "" if login is None else json.dumps(login, separators=(",", ":"))
-        return Verdict(self._run("before", claim.page.id, claim.token, text, "")[0].decode())
+        verdict, _, version = self._run("before", claim.page.id, claim.token, text, "")
+        return Verdict(verdict.decode()), int(version)
 
     def before_all_failed(self, claim: Claim, reason: str = "it raised") -> Ending:
         """``before_all`` went wrong: the page is given back, and the next run tries. After three times the crawl is FAILED."""
         answer = self._run("before", claim.page.id, claim.token, "failed", reason)
         return Ending(Verdict(answer[0].decode()), bool(answer[1]))
+
+    def logged_out(self, claim: Claim, version: int) -> Ending:
+        """The page was requested with the log-in ``version``, and that has expired: it goes back without an attempt burned.
+
+        The next run does ``before_all`` again, the others wait for it. A page that is logged out under three log-ins, or when
+        three in a row brought no page, is failed with the reason ``login`` (``retry_in`` is None then).
+        """
+        verdict, ended, again = self._run("logout", claim.page.id, claim.token, version)
+        return Ending(Verdict(verdict.decode()), bool(ended), 0.0 if again else None)
 
     def login(self) -> Mapping[str, Json] | None:
         """The log-in that is kept with the crawl; None if there is none."""

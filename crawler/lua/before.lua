@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- before: how before_all went, which one run does for all.
+-- before: how before_all went, which one run does for all. The version of a log-in is when it was kept, in ms: no two of a name are
+-- alike, also when the crawl was begun anew.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 id      of the page that the run holds
 --          2 token   of its claim
@@ -7,22 +8,24 @@
 --          4 reason  if it did not
 -- Uses     meta (hash), login (string); as fail
 -- With     core, lanes, leave
--- Returns  verdict ("OK", "STALE"), ended (1 for the call that ended the crawl)
+-- Returns  verdict ("OK", "REPEATED", "STALE"), ended (1 for the call that ended the crawl), version of the log-in
 -- Cost     O(P), P pages in flight
 local crawl, refusal = load()
 if not crawl then return refusal end
 local id, token, login = ARGV[1], ARGV[2], ARGV[3]
 local claim = held(id)
-if not claim or claim.token ~= token then return { redis.call("ZSCORE", key("acks"), id .. ":" .. token) and "REPEATED" or "STALE", 0 } end
-if crawl.before == "done" then return { "OK", 0 } end
+if not claim or claim.token ~= token then return { redis.call("ZSCORE", key("acks"), id .. ":" .. token) and "REPEATED" or "STALE", 0, 0 } end
+if crawl.before == "done" then return { "OK", 0, crawl.login or 0 } end
 
 if login ~= "failed" then
   if login ~= "" then
     redis.call("SET", key("login"), login)
-    set(crawl, "login", (crawl.login or 0) + 1)
+    set(crawl, "login", math.max(now, (crawl.login or 0) + 1))
+    count("logins")
   end
   set(crawl, "before", "done")
-  return { "OK", 0 }
+  redis.call("HDEL", key("meta"), "before_tries")
+  return { "OK", 0, crawl.login or 0 }
 end
 
 set(crawl, "before", "none")
@@ -34,4 +37,4 @@ if tries >= BEFORE_TRIES then
   set(crawl, "end_as", "FAILED")
   become(crawl, "STOPPING", "before_all failed: " .. ARGV[4])
 end
-return { "OK", over(crawl) and 1 or 0 }
+return { "OK", over(crawl) and 1 or 0, 0 }

@@ -33,6 +33,10 @@ for _, letter in ipairs(sent) do
   count("failed", -1)
   if redis.call("HINCRBY", key("reasons"), reason, -1) <= 0 then redis.call("HDEL", key("reasons"), reason) end
   if entry.attempts > 0 then count("started", -1) end
+  if reason == "login" and crawl.before_all == 1 and crawl.before == "done" then -- whoever asks has mended what kept us out
+    set(crawl, "before", "none")
+    redis.call("HDEL", key("meta"), "logout_streak")
+  end
   entry.attempts, entry.strikes = 0, 0
   local lane = lane_of(entry.lane)
   forgive(lane)
