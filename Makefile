@@ -1,10 +1,10 @@
 # make crawl [URL=https://…]   crawl a site (without URL: the bundled demo shop) into items.jsonl
 # make test                    run every test but the long ones
-# Both do the set-up that they need, once.
+# Both do the set-up that they need, once. Tests of a Selenium Grid are among them after `make grid` (Java 17 and Maven).
 
 BIN := .venv/bin
 
-.PHONY: crawl test test-soak bench-frontier lint style types docs setup clean
+.PHONY: crawl grid test test-soak bench-frontier lint style types docs setup clean
 
 crawl: setup
 ifdef URL
@@ -23,6 +23,14 @@ test-soak: setup
 # What the frontier costs, into docs/scale.md: half an hour. QUICK=1: a minute, small sizes, to the screen.
 bench-frontier: setup
 	$(BIN)/python -m benchmarks.frontier $(if $(QUICK),--quick)
+
+# A Selenium Grid for tests, into build/grid: 59 MB from Maven Central.
+grid: build/grid/ready
+
+build/grid/ready: tests/grid/pom.xml
+	rm -rf build/grid
+	mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime "-DoutputDirectory=$(CURDIR)/build/grid"
+	@touch $@
 
 lint: style types
 
