@@ -30,4 +30,6 @@ def test_a_session_of_a_grid_serves_page_after_page_as_a_local_one_does(grid: Gr
                         get(browser, site, path)
                 assert get(browser, site, "/b") == "B"
                 assert grid.sessions() == [browser.session_id]
-    assert grid.until(lambda: not grid.sessions())
+    # Then nothing of it is left, whichever way the Chrome there was started
+    grid.until(lambda: not grid.sessions() and not grid.chromes(), seconds=15)
+    assert grid.leftovers() == []

@@ -16,7 +16,7 @@ from pathlib import Path
 from selenium.common.exceptions import WebDriverException
 
 from ..errors import BrowserError, BrowserUnavailable
-from .driver import QUIT_TIMEOUT, Driver
+from .driver import Driver
 from .local import LocalDriver, is_shell
 from .navigate import Browser
 from .profile import Profile, options_for
@@ -277,8 +277,7 @@ def end(session: Session) -> None:
         return
     driver = session.browser.driver
     if session.local is None or not driver.doubt:
-        with contextlib.suppress(Exception), driver.within(QUIT_TIMEOUT):
-            driver.quit()
+        driver.finish()
     with contextlib.suppress(Exception):
         driver.hang_up()
     if session.local is not None:
