@@ -19,7 +19,7 @@ FLOORS = (
     ("scope", "sitemaps", "export", "gateway", "permits"),
     ("fields", "definition"),
     ("lifecycle", "rehearsal"),
-    ("lifecycle", "rehearsal", "client", "report", "seeds"),
+    ("lifecycle", "rehearsal", "client", "report", "metrics", "seeds"),
     ("tasks.services", "tasks.crawl", "tasks.worker", "contrib", "embedded"),
     ("tasks.app", "cli"),
 )
