@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     state_dir: Path = Path(".crawler")
     """The folder of the private Redis: what a second ``crawler start`` resumes from."""
 
+    files_dir: Path | None = Field(default=None, examples=["/var/lib/crawler/files"])
+    """Where the pictures, prints and downloads of crawls are kept that ask for them. Unset: ``files`` in ``state_dir``."""
+
     heartbeat_file: Path | None = Field(default=None, examples=["/run/crawler/alive"])
     """A file that a worker touches at each tick, for probes. Unset: none."""
 

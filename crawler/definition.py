@@ -17,15 +17,20 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import hooks as hooking
+from . import visit as visiting
 from .errors import DefinitionError, Fault, SetupError
-from .fields import NAME, Fields, check, example
+from .fields import NAME, SECRETS, Fields, check, example
 from .links import InvalidURL, Rules, canonical, parse
 from .model import Band, Json, Link, Page, Plan, Policy, Response
 from .network import Guard, Resolve, system_resolve
 from .scope import Chosen, Scope, doubtful_host
+from .visit import Visit
 
 if TYPE_CHECKING:
     from .browser import Profile
+
+#: Rounds of hashing that make a password slow to guess by a digest: about 0.1 s for each field, once per process.
+GUESS_ROUNDS = 200_000
 
 F = TypeVar("F", bound=Callable[..., Any])
 #: Calls the filter hook with ``link`` or ``links``, and whatever else its caller has for it.
@@ -136,6 +141,9 @@ class Crawl:
 
             if isinstance(css, str) and (problem := selectors.css_problem(css)):
                 faults.append(Fault("restrict_css", problem, example("restrict_css")))
+        if fields and max(fields.wait_timeout, fields.scroll_timeout) >= fields.page_deadline:
+            what = f"must lie above wait_timeout ({fields.wait_timeout:g}) and scroll_timeout ({fields.scroll_timeout:g})"
+            faults.append(Fault("page_deadline", what, example("page_deadline")))
         hosts = [parse(url).host for url in fields.url] if fields else []
         for name in ("allow", "deny"):
             for item in _listed(self._given.get(name)):
@@ -194,8 +202,27 @@ class Crawl:
         from .browser import Profile  # brings Selenium along
 
         fields = self._fields
-        same = ("user_agent", "language", "window", "load_strategy", "images")
-        return Profile(fields.name, flags=(*flags, *fields.flags), **{name: getattr(fields, name) for name in same})
+        same = (
+            "user_agent", "language", "window", "load_strategy", "images", "block", "timezone", "geolocation", "mobile", "scale",
+            "console", "timings",
+        )  # fmt: skip
+        return Profile(
+            fields.name,
+            flags=(*flags, *fields.flags),
+            headers=tuple(sorted((fields.headers or {}).items())),
+            exchanges=fields.response_headers,
+            watch=bool(self.visit and self.visit.watches),
+            **{name: getattr(fields, name) for name in same},
+        )
+
+    @cached_property
+    def visit(self) -> Visit | None:
+        """What it does on a page before it reads it; None: nothing."""
+        fields = self._fields
+        same = (
+            "wait_for", "wait_until", "wait_quiet", "wait_timeout", "scroll", "scroll_timeout", "frames", "screenshot", "pdf",
+        )  # fmt: skip
+        return Visit(steps=visiting.read(fields.steps), **{name: getattr(fields, name) for name in same}) or None
 
     def definition(self) -> dict[str, Json] | None:
         """It as JSON, from which :meth:`from_definition` makes it again; None if it has code."""
@@ -216,7 +243,11 @@ class Crawl:
     @cached_property
     def digest(self) -> str:
         """Tells two versions of a crawl apart: of its fields, and of the source of its hooks. The same in every process."""
-        said = {"fields": self._said(), "hooks": {step: _source(hook) for step, hook in sorted(self.hooks.items())}}
+        fields = self._said()
+        for name in SECRETS & fields.keys():  # people see the digest: no password must be guessed by it
+            secret = json.dumps(fields[name], sort_keys=True).encode("utf-8", "surrogatepass")
+            fields[name] = hashlib.pbkdf2_hmac("sha256", secret, f"{self.name}:{name}".encode(), GUESS_ROUNDS).hex()
+        said = {"fields": fields, "hooks": {step: _source(hook) for step, hook in sorted(self.hooks.items())}}
         return hashlib.blake2b(json.dumps(said, sort_keys=True).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
     def _said(self) -> dict[str, Json]:
@@ -332,7 +363,7 @@ class Crawl:
         return kept, {reason: len(lost)} if lost else {}, lost if explain else ()
 
     def _forget(self) -> None:
-        for name in ("_fields", "_policy", "digest", "scope_"):
+        for name in ("_fields", "_policy", "digest", "scope_", "visit"):
             self.__dict__.pop(name, None)
 
 

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
 
+from . import visit
 from .errors import Fault
 from .links import InvalidURL, normal_host, parse
 from .model import Policy
@@ -23,6 +25,17 @@ from .scope import DENY_EXTENSIONS, KINDS, pattern
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DAY, _YEAR = 86_400.0, 31_536_000.0
 _DEFAULT = Policy()
+#: Fields that may hold passwords: never shown, not even when they are wrong.
+SECRETS = frozenset({"headers", "steps"})
+#: Kinds of things that can be blocked without a pattern.
+BLOCK_KINDS = ("image", "font", "media", "style")
+#: Headers that hold secrets, and what to use instead.
+SECRET_HEADERS = {
+    "authorization": "log in with before_all",
+    "proxy-authorization": "put the password into the proxy's address",
+    "cookie": "log in with before_all",
+}
+OWN_HEADERS = frozenset({"host", "connection", "content-length", "transfer-encoding", "upgrade", "keep-alive", "te", "trailer"})
 #: Among sitemaps: those that robots.txt names.
 AUTO = "auto"
 
@@ -98,6 +111,52 @@ def _none_in_words(value: object) -> object:
     return None if isinstance(value, str) and value.lower() == "none" else value
 
 
+def _steps(value: object) -> tuple[Mapping[str, Any], ...]:
+    if problems := visit.faults(value):
+        raise ValueError("; ".join(problems))
+    return tuple(dict(step) for step in value)  # type: ignore[attr-defined]  # a list, or there was a problem
+
+
+def _block(value: str) -> str:
+    if value in BLOCK_KINDS or any(mark in value for mark in "*./:"):
+        return value
+    raise ValueError(f"{_short(value)} is none of {', '.join(BLOCK_KINDS)}, and no pattern of a URL, like *://*.example.com/*")
+
+
+def _header(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+        raise ValueError(f"{_short(name)} is no name of a header")
+    if name.lower() in SECRET_HEADERS:
+        raise ValueError(f"{name} would go to every host that a page loads from; {SECRET_HEADERS[name.lower()]}")
+    if name.lower() in OWN_HEADERS:
+        raise ValueError(f"{name} is Chrome's own to set")
+    return name
+
+
+def _header_value(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("a header's value is one line of printable characters")
+    return value
+
+
+def _timezone(value: str) -> str:
+    known = available_timezones()
+    if known and value not in known:
+        near = difflib.get_close_matches(value, known, n=1)
+        raise ValueError(f"{_short(value)} is no time zone" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return value
+
+
+def _place(value: object) -> tuple[float, float, float]:
+    well = isinstance(value, list | tuple) and len(value) in (2, 3)
+    if not well or not all(isinstance(part, int | float) and not isinstance(part, bool) for part in value):  # type: ignore[attr-defined]
+        raise ValueError("is no list of latitude, longitude and, perhaps, metres of accuracy")
+    latitude, longitude, accuracy = (*map(float, value), 10.0)[:3]  # type: ignore[call-overload]
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180 and accuracy > 0):
+        raise ValueError("is no place on earth: latitude from -90 to 90, longitude from -180 to 180")
+    return latitude, longitude, accuracy
+
+
 Whole = Annotated[int, Field(strict=True)]
 Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -111,6 +170,11 @@ Sitemaps = Annotated[tuple[Annotated[Text, AfterValidator(_sitemap)], ...], Befo
 File = Annotated[Annotated[Text, Field(min_length=1)] | None, BeforeValidator(_path_as_text)]
 Hosts = Annotated[tuple[Annotated[Text, AfterValidator(_host)], ...], BeforeValidator(_alone)]
 Patterns = Annotated[tuple[Annotated[str | re.Pattern[str], PlainValidator(_pattern)], ...], BeforeValidator(_alone)]
+Steps = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_steps)]
+Blocks = Annotated[tuple[Annotated[Text, AfterValidator(_block)], ...], BeforeValidator(_alone)]
+Headers = dict[Annotated[Text, AfterValidator(_header)], Annotated[Text, AfterValidator(_header_value)]]
+Timezone = Annotated[Text, AfterValidator(_timezone)]
+Place = Annotated[tuple[float, float, float], PlainValidator(_place)]
 ScopeKind = Annotated[str | Callable[..., Any], PlainValidator(_scope)]
 
 
@@ -249,6 +313,60 @@ class Fields(BaseModel):
     images: Flag = _field(True, "Whether images are loaded.", "images=False")
     flags: Texts = _field((), "Further command line flags for Chrome.", 'flags=["--proxy-server=localhost:3128"]')
 
+    block: Blocks = _field(
+        (),
+        f"What is not loaded: {', '.join(BLOCK_KINDS)}, and patterns of URLs, in which * stands for anything.",
+        'block=["font", "media", "*://*.doubleclick.net/*"]',
+    )
+    headers: Headers | None = _field(
+        None,
+        "Headers for every request of a page, to whatever host: no place for secrets.",
+        'headers={"X-Crawler": "https://example.com/why"}',
+        repr=False,
+    )
+    timezone: Timezone | None = _field(None, "Where the browser's clock is; None: the machine's.", 'timezone="Europe/Zurich"')
+    geolocation: Place | None = _field(
+        None,
+        "Where pages may know the browser to be: latitude, longitude, metres of accuracy; None: they may not know.",
+        "geolocation=[47.37, 8.54]",
+    )
+    mobile: Flag = _field(False, "Whether Chrome is one of a phone, whose screen is the window.", "mobile=True")
+    scale: Seconds = _field(1.0, "Pixels of a phone's screen for one of its page.", "scale=3", gt=0, le=10)
+
+    wait_for: Texts = _field((), "Selectors that must match before a page is read.", 'wait_for=["#results"]')
+    wait_until: Text | None = _field(
+        None,
+        "A JavaScript expression that must be true before a page is read.",
+        'wait_until="window.ready === true"',
+        min_length=1,
+    )
+    wait_quiet: Seconds | None = _field(
+        None, "For how long a page must have loaded nothing before it is read.", "wait_quiet=0.5", gt=0, le=visit.QUIET_MAX
+    )
+    wait_timeout: Seconds = _field(
+        10.0, "For how long any of this is waited for; then the page is tried again.", "wait_timeout=20", gt=0, le=600
+    )
+    scroll: Flag = _field(False, "Whether a page is scrolled to its end, as long as it grows.", "scroll=True")
+    scroll_timeout: Seconds = _field(30.0, "For how long, at most.", "scroll_timeout=60", gt=0, le=600)
+    steps: Steps = _field(
+        (),
+        f"What is then done on a page, before it is read, in tables with one of {', '.join(visit.ACTIONS)}.",
+        'steps=[{"click": "#accept", "optional": True}, {"click": "button.more", "times": 20}]',
+        repr=False,
+    )
+    frames: Flag = _field(False, "Whether links inside of frames count, too.", "frames=True")
+    screenshot: Literal["window", "page"] | None = _field(
+        None, "Whether a picture of each page is kept: of the window, or of the whole page.", 'screenshot="page"'
+    )
+    pdf: Flag = _field(False, "Whether each page is kept as PDF, too.", "pdf=True")
+    response_headers: Flag = _field(
+        False,
+        "Whether response has the headers, the redirects and more of what WebDriver does not tell.",
+        "response_headers=True",
+    )
+    console: Flag = _field(False, "Whether results carry the errors and warnings of the page's console.", "console=True")
+    timings: Flag = _field(False, "Whether results carry how long the parts of loading took.", "timings=True")
+
     extract: dict[str, Any] | None = _field(
         None, "What to take from a page, as CSS selectors by field.", 'extract={"title": "h1", "tags": ["a.tag"]}'
     )
@@ -288,11 +406,11 @@ def _fault(error: ErrorDetails, given: Mapping[str, Any]) -> Fault:
         if near:
             return Fault(where, f"no field of a crawl has this name; did you mean {near[0]}?", example(near[0]))
         return Fault(where, f"no field of a crawl has this name; there are: {', '.join(Fields.model_fields)}")
-    return Fault(where, _words(error), example(str(name)))
+    return Fault(where, _words(error, secret=name in SECRETS), example(str(name)))
 
 
-def _words(error: ErrorDetails) -> str:
-    context, value = error.get("ctx", {}), _short(error["input"])
+def _words(error: ErrorDetails, secret: bool) -> str:
+    context, value = error.get("ctx", {}), "what is given" if secret else _short(error["input"])
     match error["type"]:
         case "missing":
             return "is missing"

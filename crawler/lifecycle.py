@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
 
-from .browser import Browser, Chrome, LivePage
+from .browser import LINKS_MAX, Browser, Chrome, LivePage
 from .definition import Crawl
 from .errors import (
     BrowserLost,
@@ -474,22 +474,34 @@ def heartbeat(frontier: Frontier, claim: Claim, browser: Browser, interval: floa
 def accept(
     crawl: Crawl, page: Page, browser: Browser, permits: Permits, stays: Callable[[Response], None] | None = None
 ) -> Response:
-    """Request ``page``, and take its answer if it is one that the crawl wants.
+    """Request ``page``, take its answer if it is one that the crawl wants, and do on it what the crawl asks for.
 
     ``stays`` is asked before anything else whether the answer is for somebody who is logged in; what it raises passes through.
 
     Raises:
-        PageError: there is no document, its status is no success, or a redirect led to where the crawl may not go.
+        PageError: there is no document, its status is no success, a redirect or a step led to where the crawl may not go, or
+            what is waited for did not come.
         BrowserLost: the session died or hangs.
     """
+    visit = crawl.visit
+    early = not visit or stays is not None  # else the page is only read after the visit, which may change it
     try:
-        response = browser.request(page, html=crawl.wants_html)
+        response = browser.request(page, html=crawl.wants_html and early, max_links=LINKS_MAX if early else 0)
     except PageError as error:
         if stays and error.status:  # an answer without a document
             stays(Response(page.url, error.status))
         raise permits.explain(error) from error
     if stays:
         stays(response)
+    admit(response, crawl, page, browser, permits)
+    if visit:
+        response = browser.settle(page, response, visit, html=crawl.wants_html)
+        admit(response, crawl, page, browser, permits)  # a step may have led elsewhere
+    return response
+
+
+def admit(response: Response, crawl: Crawl, page: Page, browser: Browser, permits: Permits) -> None:
+    """Pass if ``response`` is one that the crawl wants. Raises PageError."""
     status = response.status
     if status is not None and status >= 400 and status not in crawl.accept_status:
         patience = retry_after(browser.header("Retry-After")) if status in PATIENCE_STATUSES else None
@@ -498,7 +510,6 @@ def accept(
         raise PageError(page.url, f"redirect_{reason}", status)
     if response.url != page.url:
         permits.check(response.url, page.lane)
-    return response
 
 
 def retry_after(value: str | None) -> float | None:

@@ -101,11 +101,23 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class File:
+    """A file that a page left: its ``name`` in the crawl's folder, ``size`` in bytes, SHA-256 as ``digest``; ``path`` is here."""
+
+    name: str
+    size: int
+    digest: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """What came back for a page. What is unknown is None, never a guess.
 
     ``url`` is the committed URL (after redirects, and after what scripts did to it). ``timing`` holds milliseconds since the
-    navigation began (``response``, ``dom``, ``load``) and ``total``, as far as Chrome knew them.
+    navigation began (``response``, ``dom``, ``load``) and ``total``, as far as Chrome knew them. Headers have their names in
+    lower case, and *** for cookies and credentials; ``redirects`` are the URLs that led to ``url``. ``console`` holds errors and
+    warnings, ``timings`` what a crawl that asks for them gets in its results, ``files`` pictures, prints and downloads.
     """
 
     url: str
@@ -118,6 +130,10 @@ class Response:
     redirects: tuple[str, ...] | None = None
     timing: Mapping[str, float] = field(default_factory=dict)
     links: tuple[Link, ...] = ()
+    request_headers: Mapping[str, str] | None = None
+    files: tuple[File, ...] = ()
+    console: tuple[Mapping[str, str], ...] | None = None
+    timings: Mapping[str, float] | None = None
 
     @property
     def ok(self) -> bool | None:
@@ -137,7 +153,15 @@ class Result:
     ms: float
 
     def record(self) -> dict[str, Json]:
-        """The line of this page in a results file."""
+        """The line of this page in a results file. What only some crawls ask for is only there for those."""
+        response = self.response
+        extras: dict[str, Json] = {}
+        if response.files:
+            extras["files"] = [{"name": file.name, "size": file.size, "digest": file.digest} for file in response.files]
+        if response.console is not None:
+            extras["console"] = [dict(entry) for entry in response.console]
+        if response.timings is not None:
+            extras["timings"] = dict(response.timings)
         return {
             "url": self.page.url,
             "final_url": self.response.url,
@@ -146,6 +170,7 @@ class Result:
             "data": self.data,
             "links": self.links,
             "ms": round(self.ms),
+            **extras,
         }
 
 

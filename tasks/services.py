@@ -184,6 +184,7 @@ def endpoint(settings: Settings) -> Endpoint:
         binary=str(settings.chrome_binary) if settings.chrome_binary else None,
         driver=str(settings.chromedriver) if settings.chromedriver else None,
         state=settings.state_dir.absolute(),
+        files=(settings.files_dir or settings.state_dir / "files").absolute(),
         page_load_timeout=settings.page_load_timeout,
         script_timeout=settings.script_timeout,
         command_timeout=settings.http_timeout,

@@ -5,9 +5,9 @@ What is true of navigation, and was measured, is told where it is dealt with: ``
 """
 
 from .local import find_chrome, find_driver, sweep
-from .navigate import Browser
+from .navigate import LINKS_MAX, Browser
 from .page import LivePage
 from .profile import Profile
 from .session import Chrome, Endpoint
 
-__all__ = ["Browser", "Chrome", "Endpoint", "LivePage", "Profile", "find_chrome", "find_driver", "sweep"]
+__all__ = ["LINKS_MAX", "Browser", "Chrome", "Endpoint", "LivePage", "Profile", "find_chrome", "find_driver", "sweep"]

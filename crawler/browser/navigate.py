@@ -16,9 +16,8 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from selenium.common.exceptions import (
     InsecureCertificateException,
@@ -29,9 +28,15 @@ from selenium.common.exceptions import (
 
 from ..errors import BrowserLost, PageError
 from ..model import Link, Page, Response
+from ..visit import Visit
+from . import pictures
 from .driver import Driver, first_line
 from .login import Login
 from .page import LivePage, Tab
+from .profile import Profile
+from .scripts import script
+from .settle import Settling, links_in_frames
+from .telling import Telling
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +46,8 @@ GRACE = 10.0
 COLLECTIONS = 5
 #: Seconds that asking for a page's headers may take.
 HEADER_TIMEOUT = 10.0
+#: Links of one page that are read.
+LINKS_MAX = 100_000
 #: Further looks at a document that should be complete and is not.
 LOOKS = 3
 #: Seconds between two looks.
@@ -94,12 +101,6 @@ CAUSES: Mapping[str, tuple[str, bool]] = {
 PASSING = frozenset({408, 425, 429})
 
 
-@cache
-def script(name: str) -> str:
-    """The text of one of this package's JavaScript files."""
-    return files(__package__).joinpath(name).read_text()
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """What ``collect.js`` found, and whether the document was there before this navigation (``stale``)."""
@@ -131,6 +132,8 @@ class Browser(Tab):
         page_load_timeout: float,
         load_strategy: str = "normal",
         abandon: Callable[[], None] | None = None,
+        profile: Profile | None = None,
+        folder: Path | None = None,
     ) -> None:
         super().__init__(driver)
         self.page_load_timeout = page_load_timeout
@@ -138,7 +141,12 @@ class Browser(Tab):
         self.enough = ("complete",) if load_strategy == "normal" else ("interactive", "complete")
         self.pages = 0
         self.blank = False  # whether the tab surely shows about:blank
+        self.profile = profile or Profile("")
+        self._telling = Telling(driver, self.profile)
+        self.folder = folder  # of the files that pages leave
         self._mark = "_" + secrets.token_hex(8)
+        self.watch = "_" + secrets.token_hex(8)  # property in which watch.js keeps what pages load
+        self._began = 0.0  # the navigation to the page that is shown, by perf_counter
         self._late = 0  # page-load time-outs in a row
         self.login = Login(driver)
 
@@ -156,7 +164,7 @@ class Browser(Tab):
         """What the endpoint calls this session."""
         return str(self.driver.session_id)
 
-    def request(self, page: Page, *, html: bool = False, max_links: int = 100_000) -> Response:
+    def request(self, page: Page, *, html: bool = False, max_links: int = LINKS_MAX) -> Response:
         """Go to ``page`` and return what came: with its links, and with its source if ``html``.
 
         An HTTP error with a document is a response. A document that was still loading at the page-load time-out is one too, as
@@ -166,14 +174,47 @@ class Browser(Tab):
             PageError: no document came; the session is well (or replaced next time), and the previous page left no trace.
             BrowserLost: the session died or hangs.
         """
+        self._telling.begin()
+        try:
+            return self._telling.of(self._request(page, html, max_links))
+        except PageError as error:
+            if error.status is None and not self.doubt and (status := self._telling.status()):
+                raise PageError(error.url, error.reason, status, error.retryable, error.retry_after) from error
+            raise
+
+    def settle(self, page: Page, response: Response, visit: Visit, *, html: bool = False, max_links: int = LINKS_MAX) -> Response:
+        """Do on ``page``, whose ``response`` is shown, what ``visit`` asks for, and read it anew.
+
+        Raises:
+            PageError: ``wait_timeout`` or ``step_<number>_<action>`` if something did not come (see :class:`Settling`); what
+                :meth:`request` raises if a step led to where no document is.
+            BrowserLost: the session died or hangs.
+        """
+        Settling(self.live(page, response), visit, self.watch, self.profile.loads_images).run()
+        found = self._complete(page.url, self._began, html, max_links)
+        if found.url.startswith("chrome-error:"):
+            raise error_of(page.url, found.error, found.status)
+        if found.stale or not found.url.startswith(("http:", "https:")):
+            raise PageError(page.url, "no_document", retryable=True)
+        links = found.links
+        if visit.frames:
+            links = tuple(dict.fromkeys(links + links_in_frames(self.driver, max_links)))[:max_links]
+        read = replace(
+            response, url=found.url, status=found.status, content_type=found.mime, html=found.html, title=found.title,
+            links=links, timing={**found.timing, "total": (time.perf_counter() - self._began) * 1000},
+            files=response.files + pictures.keep(self.driver, page, visit, self.folder),
+        )  # fmt: skip
+        return self._telling.of(read, response)
+
+    def _request(self, page: Page, html: bool, max_links: int) -> Response:
         url = self.driver.at = page.url
         if not url[:8].lower().startswith(("http://", "https://")):
             raise PageError(url, "unsupported_scheme")
-        began = time.perf_counter()
+        began = self._began = time.perf_counter()
         found = self._go(url, began, html, max_links)
         if found.stale and "#" in url:  # perhaps only the fragment differs from the page before: Chrome keeps the document then
             self.rest()
-            began = time.perf_counter()
+            began = self._began = time.perf_counter()
             found = self._go(url, began, html, max_links)
         if found.stale or (found.url.startswith("chrome-error:") and not (found.status or found.error)):
             found = self._ask_again(url, began, html, max_links)

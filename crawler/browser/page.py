@@ -3,22 +3,44 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from selenium.common.exceptions import InvalidSelectorException, JavascriptException, NoSuchElementException, WebDriverException
-from selenium.webdriver.common.by import By
+from selenium.common.exceptions import JavascriptException, WebDriverException
 from selenium.webdriver.remote.webelement import WebElement
 
 from ..model import Json, Page, Response
+from . import pictures
 from .driver import Driver
 
 #: Seconds between two looks at a page that something is awaited of.
 PAUSE = 0.05
 
-TEXTS = "return Array.from(document.querySelectorAll(arguments[0]), e => (e.innerText ?? e.textContent).trim())"
-TEXT = "const e = document.querySelector(arguments[0]); return e && (e.innerText ?? e.textContent).trim()"
-ATTRS = "return Array.from(document.querySelectorAll(arguments[0]), e => e.getAttribute(arguments[1])).filter(v => v !== null)"
-ATTR = "const e = document.querySelector(arguments[0]); return e && e.getAttribute(arguments[1])"
+#: Selectors are asked of the document; only if nothing matches there, of its open shadow roots.
+DEEP = """
+const shadows = function* (root) {
+  for (const e of root.querySelectorAll("*")) if (e.shadowRoot) { yield e.shadowRoot; yield* shadows(e.shadowRoot); }
+};
+const one = (css) => {
+  let found = document.querySelector(css);
+  if (!found) for (const root of shadows(document)) if ((found = root.querySelector(css))) break;
+  return found;
+};
+const all = (css) => {
+  const found = Array.from(document.querySelectorAll(css));
+  if (!found.length) for (const root of shadows(document)) found.push(...root.querySelectorAll(css));
+  return found;
+};
+"""
+SEEN = "(e.innerText ?? e.textContent).trim()"
+TEXTS = DEEP + f"return all(arguments[0]).map(e => {SEEN})"
+TEXT = DEEP + f"const e = one(arguments[0]); return e && {SEEN}"
+ATTRS = DEEP + "return all(arguments[0]).map(e => e.getAttribute(arguments[1])).filter(v => v !== null)"
+ATTR = DEEP + "const e = one(arguments[0]); return e && e.getAttribute(arguments[1])"
+ELEMENT = DEEP + "return one(arguments[0])"
+THERE = DEEP + "return one(arguments[0]) !== null"
 EXPRESSION = "return (async () => (\n%s\n))().then(value => ({value}), error => ({error: String(error)}))"
 SCROLL = "const e = document.documentElement; scrollTo(0, e.scrollHeight); return e.scrollHeight"
 
@@ -26,7 +48,8 @@ SCROLL = "const e = document.documentElement; scrollTo(0, e.scrollHeight); retur
 class Tab:
     """What can be asked of the document that a tab of Chrome shows, and done to it.
 
-    CSS selectors are the browser's. One that is not valid raises ValueError; what is not there gives None, or an empty list.
+    CSS selectors are the browser's; where nothing in the document matches, its open shadow roots are searched, too. One that is
+    not valid raises ValueError; what is not there gives None, or an empty list.
     """
 
     def __init__(self, driver: Driver) -> None:
@@ -88,18 +111,18 @@ class Tab:
     def wait_for(self, css: str, timeout: float = 10.0) -> None:
         """Wait until something matches; TimeoutError after ``timeout`` seconds."""
         end = time.monotonic() + timeout
-        while not self._select("return document.querySelector(arguments[0]) !== null", css):
+        while not self._select(THERE, css):
             if time.monotonic() > end:
                 raise TimeoutError(f"nothing matches {css!r} within {timeout:g} s at {self.url}")
             time.sleep(PAUSE)
 
     def click(self, css: str) -> None:
         """Click the first element that matches; LookupError if there is none."""
-        self._element(css).click()
+        self.element(css).click()
 
     def fill(self, css: str, text: str) -> None:
         """Replace what is in the first field that matches, as if it were typed; LookupError if there is none."""
-        field = self._element(css)
+        field = self.element(css)
         field.clear()
         field.send_keys(text)
 
@@ -115,9 +138,30 @@ class Tab:
                 return
             time.sleep(PAUSE)
 
-    def screenshot(self) -> bytes:
-        """What the window shows, as PNG."""
-        return bytes(self.driver.get_screenshot_as_png())
+    @contextmanager
+    def frame(self, css: str) -> Iterator[Tab]:
+        """The document inside of the first frame that matches, of whatever site, for a ``with`` block; LookupError if none is.
+
+        Within the block questions to the page are answered by the frame, too.
+        """
+        self.driver.switch_to.frame(self.element(css))
+        try:
+            yield Frame(self.driver)
+        finally:
+            self.driver.switch_to.parent_frame()
+
+    def screenshot(self, path: str | Path | None = None, *, css: str | None = None, whole: bool = False) -> bytes:
+        """What the window shows, as PNG: or the first element that matches ``css``, or the ``whole`` page, whatever its length.
+
+        It is also written to the file ``path``, if one is given. What lies below 16,384 pixels of a page is not in the picture.
+        """
+        if css is not None:
+            return written(path, bytes(self.element(css).screenshot_as_png))
+        return written(path, pictures.whole(self.driver) if whole else pictures.window(self.driver))
+
+    def pdf(self, path: str | Path | None = None) -> bytes:
+        """The page as PDF, as if it were printed; also written to the file ``path``, if one is given."""
+        return written(path, pictures.pdf(self.driver))
 
     def _select(self, js: str, css: str, *args: Any) -> Any:
         try:
@@ -127,13 +171,12 @@ class Tab:
                 raise ValueError(f"{css!r} is not a CSS selector") from error
             raise
 
-    def _element(self, css: str) -> WebElement:
-        try:
-            return self.driver.find_element(By.CSS_SELECTOR, css)
-        except InvalidSelectorException as error:
-            raise ValueError(f"{css!r} is not a CSS selector") from error
-        except NoSuchElementException as error:
-            raise LookupError(f"nothing matches {css!r} at {self.url}") from error
+    def element(self, css: str) -> WebElement:
+        """Selenium's element for the first that matches; LookupError if there is none."""
+        element = self._select(ELEMENT, css)
+        if not isinstance(element, WebElement):
+            raise LookupError(f"nothing matches {css!r} at {self.url}")
+        return element
 
 
 class LivePage(Tab):
@@ -150,3 +193,19 @@ class LivePage(Tab):
     def url(self) -> str:
         """Where the page ended up, after redirects."""
         return self.response.url
+
+
+class Frame(Tab):
+    """The document inside of a frame."""
+
+    @property
+    def url(self) -> str:
+        """Where the frame is at this moment."""
+        return str(self.driver.execute_script("return location.href"))
+
+
+def written(path: str | Path | None, data: bytes) -> bytes:
+    """``data``, which is in the file ``path`` then, unless that is None."""
+    if path is not None:
+        Path(path).write_bytes(data)
+    return data

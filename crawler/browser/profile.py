@@ -18,7 +18,22 @@ class Profile:
     window: tuple[int, int] = (1280, 1024)
     load_strategy: str = "normal"  # or "eager": images and frames are not waited for
     images: bool = True
+    block: tuple[str, ...] = ()  # kinds of things (emulation.KINDS), and patterns of addresses, that are not loaded
+    headers: tuple[tuple[str, str], ...] = ()  # sent with every request, to every host
+    timezone: str | None = None  # as in "Europe/Zurich"
+    geolocation: tuple[float, float, float] | None = None  # latitude, longitude, metres of accuracy
+    mobile: bool = False  # a phone, whose screen is ``window``
+    scale: float = 1.0  # pixels of a phone's screen for one of its page
+    exchanges: bool = False  # whether headers, redirects and the like are kept
+    console: bool = False
+    timings: bool = False
+    watch: bool = False  # whether pages are watched for what they load
     flags: tuple[str, ...] = ()
+
+    @property
+    def loads_images(self) -> bool:
+        """Whether images are loaded."""
+        return self.images and "image" not in self.block
 
 
 def options_for(profile: Profile, flags: Iterable[str], *, page_load_timeout: float, script_timeout: float) -> ChromeOptions:
@@ -33,8 +48,15 @@ def options_for(profile: Profile, flags: Iterable[str], *, page_load_timeout: fl
         options.add_argument(f"--user-agent={profile.user_agent}")
     if profile.language:
         options.add_argument(f"--accept-lang={profile.language}")
-    if not profile.images:
+    if not profile.loads_images:
         options.add_argument("--blink-settings=imagesEnabled=false")
+    if "font" in profile.block:
+        options.add_argument("--disable-remote-fonts")
+    logs = {**({"performance": "ALL"} if profile.exchanges else {}), **({"browser": "ALL"} if profile.console else {})}
+    if logs:
+        options.set_capability("goog:loggingPrefs", logs)
+    if profile.exchanges:
+        options.add_experimental_option("perfLoggingPrefs", {"enableNetwork": True, "enablePage": False})
     prefs: dict[str, object] = {"download_restrictions": 3, "profile.default_content_setting_values.notifications": 2}
     if profile.language:
         prefs["intl.accept_languages"] = profile.language

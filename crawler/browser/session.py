@@ -16,6 +16,7 @@ from pathlib import Path
 from selenium.common.exceptions import WebDriverException
 
 from ..errors import BrowserError, BrowserUnavailable
+from . import emulation
 from .driver import Driver
 from .local import LocalDriver, is_shell
 from .navigate import Browser
@@ -52,6 +53,7 @@ class Endpoint:
     binary: str | None = None  # of Chrome; None: find_chrome()
     driver: str | None = None  # ChromeDriver; None: find_driver()
     state: Path | None = None  # folder of local Chromes, where sweep() looks for leftovers; None: the temporary one
+    files: Path | None = None  # folder of the files that pages leave, one below it for each crawl; None: they are not kept
     page_load_timeout: float = 60.0
     script_timeout: float = 30.0
     command_timeout: float | None = None  # for any answer of the endpoint; None: page_load_timeout + 15
@@ -72,6 +74,7 @@ class Session:
     process: int = field(default_factory=os.getpid)
     born: float = field(default_factory=time.monotonic)
     used: float = field(default_factory=time.monotonic)
+    tab: str = ""  # the window that was told what the profile asks for
     weighed: int = 0  # pages, when its memory was last looked at
 
 
@@ -156,7 +159,9 @@ class Chrome:
         try:
             if not browser.doubt:
                 with browser.driver.within(PROBE_TIMEOUT):
-                    close_popups(browser.driver)
+                    if (tab := close_popups(browser.driver)) != session.tab:
+                        emulation.apply(browser.driver, session.profile, browser.watch)
+                        session.tab = tab
                     if idle and browser.pages and not browser.blank:  # the second run without a page: let no script run on
                         browser.rest()
         except (BrowserError, WebDriverException) as error:
@@ -250,18 +255,22 @@ class Chrome:
             page_load_timeout=endpoint.page_load_timeout,
             load_strategy=profile.load_strategy,
             abandon=local.end if local else None,
+            profile=profile,
+            folder=endpoint.files / profile.crawl if endpoint.files else None,
         )
         session = Session(browser, profile, local)
         try:
             driver.cdp("Browser.setDownloadBehavior", behavior="deny")
+            emulation.apply(driver, profile, browser.watch)
+            session.tab = driver.current_window_handle
         except (BrowserError, WebDriverException) as error:
             end(session)
             raise BrowserUnavailable(f"the new session at {driver.address} does not work: {error}") from error
         return session
 
 
-def close_popups(driver: Driver) -> None:
-    """Leave one window, the first, and be in it."""
+def close_popups(driver: Driver) -> str:
+    """Leave one window, the first, and be in it; its handle."""
     first, *others = driver.window_handles
     for handle in others:
         with contextlib.suppress(WebDriverException):  # it may close by itself
@@ -269,6 +278,7 @@ def close_popups(driver: Driver) -> None:
             driver.close()
     if others:
         driver.switch_to.window(first)
+    return str(first)
 
 
 def end(session: Session) -> None:

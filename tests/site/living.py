@@ -1,0 +1,131 @@
+"""Pages that change after they were loaded, show what Chrome sent, or hold more than one document."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+
+from .server import Request, route
+
+
+@route("/comes")
+def comes(request: Request) -> None:
+    """Half a second after it was loaded, a list with a link."""
+    request.html(
+        "<h1>Wait</h1><script>setTimeout(() => { window.ready = {there: true};"
+        "document.body.insertAdjacentHTML('beforeend', '<ul id=list><a href=/from-late>on</a></ul>') }, 500)</script>"
+    )
+
+
+@route("/fetches")
+def fetches(request: Request) -> None:
+    """A slow answer, and what comes of it: more than a look at finished loads would see."""
+    request.html(
+        "<script>onload = async () => { const one = await (await fetch('/slow-json')).json();"
+        "const two = await (await fetch('/slow-json')).json();"
+        "document.body.insertAdjacentHTML('beforeend', `<a href=${one.path}-${two.path.slice(1)}>on</a>`) }</script>"
+    )
+
+
+@route("/slow-json")
+def slow_json(request: Request) -> None:
+    time.sleep(0.6)
+    request.answer(b'{"path": "/from-fetch"}', Content_Type="application/json")
+
+
+@route("/polls")
+def polls(request: Request) -> None:
+    request.html("<script>setInterval(() => fetch('/ok'), 100)</script>")
+
+
+@route("/steps")
+def steps(request: Request) -> None:
+    """Consent, a search, three rounds of more; the button goes with the last."""
+    request.html(
+        "<button id=accept onclick='this.remove(); shop.hidden = false'>Accept</button><div id=shop hidden><input id=q>"
+        "<select id=kind><option value=a>Books</option><option value=b>Lamps</option></select><p id=found></p><div id=list></div>"
+        "<button class=more>More</button></div><script>let n = 0;"
+        "q.onkeydown = e => { if (e.key === 'Enter') found.textContent = `${q.value} among ${kind.value}` };"
+        "document.querySelector('.more').onclick = ({target}) => { n += 1; target.disabled = true; setTimeout(() => {"
+        "list.insertAdjacentHTML('beforeend', `<a href=/more/${n}>${n}</a>`); n < 3 ? target.disabled = false : target.remove()"
+        "}, 100) }</script>"
+    )
+
+
+@route("/covered")
+def covered(request: Request) -> None:
+    """A button under a veil that lifts after a while."""
+    request.html(
+        "<button onclick='location.href = \"/a\"'>Go</button><div id=veil style='position:fixed;inset:0;background:#ddd'></div>"
+        "<script>setTimeout(() => veil.remove(), 300)</script>"
+    )
+
+
+@route("/shadows")
+def shadows(request: Request) -> None:
+    """An open shadow root within another, and a closed one."""
+    request.html(
+        "<h1>Light</h1><a href=/from-light>on</a><div id=outer></div><div id=closed></div><script>"
+        "const one = outer.attachShadow({mode: 'open'});"
+        "one.innerHTML = '<a href=/from-shadow>on</a><p class=deep>shade</p><div></div>';"
+        "const two = one.querySelector('div').attachShadow({mode: 'open'});"
+        "two.innerHTML = '<a href=/from-depth>on</a><button onclick=\"this.textContent = 1\">0</button><input>';"
+        "closed.attachShadow({mode: 'closed'}).innerHTML = '<a href=/from-closed>on</a>'</script>"
+    )
+
+
+@route("/framed")
+def framed(request: Request) -> None:
+    """A frame of this site, with one of another site in it, and one that does not answer with a page."""
+    port = request.server.server_address[1]
+    request.html(
+        f"<h1>Frame</h1><a href=/from-frame>on</a><iframe id=other src='http://localhost:{port}/b'></iframe>"
+        if request.query.get("inner")
+        else "<h1>Top</h1><a href=/from-top>on</a><iframe id=inner src='/framed?inner=1'></iframe><iframe src=/204></iframe>"
+    )
+
+
+@route("/sent")
+def sent(request: Request) -> None:
+    """The headers of the request, and of a request for something of another origin."""
+    port = request.server.server_address[1]
+    request.html(
+        f"<pre>{json.dumps(dict(request.headers))}</pre><img src=/shot.png><img src=http://localhost:{port}/ads/1.png>"
+        "<video src=/clip.mp4></video><style>@font-face { font-family: own; src: url(/own.woff2) } h1 { font-family: own }"
+        "</style><h1>x</h1>",
+        head="<link rel=stylesheet href=/style.css>", Set_Cookie="session=abc", X_Served_By="me",
+    )  # fmt: skip
+
+
+@route("/tall")
+def tall(request: Request) -> None:
+    pixels = request.query.get("pixels", "3000")
+    request.html(f"<div id=box style='width:100px;height:50px;background:red'></div><p style='height:{pixels}px'>tall</p>")
+
+
+@route("/complains")
+def complains(request: Request) -> None:
+    request.html(
+        "<script>console.error('no good'); console.log('fine'); console.warn('so so'); setTimeout(() => oops(), 0)</script>"
+    )
+
+
+@route("/asks")
+def asks(request: Request) -> None:
+    """Where are you?"""
+    request.html(
+        "<p id=where></p><script>navigator.geolocation.getCurrentPosition("
+        "p => where.textContent = `${p.coords.latitude} ${p.coords.longitude}`,"
+        "e => where.textContent = `error ${e.code}`)</script>",
+        head="<meta name=viewport content='width=device-width'>",
+    )
+
+
+@route("/private/")
+def private(request: Request) -> None:
+    """For ``me`` with the password ``s3c:ret``."""
+    if request.headers.get("Authorization") != "Basic " + base64.b64encode(b"me:s3c:ret").decode():
+        request.html("<h1>Who?</h1>", status=401, WWW_Authenticate='Basic realm="private"')
+    else:
+        request.html(f"<h1>In</h1><p>{request.headers.get('Referer')}</p><a href=next>on</a><img src=/private/x>", title="In")
