@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from . import django
 
 PREFIX = "CRAWLER_"
 
@@ -48,6 +50,19 @@ class Settings(BaseSettings):
         use_attribute_docstrings=True,
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is given comes first, then the environment, then the Django project, if there is one."""
+        project = django.values(cls.model_fields, BROKER_SCHEMES)
+        return init_settings, env_settings, InitSettingsSource(settings_cls, project)
+
     # Where things are
     redis_url: SecretUrl = Field(default=None, examples=["redis://localhost:6379/0"], validate_default=True)
     """The frontier's Redis: ``redis://``, ``rediss://`` (TLS), ``unix://``, ``redis+cluster://``, ``redis+sentinel://``.
@@ -64,6 +79,9 @@ class Settings(BaseSettings):
 
     chromedriver: Path | None = Field(default=None, examples=["/usr/bin/chromedriver"])
     """The local ChromeDriver. Unset: the one on the path, else Selenium Manager's."""
+
+    flower_url: str | None = Field(default=None, pattern=r"^https?://[^@\s]+$", examples=["https://flower.example.com/"])
+    """Where people find Flower: the pages of Django's admin link to it. Without user and password, as everybody there sees it."""
 
     state_dir: Path = Path(".crawler")
     """The folder of the private Redis: what a second ``crawler start`` resumes from."""
@@ -184,16 +202,19 @@ class Settings(BaseSettings):
 
 
 def load(**given: Any) -> Settings:
-    """The settings of this process: ``given`` ones first, then the environment (read at each call), then the defaults.
+    """The settings of this process: ``given`` ones first, then the environment (read at each call), then those of the Django
+    project that it belongs to, if any, then the defaults.
 
     Raises:
         SettingsError: something is wrong; the text names every faulty variable.
     """
     try:
         return Settings(**given)
+    except django.ProjectError as error:
+        raise SettingsError(str(error)) from error
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
-        raise SettingsError("; ".join(_fault(one, given) for one in faults)) from error
+        raise SettingsError("; ".join(map(_fault, faults))) from error
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -280,7 +301,7 @@ def _checked(url: str, schemes: tuple[str, ...]) -> str:
     return url
 
 
-def _fault(error: Any, given: Mapping[str, Any]) -> str:
+def _fault(error: Any) -> str:
     """One fault, as its reader can mend it."""
     what = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:  # a fault between two settings names its variable itself
@@ -292,6 +313,5 @@ def _fault(error: Any, given: Mapping[str, Any]) -> str:
         return f"{name}: is no setting" + (f" ({near[0]} is)" if near else "")
     example = field.examples[0] if field.examples else field.default
     example = f"{example:g}" if isinstance(example, float) else example
-    value = given.get(name, os.environ.get(variable(name)))
-    shown = "" if name.endswith("_url") else f", not {value!r}"
+    shown = "" if name.endswith("_url") else f", not {error['input']!r}"
     return f"{variable(name)}: {what[:1].lower()}{what[1:]}{shown} (for example: {example})"

@@ -1,0 +1,107 @@
+"""Settings that a Django project gives, in processes that belong to it; the tests' own process never sets Django up."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("django", reason="Django is not installed: pip install -e .[django]")
+
+LOAD = """
+import json, sys
+sys.path.insert(0, "")
+import django
+if "setup" in sys.argv: django.setup()
+from crawler.config import settings
+try:
+    found = settings.load()
+except settings.SettingsError as error:
+    print(json.dumps({"error": str(error)}))
+else:
+    print(json.dumps({"redis_url": found.redis_url, "broker_url": found.broker_url, "queue": found.queue,
+                      "crawls": list(found.crawls), "tick_interval": found.tick_interval}))
+"""
+
+
+@pytest.fixture
+def load(tmp_path: Path):
+    """Loads our settings in a process of a project with these lines in its settings module."""
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "__init__.py").touch()
+    (shop / "crawls.py").write_text(
+        "from crawler import Crawl\nfrom django.apps import apps\nassert apps.ready\nbooks = Crawl(name='books', url='http://x.test/')\n"
+    )
+
+    def answer(
+        *lines: str, apps: str = '["crawler.contrib.django", "shop"]', words: tuple[str, ...] = ("setup",), **environ: str
+    ):
+        (tmp_path / "project.py").write_text("\n".join([f"INSTALLED_APPS = {apps}", "SECRET_KEY = 'x'", *lines]))
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("CRAWLER_")}
+        done = subprocess.run(
+            [sys.executable, "-c", LOAD, *words],
+            cwd=tmp_path, env=clean | {"DJANGO_SETTINGS_MODULE": "project"} | environ,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return answer
+
+
+def test_a_table_and_single_names_are_read_and_the_crawls_of_the_apps_are_found(load):
+    found = load('CRAWLER = {"REDIS_URL": "redis://frontier:6379/3", "TICK_INTERVAL": 5}', 'CRAWLER_QUEUE = "shop"')
+    assert found == {
+        "redis_url": "redis://frontier:6379/3", "broker_url": "redis://frontier:6379/4", "queue": "shop",
+        "crawls": ["shop.crawls"], "tick_interval": 5.0,
+    }  # fmt: skip
+
+
+def test_the_project_s_own_broker_is_ours_if_it_is_a_redis(load):
+    table = 'CRAWLER = {"REDIS_URL": "redis://frontier:6379/3"}'
+    assert load(table, 'CELERY_BROKER_URL = "redis://broker:6379/0"')["broker_url"] == "redis://broker:6379/0"
+    assert load(table, 'CELERY_BROKER_URL = "amqp://broker"')["broker_url"] == "redis://frontier:6379/4"
+
+
+def test_a_variable_of_the_environment_comes_before_them(load):
+    assert load('CRAWLER = {"QUEUE": "shop"}', CRAWLER_QUEUE="other")["queue"] == "other"
+    assert load('CRAWLER = {"QUEUE": "shop"}', CRAWLER_QUEUE="")["queue"] == "shop"
+
+
+def test_they_count_before_django_is_set_up_and_the_crawls_from_then_on(load):
+    found = load('CRAWLER = {"QUEUE": "shop", "CRAWLS": "more.py"}', words=())
+    assert (found["queue"], found["crawls"]) == ("shop", ["more.py"])
+
+
+def test_a_project_without_our_app_has_no_say(load):
+    assert load('CRAWLER = {"QUEUE": "shop"}', apps='["shop"]')["queue"] == "crawler"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('CRAWLER = "redis://localhost"', "CRAWLER: must be a dict"),
+        ('CRAWLER = {"REDIS_ULR": "redis://localhost"}', "redis_ulr: is no setting (redis_url is)"),
+        ('CRAWLER = {"REDIS_URL": "http://:secret@localhost"}', "CRAWLER_REDIS_URL: must begin with redis://"),
+        ('CRAWLER = {"TICK_INTERVAL": "often"}', "CRAWLER_TICK_INTERVAL: input should be a valid number"),
+    ],
+)
+def test_what_is_wrong_with_them_is_one_line(load, line, says):
+    error = load(line)["error"]
+    assert says in error
+    assert "\n" not in error
+    assert "secret" not in error
+
+
+def test_a_settings_module_that_does_not_import_is_one_line_that_says_how_to_mend_it(load):
+    error = load("import no_such_module", words=())["error"]
+    assert "no_such_module" in error
+    assert "\n" not in error
+    error = load(words=(), DJANGO_SETTINGS_MODULE="elsewhere.settings")["error"]
+    assert "elsewhere.settings does not import" in error
+    assert "project's folder" in error
