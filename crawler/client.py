@@ -12,14 +12,15 @@ from typing import Protocol
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from . import seeds
+from . import seeds, transaction
 from .config import celery as celery_config
 from .config import settings as configuration
 from .config.settings import Settings
 from .connection import Client, connect
 from .definition import Crawl, load_all
-from .errors import CrawlerError, CrawlExists, SetupError, UnknownCrawl
+from .errors import CrawlerError, CrawlExists, FrontierRefused, SetupError, UnknownCrawl
 from .frontier import FailedPage, Frontier
+from .frontier.scripts import speaking
 from .hooks import Lazy, call
 from .masking import masked
 from .model import Band, Json, Snapshot, Status
@@ -30,6 +31,8 @@ from .workers import Roll
 POLL_INTERVAL = 0.25
 #: Seconds after which a wake-up that nobody took is dropped by the broker: the life of its ticket.
 WAKE_UP_LIFE = 60.0
+#: Seconds for which nobody else may begin a crawl anew while one does; a crawl of ten million pages is forgotten in less.
+RESTART_LIFE = 120.0
 #: Failed pages that are read at once.
 PAGE = 500
 #: Failed pages that are sent back at once; each time, the whole list of them is gone through.
@@ -65,6 +68,8 @@ def sender(settings: Settings, app: Celery | None = None) -> Sender:
                 countdown=delay or None,
                 expires=delay + WAKE_UP_LIFE,
                 ignore_result=True,
+                soft_time_limit=settings.run_timeout,  # a worker of somebody else's app has none of its own
+                time_limit=settings.hard_timeout,
                 argsrepr=f"({name!r},)",
             )
         except OperationalError as error:
@@ -76,15 +81,21 @@ def sender(settings: Settings, app: Celery | None = None) -> Sender:
 
 
 class Handle:
-    """A crawl that was started, seen from outside."""
+    """A crawl that was started, seen from outside.
+
+    ``uncommitted``: it starts when the transaction of its caller is committed, and has until then neither pages nor an end.
+    """
 
     def __init__(self, library: Library, crawl: Crawl | str) -> None:
         self.library, self.crawl = library, crawl
         self.name: str = crawl if isinstance(crawl, str) else crawl.name
         self.frontier = library.frontier(self.name)
+        self.uncommitted = False
 
     def snapshot(self) -> Snapshot:
         """Counts and state at this instant."""
+        if self.uncommitted:
+            return Snapshot(self.name, Status.NEW, "its transaction is not committed", 0, 0, 0, 0, 0, 0, 0)
         return self.frontier.snapshot()
 
     @property
@@ -92,12 +103,21 @@ class Handle:
         """Where the crawl stands."""
         return self.snapshot().status
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many pages are queued, delayed, processing, done and failed."""
+        seen = self.snapshot()
+        return {name: getattr(seen, name) for name in ("queued", "delayed", "processing", "done", "failed")}
+
     def wait(self, timeout: float | None = None) -> Snapshot:
         """Wait until the crawl has ended, at most ``timeout`` seconds.
 
         Raises:
             TimeoutError: it has not ended by then; it goes on.
+            FrontierRefused: it is to start with the transaction in which it is waited for, or that was rolled back.
         """
+        if self.uncommitted:
+            raise FrontierRefused(f"the crawl {self.name!r} has not begun: its transaction is not committed")
         end = None if timeout is None else time.monotonic() + timeout
         while not (seen := self.snapshot()).status.ended:
             if end is not None and time.monotonic() > end:
@@ -259,6 +279,26 @@ class Library:
         self.wake(crawl)
         return Handle(self, crawl), new
 
+    def restart(self, crawl: Crawl) -> tuple[Handle, bool]:
+        """Start ``crawl``, anew if it has ended; while it goes on, in whatever version, nothing changes. Whether it was started
+        comes second.
+
+        Of several who do this at once (a schedule that fires twice, two clicks) one starts it. Errors: see :meth:`start`.
+        """
+        crawl.validate()
+        self._check_deadline(crawl)
+        seeds.check(crawl)
+        handle = Handle(self, crawl)
+        key = f"{self.settings.key_prefix}starting:{crawl.name}"
+        with speaking(), self.redis.lock(key, timeout=RESTART_LIFE):
+            there = handle.frontier.digest()
+            new = there is None or handle.status.ended
+            if new:
+                handle.frontier.create(crawl.plan(), reset=there is not None)
+        if new or there == crawl.digest:
+            self.start(crawl)  # also if it goes on: it may have been cut short while its seeds were loaded
+        return handle, new
+
     def _check_deadline(self, crawl: Crawl) -> None:
         """A run that Celery ends before the frontier does would be one that nobody reports."""
         longest = self.settings.run_timeout
@@ -338,11 +378,23 @@ class Library:
 def start(crawl: Crawl | str, *, settings: Settings | None = None, reset: bool = False) -> Handle:
     """Start ``crawl``, or the one of that name among ``CRAWLER_CRAWLS``, and return when its seeds are in.
 
-    Starting a crawl that is running changes nothing and gives its handle. Errors: see :meth:`Library.start`, and UnknownCrawl.
+    Starting a crawl that is running changes nothing and gives its handle. Within a transaction of Django (``atomic``,
+    ``ATOMIC_REQUESTS``) it starts when that is committed, and not at all if it is rolled back; what is wrong with the definition
+    is told before. Errors: see :meth:`Library.start`, and UnknownCrawl.
     """
     library = Library(settings)
     if isinstance(crawl, str):
         if crawl not in library.known:
             raise UnknownCrawl(crawl, tuple(library.known))
         crawl = library.known[crawl]
-    return library.start(crawl, reset=reset)[0]
+    crawl.validate()
+    handle = Handle(library, crawl)
+
+    def begin() -> None:
+        library.start(crawl, reset=reset)
+        handle.uncommitted = False
+
+    handle.uncommitted = transaction.on_commit(begin)
+    if not handle.uncommitted:
+        begin()
+    return handle

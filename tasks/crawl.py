@@ -32,7 +32,7 @@ class BadMessage(CrawlerError):
     """A message with arguments that no part of this project sends."""
 
 
-@shared_task(name="crawler.run", ignore_result=True, throws=(PageFailed,))
+@shared_task(name="crawler.run", ignore_result=True, acks_late=False, throws=(PageFailed,))
 def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     """Run one page of the crawl named ``crawl``; ``ticket`` is the wake-up that this message answers."""
     check(crawl, NAME)
@@ -57,7 +57,10 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
 
 @shared_task(name="crawler.start", ignore_result=True)
 def start(crawl: str, reset: bool = False) -> dict[str, Json]:
-    """Start the crawl named ``crawl``, for schedules. While it runs, a start says so and changes nothing."""
+    """Start the crawl named ``crawl``, for schedules. While it runs, a start says so and changes nothing.
+
+    One that has ended is begun anew with ``reset``, else it is an error.
+    """
     check(crawl, NAME)
     handle, new = Services.current().begin(crawl, reset=bool(reset))
     return {"crawl": handle.name, "started": new, "status": handle.status.value}

@@ -121,8 +121,9 @@ class Services:
         return self._permits[crawl]
 
     def begin(self, name: str, *, reset: bool = False) -> tuple[Handle, bool]:
-        """Start the crawl ``name``, which this process knows; whether it is new comes second."""
-        return self.library.start(self.crawl(name), reset=reset)
+        """Start the crawl ``name``, with ``reset`` also one that has ended; whether it is new comes second."""
+        crawl = self.crawl(name)
+        return self.library.restart(crawl) if reset else self.library.start(crawl)
 
     def tick(self) -> dict[str, Json]:
         """One tick of every crawl: what it found, by crawl. An unknown crawl is left to the workers that know it."""

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The floors, from the values up to the doors. A module may import what lies on lower floors, and a package its own modules.
 FLOORS = (
     ("version", "errors", "masking"),
-    ("model", "hooks", "visit", "connection", "processes", "timings"),
+    ("model", "hooks", "visit", "connection", "processes", "timings", "transaction"),
     ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "fetch", "logs"),
     ("scope", "sitemaps", "export", "gateway", "permits"),
     ("fields", "definition"),
