@@ -10,6 +10,7 @@ from typing import Any
 from celery import bootsteps, signals
 from kombu.transport import redis as redis_transport
 
+from ..config import settings as configuration
 from ..errors import CrawlerError
 from .services import Services
 
@@ -44,6 +45,10 @@ class Ticker(bootsteps.StartStopStep):
         super().__init__(parent, **options)
         self.over = threading.Event()
         self.thread: threading.Thread | None = None
+
+    def include_if(self, parent: Any) -> bool:
+        """Whether this worker takes our tasks: one of a project's other queues has nothing to tick for."""
+        return configuration.load().queue in parent.app.amqp.queues.consume_from
 
     def start(self, parent: Any) -> None:
         """Begin to tick."""
