@@ -34,7 +34,7 @@ SIBLINGS = {
     ("lifecycle", "rehearsal"),
     ("seeds", "client"),
     ("tasks.services", "tasks.crawl"), ("tasks.services", "tasks.worker"), ("tasks.crawl", "tasks.worker"),
-    ("embedded", "contrib"),
+    ("embedded", "contrib"), ("tasks.services", "contrib"), ("tasks.crawl", "contrib"), ("tasks.worker", "contrib"),
 }  # fmt: skip
 
 

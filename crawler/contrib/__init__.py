@@ -1,0 +1,1 @@
+"""Frameworks that crawls live in."""

@@ -1,0 +1,75 @@
+"""``manage.py check``: what is wrong with the project's settings for crawls, and with the crawls of its apps."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from django.conf import settings as project
+from django.core import checks
+
+from ...config import django
+from ...config import settings as configuration
+from ...config.settings import Settings, SettingsError
+from ...definition import load_all
+from ...errors import CrawlerError
+from ...masking import masked
+
+
+@checks.register("crawler")
+def check(**_: Any) -> list[checks.CheckMessage]:
+    """Every fault that can be told without Redis."""
+    try:
+        settings = configuration.load()
+    except SettingsError as error:
+        return [checks.Error(masked(str(error)), id="crawler.E001")]
+    return [*_settings(settings), *_crawls(settings), *_celery(settings)]
+
+
+def _settings(settings: Settings) -> list[checks.CheckMessage]:
+    found: list[checks.CheckMessage] = []
+    if not settings.redis_url:
+        found.append(
+            checks.Warning(
+                "no Redis is named for crawls",
+                hint='CRAWLER = {"REDIS_URL": "redis://localhost:6379/0"}',
+                id="crawler.W001",
+            )
+        )
+    ours = [f"CRAWLER_{name.upper()}" for name in Settings.model_fields]
+    for name in django.misspelt(Settings.model_fields):
+        near = difflib.get_close_matches(name, ours, 1)
+        found.append(
+            checks.Warning(f"{name} is no setting", hint=f"Did you mean {near[0]}?" if near else None, id="crawler.W002")
+        )
+    return found
+
+
+def _crawls(settings: Settings) -> list[checks.CheckMessage]:
+    try:
+        load_all(settings.crawls)
+    except CrawlerError as error:
+        return [checks.Error(str(error), id="crawler.E002")]
+    return []
+
+
+def _celery(settings: Settings) -> list[checks.CheckMessage]:
+    """What keeps our messages from a worker of the project's own Celery app."""
+    options = getattr(project, "CELERY_BROKER_TRANSPORT_OPTIONS", None) or {}
+    prefix = options.get("global_keyprefix", "")
+    found: list[checks.CheckMessage] = []
+    if getattr(project, "CELERY_BROKER_URL", None) == settings.broker_url and prefix != settings.key_prefix:
+        found.append(
+            checks.Warning(
+                f"the broker's global_keyprefix is {prefix!r} for the project and {settings.key_prefix!r} for crawls",
+                hint="A worker of the project sees no crawl unless CRAWLER_KEY_PREFIX is the same.",
+                id="crawler.W003",
+            )
+        )
+    if "json" not in getattr(project, "CELERY_ACCEPT_CONTENT", ["json"]):
+        found.append(
+            checks.Warning(
+                "CELERY_ACCEPT_CONTENT refuses JSON, of which our messages are", hint='Add "json" to it.', id="crawler.W004"
+            )
+        )
+    return found

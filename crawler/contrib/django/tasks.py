@@ -1,0 +1,7 @@
+"""Hands our tasks, and what a worker does beside them, on to Celery's autodiscovery: the project's own app runs crawls."""
+
+from __future__ import annotations
+
+from ...tasks import run, start, tick, worker
+
+__all__ = ["run", "start", "tick", "worker"]

@@ -1,0 +1,91 @@
+"""The example project of Django as a user has it: a folder of its own, a database, a server, and workers, all as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from crawler.embedded import PrivateRedis
+from tests.folder import until
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+SETUP = "import django; django.setup()\n"
+#: The two workers that can run a project's crawls, as their documentation starts them.
+WORKERS: Mapping[str, tuple[str, ...]] = {"the project's app": ("-A", "shop"), "our own app": ("-A", "crawler.tasks.app")}
+
+
+class Project:
+    """A copy of examples/django in ``folder``, on a Redis of its own, and a site to crawl."""
+
+    def __init__(self, folder: Path, redis: PrivateRedis, site: str, **environ: str) -> None:
+        self.folder, self.redis = folder / "project", redis
+        shutil.copytree(ROOT / "examples" / "django", self.folder, ignore=shutil.ignore_patterns("__pycache__", "db.sqlite3"))
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("CRAWLER_", "CELERY_"))}
+        self.environ = clean | {
+            "DJANGO_SETTINGS_MODULE": "shop.settings", "SHOP_DATABASE": str(folder / "db.sqlite3"), "SHOP_URL": site,
+            "SHOP_DELAY": "0", "REDIS_URL": redis.url, "BROKER_URL": redis.broker_url, "CRAWLER_TICK_INTERVAL": "1",
+            "CRAWLER_STATE_DIR": str(folder / "state"), "PYTHONDONTWRITEBYTECODE": "1", **environ,
+        }  # fmt: skip
+
+    def manage(self, *words: str, status: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
+        """What ``manage.py`` says; it must end with ``status``, and never with a traceback."""
+        done = self.run([sys.executable, "manage.py", *words], **environ)
+        assert done.returncode == status, (done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+        return done
+
+    def python(self, code: str, **environ: str) -> Any:
+        """What ``code``, which runs in the project after Django's set-up, prints as JSON in its last line."""
+        done = self.run([sys.executable, "-c", SETUP + code], **environ)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def run(self, command: list[str], **environ: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environ | environ, capture_output=True, text=True, check=False, timeout=100
+        )
+
+    @contextmanager
+    def running(self, *command: str | Path, log: str, ready: Callable[[str], bool]) -> Iterator[subprocess.Popen[str]]:
+        """A process of the project; entered when it is ``ready`` by what it says."""
+        path = self.folder.parent / log
+        with path.open("w") as out, subprocess.Popen(
+            [str(word) for word in command], cwd=self.folder, env=self.environ, stdout=out, stderr=out, text=True
+        ) as process:  # fmt: skip
+            try:
+                until(lambda: ready(path.read_text(errors="replace")), process)
+                yield process
+            finally:
+                process.terminate()
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+
+    def worker(self, kind: str, *more: str) -> Any:
+        """A worker of that kind, for the crawler's queue."""
+        command = (
+            BIN / "celery",
+            *WORKERS[kind],
+            "worker",
+            "-Q",
+            "crawler",
+            "-c",
+            "1",
+            "--disable-prefetch",
+            "-l",
+            "INFO",
+            *more,
+        )
+        return self.running(*command, log="worker.log", ready=lambda said: " ready." in said)
+
+    def log(self, name: str) -> str:
+        return (self.folder.parent / name).read_text(errors="replace")
