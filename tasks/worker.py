@@ -5,13 +5,21 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty
 from typing import Any
 
 from celery import bootsteps, signals
+from celery.worker import state
 from kombu.transport import redis as redis_transport
 
 from ..config import settings as configuration
+from ..config.settings import Settings
 from ..errors import CrawlerError
+from ..heartbeat import Heartbeat
+from .promises import broken
 from .services import Services
 
 log = logging.getLogger("crawler.worker")
@@ -34,6 +42,31 @@ class ForgivingQoS(redis_transport.QoS):  # type: ignore[misc, name-defined, unu
 
 
 redis_transport.Channel.QoS = ForgivingQoS
+
+
+class Hearing:
+    """When the broker last answered whether there is a message, which a worker with a free hand asks each second."""
+
+    #: Epoch seconds, of the one connection on which this process consumes. None: not yet, or the broker is no Redis.
+    last: float | None = None
+
+    @classmethod
+    def noted(cls, read: Callable[..., Any]) -> Callable[..., Any]:
+        """``read``, which waits for the answer of a channel, and the time noted when there was one."""
+
+        def answer(channel: Any, **options: Any) -> Any:
+            try:
+                found = read(channel, **options)
+            except Empty:  # no message: an answer, too
+                cls.last = time.time()
+                raise
+            cls.last = time.time()
+            return found
+
+        return answer
+
+
+redis_transport.Channel._brpop_read = Hearing.noted(redis_transport.Channel._brpop_read)
 
 
 class Ticker(bootsteps.StartStopStep):
@@ -74,13 +107,35 @@ class Ticker(bootsteps.StartStopStep):
             except Exception:
                 log.exception("tick")
             if settings.heartbeat_file:
-                settings.heartbeat_file.touch()
+                self.beat(name, services.settings, settings.heartbeat_file)
             if self.over.wait(settings.tick_interval * random.uniform(1 - JITTER, 1 + JITTER)):  # noqa: S311, no secret
                 break
         try:
             services.leave(name)
         except CrawlerError:
             log.debug("could not leave the roll", exc_info=True)
+
+    def beat(self, name: str, settings: Settings, path: Path) -> None:
+        """Write the heartbeat file, for probes."""
+        running, heard = len(state.active_requests), Hearing.last
+        try:
+            Heartbeat(name, time.time(), heard, running, settings.tick_interval, settings.hard_timeout).write(path)
+        except OSError as error:
+            log.warning("the heartbeat file %s cannot be written: %s", path, error.strerror)
+
+
+@signals.worker_ready.connect
+def check_promises(sender: Any = None, **_: Any) -> None:
+    """Warn of settings that break promises, once. In a thread, as Redis is asked, and the worker is not to wait for that."""
+
+    def check() -> None:
+        try:
+            for sentence in broken(sender.app, sender, Services.current().settings):
+                log.warning("%s", sentence)
+        except Exception:
+            log.exception("could not check the settings")
+
+    threading.Thread(target=check, name="crawler-promises", daemon=True).start()
 
 
 @signals.celeryd_init.connect

@@ -14,13 +14,13 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The floors, from the values up to the doors. A module may import what lies on lower floors, and a package its own modules.
 FLOORS = (
     ("version", "errors", "masking"),
-    ("model", "hooks", "visit", "connection", "processes", "timings", "transaction"),
+    ("model", "hooks", "visit", "connection", "processes", "timings", "transaction", "heartbeat"),
     ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "fetch", "logs"),
     ("scope", "sitemaps", "export", "gateway", "permits"),
     ("fields", "definition"),
     ("lifecycle", "rehearsal"),
     ("lifecycle", "rehearsal", "client", "report", "metrics", "seeds"),
-    ("tasks.services", "tasks.crawl", "tasks.worker", "contrib", "embedded"),
+    ("tasks.services", "tasks.crawl", "tasks.promises", "tasks.worker", "contrib", "embedded"),
     ("tasks.app", "cli"),
 )
 #: config stands apart: who may read it.
@@ -35,6 +35,7 @@ SIBLINGS = {
     ("seeds", "client"),
     ("tasks.services", "tasks.crawl"), ("tasks.services", "tasks.worker"), ("tasks.crawl", "tasks.worker"),
     ("embedded", "contrib"), ("tasks.services", "contrib"), ("tasks.crawl", "contrib"), ("tasks.worker", "contrib"),
+    ("tasks.promises", "tasks.worker"),
 }  # fmt: skip
 
 

@@ -248,7 +248,9 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length) or "{}") if length else {}
         _, _, name, what = (*self.path.split("/", 3), "", "")[:4]
-        if not name:
+        if self.path == "/status":
+            status, value = 200, {"ready": True, "message": "ready"}
+        elif not name:
             status, value = chrome.open()
         elif self.command == "DELETE" and not what:
             status, value = chrome.end(name)
