@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.folder import Folder
+from crawler.browser import find_driver
+from tests.folder import Folder, until
 from tests.site import members as club
 from tests.site.chromes import needs_chrome
 from tests.site.members import Members
@@ -39,6 +44,24 @@ EXPIRED = """
 def expired(page):
     return page.text("#login") is not None or page.text("h1") == "Nothing for strangers"
 """
+#: The second call of the hook tells its process, and waits for its end.
+HANGS = """
+from pathlib import Path
+import time
+
+once, twice = Path("once"), Path("twice")
+
+@members.before_all
+def hang(browser):
+    if not once.exists():
+        once.touch()
+    elif not twice.exists():
+        twice.write_text(str(os.getpid()))
+        twice.rename("hanging")
+        twice.touch()
+        time.sleep(600)
+    log_in(browser)
+"""
 
 
 @pytest.fixture
@@ -49,9 +72,27 @@ def members(site: Server) -> Iterator[Members]:
     members.reset()
 
 
+@pytest.fixture
+def remote(tmp_path: Path) -> Iterator[str]:
+    """The address of a ChromeDriver that is not the workers' own."""
+    with subprocess.Popen(
+        [find_driver(), "--port=0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    ) as driver:
+        assert driver.stdout is not None
+        port = next(found[1] for line in driver.stdout if (found := re.search(r"successfully on port (\d+)", line)))
+        yield f"http://127.0.0.1:{port}"
+        os.killpg(driver.pid, signal.SIGKILL)
+
+
 def define(folder: Folder, site: Server, *more: str, size: int = 15, password: str = club.PASSWORD) -> None:
     url = site.url(f"/member/0?size={size}")
     text = DEFINITION.format(url=url, login=site.url("/enter"), password=password)
+    if HANGS in more:
+        text = text.replace("@members.before_all\n", "")
     (folder.path / "members.py").write_text("".join([text, *more]))
 
 
@@ -79,15 +120,34 @@ def test_four_processes_log_in_once_and_ask_for_every_page_as_a_member(folder, s
         assert secret not in log + done.stdout + done.stderr
 
 
-def test_a_log_in_that_expires_is_done_again_once_for_all(folder, site, members):
+def test_a_log_in_that_expires_is_done_again_once_for_all(folder, site, members, remote):
     define(folder, site, EXPIRED, size=31)
     members.reset(expire_after=12)
+    folder.environ |= {"CRAWLER_CHROME_URL": remote}
     done = folder.run("start", "members.py", "-o", "items.jsonl", "-c", "4")
     assert done.returncode == 0, done.stdout + done.stderr
     assert (members.logins, members.refused) == (2, 0)
     assert len(folder.lines()) == 31
     assert dict.fromkeys(members.seen, 1) == branches(31)
     assert members.strangers  # some page was asked for with the old log-in
+
+
+def test_a_log_in_whose_process_is_killed_is_done_by_another(folder, site, members):
+    # Given a crawl whose second log-in, in the midst of it, never comes to its end
+    define(folder, site, EXPIRED, HANGS)
+    members.reset(expire_after=5)
+    folder.environ["CRAWLER_TICK_INTERVAL"] = "0.5"
+    crawl = folder.begin("start", "members.py", "-o", "items.jsonl", "-c", "3")
+    hanging = folder.path / "hanging"
+    until(hanging.exists, crawl)
+    # When its process is killed
+    os.kill(int(hanging.read_text()), signal.SIGKILL)
+    out, err = crawl.communicate(timeout=60)
+    assert crawl.returncode == 0, out + err
+    # Then the site has seen two log-ins, and no page is missing
+    assert (members.logins, members.refused) == (2, 0)
+    assert len(folder.lines()) == 15
+    assert dict.fromkeys(members.seen, 1) == branches(15)
 
 
 def test_a_log_in_that_never_lets_us_in_ends_the_crawl_and_says_why(folder, site, members):
