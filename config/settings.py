@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     heartbeat_file: Path | None = Field(default=None, examples=["/run/crawler/alive"])
     """A file that a worker touches at each tick, for probes. Unset: none."""
 
+    errors_dir: Path | None = Field(default=None, examples=["/var/lib/crawler/errors"])
+    """A folder for error snapshots, one folder in it per crawl. Unset: none, but ``crawler start --output DIR`` has its own."""
+
     # Which work
     crawls: Annotated[tuple[str, ...], NoDecode] = Field(default=(), examples=["shop.crawls,news.crawls"])
     """Modules, ``module:attribute`` references or files with crawls that this worker knows; separated by commas."""

@@ -21,6 +21,7 @@ from . import visit as visiting
 from .errors import DefinitionError, Fault, SetupError
 from .fields import NAME, SECRETS, Fields, check, example
 from .links import InvalidURL, Rules, canonical, parse
+from .masking import masked, password_of
 from .model import Band, Json, Link, Page, Plan, Policy, Response
 from .network import Guard, Resolve, system_resolve
 from .scope import Chosen, Scope, doubtful_host
@@ -52,6 +53,7 @@ class Crawl:
     robots: bool
     keep_html: bool
     accept_status: tuple[int, ...]
+    error_snapshots: int
 
     def __init__(self, **fields: Any) -> None:
         self._given = fields
@@ -117,7 +119,7 @@ class Crawl:
         return object.__getattribute__(self, name)  # raises what was raised: an error inside of a property, for instance
 
     def __repr__(self) -> str:
-        return f"<Crawl {self._given.get('name')!r} {self._given.get('url')!r}>"
+        return masked(f"<Crawl {self._given.get('name')!r} {self._given.get('url')!r}>")
 
     @cached_property
     def _fields(self) -> Fields:
@@ -170,6 +172,11 @@ class Crawl:
     def urls(self) -> tuple[str, ...]:
         """Where it starts."""
         return self._fields.url
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The passwords in it, which must be read nowhere."""
+        return frozenset(filter(None, map(password_of, self._fields.url)))
 
     @property
     def has_code(self) -> bool:

@@ -12,6 +12,7 @@ CrawlerError
 │   ├── BrowserUnavailable  no session could be had: nothing was claimed, nobody is to blame
 │   ├── BrowserLost         the session died or fell silent while it worked on a page
 │   └── PageError           Chrome is well, but this page gave no document
+├── HookFailed              a hook raised an error that holds a secret; this one, without it, stands in for it
 └── SetupError              this machine or its settings lack something; the text says how to mend it
 """
 
@@ -128,6 +129,10 @@ class PageError(BrowserError):
     def __str__(self) -> str:
         status = f", status {self.status}" if self.status else ""
         return f"{self.reason}{status} at {self.url}"
+
+
+class HookFailed(CrawlerError):
+    """What a hook raised holds a secret (a cookie, a password), so only its type and text travel, with ``***`` in its place."""
 
 
 class SetupError(CrawlerError):

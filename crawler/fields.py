@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from . import visit
 from .errors import Fault
 from .links import InvalidURL, normal_host, parse
+from .masking import masked
 from .model import Policy
 from .scope import DENY_EXTENSIONS, KINDS, pattern
 
@@ -374,6 +375,10 @@ class Fields(BaseModel):
         (), "Statuses other than success with which a page counts as done.", "accept_status=[404]"
     )
     keep_html: Flag = _field(False, "Whether results carry the HTML of their page.", "keep_html=True")
+    error_snapshots: Whole = _field(
+        20, "Kinds of failure (reason and host) of which HTML and a picture are kept, where a folder for them is set.",
+        "error_snapshots=20", ge=0, le=1_000,
+    )  # fmt: skip
 
     def policy(self) -> Policy:
         """What the frontier enforces."""
@@ -444,5 +449,5 @@ def _words(error: ErrorDetails, secret: bool) -> str:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    text = masked(repr(value))
     return text if len(text) <= 80 else text[:77] + "…"

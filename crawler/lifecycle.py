@@ -21,12 +21,14 @@ from .errors import (
     FrontierError,
     FrontierRefused,
     FrontierUnavailable,
+    HookFailed,
     PageError,
 )
+from .evidence import Evidence
 from .frontier import Ending, Frontier, Renewal, Verdict
 from .hooks import Lazy, call
 from .logs import bind, inherited
-from .masking import masked
+from .masking import Secrets, masked
 from .model import Claim, FailureClass, Json, Link, Outcome, Page, Response, Result, Turn
 from .permits import Permits
 from .scope import Chosen
@@ -110,19 +112,20 @@ def execute(
     worker: str,
     ticket: str | None = None,
     trace: Trace | None = None,
+    evidence: Evidence | None = None,
 ) -> Result | Failure | Outcome:
     """Run one page of ``crawl``, from taking it off the frontier to starting the next runs.
 
     ``worker`` names this process in the frontier; ``ticket`` is the wake-up that this run answers; ``permits`` are those of the
     crawl. An outcome other than a page (limit reached, nothing due, crawl over) is a value, and so is a page that failed: nothing
-    is wrong. What a hook raises passes through, after its page was marked as failed.
+    is wrong. What a hook raises passes through, after its page was marked as failed. ``evidence`` keeps error snapshots.
 
     Raises:
         DefinitionError: the crawl is wrong; nothing was claimed.
         BrowserUnavailable: no session; nothing was claimed, and the crawl is held for ``BROWSER_HOLD`` seconds.
         FrontierUnavailable: Redis is away; what was claimed comes back by its lease.
     """
-    run = Run(crawl, frontier, start, trace)
+    run = Run(crawl, frontier, start, trace, evidence)
     run.step("execute")
     run.step("validate")
     crawl.validate()
@@ -201,10 +204,13 @@ class Stop:
 class Run:
     """What one run knows on its way, and the parts of its steps that are no story."""
 
-    claim: Claim  # from ``holding`` on
+    claim: Claim  # from ``holding`` on, as ``browser`` is
 
-    def __init__(self, crawl: Crawl, frontier: Frontier, start: Start, trace: Trace | None = None) -> None:
-        self.crawl, self.frontier, self.start, self.trace = crawl, frontier, start, trace
+    def __init__(
+        self, crawl: Crawl, frontier: Frontier, start: Start, trace: Trace | None = None, evidence: Evidence | None = None
+    ) -> None:
+        self.crawl, self.frontier, self.start, self.trace, self.evidence = crawl, frontier, start, trace, evidence
+        self.browser: Browser | None = None
         self.failure: Failure | None = None
         self.ended = False  # a report of this run ended the crawl
         self.began = self.since = time.monotonic()
@@ -307,7 +313,7 @@ class Run:
 
         An error that is the page's own ends here, as ``failure``. One of user code, or of ours, goes on to whoever should look.
         """
-        self.claim, self.began = claim, time.monotonic()
+        self.claim, self.browser, self.began = claim, browser, time.monotonic()
         bind(url=masked(claim.page.url), depth=claim.page.depth)
         try:
             with heartbeat(self.frontier, claim, browser, self.crawl.policy().lease / RENEWALS):
@@ -317,9 +323,11 @@ class Run:
         except Exception as error:
             self.failure = self.fail(error)
             if isinstance(error, HookError):
-                raise error.cause from None
+                raise self.fit(error.cause) from None
             if not isinstance(error, CrawlerError):
-                raise
+                if (fit := self.fit(error)) is error:
+                    raise
+                raise fit from None
             log.info("%s: %s", self.crawl.name, masked(str(self.failure)))
         except BaseException:  # told to end at once: no fault of the page
             self.frontier.fail(claim, FailureClass.INFRA, "shutdown", delay=0)  # others may have it at once
@@ -346,9 +354,11 @@ class Run:
         try:
             return call(hook, common | available)
         except Exception as error:
-            if unwrap:
+            if not unwrap:
+                raise HookError(step, error) from error
+            if (fit := self.fit(error)) is error:
                 raise
-            raise HookError(step, error) from error
+            raise fit from None
 
     def log_in(self, browser: Browser) -> None:
         """Do ``before_all``, and keep what it left in the browser for every session of the crawl."""
@@ -356,7 +366,7 @@ class Run:
         try:
             self.hook("before_all", browser=browser)
         except HookError as error:
-            self.ended = self.frontier.before_all_failed(self.claim, one_line(error.cause)).ended
+            self.ended = self.frontier.before_all_failed(self.claim, self.secrets.hide(one_line(error.cause))).ended
             raise
         login = browser.login.keep() if "before_all" in self.crawl.hooks else None
         _, browser.login.version = self.frontier.before_all_done(self.claim, login)
@@ -424,13 +434,39 @@ class Run:
             ending = self.report(lambda: self.frontier.logged_out(claim, version))
             self.ended = ending.ended
             if ending.retry_in is None:
+                self.keep_sight("login", None)
                 return Failure(claim.page, FailureClass.TERMINAL, "login")
             return Failure(claim.page, FailureClass.INFRA, "logged_out", None, ending.retry_in)
         failure, reason, status = diagnose(error)
+        reason = self.secrets.hide(reason)
         delay = error.retry_after if isinstance(error, PageError) else None
         ending = self.report(lambda: self.frontier.fail(claim, failure, reason, status=status, delay=delay))
         self.ended = self.ended or ending.ended  # before_all may have ended it already
+        if failure not in (FailureClass.INFRA, FailureClass.CRASH):
+            self.keep_sight(reason, status, anywhere=isinstance(error, HookError) and error.step == "before_all")
         return Failure(claim.page, failure, reason, status, ending.retry_in)
+
+    def keep_sight(self, reason: str, status: int | None, *, anywhere: bool = False) -> None:
+        """Keep an error snapshot, if they are kept, and it is the first of its kind. The page itself is reported already.
+
+        What the tab shows counts if this page was requested last, or ``anywhere``.
+        """
+        if self.evidence and self.browser and (anywhere or self.browser.driver.at == self.claim.page.url):
+            self.evidence.take(self.browser, self.claim.page, reason, status, self.secrets.hide)
+
+    @property
+    def secrets(self) -> Secrets:
+        """What must not be read in anything that goes out."""
+        return Secrets([*self.crawl.secrets, *(self.browser.driver.secrets if self.browser else ())])
+
+    def fit(self, error: Exception) -> Exception:
+        """``error``, or one that stands in for it if it, or its traceback, holds a secret; that is logged without it, then."""
+        secrets = self.secrets
+        told = secrets.told(error)
+        if told is None:
+            return error
+        log.error("%s: an error that holds a secret, which is left out here:\n%s", self.crawl.name, told.rstrip())
+        return HookFailed(secrets.hide(one_line(error)))
 
     def report(self, transition: Callable[[], T]) -> T:
         """Tell the frontier what became of the page, if need be until its deadline: the work is done."""

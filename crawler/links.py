@@ -83,7 +83,7 @@ class InvalidURL(ValueError):
 class Address(NamedTuple):
     """The parts of a valid URL. ``host`` is in lower case, punycode, and without brackets; ``port`` is never None."""
 
-    url: str  # as it was found, without white space around it and without its fragment
+    url: str  # as it was found, without white space around it, user and password, and its fragment
     scheme: str
     host: str
     port: int
@@ -136,6 +136,10 @@ def _parse(url: str) -> Address:
     scheme, netloc, path, query, fragment = match.groups()
     scheme = scheme.lower()
     host, port = _host_and_port(netloc.rpartition("@")[2])
+    if "@" in netloc:  # a password in a link is nobody's to send, to log or to keep
+        path_on = url[match.end(2) :]
+        url = f"{url[: match.start(2)]}{netloc.rpartition('@')[2]}{path_on}"
+        return _parse(url)
     bare = url[: match.start(5) - 1] if fragment is not None else url
     return Address(bare, scheme, host, DEFAULT_PORTS[scheme] if port is None else port, path or "/", query, fragment or "")
 

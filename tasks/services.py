@@ -15,6 +15,7 @@ from ..config import settings as configuration
 from ..config.settings import Settings
 from ..definition import Crawl, load_all
 from ..errors import CrawlerError, FrontierUnavailable, UnknownCrawl
+from ..evidence import Evidence
 from ..frontier import Frontier
 from ..lifecycle import END_TICKET, Failure
 from ..lifecycle import execute as execute_run
@@ -106,7 +107,13 @@ class Services:
                 start=self.library.start_run,
                 worker=self.worker,
                 ticket=ticket,
+                evidence=self.evidence(crawl, frontier),
             )
+
+    def evidence(self, crawl: Crawl, frontier: Frontier) -> Evidence | None:
+        """Where error snapshots of ``crawl`` go; None: nowhere."""
+        folder = self.settings.errors_dir
+        return Evidence(folder / crawl.name, frontier, crawl.error_snapshots) if folder and crawl.error_snapshots else None
 
     def permits(self, crawl: Crawl, frontier: Frontier) -> Permits:
         """What ``crawl`` may request, as far as this process has asked."""

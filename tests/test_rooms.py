@@ -16,7 +16,7 @@ FLOORS = (
     ("version", "errors", "masking"),
     ("model", "hooks", "visit", "connection", "processes", "timings", "transaction", "heartbeat"),
     ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "fetch", "logs"),
-    ("scope", "sitemaps", "export", "gateway", "permits"),
+    ("scope", "sitemaps", "export", "gateway", "permits", "evidence"),
     ("fields", "definition"),
     ("lifecycle", "rehearsal"),
     ("lifecycle", "rehearsal", "client", "report", "metrics", "seeds"),

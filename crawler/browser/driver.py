@@ -24,6 +24,7 @@ from selenium.webdriver.remote.command import Command
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from ..errors import BrowserLost, BrowserUnavailable
+from ..masking import Secrets
 
 #: Seconds that a session may take to end before it is left to its fate (and, if it is local, killed).
 QUIT_TIMEOUT = 5.0
@@ -51,11 +52,14 @@ class Driver(Remote):
         self, url: str, options: ChromeOptions, *, session_timeout: float, command_timeout: float, local: bool = False
     ) -> None:
         self.doubt: str | None = None
+        #: What this session came to know and must not be told: passwords, tokens.
+        self.secrets = Secrets()
         self.local = local
         self.at = ""  # the page that is being worked on: whom to name in errors
         self.session_id = None
         parts = urlsplit(url)
         self.address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+        self.secrets.add(unquote(parts.password or ""))
         self._config = ClientConfig(
             remote_server_addr=self.address,
             username=unquote(parts.username or "") or None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: What is asked for on an origin whose storage is wanted: a document that no site minds being asked for.
 HARMLESS = "/robots.txt"
+#: Characters below which a cookie or an item of storage is no secret, but a language or a yes.
+TOKEN_MIN = 12
 READ = """
 const read = (get) => { try { return Object.fromEntries(Object.entries(get())) } catch { return {} } };
 return [location.origin, read(() => localStorage), read(() => sessionStorage)]"""
@@ -75,7 +77,9 @@ class Login:
                 except WebDriverException as error:
                     log.warning("the storage of %s is not kept: %s", origin, first_line(error))
             self._origins = set(storage)
-            return {"cookies": self._driver.cdp("Network.getAllCookies")["cookies"], "storage": storage}
+            kept = {"cookies": self._driver.cdp("Network.getAllCookies")["cookies"], "storage": storage}
+            self._driver.secrets.add(*tokens(kept))
+            return kept
 
     def load(self, login: Mapping[str, Json], version: int) -> None:
         """Put into this session what ``keep`` gave in another, in place of what it may hold of an older one.
@@ -85,6 +89,7 @@ class Login:
         with self._sure():
             if self._origins or self.version:
                 self._forget()
+            self._driver.secrets.add(*tokens(login))
             self._set_cookies(login.get("cookies", ()))
             storage = login.get("storage", {})
             for origin in self._origins | set(storage):
@@ -139,6 +144,27 @@ class Login:
                 except WebDriverException as error:
                     why = first_line(error)
                     log.warning("cookie %s of %s is not one for this Chrome: %s", cookie["name"], cookie["domain"], why)
+
+
+def tokens(login: Mapping[str, Json]) -> Iterator[str]:
+    """The values in a log-in that may be secrets, also those inside of an item of storage that is JSON itself."""
+    for cookie in login.get("cookies", ()):
+        yield from texts(cookie["value"])
+    for kept in login.get("storage", {}).values():
+        for items in kept.values():
+            yield from texts(items)
+
+
+def texts(value: Json) -> Iterator[str]:
+    """Every long text in ``value``."""
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from texts(part)
+    elif isinstance(value, str) and len(value) >= TOKEN_MIN:
+        yield value
+        if value[0] in "{[":
+            with suppress(ValueError):
+                yield from texts(json.loads(value))
 
 
 def origin_of(url: str) -> str:

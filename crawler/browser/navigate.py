@@ -141,6 +141,7 @@ class Browser(Tab):
         self.enough = ("complete",) if load_strategy == "normal" else ("interactive", "complete")
         self.pages = 0
         self.blank = False  # whether the tab surely shows about:blank
+        self.stale = True  # whether it may show another page than the one that was requested last
         self.profile = profile or Profile("")
         self._telling = Telling(driver, self.profile)
         self.folder = folder  # of the files that pages leave
@@ -208,6 +209,7 @@ class Browser(Tab):
 
     def _request(self, page: Page, html: bool, max_links: int) -> Response:
         url = self.driver.at = page.url
+        self.stale = True
         if not url[:8].lower().startswith(("http://", "https://")):
             raise PageError(url, "unsupported_scheme")
         began = self._began = time.perf_counter()
@@ -218,6 +220,7 @@ class Browser(Tab):
             found = self._go(url, began, html, max_links)
         if found.stale or (found.url.startswith("chrome-error:") and not (found.status or found.error)):
             found = self._ask_again(url, began, html, max_links)
+        self.stale = False
         if found.url.startswith("chrome-error:") or (found.empty and (found.status or 0) >= 400):
             raise error_of(url, found.error, found.status)  # no body: Chrome shows its error page, a headless shell an empty one
         if not found.url.startswith(("http:", "https:")):

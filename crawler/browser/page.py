@@ -123,6 +123,8 @@ class Tab:
     def fill(self, css: str, text: str) -> None:
         """Replace what is in the first field that matches, as if it were typed; LookupError if there is none."""
         field = self.element(css)
+        if field.get_attribute("type") == "password":
+            self.driver.secrets.add(text)
         field.clear()
         field.send_keys(text)
 

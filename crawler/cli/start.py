@@ -44,7 +44,9 @@ FAILED_PAGE = 500
     help="One JSON object per page. [default: NAME.jsonl]",
 )
 @click.option(
-    "--output", type=click.Path(path_type=Path, file_okay=False), help="A folder for items.jsonl, failed.jsonl and report.json."
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder for items.jsonl, failed.jsonl, report.json, and errors/ with what Chrome showed at each kind of failure.",
 )
 @click.option(
     "-c",
@@ -88,6 +90,8 @@ def start(
     else:
         click.echo("\n".join(report.lines(seen)))
         click.echo(f"  results  {', '.join(map(str, order.files))}")
+        if order.output and (kept := order.output / "errors" / definition.name).is_dir():
+            click.echo(f"  errors   {kept} (what Chrome showed)")
     if not report.succeeded(seen):
         sys.exit(CRAWL_FAILED)
 
@@ -110,6 +114,11 @@ class Order:
             Path(f"{self.crawl.name}.jsonl"),
         )
 
+    @property
+    def errors(self) -> Path | None:
+        """Where error snapshots go."""
+        return self.output and self.output.absolute() / "errors"
+
 
 def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) -> Snapshot:
     """Crawl with services of our own, and leave none of them behind, however it ends."""
@@ -118,7 +127,8 @@ def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) ->
     with ExitStack() as ending:
         ending.callback(sweep, embedded.folder)  # last: whatever Chrome is left, also that of a worker that was killed
         ending.enter_context(embedded)
-        given = embedded.settings.model_copy(update={"crawls": (code,) if code else ()})
+        kept = order.errors or embedded.settings.errors_dir
+        given = embedded.settings.model_copy(update={"crawls": (code,) if code else (), "errors_dir": kept})
         handle, new = Library(given).start(order.crawl, reset=order.reset, update=order.update, alone=True, tell=say)
         with files(order, handle, given.state_dir) as follow:
             workers = PrivateWorkers(given, count, log=embedded.folder / "worker.log")

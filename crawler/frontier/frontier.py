@@ -457,6 +457,10 @@ class Frontier:
             text = self.redis.get(self.key("login"))
         return None if text is None else dict(json.loads(text))
 
+    def witness(self, kind: str, limit: int) -> bool:
+        """Whether a failure is the first of its ``kind`` here, and fewer than ``limit`` kinds are known; 0 forgets this one."""
+        return bool(self._run("witness", kind, limit))
+
     # -- looking ----------------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
