@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import hooks as hooking
 from . import visit as visiting
-from .errors import DefinitionError, Fault, SetupError
+from .errors import DefinitionError, Fault, SetupError, UnknownCrawl
 from .fields import NAME, SECRETS, Fields, check, example
 from .links import InvalidURL, Rules, canonical, parse
 from .masking import masked, password_of
@@ -52,6 +52,7 @@ class Crawl:
     page_deadline: float
     robots: bool
     keep_html: bool
+    message: Json
     accept_status: tuple[int, ...]
     error_snapshots: int
 
@@ -60,6 +61,9 @@ class Crawl:
         self._registered: list[tuple[str, Any]] = []
         #: The hooks of its author, by step.
         self.hooks: dict[str, Callable[..., Any]] = {}
+        #: The name of the crawl with code that this is a variant of, and what it changes.
+        self.base: str | None = None
+        self._changes: dict[str, Any] = {}
 
     # What its author adds
 
@@ -232,7 +236,9 @@ class Crawl:
         return Visit(steps=visiting.read(fields.steps), **{name: getattr(fields, name) for name in same}) or None
 
     def definition(self) -> dict[str, Json] | None:
-        """It as JSON, from which :meth:`from_definition` makes it again; None if it has code."""
+        """It as JSON, from which :meth:`from_definition` makes it again; of a variant, what it changes. None if it has code."""
+        if self.base:
+            return {name: _plain(value) for name, value in self._changes.items()}
         return None if self.has_code else self._said()
 
     @classmethod
@@ -245,6 +251,16 @@ class Crawl:
         other = Crawl(**(self._given | fields))
         for step, hook in self._registered:
             other._hook(step, hook)
+        return other
+
+    def variant(self, **fields: Any) -> Crawl:
+        """It with other values for some fields, among them its name; whoever knows this crawl can run that one.
+
+        The values of ``fields`` are JSON.
+        """
+        other = self.replace(**fields)
+        if self.has_code:
+            other.base, other._changes = self.base or self.name, self._changes | fields
         return other
 
     @cached_property
@@ -265,7 +281,7 @@ class Crawl:
 
     def plan(self) -> Plan:
         """What the frontier keeps about it."""
-        return Plan(self.name, self.policy(), self.digest, self.definition(), before_all="before_all" in self.hooks)
+        return Plan(self.name, self.policy(), self.digest, self.definition(), "before_all" in self.hooks, self.base)
 
     # What it makes of pages and links
 
@@ -311,7 +327,8 @@ class Crawl:
 
     def guard(self, resolve: Resolve = system_resolve) -> Guard:
         """Says which hosts it must not talk to. Make one per process: it remembers what names resolve to."""
-        return Guard(self.scope_.hosts, self._fields.private_hosts, resolve=resolve)
+        entries = () if self._fields.public_only else self.scope_.hosts
+        return Guard(entries, self._fields.private_hosts, resolve=resolve)
 
     def select(self, response: Response) -> Json:
         """What its table of selectors (or the default one) takes from ``response``."""
@@ -447,6 +464,19 @@ def _source(code: Any) -> str:
     except (OSError, TypeError):
         return f"{compiled.co_code.hex()} {names}" if compiled else names
     return f"{source} {names}" if hooking.hook_name(code).endswith("<lambda>") else source  # of several on one line
+
+
+def stored(plan: Plan, known: Mapping[str, Crawl]) -> Crawl:
+    """The crawl that ``plan`` describes, with the code of one of the ``known`` if it is a variant.
+
+    Raises:
+        UnknownCrawl: its code is not known here.
+    """
+    if plan.base is not None and plan.base in known:
+        return known[plan.base].variant(**plan.definition or {})
+    if plan.base is not None or plan.definition is None:
+        raise UnknownCrawl(plan.base or plan.name, tuple(known))
+    return Crawl.from_definition(plan.definition)
 
 
 # References

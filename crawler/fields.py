@@ -6,6 +6,7 @@ One table for Python, TOML, JSON and the documentation. In TOML, which has no nu
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields as dataclass_fields
@@ -37,6 +38,8 @@ SECRET_HEADERS = {
     "cookie": "log in with before_all",
 }
 OWN_HEADERS = frozenset({"host", "connection", "content-length", "transfer-encoding", "upgrade", "keep-alive", "te", "trailer"})
+#: Characters of JSON that a crawl's message may have: it travels with the definition.
+MESSAGE_MAX = 65_536
 #: Among sitemaps: those that robots.txt names.
 AUTO = "auto"
 
@@ -101,6 +104,16 @@ def _scope(value: object) -> object:
     raise ValueError(f"{_short(value)} is none of {', '.join(KINDS)}, and no function{hint}")
 
 
+def _message(value: Any) -> Any:
+    try:
+        length = len(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
+        raise ValueError(f"{_short(value)} is no JSON") from None
+    if length > MESSAGE_MAX:
+        raise ValueError(f"has {length:,} characters of JSON, at most {MESSAGE_MAX:,} are kept")
+    return value
+
+
 def _alone(value: object) -> object:
     """A list of one may be written without the list; a set gets an order that is the same in every process."""
     if isinstance(value, set | frozenset):
@@ -161,6 +174,7 @@ def _place(value: object) -> tuple[float, float, float]:
 Whole = Annotated[int, Field(strict=True)]
 Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
+Message = Annotated[Any, AfterValidator(_message)]
 Size = Annotated[Whole, Field(ge=1, le=16_384)]
 Text = Annotated[str, Field(strict=True)]
 MaybeWhole = Annotated[Whole | None, BeforeValidator(_none_in_words)]
@@ -297,6 +311,7 @@ class Fields(BaseModel):
     private_hosts: Hosts = _field(
         (), "Hosts at private addresses that may be crawled besides the one it starts on.", 'private_hosts=["wiki.corp"]'
     )
+    public_only: Flag = _field(False, "Whether it is kept from private addresses even where it starts.", "public_only=True")
     keep_fragment: Flag = _field(False, "Whether what follows # chooses the page.", "keep_fragment=True")
     ignore_tracking: Flag = _field(
         True, "Whether URLs that differ in tracking parameters and session ids are one page.", "ignore_tracking=False"
@@ -379,6 +394,9 @@ class Fields(BaseModel):
         20, "Kinds of failure (reason and host) of which HTML and a picture are kept, where a folder for them is set.",
         "error_snapshots=20", ge=0, le=1_000,
     )  # fmt: skip
+    message: Message = _field(
+        None, "JSON from whoever starts it, for its hooks: they ask for `crawl`, and read `crawl.message`.", 'message={"shop": 7}'
+    )
 
     def policy(self) -> Policy:
         """What the frontier enforces."""

@@ -207,13 +207,17 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the frontier keeps about a crawl: name, policy, definition (JSON; None for a crawl with code), and its digest."""
+    """What the frontier keeps about a crawl: name, policy, definition (JSON; None for a crawl with code), and its digest.
+
+    ``base`` names the crawl with code that this one is a variant of; the definition then says only what it changes.
+    """
 
     name: str
     policy: Policy
     digest: str
     definition: dict[str, Json] | None = None
     before_all: bool = True  # False: there is no such hook, so no run waits for it
+    base: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,3 +269,4 @@ class Snapshot:
     active: float = 0.0
     held_until: float | None = None  # no claim before (infrastructure is away)
     tickets: int = 0
+    begun: float | None = None  # when the first page was handed out, epoch seconds

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler import Band, Crawl, DefinitionError, Link, Page, Response, SetupError, load
-from crawler.definition import load_all, module_path
+from crawler import Band, Crawl, DefinitionError, Link, Page, Response, SetupError, UnknownCrawl, load
+from crawler.definition import load_all, module_path, stored
 from crawler.fields import Fields
 from crawler.model import Policy
 
@@ -546,3 +546,45 @@ def test_importing_the_library_brings_no_browser_no_redis_and_no_celery():
 
 def test_a_page_that_was_not_made_by_this_crawl_is_no_problem():
     assert [page.depth for page in shop().choose(Page(SHOP), [Link(SHOP + "a")]).pages] == [1]
+
+
+# Variants
+
+
+def test_a_variant_of_a_crawl_with_code_is_stored_as_what_it_changes_and_made_again_from_the_code():
+    books = Crawl(name="books", url=SHOP, page_limit=100)
+    books.extract(lambda page: {"title": page.title})
+    night = books.variant(name="night", page_limit=5).variant(message={"shop": [7, True, None]})
+    plan = night.plan()
+    assert (plan.name, plan.base) == ("night", "books")
+    assert json.loads(json.dumps(plan.definition)) == {"name": "night", "page_limit": 5, "message": {"shop": [7, True, None]}}
+    again = stored(plan, {"books": books})
+    assert (again.name, again.digest, again.hooks, again.message) == (
+        "night",
+        night.digest,
+        books.hooks,
+        {"shop": [7, True, None]},
+    )
+    with pytest.raises(UnknownCrawl, match="no crawl is named 'books'"):
+        stored(plan, {})
+
+
+def test_a_variant_of_a_crawl_without_code_needs_nobody_who_knows_it():
+    plan = Crawl(name="books", url=SHOP).variant(name="night", delay=2.0).plan()
+    assert plan.base is None
+    assert stored(plan, {}).delay == 2.0
+
+
+@pytest.mark.parametrize(
+    ("message", "what"), [({1, 2}, "is no JSON"), (float("inf"), "is no JSON"), ("x" * 70_000, "at most 65,536 are kept")]
+)
+def test_a_message_is_json_and_not_too_large(message, what):
+    with pytest.raises(DefinitionError, match=what):
+        Crawl(name="a", url=SHOP, message=message).validate()
+
+
+def test_a_crawl_that_is_kept_public_may_not_even_start_at_a_private_address():
+    assert not Crawl(name="a", url="http://10.0.0.1/").guard().refuses("10.0.0.1")
+    assert Crawl(name="a", url="http://10.0.0.1/", public_only=True).guard().refuses("10.0.0.1")
+    trusted = Crawl(name="a", url="http://10.0.0.1/", public_only=True, private_hosts=["10.0.0.1"])
+    assert not trusted.guard().refuses("10.0.0.1")

@@ -155,8 +155,7 @@ class Frontier:
             "create", plan.digest, int(update), generation, "none" if plan.before_all else "done", self.buckets,
             len(dropped), *dropped, *fields,
         ).decode()  # fmt: skip
-        with speaking():
-            self.redis.sadd(self.index, self.name)
+        self.enlist()
         if answer == "UPDATED":
             self.set_limits()  # the new ones may lift a limit, or have been passed
         if answer == "OTHER":
@@ -166,6 +165,11 @@ class Frontier:
         if answer not in ("CREATED", "EXISTS", "UPDATED"):
             raise CrawlExists(self.name, f"it has {answer}; reset it to begin anew, or resume it to go on")
         return bool(answer == "CREATED")
+
+    def enlist(self) -> None:
+        """Put it among the crawls that are ticked and shown; ``create`` does, too."""
+        with speaking():
+            self.redis.sadd(self.index, self.name)
 
     def plan(self) -> Plan | None:
         """What is stored; None if there is no such crawl."""
@@ -469,7 +473,9 @@ class Frontier:
         Raises:
             FrontierRefused: there is no such crawl.
         """
-        status, reason, generation, active, started, ended, held, processing, delayed, tickets, *flat = self._run("snapshot")
+        status, reason, generation, active, started, ended, held, processing, delayed, tickets, begun, *flat = self._run(
+            "snapshot"
+        )
         counts, reasons = (
             {name.decode("utf-8", "replace"): int(n) for name, n in zip(names[::2], names[1::2], strict=True)} for names in flat
         )
@@ -477,7 +483,7 @@ class Frontier:
         return Snapshot(
             self.name, Status(status.decode()), reason.decode() or None, int(generation), **main, delayed=delayed,
             processing=processing, counts=counts, reasons=reasons, started=in_seconds(started), ended=in_seconds(ended),
-            active=active / 1_000, held_until=in_seconds(held), tickets=tickets,
+            active=active / 1_000, held_until=in_seconds(held), tickets=tickets, begun=in_seconds(begun),
         )  # fmt: skip
 
     def tallies(self) -> dict[str, int]:

@@ -26,6 +26,10 @@ def encode(plan: Plan) -> tuple[list[str], list[str]]:
         dropped.append("definition")
     else:
         pairs += ["definition", json.dumps(plan.definition, separators=(",", ":"))]
+    if plan.base is None:
+        dropped.append("base")
+    else:
+        pairs += ["base", plan.base]
     return dropped, [*pairs, "before_all", str(int(plan.before_all))]
 
 
@@ -67,4 +71,5 @@ def decode(name: str, meta: Mapping[str, bytes]) -> Plan:
         else:
             policy[field] = text if kind == "str" else bool(int(text)) if kind == "bool" else int(text)
     definition = json.loads(meta["definition"]) if "definition" in meta else None
-    return Plan(name, Policy(**policy), meta.get("digest", b"").decode(), definition, meta.get("before_all", b"1") == b"1")
+    base = meta["base"].decode() if "base" in meta else None
+    return Plan(name, Policy(**policy), meta.get("digest", b"").decode(), definition, meta.get("before_all", b"1") == b"1", base)

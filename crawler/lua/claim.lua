@@ -45,7 +45,7 @@ if processing() >= crawl.concurrency_limit then return no("BUSY") end
 -- Take the page: from here on it is this worker's.
 local function take(lane, entry)
   entry.attempts = entry.attempts + 1
-  if entry.attempts == 1 then count("started") end
+  if entry.attempts == 1 and count("started") == 1 and not crawl.begun then set(crawl, "begun", now) end
   local raw = text(entry)
   local deadline = now + crawl.page_deadline
   redis.call("RPUSH", key("processing"), raw)

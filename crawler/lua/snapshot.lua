@@ -4,13 +4,13 @@
 -- Uses     meta, counts, reasons (hashes), processing (list), delayed, tickets (zsets)
 -- With     core
 -- Returns  status, reason, generation, active ms, started, ended, held (each "" if unknown), processing, delayed, live tickets,
---          counts and reasons as flat lists
+--          when the first page was handed out ("" if none was), counts and reasons as flat lists
 -- Cost     O(reasons)
 local crawl, refusal = load()
 if not crawl then return refusal end
-local extra = redis.call("HMGET", key("meta"), "generation", "ended")
+local extra = redis.call("HMGET", key("meta"), "generation", "ended", "begun")
 return {
   crawl.status, crawl.reason or "", extra[1] or "0", math.floor(active(crawl)), crawl.started or "", extra[2] or "",
   (crawl.held or 0) > now and crawl.held or "", processing(), delayed(),
-  redis.call("ZCOUNT", key("tickets"), "(" .. now, "+inf"), redis.call("HGETALL", key("counts")), redis.call("HGETALL", key("reasons")),
+  redis.call("ZCOUNT", key("tickets"), "(" .. now, "+inf"), extra[3] or "", redis.call("HGETALL", key("counts")), redis.call("HGETALL", key("reasons")),
 }
