@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -23,6 +24,9 @@ PREFIX = "CRAWLER_"
 HTTP_MARGIN = 15.0
 #: Seconds between the soft and the hard time limit of a run.
 HARD_MARGIN = 30.0
+
+#: A token, as RFC 6750 writes it, and too long to be guessed.
+TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,256}={0,2}")
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 #: A URL may hold a password, so it is never shown: not by ``repr``, not in an error.
@@ -118,6 +122,28 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = "text"
     """How workers log: lines for people, or one JSON object each, with the crawl, URL and task that it is about."""
 
+    worker_job_completion_rate_per_second: Seconds | None = Field(default=None, le=10_000, examples=[20])
+    """How many runs (of a page each) all workers together complete in a second, for load tests. Unset: as many as they can."""
+
+    # The jobs API
+    api_tokens: Annotated[tuple[str, ...], NoDecode] = Field(default=(), repr=False, examples=["a-long-random-text"])
+    """The tokens that its clients show, separated by commas; each of 16 characters or more."""
+
+    api_tokens_file: Path | None = Field(default=None, examples=["/run/secrets/tokens"])
+    """A file with such tokens, one per line; # begins a comment. Read when the server starts."""
+
+    api_rate: int = Field(default=600, ge=0, le=10_000_000)
+    """Requests that each token may make in a minute, over all servers; 0: any number."""
+
+    api_body_max: int = Field(default=65_536, ge=1_024, le=1_048_576)
+    """Bytes that the body of a request may have."""
+
+    api_private: bool = False
+    """Whether jobs may start at private addresses, the server's own among them."""
+
+    job_retention: Seconds = 86_400.0
+    """Seconds for which a job that ended is remembered, with its results."""
+
     # How patient, in the order in which the limits must lie
     redis_connect_timeout: Seconds = 2.0
     """Seconds to connect to Redis."""
@@ -170,7 +196,14 @@ class Settings(BaseSettings):
     def _chrome(cls, url: str | None) -> str | None:
         return url and _checked(url, CHROME_SCHEMES).rstrip("/")
 
-    @field_validator("crawls", mode="before")
+    @field_validator("api_tokens")
+    @classmethod
+    def _tokens(cls, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not TOKEN.fullmatch(token) for token in tokens):
+            raise ValueError("each must have 16 to 256 characters: letters, digits and -._~+/=")
+        return tokens
+
+    @field_validator("crawls", "api_tokens", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part for part in map(str.strip, value.split(",")) if part) if isinstance(value, str) else value
@@ -316,5 +349,5 @@ def _fault(error: Any) -> str:
         return f"{name}: is no setting" + (f" ({near[0]} is)" if near else "")
     example = field.examples[0] if field.examples else field.default
     example = f"{example:g}" if isinstance(example, float) else example
-    shown = "" if name.endswith("_url") else f", not {error['input']!r}"
+    shown = "" if not field.repr else f", not {error['input']!r}"
     return f"{variable(name)}: {what[:1].lower()}{what[1:]}{shown} (for example: {example})"

@@ -17,7 +17,7 @@ from .config import celery as celery_config
 from .config import settings as configuration
 from .config.settings import Settings
 from .connection import Client, connect
-from .definition import Crawl, load_all
+from .definition import Crawl, load_all, stored
 from .errors import CrawlerError, CrawlExists, FrontierRefused, SetupError, UnknownCrawl
 from .frontier import FailedPage, Frontier
 from .frontier.scripts import speaking
@@ -237,9 +237,9 @@ class Library:
         if name in self.known:
             return self.known[name]
         plan = self.frontier(name).plan()
-        if plan is None or plan.definition is None:
+        if plan is None:
             raise UnknownCrawl(name, tuple(self.known))
-        return Crawl.from_definition(plan.definition)
+        return stored(plan, self.known)
 
     def start(
         self, crawl: Crawl, *, reset: bool = False, update: bool = False, alone: bool = False, tell: seeds.Tell = seeds.log.info
@@ -359,7 +359,10 @@ class Library:
         name = crawl if isinstance(crawl, str) else crawl.name
         if isinstance(crawl, str) and crawl in self.known:
             crawl = self.known[crawl]
-        tickets = self.frontier(name).grant()
+        frontier = self.frontier(name)
+        tickets = frontier.grant()
+        if tickets:
+            frontier.enlist()  # that of a job that has ended is taken off the list
         for ticket in tickets:
             if isinstance(crawl, str):
                 self.send(crawl, ticket)

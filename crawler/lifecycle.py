@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
@@ -75,6 +75,10 @@ class Trace(Protocol):
         """The run is at ``step`` now, and what was before is over."""
 
 
+#: Entered while a page is reported to the frontier: it may make the run wait before.
+Completion = Callable[[], AbstractContextManager[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A page that this run could not do. ``retry_in`` is in seconds; None: it is in *failed* now."""
@@ -113,12 +117,14 @@ def execute(
     ticket: str | None = None,
     trace: Trace | None = None,
     evidence: Evidence | None = None,
+    completion: Completion = nullcontext,
 ) -> Result | Failure | Outcome:
     """Run one page of ``crawl``, from taking it off the frontier to starting the next runs.
 
     ``worker`` names this process in the frontier; ``ticket`` is the wake-up that this run answers; ``permits`` are those of the
     crawl. An outcome other than a page (limit reached, nothing due, crawl over) is a value, and so is a page that failed: nothing
-    is wrong. What a hook raises passes through, after its page was marked as failed. ``evidence`` keeps error snapshots.
+    is wrong. What a hook raises passes through, after its page was marked as failed. ``evidence`` keeps error snapshots;
+    ``completion`` is entered to report a page, and may take its time.
 
     Raises:
         DefinitionError: the crawl is wrong; nothing was claimed.
@@ -126,6 +132,7 @@ def execute(
         FrontierUnavailable: Redis is away; what was claimed comes back by its lease.
     """
     run = Run(crawl, frontier, start, trace, evidence)
+    run.completion = completion
     run.step("execute")
     run.step("validate")
     crawl.validate()
@@ -205,6 +212,7 @@ class Run:
     """What one run knows on its way, and the parts of its steps that are no story."""
 
     claim: Claim  # from ``holding`` on, as ``browser`` is
+    completion: Completion = nullcontext
 
     def __init__(
         self, crawl: Crawl, frontier: Frontier, start: Start, trace: Trace | None = None, evidence: Evidence | None = None
@@ -412,7 +420,7 @@ class Run:
         if chosen.pages or chosen.dropped:
             self.report(lambda: self.frontier.enqueue(chosen.pages, parent=claim, skipped=chosen.dropped))
         ms = result.response.timing.get("response")
-        ending = self.report(
+        ending = self.complete(
             lambda: self.frontier.finish(
                 claim,
                 result.page.url,
@@ -440,7 +448,7 @@ class Run:
         failure, reason, status = diagnose(error)
         reason = self.secrets.hide(reason)
         delay = error.retry_after if isinstance(error, PageError) else None
-        ending = self.report(lambda: self.frontier.fail(claim, failure, reason, status=status, delay=delay))
+        ending = self.complete(lambda: self.frontier.fail(claim, failure, reason, status=status, delay=delay))
         self.ended = self.ended or ending.ended  # before_all may have ended it already
         if failure not in (FailureClass.INFRA, FailureClass.CRASH):
             self.keep_sight(reason, status, anywhere=isinstance(error, HookError) and error.step == "before_all")
@@ -467,6 +475,15 @@ class Run:
             return error
         log.error("%s: an error that holds a secret, which is left out here:\n%s", self.crawl.name, told.rstrip())
         return HookFailed(secrets.hide(one_line(error)))
+
+    def complete(self, transition: Callable[[], T]) -> T:
+        """Report that the page's run is complete, when that may be."""
+
+        def completing() -> T:
+            with self.completion():
+                return transition()
+
+        return self.report(completing)
 
     def report(self, transition: Callable[[], T]) -> T:
         """Tell the frontier what became of the page, if need be until its deadline: the work is done."""

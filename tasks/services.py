@@ -6,6 +6,8 @@ import atexit
 import logging
 import os
 import secrets
+from collections import OrderedDict
+from contextlib import nullcontext
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
@@ -13,10 +15,11 @@ from ..browser import Chrome, Endpoint, sweep
 from ..client import Handle, Library
 from ..config import settings as configuration
 from ..config.settings import Settings
-from ..definition import Crawl, load_all
+from ..definition import Crawl, load_all, stored
 from ..errors import CrawlerError, FrontierUnavailable, UnknownCrawl
 from ..evidence import Evidence
 from ..frontier import Frontier
+from ..jobs import Jobs
 from ..lifecycle import END_TICKET, Failure
 from ..lifecycle import execute as execute_run
 from ..logs import binding
@@ -24,8 +27,12 @@ from ..masking import masked
 from ..model import FailureClass, Json, Outcome, Result
 from ..permits import Permits
 from ..processes import is_gone, process_name
+from ..rate import Rate
 
 log = logging.getLogger("crawler.services")
+
+#: Crawls without code that a process remembers; it reads others again when it meets them.
+STORED_MAX = 256
 
 
 class Services:
@@ -37,7 +44,7 @@ class Services:
         self.settings = settings
         self.pid = os.getpid()
         self.library = Library(settings)
-        self._stored: dict[str, Crawl] = {}
+        self._stored: OrderedDict[str, tuple[str | None, Crawl]] = OrderedDict()
         self._permits: WeakKeyDictionary[Crawl, Permits] = WeakKeyDictionary()
 
     @classmethod
@@ -69,6 +76,17 @@ class Services:
         return Chrome(endpoint(self.settings))
 
     @cached_property
+    def rate(self) -> Rate | None:
+        """How fast runs may complete; None: as fast as they can."""
+        rate = self.settings.worker_job_completion_rate_per_second
+        return Rate(self.library.redis, self.settings.key_prefix, rate) if rate else None
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """The jobs of this installation."""
+        return Jobs(self.library, retention=self.settings.job_retention)
+
+    @cached_property
     def crawls(self) -> dict[str, Crawl]:
         """The crawls with code that this process was told to load."""
         return load_all(self.settings.crawls)
@@ -82,12 +100,16 @@ class Services:
         if name in self.crawls:
             return self.crawls[name]
         frontier = self.library.frontier(name)
-        crawl = self._stored.get(name)
-        if crawl is None or crawl.digest != frontier.digest():  # begun anew, with another definition
+        digest, crawl = self._stored.get(name, (None, None))
+        if crawl is None or digest != frontier.digest():  # begun anew, with another definition
             plan = frontier.plan()
-            if plan is None or plan.definition is None:
+            if plan is None:
                 raise UnknownCrawl(name, tuple(self.crawls))
-            crawl = self._stored[name] = Crawl.from_definition(plan.definition)
+            crawl = stored(plan, self.crawls)
+            self._stored[name] = plan.digest, crawl
+            if len(self._stored) > STORED_MAX:
+                self._stored.popitem(last=False)
+        self._stored.move_to_end(name)
         return crawl
 
     def execute(self, name: str, ticket: str | None = None) -> Result | Failure | Outcome:
@@ -108,6 +130,7 @@ class Services:
                 worker=self.worker,
                 ticket=ticket,
                 evidence=self.evidence(crawl, frontier),
+                completion=self.rate.completion if self.rate else nullcontext,
             )
 
     def evidence(self, crawl: Crawl, frontier: Frontier) -> Evidence | None:
@@ -144,6 +167,7 @@ class Services:
                 log.warning("tick of %s: %s", name, error)
             except Exception:  # its own start hook, for instance
                 log.exception("tick of %s", name)
+        self.jobs.sweep()
         if self.settings.chrome_url is None:
             sweep(self.settings.state_dir.absolute())
         return found
@@ -167,6 +191,8 @@ class Services:
         finally:
             for ticket in unsent:
                 frontier.drop_ticket(ticket)
+        if tick.status and tick.status.ended:
+            self.jobs.settle(frontier)
         return {"started": len(tick.tickets), "reaped": tick.reaped}
 
     def release_dead(self, frontier: Frontier) -> None:

@@ -16,15 +16,15 @@ FLOORS = (
     ("version", "errors", "masking"),
     ("model", "hooks", "visit", "connection", "processes", "timings", "transaction", "heartbeat"),
     ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "fetch", "logs"),
-    ("scope", "sitemaps", "export", "gateway", "permits", "evidence"),
+    ("scope", "sitemaps", "export", "gateway", "permits", "evidence", "rate"),
     ("fields", "definition"),
     ("lifecycle", "rehearsal"),
-    ("lifecycle", "rehearsal", "client", "report", "metrics", "seeds"),
-    ("tasks.services", "tasks.crawl", "tasks.promises", "tasks.worker", "contrib", "embedded"),
+    ("lifecycle", "rehearsal", "client", "jobs", "report", "metrics", "seeds"),
+    ("tasks.services", "tasks.crawl", "tasks.promises", "tasks.worker", "api", "serve", "contrib", "embedded"),
     ("tasks.app", "cli"),
 )
 #: config stands apart: who may read it.
-READERS = ("tasks", "cli", "client", "embedded", "contrib")
+READERS = ("tasks", "cli", "client", "api", "serve", "embedded", "contrib")
 #: Siblings on one floor that may use each other, in this direction.
 SIBLINGS = {
     ("links", "network"),
@@ -32,7 +32,8 @@ SIBLINGS = {
     ("gateway", "permits"),
     ("fields", "definition"),
     ("lifecycle", "rehearsal"),
-    ("seeds", "client"),
+    ("seeds", "client"), ("client", "jobs"),
+    ("api", "serve"), ("api", "contrib"),
     ("tasks.services", "tasks.crawl"), ("tasks.services", "tasks.worker"), ("tasks.crawl", "tasks.worker"),
     ("embedded", "contrib"), ("tasks.services", "contrib"), ("tasks.crawl", "contrib"), ("tasks.worker", "contrib"),
     ("tasks.promises", "tasks.worker"),

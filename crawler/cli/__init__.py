@@ -7,7 +7,7 @@ import logging
 import click
 
 from ..version import __version__
-from . import control, health, look, metrics, once, pages, results, start, upkeep, worker
+from . import control, health, look, metrics, once, pages, results, serve, start, upkeep, worker
 from .door import Group
 
 
@@ -28,6 +28,6 @@ for command in (
     start.start, once.run, once.validate,
     look.info, control.pause, control.resume, control.stop, control.cancel, control.limits,
     pages.enqueue, pages.failed, pages.retry, results.export, results.report,
-    upkeep.audit, upkeep.repair, upkeep.tick, control.clear, worker.worker, metrics.metrics, health.health, look.doctor,
+    upkeep.audit, upkeep.repair, upkeep.tick, control.clear, worker.worker, metrics.metrics, serve.serve, health.health, look.doctor,
 ):  # fmt: skip
     main.add_command(command)
