@@ -68,13 +68,8 @@ class Server:
                 body = await read(request, self.api.body_max + 1)
         except TimeoutError:
             return Problem(408, f"the body did not arrive within {BODY_TIMEOUT:g} s").answer()
-        ask = Ask(
-            request.method,
-            request.url.path,
-            request.url.query,
-            {name.lower(): value for name, value in request.headers.items()},
-            body,
-        )
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        ask = Ask(request.method, request.scope["path"], request.url.query, headers, body)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 return await run_in_threadpool(self.api, ask)

@@ -1,0 +1,64 @@
+"""The jobs API as URLs of a Django project: ``path("crawler/", include("crawler.contrib.django.jobs"))``.
+
+Its clients show one of ``CRAWLER_API_TOKENS``, as with the stand-alone server; sessions, cookies and CSRF tokens do not count.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from functools import lru_cache
+from urllib.parse import quote
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.request import UnreadablePostError
+from django.urls import re_path
+from django.views.decorators.csrf import csrf_exempt
+
+from ...api import Api, Ask
+from ...config import settings as configuration
+from ...config.settings import Settings, SettingsError
+from ...errors import CrawlerError
+
+log = logging.getLogger("crawler.api")
+
+
+def api() -> Api:
+    """The API of this process. Its connections are kept from request to request.
+
+    Raises:
+        ImproperlyConfigured: there is no token, or no Redis is configured.
+    """
+    try:
+        return _api(configuration.load(), os.getpid())
+    except (CrawlerError, SettingsError) as error:
+        raise ImproperlyConfigured(str(error)) from error
+
+
+@lru_cache(maxsize=4)
+def _api(settings: Settings, pid: int) -> Api:  # noqa: ARG001 - a forked process must not share connections
+    return Api.of(settings)
+
+
+@csrf_exempt
+@transaction.non_atomic_requests
+def answer(request: HttpRequest, path: str) -> HttpResponse | StreamingHttpResponse:
+    """Answer one request; ``path`` is what follows the place where these URLs hang."""
+    began, there = time.monotonic(), api()
+    try:
+        body = request.read(there.body_max + 1)
+    except UnreadablePostError:  # the client has gone
+        return HttpResponse(status=400)
+    base = request.path.removesuffix(f"/{path}")
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    made = there(Ask(request.method or "", f"/{path}", request.META.get("QUERY_STRING", ""), headers, body, base))
+    kind = HttpResponse if isinstance(made.body, bytes) else StreamingHttpResponse
+    sent = {**made.headers, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    log.info("%s %s %s %.0f ms", request.method, quote(request.path), made.status, (time.monotonic() - began) * 1_000)
+    return kind(made.body, content_type=made.type, status=made.status, headers=sent)
+
+
+urlpatterns = [re_path(r"^(?P<path>jobs(?:/(?s:.*))?|health|openapi\.json)\Z", answer, name="crawler-jobs")]
