@@ -28,6 +28,7 @@ for command in (
     start.start, once.run, once.validate,
     look.info, control.pause, control.resume, control.stop, control.cancel, control.limits,
     pages.enqueue, pages.failed, pages.retry, results.export, results.report,
-    upkeep.audit, upkeep.repair, upkeep.tick, control.clear, worker.worker, metrics.metrics, serve.serve, health.health, look.doctor,
+    upkeep.audit, upkeep.repair, upkeep.tick, control.clear, worker.worker, serve.serve, metrics.metrics,
+    health.health, look.doctor,
 ):  # fmt: skip
     main.add_command(command)
