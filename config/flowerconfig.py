@@ -1,12 +1,21 @@
 """Flower's settings, for ``celery -A crawler.tasks.app flower --conf=…``. Flower's own ``FLOWER_*`` variables come on top."""
 
 import os
+from ast import literal_eval
+from pathlib import Path
+from typing import Any
 
 #: Who may look. Without one of these anybody who reaches the port could stop workers.
 AUTHENTICATION = ("FLOWER_BASIC_AUTH", "FLOWER_AUTH", "FLOWER_AUTH_PROVIDER")
-if not any(map(os.environ.get, AUTHENTICATION)):
+#: A file with the password of the user `flower`, for secrets that come as files.
+if password_file := os.environ.get("FLOWER_PASSWORD_FILE"):
+    if not (password := Path(password_file).read_text().strip()):
+        raise SystemExit(f"FLOWER_PASSWORD_FILE: {password_file} is empty; Flower does not start without a log-in")
+    basic_auth = [f"flower:{password}"]
+elif not any(map(os.environ.get, AUTHENTICATION)):
     raise SystemExit(
-        "FLOWER_BASIC_AUTH: is not set (for example: someone:a-long-password); Flower does not start without a log-in"
+        "FLOWER_BASIC_AUTH: is not set (for example: someone:a-long-password), nor is FLOWER_PASSWORD_FILE; Flower does not start"
+        " without a log-in"
     )
 
 #: Seconds; a page takes from a tenth of a second to minutes.
@@ -39,4 +48,32 @@ purge_offline_workers = 3_600
 #: Milliseconds to wait for a worker's answer: its timer may be busy with a tick.
 inspect_timeout = 3_000.0
 
-tasks_columns = "name,uuid,state,args,result,received,started,runtime,worker"
+tasks_columns = "name,state,args,result,received,runtime,worker,uuid"
+
+#: Keep what was seen over a restart, in the file `db` (FLOWER_DB), which nobody else may write: it is read as pickle.
+persistent = True
+db = "flower.db"
+#: Milliseconds between two times that it is saved.
+state_save_interval = 60_000
+
+
+def format_task(task: Any) -> Any:
+    """A run as a line that fits its columns: the crawl; status, depth, time and URL of its page, or why there is none."""
+    if task.name != "crawler.run":
+        return task
+    if task.args:
+        task.args = task.args.removeprefix("('").removesuffix("',)")
+    if task.exception and not task.result:
+        task.result = task.exception
+        return task
+    try:
+        made = literal_eval(task.result)
+        if "status" in made:
+            task.result = f"{made['status']}, depth {made['depth']}, {made['ms']} ms, {made['url']}"
+        elif "url" in made:
+            task.result = f"tried again: {made['reason']}, attempt {made['attempt']}, {made['url']}"
+        else:
+            task.result = made["outcome"]
+    except (ValueError, SyntaxError, TypeError, KeyError):
+        pass  # cut off because it is long, or not there yet: as it is
+    return task

@@ -27,6 +27,8 @@ class PageFailed(CrawlerError):
     def __str__(self) -> str:
         return f"{self.reason} at {self.url}"
 
+    __repr__ = __str__  # what Flower shows
+
 
 class BadMessage(CrawlerError):
     """A message with arguments that no part of this project sends."""

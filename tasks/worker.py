@@ -12,13 +12,14 @@ from queue import Empty
 from typing import Any
 
 from celery import bootsteps, signals
-from celery.worker import state
+from celery.worker import control, state
 from kombu.transport import redis as redis_transport
 
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..errors import CrawlerError
 from ..heartbeat import Heartbeat
+from ..masking import masked
 from .promises import broken
 from .services import Services
 
@@ -67,6 +68,21 @@ class Hearing:
 
 
 redis_transport.Channel._brpop_read = Hearing.noted(redis_transport.Channel._brpop_read)
+
+
+def stats(of: Any, **_: Any) -> Any:
+    """What a worker tells of itself, to Flower and to ``inspect``, without the password of a broker on a socket.
+
+    Kombu takes such a URL for a host's name, and shows it whole.
+    """
+    said = celery_stats(of)
+    if "hostname" in (there := said.get("broker", {})):
+        there["hostname"] = masked(str(there["hostname"]))
+    return said
+
+
+celery_stats = control.Panel.data["stats"]
+control.Panel.data["stats"] = stats
 
 
 class Ticker(bootsteps.StartStopStep):
