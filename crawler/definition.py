@@ -179,8 +179,10 @@ class Crawl:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The passwords in it, which must be read nowhere."""
-        return frozenset(filter(None, map(password_of, self._fields.url)))
+        """The values in it that must be read nowhere: passwords of its entries, headers, and what steps fill in."""
+        fields = self._fields
+        typed = (step.value for step in visiting.read(fields.steps) if step.action == "fill")
+        return frozenset(filter(None, (*map(password_of, fields.url), *(fields.headers or {}).values(), *typed)))
 
     @property
     def has_code(self) -> bool:

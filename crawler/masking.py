@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import traceback
 from collections.abc import Iterable, Iterator
@@ -42,7 +43,7 @@ class Secrets:
     def hide(self, text: str) -> str:
         """``text`` with ``***`` for each of them, and for every password in a URL."""
         for value in sorted(self._values, key=len, reverse=True):
-            for form in {value, quote(value, safe=""), value.encode("unicode_escape").decode()}:
+            for form in {value, quote(value, safe=""), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}:
                 text = text.replace(form, "***")
         return masked(text)
 

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from .model import Json, Snapshot, Status
 
+#: Why a page came back to be tried again: what a report calls it, and the count of the frontier.
+RETURNS = {
+    "retried": "retried",  # its own fault, and may pass; those that were asked for patience are among them
+    "throttled": "throttled",
+    "crashed": "crashed",  # it took its browser or worker with it
+    "lost": "reaped",  # nobody heard of its worker any more
+    "released": "released",  # nobody's fault: no browser, a worker that ended, a log-in that had expired
+    "logged_out": "logouts",  # log-ins that had expired
+}
+
 
 def report(seen: Snapshot) -> dict[str, Json]:
     """The report of a crawl from its snapshot. Times are seconds; ``started`` and ``ended`` are those since the epoch."""
@@ -22,6 +32,7 @@ def report(seen: Snapshot) -> dict[str, Json]:
         "items": seen.counts.get("items", 0),
         "retries": seen.counts.get("retried", 0),
         "failures": dict(sorted(seen.reasons.items(), key=lambda pair: (-pair[1], pair[0]))),
+        "returns": {name: n for name, count in RETURNS.items() if (n := seen.counts.get(count, 0))},
         "skipped": {
             name.removeprefix("skipped_"): n for name, n in sorted(seen.counts.items()) if name.startswith("skipped_") and n
         },
@@ -42,8 +53,8 @@ def lines(seen: Snapshot) -> list[str]:
         f"  pages    {pages['done']} done, {pages['failed']} failed" + (f", {waiting(seen)} not begun" if waiting(seen) else ""),
         f"  items    {facts['items']}",
     ]
-    if facts["retries"]:
-        text.append(f"  retries  {facts['retries']}")
+    if facts["returns"]:
+        text.append("  returns  " + ", ".join(f"{name} {n}" for name, n in facts["returns"].items()))
     if facts["failures"]:
         text.append("  failures " + ", ".join(f"{reason} {n}" for reason, n in facts["failures"].items()))
     if facts["skipped"]:

@@ -24,8 +24,9 @@ class Members:
         self._lock = threading.Lock()
         self.reset()
 
-    def reset(self, *, expire_after: int | None = None) -> None:
+    def reset(self, *, expire_after: int | None = None, password: str = PASSWORD) -> None:
         """Forget everybody; let all log-ins expire once, when so many pages were shown."""
+        self.password = password
         self.sessions: dict[str, str] = {}  # cookie -> token
         self.forms: dict[str, str] = {}  # cookie of the form -> its CSRF token
         self.seen: Counter[str] = Counter()
@@ -44,12 +45,12 @@ class Members:
         """The cookie of a new session, if all is right; each form serves once."""
         with self._lock:
             csrf = self.forms.pop(cookie, None)
-            if csrf is None or form.get("csrf") != csrf or (form.get("name"), form.get("password")) != (NAME, PASSWORD):
+            if csrf is None or form.get("csrf") != csrf or (form.get("name"), form.get("password")) != (NAME, self.password):
                 self.refused += 1
                 return None
             self.logins += 1
-            session = secrets.token_hex(8)
-            self.sessions[session] = secrets.token_hex(8)
+            session = f"canary-cookie-{secrets.token_hex(8)}"
+            self.sessions[session] = f"canary-storage-{secrets.token_hex(8)}"
             return session
 
     def enter(self, cookie: str, token: str, path: str) -> bool:
