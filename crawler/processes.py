@@ -77,6 +77,11 @@ def process_name(pid: int) -> str:
     return f"{machine_name()}/{pid}/{birth(pid)}"
 
 
+def is_here(name: str) -> bool:
+    """Whether the process ``name`` is or was one of this machine, so that ``is_gone`` can tell."""
+    return name.partition("/")[0] == machine_name()
+
+
 def is_gone(name: str) -> bool:
     """Whether the process ``name`` was one of this machine and has ended. False where nobody here can know."""
     machine, _, process = name.partition("/")

@@ -6,12 +6,13 @@ import atexit
 import logging
 import os
 import secrets
+import threading
 from collections import OrderedDict
 from contextlib import nullcontext
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
-from ..browser import Chrome, Endpoint, sweep
+from ..browser import Chrome, Endpoint, Registry, end_session, parted, sweep
 from ..client import Handle, Library
 from ..config import settings as configuration
 from ..config.settings import Settings
@@ -33,6 +34,8 @@ log = logging.getLogger("crawler.services")
 
 #: Crawls without code that a process remembers; it reads others again when it meets them.
 STORED_MAX = 256
+#: Seconds for which a process that ends a session for another has it to itself, beyond what the endpoint may take.
+REAP_MARGIN = 15.0
 
 
 class Services:
@@ -45,6 +48,7 @@ class Services:
         self.pid = os.getpid()
         self.library = Library(settings)
         self._stored: OrderedDict[str, tuple[str | None, Crawl]] = OrderedDict()
+        self.reaper: threading.Thread | None = None
         self._permits: WeakKeyDictionary[Crawl, Permits] = WeakKeyDictionary()
 
     @classmethod
@@ -73,7 +77,12 @@ class Services:
     @cached_property
     def chrome(self) -> Chrome:
         """The one warm browser of this process."""
-        return Chrome(endpoint(self.settings))
+        return Chrome(endpoint(self.settings), self.sessions if self.settings.chrome_url else None)
+
+    @cached_property
+    def sessions(self) -> Registry:
+        """Whose the remote sessions are."""
+        return Registry(self.library.redis, self.settings.key_prefix)
 
     @cached_property
     def rate(self) -> Rate | None:
@@ -168,9 +177,23 @@ class Services:
             except Exception:  # its own start hook, for instance
                 log.exception("tick of %s", name)
         self.jobs.sweep()
-        if self.settings.chrome_url is None:
+        if self.settings.chrome_url:
+            if self.reaper is None or not self.reaper.is_alive():
+                self.reaper = threading.Thread(target=self.reap, name="crawler-reaper", daemon=True)
+                self.reaper.start()
+        else:
             sweep(self.settings.state_dir.absolute())
         return found
+
+    def reap(self) -> None:
+        """End the remote sessions of processes that are gone. No tick waits for that: an endpoint may take its time."""
+        url, patience = self.settings.chrome_url or "", self.settings.http_timeout
+        try:
+            self.sessions.reap(parted(url)[0], lambda session: end_session(url, session, patience), 2 * patience + REAP_MARGIN)
+        except FrontierUnavailable as error:
+            log.warning("remote sessions of processes that are gone: %s", error)
+        except Exception:
+            log.exception("remote sessions of processes that are gone")
 
     def tick_crawl(self, frontier: Frontier) -> dict[str, Json]:
         """One tick of one crawl. A wake-up that cannot be sent is given back: the next tick tries again."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import urllib3
 from selenium.common.exceptions import (
@@ -57,13 +57,12 @@ class Driver(Remote):
         self.local = local
         self.at = ""  # the page that is being worked on: whom to name in errors
         self.session_id = None
-        parts = urlsplit(url)
-        self.address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
-        self.secrets.add(unquote(parts.password or ""))
+        self.address, user, password = parted(url)
+        self.secrets.add(password)
         self._config = ClientConfig(
             remote_server_addr=self.address,
-            username=unquote(parts.username or "") or None,
-            password=unquote(parts.password or "") or None,
+            username=user or None,
+            password=password or None,
             timeout=session_timeout,  # type: ignore[arg-type]  # a float serves: it is handed to urllib3
             # urllib3 would ask again, three times, after a read time-out. The name is nested twice because it is read so.
             init_args_for_pool_manager={"init_args_for_pool_manager": {"retries": False}},
@@ -115,8 +114,8 @@ class Driver(Remote):
         answer: dict[str, Any] = self.execute("executeCdpCommand", {"cmd": method, "params": params})["value"]
         return answer
 
-    def finish(self) -> None:
-        """End the session, and Chrome. Takes seconds at most, and no error leaves here.
+    def finish(self) -> bool:
+        """End the session, and Chrome; whether it is gone for sure. Takes seconds at most, and no error leaves here.
 
         A remote Chrome is asked to end before its driver is: where a shell script started it that waits for it (Debian's headless
         shell), the driver kills that script only, the Chrome stays for ever, and a Grid takes 20 seconds to give up the session.
@@ -124,16 +123,18 @@ class Driver(Remote):
         if not self.local:
             with contextlib.suppress(Exception), self.within(CLOSE_TIMEOUT):
                 self.cdp("Browser.close")
-        with contextlib.suppress(Exception), self.within(QUIT_TIMEOUT):
-            self.quit()
+        try:
+            with self.within(QUIT_TIMEOUT):
+                self.quit()
+        except BrowserLost as error:
+            return isinstance(error.__cause__, InvalidSessionIdException)
+        except Exception:
+            return False
+        return True
 
     def delete(self) -> None:
         """End the session on a connection of its own, so that this works while a command is under way."""
-        headers = {**(self._config.get_auth_header() or {})}
-        with contextlib.suppress(HTTPError, OSError):
-            urllib3.request(
-                "DELETE", f"{self.address}/session/{self.session_id}", headers=headers, timeout=QUIT_TIMEOUT, retries=False
-            )
+        delete(self.address, str(self.session_id), self._config.get_auth_header())
 
     def hang_up(self) -> None:
         """Close our connections to the endpoint; the session there is not touched."""
@@ -143,6 +144,41 @@ class Driver(Remote):
         """The error that says that this session is lost; from now on it is in doubt."""
         self.doubt = reason
         return BrowserLost(self.at, reason, hung, away)
+
+
+def parted(url: str) -> tuple[str, str, str]:
+    """The address of an endpoint without its credentials, the user and the password ("" where there is none)."""
+    parts = urlsplit(url)
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+    return address, unquote(parts.username or ""), unquote(parts.password or "")
+
+
+def end_session(url: str, session: str, patience: float) -> bool:
+    """End a session at the endpoint ``url`` that some other process left there, and its Chrome; whether it is gone for sure.
+
+    The endpoint has ``patience`` seconds for each of two answers: a ChromeDriver does one command after another, and the
+    owner may have died while a page was loading. A Grid whose answer nobody awaits keeps the slot of a session that has ended.
+    """
+    address, user, password = parted(url)
+    headers = urllib3.make_headers(basic_auth=f"{user}:{password}") if user else {}
+    with contextlib.suppress(HTTPError, OSError):
+        urllib3.request(
+            "POST", f"{address}/session/{quote(session, safe='')}/goog/cdp/execute",
+            body=b'{"cmd": "Browser.close", "params": {}}', timeout=patience, retries=False,
+            headers={**headers, "Content-Type": "application/json; charset=utf-8"},
+        )  # fmt: skip
+    return delete(address, session, headers, patience)
+
+
+def delete(address: str, session: str, headers: Mapping[str, str] | None, timeout: float = QUIT_TIMEOUT) -> bool:
+    """Ask the endpoint at ``address`` to end a session; whether it is gone for sure."""
+    try:
+        answer = urllib3.request(
+            "DELETE", f"{address}/session/{quote(session, safe='')}", headers=headers, timeout=timeout, retries=False
+        )
+    except (HTTPError, OSError):
+        return False
+    return answer.status in (200, 404)  # 404: there is no such session
 
 
 def first_line(error: WebDriverException) -> str:

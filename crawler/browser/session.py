@@ -15,12 +15,14 @@ from pathlib import Path
 
 from selenium.common.exceptions import WebDriverException
 
-from ..errors import BrowserError, BrowserUnavailable
+from ..errors import BrowserError, BrowserUnavailable, FrontierUnavailable
+from ..processes import process_name
 from . import emulation
 from .driver import Driver
 from .local import LocalDriver, is_shell
 from .navigate import Browser
 from .profile import Profile, options_for
+from .registry import VOUCH_INTERVAL, Entry, Registry
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class Endpoint:
     session_timeout: float = 300.0  # for a new session: includes waiting in a Grid's queue
     recycle_pages: int = 100
     recycle_age: float = 1_800.0
+    idle_timeout: float = 120.0  # after which a remote session that serves nobody is given back
     recycle_memory: int | None = 1 << 30  # of a local ChromeDriver and its Chrome; None: not looked at
     flags: tuple[str, ...] = ()  # more of Chrome's
 
@@ -71,6 +74,7 @@ class Session:
     browser: Browser
     profile: Profile
     local: LocalDriver | None
+    busy: bool = True  # lent, or about to be
     process: int = field(default_factory=os.getpid)
     born: float = field(default_factory=time.monotonic)
     used: float = field(default_factory=time.monotonic)
@@ -79,11 +83,16 @@ class Session:
 
 
 class Chrome:
-    """Keeps one warm session for each thread that asks, on ``endpoint``. Nothing is started before the first is asked for."""
+    """Keeps one warm session for each thread that asks, on ``endpoint``. Nothing is started before the first is asked for.
 
-    def __init__(self, endpoint: Endpoint | None = None) -> None:
-        self.endpoint = endpoint or Endpoint()
+    Remote sessions are entered in ``registry``, if one is given.
+    """
+
+    def __init__(self, endpoint: Endpoint | None = None, registry: Registry | None = None) -> None:
+        self.endpoint, self.registry = endpoint or Endpoint(), registry
         self._thread = threading.local()
+        self._keeper: threading.Thread | None = None
+        self._over = threading.Event()
         self._sessions: set[Session] = set()
         self._lock = threading.RLock()  # a signal may call close() while it is held
 
@@ -114,10 +123,11 @@ class Chrome:
 
     def close(self) -> None:
         """End every session that this process made, within seconds. May be called again, and from any thread."""
+        self._over.set()
         with self._lock:
             sessions, self._sessions = self._sessions, set()
         for session in sessions:
-            end(session)
+            self._end(session)
 
     def __enter__(self) -> Chrome:
         return self
@@ -130,14 +140,23 @@ class Chrome:
         if session is not None:
             if session.process != os.getpid():  # we were forked: it is our parent's
                 self._sessions = set()
-            elif session in self._sessions and session.profile == profile and self._alive(session):
-                return session
-            else:
-                self._end(session)
+            elif self._lend(session):
+                if session.profile == profile and self._alive(session):
+                    return session
+                self._drop(session)
         session = self._thread.session = self._open(profile)
         with self._lock:
             self._sessions.add(session)
+        if session.local is None:
+            self._enter([session])
+            self._keep()
         return session
+
+    def _lend(self, session: Session) -> bool:
+        """Whether this session is still there; then nobody else ends it meanwhile."""
+        with self._lock:
+            session.busy = session in self._sessions
+        return session.busy
 
     def _alive(self, session: Session) -> bool:
         """Whether this session can be handed out: one that was idle is asked, so that none is lost on a page's account."""
@@ -155,7 +174,6 @@ class Chrome:
     def _put_away(self, session: Session, idle: bool) -> None:
         """Close what the page opened; end the session if it is due. No error leaves here: the page's own outcome stands."""
         browser = session.browser
-        session.used = time.monotonic()
         try:
             if not browser.doubt:
                 with browser.driver.within(PROBE_TIMEOUT):
@@ -168,7 +186,8 @@ class Chrome:
             browser.doubt = str(error)
         if why := browser.doubt or self._due(session):
             log.debug("session %s of %s ends after %s pages: %s", browser.session_id, session.profile.crawl, browser.pages, why)
-            self._end(session)
+            self._drop(session)
+        session.used, session.busy = time.monotonic(), False
 
     def _due(self, session: Session) -> str | None:
         endpoint, pages = self.endpoint, session.browser.pages
@@ -182,13 +201,52 @@ class Chrome:
                 return "memory"
         return None
 
-    def _end(self, session: Session) -> None:
+    def _drop(self, session: Session) -> None:
+        """Keep this session no longer, and end it, unless somebody did."""
         with self._lock:
             known = session in self._sessions
             self._sessions.discard(session)
-        self._thread.session = None
         if known:
-            end(session)
+            self._end(session)
+
+    def _end(self, session: Session) -> None:
+        """End a session that is kept no longer. One that could not be ended is nobody's now: whoever reaps tries again."""
+        gone = end(session)
+        if session.local is None and self.registry:
+            with contextlib.suppress(FrontierUnavailable):
+                if gone:
+                    self.registry.leave(session.browser.session_id)
+                else:
+                    self.registry.disown(entry(session))
+
+    def _keep(self) -> None:
+        """From now on vouch for the sessions of this process in the registry, and give back those that serve nobody."""
+        if self._keeper is None or self._over.is_set() or not self._keeper.is_alive():  # it is not, after a fork
+            self._over = threading.Event()
+            self._keeper = threading.Thread(target=self._keeping, args=(self._over,), name="chrome-keeper", daemon=True)
+            self._keeper.start()
+
+    def _keeping(self, over: threading.Event) -> None:
+        idle = self.endpoint.idle_timeout
+        while not over.wait(min(VOUCH_INTERVAL, idle / 2)):
+            with self._lock:
+                late = time.monotonic() - idle
+                spare = {session for session in self._sessions if not session.busy and session.used < late}
+                self._sessions -= spare
+                kept = list(self._sessions)
+            for session in spare:
+                log.debug("session %s of %s ends: it was idle", session.browser.session_id, session.profile.crawl)
+                self._end(session)
+            self._enter(kept)
+
+    def _enter(self, sessions: list[Session]) -> None:
+        """Vouch for ``sessions``. An error is logged and dropped: the next time comes soon."""
+        if not (self.registry and sessions):
+            return
+        try:
+            self.registry.vouch(entry(session) for session in sessions)
+        except FrontierUnavailable as error:
+            log.warning("remote sessions could not be entered in the registry: %s", error)
 
     def _open(self, profile: Profile) -> Session:
         endpoint = self.endpoint
@@ -281,17 +339,29 @@ def close_popups(driver: Driver) -> str:
     return str(first)
 
 
-def end(session: Session) -> None:
-    """Quit, unless there is doubt whether that works, for a few seconds at most; kill what is left of a local one."""
+def entry(session: Session) -> Entry:
+    """What the registry is told of a session."""
+    past, browser = time.time() - time.monotonic(), session.browser
+    return Entry(
+        id=browser.session_id, address=browser.driver.address, worker=process_name(session.process), crawl=session.profile.crawl,
+        started=past + session.born, used=past + session.used, pages=browser.pages,
+    )  # fmt: skip
+
+
+def end(session: Session) -> bool:
+    """Quit, unless there is doubt whether that works, for a few seconds at most; kill what is left of a local one.
+
+    Returns whether it is gone for sure.
+    """
     if session.process != os.getpid():
-        return
+        return False
     driver = session.browser.driver
-    if session.local is None or not driver.doubt:
-        driver.finish()
+    gone = driver.finish() if session.local is None or not driver.doubt else True
     with contextlib.suppress(Exception):
         driver.hang_up()
     if session.local is not None:
         session.local.kill()
+    return gone
 
 
 def say_unsandboxed(why: str) -> None:

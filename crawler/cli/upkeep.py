@@ -53,7 +53,10 @@ def tick(as_json: bool) -> None:
         raise SetupError("a tick is for crawls whose workers run elsewhere: set CRAWLER_REDIS_URL")
     from ..tasks.services import Services  # brings Selenium along
 
-    found = Services(given).tick()
+    services = Services(given)
+    found = services.tick()
+    if services.reaper:
+        services.reaper.join()
     if as_json:
         click.echo(json.dumps(found))
         return

@@ -229,8 +229,11 @@ stereotype = '{stereotype}'
         return value
 
     def said(self) -> str:
-        """The ends of its logs."""
-        return "\n".join(f"--- {part.log.name}\n{part.log.read_text(errors='replace')[-3000:]}" for part in self._parts)
+        """What runs on it, and the ends of its logs."""
+        runs = [f"{process.pid} {process.ppid()} {' '.join(process.cmdline())[:200]}" for process in self.chromes()]
+        return "\n".join(
+            [*runs, *(f"--- {part.log.name}\n{part.log.read_text(errors='replace')[-3000:]}" for part in self._parts)]
+        )
 
 
 def free_ports(count: int) -> list[int]:
