@@ -77,11 +77,11 @@ def fork(request: Request) -> None:
 
 def test_sessions_of_a_killed_worker_are_ended_and_a_warm_shutdown_leaves_none(grid: Grid, ground: Ground, site, held):
     # Given two workers, each with a session, one of them over a page
-    first = ground.worker(chrome_url=grid.url)
+    first = ground.worker(chrome_url=grid.url, page_load_timeout=40)
     frontier = ground.crawl(shop(url=site.url("/fork"), depth_limit=1, concurrency_limit=2))
     registry = Registry(ground.client)
     ground.until(lambda: any(claim.page.url.endswith("/waits") for claim in frontier.processing()))
-    second = ground.worker(chrome_url=grid.url)
+    second = ground.worker(chrome_url=grid.url, page_load_timeout=40)
     # When the first is killed
     ground.until(lambda: len(registry.sessions()) == 2)
     (lost,) = [entry.id for entry in registry.sessions() if os.getpgid(int(entry.worker.split("/")[1])) == first.process.pid]
