@@ -19,6 +19,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, Pydant
 from . import django
 
 PREFIX = "CRAWLER_"
+#: Variables with passwords that crawls may refer to; they are no settings.
+SECRET_PREFIX = "CRAWLER_SECRET_"  # noqa: S105 -- no password
 
 #: Seconds that the HTTP client to ChromeDriver or the Grid waits longer than Chrome may take to load a page.
 HTTP_MARGIN = 15.0
@@ -267,9 +269,15 @@ def unknown(environ: Mapping[str, str] | None = None) -> dict[str, str | None]:
     ours = [variable(name) for name in Settings.model_fields]
     found = {}
     for name in os.environ if environ is None else environ:
-        if name.startswith(PREFIX) and name not in ours:
+        if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX) and name not in ours:
             found[name] = next(iter(difflib.get_close_matches(name, ours, 1)), None)
     return found
+
+
+def secrets(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The variables with passwords that crawls may refer to, by name. Never show them."""
+    there = os.environ if environ is None else environ
+    return {name: value for name, value in there.items() if name.startswith(SECRET_PREFIX)}
 
 
 def variable(name: str) -> str:

@@ -24,6 +24,8 @@ from .links import InvalidURL, Rules, canonical, parse
 from .masking import masked, password_of
 from .model import Band, Json, Link, Page, Plan, Policy, Response
 from .network import Guard, Resolve, system_resolve
+from .proxies import Proxies
+from .references import references
 from .scope import Chosen, Scope, doubtful_host
 from .visit import Visit
 
@@ -179,10 +181,12 @@ class Crawl:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The values in it that must be read nowhere: passwords of its entries, headers, and what steps fill in."""
+        """The values in it that must be read nowhere: passwords of its URLs, headers, credentials, and what steps fill in."""
         fields = self._fields
-        typed = (step.value for step in visiting.read(fields.steps) if step.action == "fill")
-        return frozenset(filter(None, (*map(password_of, fields.url), *(fields.headers or {}).values(), *typed)))
+        typed = (step.value for step in visiting.read(fields.steps) if step.action in ("fill", "choose"))
+        told = (given.partition(":")[2] for given in (fields.basic_auth or {}).values())
+        urls = map(password_of, (*fields.url, *fields.proxy))
+        return frozenset(filter(None, (*urls, *(fields.headers or {}).values(), *told, *typed)))
 
     @property
     def has_code(self) -> bool:
@@ -217,16 +221,23 @@ class Crawl:
         fields = self._fields
         same = (
             "user_agent", "language", "window", "load_strategy", "images", "block", "timezone", "geolocation", "mobile", "scale",
-            "console", "timings",
+            "console", "timings", "download_limit", "download_timeout",
         )  # fmt: skip
         return Profile(
             fields.name,
             flags=(*flags, *fields.flags),
             headers=tuple(sorted((fields.headers or {}).items())),
             exchanges=fields.response_headers,
+            basic_auth=tuple(sorted((fields.basic_auth or {}).items())),
+            references=tuple(sorted({*references(fields.steps), *references(fields.basic_auth)})),
+            downloads=fields.downloads == "save",
             watch=bool(self.visit and self.visit.watches),
             **{name: getattr(fields, name) for name in same},
         )
+
+    def proxies(self, secrets: Mapping[str, str]) -> Proxies:
+        """The proxies that its browsers go through in turn; ``secrets`` are what it may refer to."""
+        return Proxies(self._fields.proxy, self._fields.proxy_pause, secrets)
 
     @cached_property
     def visit(self) -> Visit | None:

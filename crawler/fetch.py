@@ -37,6 +37,8 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _AGENT = f"celery-crawler/{__version__}"
 _PIECE = 65_536
+#: Bytes of our gateway's answers: to the greeting, and to the request.
+_SOCKS_ANSWER = 2 + 10
 _SAFE = "/%:@!$&'()*+,;=~-._?"
 
 
@@ -71,11 +73,13 @@ def fetch(
     allow_redirects: int = 5,
     refuses: Callable[[str], bool] | None = None,
     addresses: Callable[[str], Iterable[str]] | None = None,
+    gateway: int | None = None,
 ) -> Fetched:
     """GET ``url``, in at most ``timeout`` seconds; what the body has beyond ``max_bytes``, decompressed, is not read.
 
     ``refuses`` is asked about the host of each hop before it is talked to, and ``addresses`` (this machine's resolver, if None)
     for what to connect to; it may raise PrivateAddress.
+    ``gateway`` is the port of a SOCKS5 server on this machine that connects instead, and does such checks by itself.
 
     Raises:
         FetchError: no answer arrived, or one that nobody can read; or there was nobody who might be asked for it.
@@ -86,7 +90,7 @@ def fetch(
     for _ in range(allow_redirects + 1):
         if refuses is not None and refuses(here.host):
             raise FetchError("private")
-        with _answer(here, sent, end, addresses) as answer:
+        with _answer(here, sent, end, addresses, gateway) as answer:
             to = answer.headers.get("location")
             if answer.status not in REDIRECTS or not to:
                 body = b""
@@ -112,14 +116,14 @@ def _address(url: str) -> Address:
 
 @contextmanager
 def _answer(
-    to: Address, headers: Mapping[str, str], end: float, addresses: Callable[[str], Iterable[str]] | None
+    to: Address, headers: Mapping[str, str], end: float, addresses: Callable[[str], Iterable[str]] | None, gateway: int | None
 ) -> Iterator[HTTPResponse]:
     """The answer to one request, its body not read yet; whatever is slow in it ends with the connection, at ``end``."""
     left = end - time.monotonic()
     if left <= 0:
         raise FetchError("timeout")
     late = threading.Event()
-    with closing(_connection(to, left, addresses)) as connection:
+    with closing(_connection(to, left, addresses, gateway)) as connection:
         # A time-out of a socket begins anew with each byte, so a server that drips would hold us for ever.
         watch = threading.Timer(left, _cut, (connection, late))
         watch.daemon = True
@@ -142,8 +146,11 @@ class _Checked:
     """Connects to an address that was checked, where urllib3 would ask for the addresses of the host once more."""
 
     addresses: Callable[[str], Iterable[str]]
+    gateway: int | None
 
     def _new_conn(self: Any) -> socket.socket:
+        if self.gateway is not None:
+            return _by_gateway(self.gateway, self.host, self.port, self.timeout)
         error: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
         for address in sorted(self.addresses(self.host), key=lambda address: ":" in address):
             try:
@@ -161,14 +168,31 @@ class _CheckedHTTPS(_Checked, HTTPSConnection):
     """With TLS."""
 
 
-def _connection(to: Address, timeout: float, addresses: Callable[[str], Iterable[str]] | None) -> HTTPConnection:
+def _by_gateway(gateway: int, host: str, port: int, timeout: float) -> socket.socket:
+    """A connection to ``host`` by the SOCKS5 server at the port ``gateway`` of this machine."""
+    made = socket.create_connection(("127.0.0.1", gateway), timeout)
+    name = host.strip("[]").encode("ascii", "replace")
+    made.sendall(bytes((5, 1, 0, 5, 1, 0, 3, len(name))) + name + port.to_bytes(2))
+    answer = b""
+    while len(answer) < _SOCKS_ANSWER and (piece := made.recv(_SOCKS_ANSWER - len(answer))):
+        answer += piece
+    if len(answer) < _SOCKS_ANSWER or answer[3]:
+        made.close()
+        raise PrivateAddress(host) if answer[3:4] == b"\x02" else OSError(f"no connection to {host}")
+    return made
+
+
+def _connection(
+    to: Address, timeout: float, addresses: Callable[[str], Iterable[str]] | None, gateway: int | None
+) -> HTTPConnection:
     made: HTTPConnection
+    checked = addresses is not None or gateway is not None
     if to.scheme == "https":
-        made = (_CheckedHTTPS if addresses else HTTPSConnection)(to.host, to.port, timeout=timeout, ssl_context=_tls())
+        made = (_CheckedHTTPS if checked else HTTPSConnection)(to.host, to.port, timeout=timeout, ssl_context=_tls())
     else:
-        made = (_CheckedHTTP if addresses else HTTPConnection)(to.host, to.port, timeout=timeout)
-    if addresses:
-        made.addresses = addresses  # type: ignore[attr-defined]
+        made = (_CheckedHTTP if checked else HTTPConnection)(to.host, to.port, timeout=timeout)
+    if checked:
+        made.addresses, made.gateway = addresses, gateway  # type: ignore[attr-defined]
     return made
 
 

@@ -17,24 +17,25 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
 
-from . import visit
+from . import proxies, visit
 from .errors import Fault
 from .links import InvalidURL, normal_host, parse
 from .masking import masked
 from .model import Policy
+from .references import references
 from .scope import DENY_EXTENSIONS, KINDS, pattern
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DAY, _YEAR = 86_400.0, 31_536_000.0
 _DEFAULT = Policy()
 #: Fields that may hold passwords: never shown, not even when they are wrong.
-SECRETS = frozenset({"headers", "steps"})
+SECRETS = frozenset({"headers", "steps", "basic_auth", "proxy"})
 #: Kinds of things that can be blocked without a pattern.
 BLOCK_KINDS = ("image", "font", "media", "style")
 #: Headers that hold secrets, and what to use instead.
 SECRET_HEADERS = {
-    "authorization": "log in with before_all",
-    "proxy-authorization": "put the password into the proxy's address",
+    "authorization": "use basic_auth, or log in with before_all",
+    "proxy-authorization": "use proxy",
     "cookie": "log in with before_all",
 }
 OWN_HEADERS = frozenset({"host", "connection", "content-length", "transfer-encoding", "upgrade", "keep-alive", "te", "trailer"})
@@ -153,6 +154,23 @@ def _header_value(value: str) -> str:
     return value
 
 
+def _proxy(value: str) -> str:
+    if not any(references(value)):
+        proxies.parse(value)
+    return value
+
+
+def _credentials(value: str) -> str:
+    if ":" not in value and not any(references(value)):
+        raise ValueError("what is given is neither user:password nor a reference to a variable, $CRAWLER_SECRET_…")
+    return value
+
+
+def _host_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":") if re.search(r":[0-9]{1,5}$", value) else (value, "", "")
+    return _host(host) + (f":{port}" if port else "")
+
+
 def _timezone(value: str) -> str:
     known = available_timezones()
     if known and value not in known:
@@ -188,6 +206,8 @@ Patterns = Annotated[tuple[Annotated[str | re.Pattern[str], PlainValidator(_patt
 Steps = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_steps)]
 Blocks = Annotated[tuple[Annotated[Text, AfterValidator(_block)], ...], BeforeValidator(_alone)]
 Headers = dict[Annotated[Text, AfterValidator(_header)], Annotated[Text, AfterValidator(_header_value)]]
+Proxies = Annotated[tuple[Annotated[Text, AfterValidator(_proxy)], ...], BeforeValidator(_alone)]
+Credentials = dict[Annotated[Text, AfterValidator(_host_and_port)], Annotated[Text, AfterValidator(_credentials)]]
 Timezone = Annotated[Text, AfterValidator(_timezone)]
 Place = Annotated[tuple[float, float, float], PlainValidator(_place)]
 ScopeKind = Annotated[str | Callable[..., Any], PlainValidator(_scope)]
@@ -340,6 +360,24 @@ class Fields(BaseModel):
         'headers={"X-Crawler": "https://example.com/why"}',
         repr=False,
     )
+    basic_auth: Credentials | None = _field(
+        None,
+        "What a host is told that asks for a user and a password by HTTP; $CRAWLER_SECRET_… is a variable of the workers.",
+        'basic_auth={"intranet.example.com": "$CRAWLER_SECRET_INTRANET"}',
+        repr=False,
+    )
+    proxy: Proxies = _field(
+        (),
+        "Proxies (http, socks5) that browser sessions go through in turn; or references to variables of the workers.",
+        'proxy=["socks5://me:password@proxy.example.com:1080", "$CRAWLER_SECRET_PROXY"]',
+        repr=False,
+    )
+    proxy_pause: Seconds = _field(300.0, "For how long a proxy that failed is set aside.", "proxy_pause=60", gt=0, le=_DAY)
+    downloads: Literal["refuse", "save"] = _field(
+        "refuse", "What becomes of downloads: the page fails, or the file is kept.", 'downloads="save"'
+    )
+    download_limit: Whole = _field(100_000_000, "Bytes that a page may download.", "download_limit=10_000_000", ge=1)
+    download_timeout: Seconds = _field(60.0, "For how long it may.", "download_timeout=120", gt=0, le=3_600)
     timezone: Timezone | None = _field(None, "Where the browser's clock is; None: the machine's.", 'timezone="Europe/Zurich"')
     geolocation: Place | None = _field(
         None,

@@ -5,6 +5,9 @@ names anew each time. So it is told to connect to everything through this SOCKS5
 the guard check every address, and connects to one that was checked: no answer of a name server can change in between. Bytes are
 then passed on as they are, so TLS stays between Chrome and the site.
 
+It may have a proxy behind it (an *upstream*): then it asks that for each connection, by name, and hands it the password that
+Chrome has no flag for. Private hosts are refused as before; what the proxy's own look-up of a name gives is the proxy's affair.
+
 It listens on 127.0.0.1 and asks for no password, because Chrome has none for a SOCKS server. What another process of this
 machine could do with it is what Chrome may: reach public addresses, and the private hosts that the crawl's author allowed.
 """
@@ -12,6 +15,7 @@ machine could do with it is what Chrome may: reach public addresses, and the pri
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import socket
 import struct
@@ -20,8 +24,10 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from .network import Guard, PrivateAddress
+from .proxies import Proxy
 
 #: Seconds for Chrome to say where it wants to go; it does so at once.
 HANDSHAKE_TIMEOUT = 10.0
@@ -45,7 +51,15 @@ IPV4, NAME, IPV6 = 1, 3, 4
 #: What SOCKS5 answers (RFC 1928, 6).
 GRANTED, NO_SUCH_COMMAND, NO_SUCH_ADDRESS_TYPE = 0, 7, 8
 #: By reason of failure.
-REPLIES = {"private_address": 2, "dns": 4, "unreachable": 4, "refused": 5, "timeout": 6}
+REPLIES = {"proxy": 1, "proxy_auth": 1, "private_address": 2, "dns": 4, "unreachable": 4, "refused": 5, "timeout": 6}
+#: Reasons by what an upstream SOCKS5 proxy answers; any other answer means that it does not want to.
+SOCKS_REASONS = {1: "unreachable", 3: "unreachable", 4: "unreachable", 5: "refused", 6: "timeout"}
+#: How SOCKS5 calls a log-in by password (RFC 1929), and the length of a text in it.
+PASSWORD, TEXT_MAX = 2, 255
+#: Bytes that the head of a proxy's answer may have.
+HEAD_MAX = 16_384
+#: Statuses of an HTTP proxy that wants other credentials, and of one that could not reach the site.
+AUTH_REQUIRED, SITE_AWAY = 407, frozenset({502, 503, 504})
 #: Closes a connection by a reset, as the other side did, so that half a page does not look like a whole one.
 BREAK = struct.pack("ii", 1, 0)
 
@@ -66,7 +80,10 @@ PRIVATE_OTHERS = ("localhost", "*.localhost", "[::*", "[fc*", "[fd*", "[fe8*", "
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the connection to ``host`` failed: private_address, dns, refused, timeout or unreachable. ``number`` grows."""
+    """Why the connection to ``host`` failed: private_address, dns, refused, timeout, unreachable, proxy or proxy_auth.
+
+    The last two are those of an upstream proxy that is away, or wants other credentials. ``number`` grows.
+    """
 
     number: int
     host: str
@@ -82,10 +99,13 @@ class Refusal(Exception):
 
 
 class Gateway:
-    """A SOCKS5 server on ``port``, in a thread of its own, until it is closed; for this process, not for its forks."""
+    """A SOCKS5 server on ``port``, in a thread of its own, until it is closed; for this process, not for its forks.
 
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
+    It connects by itself, or through the proxy ``upstream``.
+    """
+
+    def __init__(self, guard: Guard, upstream: Proxy | None = None) -> None:
+        self._guard, self._upstream = guard, upstream
         self._pid = os.getpid()
         self._failures: deque[Failure] = deque(maxlen=FAILURES_MAX)
         self._names: OrderedDict[str, tuple[float, asyncio.Future[tuple[str, ...]]]] = OrderedDict()
@@ -160,13 +180,16 @@ class Gateway:
                 await relay(client, site)
 
     async def _reach(self, host: str, port: int) -> socket.socket:
-        """A connection to one of the addresses of ``host``, each of them checked."""
+        """A connection to one of the addresses of ``host``, each of them checked; or to the proxy, which has one."""
         try:
             addresses = await self._addresses(host)
         except PrivateAddress:
             raise Refusal("private_address") from None
         except (OSError, UnicodeError):
-            raise Refusal("dns") from None
+            if self._upstream is None:
+                raise Refusal("dns") from None  # else perhaps only the proxy knows it
+        if self._upstream is not None:
+            return await through(self._upstream, host, port)
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 return await first_of(addresses, port)
@@ -307,6 +330,75 @@ async def connected(address: str, port: int) -> socket.socket:
         made.close()
         raise
     return made
+
+
+async def through(proxy: Proxy, host: str, port: int) -> socket.socket:
+    """A connection to ``host`` by way of ``proxy``."""
+    loop = asyncio.get_running_loop()
+    made: socket.socket | None = None
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            found = await loop.getaddrinfo(proxy.host, proxy.port, type=socket.SOCK_STREAM)
+            made = await first_of(tuple(dict.fromkeys(str(one[4][0]) for one in found)), proxy.port)
+            await (ask_socks if proxy.scheme == "socks5" else ask_http)(made, proxy, host, port)
+            return made
+    except Refusal:
+        if made is not None:
+            made.close()
+        raise
+    except (OSError, EOFError, UnicodeError):  # a time-out is an OSError, too
+        if made is not None:
+            made.close()
+        raise Refusal("proxy") from None
+
+
+async def ask_http(proxy_end: socket.socket, proxy: Proxy, host: str, port: int) -> None:
+    """Ask an HTTP proxy to connect. It is asked to for plain HTTP as well, so its rules must allow that."""
+    loop = asyncio.get_running_loop()
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    head = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n"
+    if proxy.user:
+        credentials = base64.b64encode(f"{proxy.user}:{proxy.password}".encode()).decode()
+        head += f"Proxy-Authorization: Basic {credentials}\r\n"
+    await loop.sock_sendall(proxy_end, f"{head}\r\n".encode())
+    answer = b""
+    while not answer.endswith(b"\r\n\r\n"):
+        answer += await exactly(proxy_end, 1)  # not a byte of what follows
+        if len(answer) > HEAD_MAX:
+            raise Refusal("proxy")
+    words = answer.split(None, 2)
+    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+    if status == AUTH_REQUIRED:
+        raise Refusal("proxy_auth")
+    if not 200 <= status < 300:
+        raise Refusal("unreachable" if status in SITE_AWAY else "proxy")
+
+
+async def ask_socks(proxy_end: socket.socket, proxy: Proxy, host: str, port: int) -> None:
+    """Ask a SOCKS5 proxy to connect (RFC 1928, 1929)."""
+    loop = asyncio.get_running_loop()
+    offered = bytes((NO_PASSWORD, PASSWORD)) if proxy.user else bytes((NO_PASSWORD,))
+    await loop.sock_sendall(proxy_end, bytes((VERSION, len(offered))) + offered)
+    _, chosen = await exactly(proxy_end, 2)
+    if chosen == PASSWORD and proxy.user:
+        user, password = proxy.user.encode()[:TEXT_MAX], proxy.password.encode()[:TEXT_MAX]
+        await loop.sock_sendall(proxy_end, bytes((1, len(user))) + user + bytes((len(password),)) + password)
+        if (await exactly(proxy_end, 2))[1]:
+            raise Refusal("proxy_auth")
+    elif chosen != NO_PASSWORD:
+        raise Refusal("proxy_auth")
+    try:
+        address = ip_address(host)
+        place = bytes((IPV4 if address.version == 4 else IPV6,)) + address.packed
+    except ValueError:
+        name = host.encode("ascii")[:TEXT_MAX]
+        place = bytes((NAME, len(name))) + name
+    await loop.sock_sendall(proxy_end, bytes((VERSION, CONNECT, 0)) + place + port.to_bytes(2))
+    _, code, _, kind = await exactly(proxy_end, 4)
+    await exactly(proxy_end, {IPV4: 4, IPV6: 16}.get(kind) or (await exactly(proxy_end, 1))[0])
+    await exactly(proxy_end, 2)
+    if code:
+        raise Refusal(SOCKS_REASONS.get(code, "proxy"))
 
 
 async def relay(client: socket.socket, site: socket.socket) -> None:

@@ -294,7 +294,7 @@ class Run:
         sessions = ExitStack()
         with sessions:
             try:
-                profile = self.crawl.profile(permits.flags(local=chrome.local))
+                profile = self.crawl.profile(permits.flags(local=chrome.local, fresh=not chrome.warm))
                 browser = sessions.enter_context(chrome.session(profile))
             except BrowserUnavailable:
                 if ticket:

@@ -12,11 +12,12 @@ from redis.exceptions import RedisError
 
 from . import robots
 from .connection import Client
-from .errors import PageError
+from .errors import BrowserUnavailable, PageError
 from .fetch import FetchError, fetch
 from .gateway import Gateway, literal_flags
 from .links import host_of, origin_of
 from .network import Guard
+from .proxies import Proxies, Proxy
 
 log = logging.getLogger("crawler.permits")
 
@@ -35,7 +36,8 @@ class Permits:
 
     ``guard`` knows the hosts that must not be talked to. With ``obey``, robots.txt is asked; what a site said is kept in
     ``redis`` under ``{prefix}robots:{origin}``, so that all workers ask it once a day; without, this process remembers.
-    ``pace`` is told the lane's Crawl-delay, in seconds, when a site asks for one.
+    ``pace`` is told the lane's Crawl-delay, in seconds, when a site asks for one. With ``proxies``, Chrome and robots.txt go
+    through one of them at a time.
     """
 
     def __init__(
@@ -46,32 +48,61 @@ class Permits:
         redis: Client | None = None,
         prefix: str = "",
         pace: Callable[[str, float], None] | None = None,
+        proxies: Proxies | None = None,
     ) -> None:
         self.guard, self.obey, self.redis, self.prefix, self.pace = guard, obey, redis, prefix, pace
         self._sites: dict[str, tuple[float, robots.Rules]] = {}
-        self._gateway: Gateway | None = None
+        self._proxies = proxies or Proxies()
+        self._gateways: dict[Proxy | None, Gateway] = {}
+        self._gateway: Gateway | None = None  # the one in use
         self._failures = 0  # of the gateway, before the page at hand was requested
 
-    def flags(self, *, local: bool) -> tuple[str, ...]:
+    def flags(self, *, local: bool, fresh: bool = False) -> tuple[str, ...]:
         """Command line flags that keep Chrome, which is on this machine if ``local``, where ``check`` would let it go.
 
-        A crawl of a private network needs none. The gateway is opened here, and ends with this object.
+        A crawl of a private network needs none. The gateway is opened here, and ends with this object. ``fresh``: they are for a
+        new session, which goes through the next proxy.
+
+        Raises:
+            BrowserUnavailable: the proxy has a password, which a Chrome on another machine cannot be told.
         """
+        if self._proxies:
+            proxy = self._proxies.current(fresh=fresh)
+            gateway = self._open(proxy)  # our own requests go through it in any case
+            if local:
+                return gateway.flags
+            if proxy.user:
+                raise BrowserUnavailable(
+                    f"the proxy {proxy} has a password, which a Chrome elsewhere cannot be told; use a local Chrome, or a proxy "
+                    "that knows the Grid by its address"
+                )
+            return f"--proxy-server={proxy}", *literal_flags(self.guard.private_hosts)
         if self.guard.starts_private:
             return ()
         if not local:
             return literal_flags(self.guard.private_hosts)
-        if self._gateway is None or not self._gateway.open:
-            self._gateway = Gateway(self.guard)
-            self._failures = 0
-            weakref.finalize(self, self._gateway.close)
-        return self._gateway.flags
+        return self._open(None).flags
+
+    def _open(self, proxy: Proxy | None) -> Gateway:
+        """The gateway to ``proxy``, or to the net, opened if need be."""
+        gateway = self._gateways.get(proxy)
+        if gateway is None or not gateway.open:
+            gateway = self._gateways[proxy] = Gateway(self.guard, proxy)
+            weakref.finalize(self, gateway.close)
+        if gateway is not self._gateway:
+            self._gateway, self._failures = gateway, gateway.count
+        return gateway
 
     def explain(self, error: PageError) -> PageError:
-        """``error``, with the true reason if all that Chrome could say is that our gateway had no connection for it."""
+        """``error``, with the true reason if all that Chrome could say is that our gateway had no connection for it.
+
+        A proxy that is to blame is set aside, so the next session goes through another.
+        """
         if self._gateway is None or error.reason not in PROXY_REASONS:
             return error
         reason = self._gateway.reason(host_of(error.url), self._failures)
+        if self._proxies and (reason in ("proxy", "proxy_auth") or (reason is None and error.reason == "proxy")):
+            log.warning("the proxy %s is set aside: %s", self._proxies.fail(), reason or error.reason)
         return PageError(error.url, reason, retryable=reason != "private_address") if reason else error
 
     def check(self, url: str, lane: str = "") -> None:
@@ -146,5 +177,8 @@ class Permits:
     def _fetch(self, origin: str) -> tuple[int, str]:
         headers = {"User-Agent": robots.AGENT}
         url = f"{origin}/robots.txt"
-        got = fetch(url, timeout=ROBOTS_TIMEOUT, max_bytes=robots.SIZE_MAX, headers=headers, addresses=self.guard.addresses)
+        got = fetch(
+            url, timeout=ROBOTS_TIMEOUT, max_bytes=robots.SIZE_MAX, headers=headers, addresses=self.guard.addresses,
+            gateway=self._gateway.port if self._gateway and self._proxies else None,
+        )  # fmt: skip
         return got.status, got.body.decode("utf-8", "replace")

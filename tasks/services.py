@@ -156,6 +156,7 @@ class Services:
                 redis=self.library.redis,
                 prefix=self.settings.key_prefix,
                 pace=frontier.set_lane_delay,
+                proxies=crawl.proxies(configuration.secrets()),
             )
         return self._permits[crawl]
 
@@ -248,6 +249,7 @@ def endpoint(settings: Settings) -> Endpoint:
         session_timeout=settings.session_timeout,
         recycle_pages=settings.session_pages,
         recycle_age=settings.session_age,
+        secrets=configuration.secrets(),
     )
 
 

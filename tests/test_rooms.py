@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The floors, from the values up to the doors. A module may import what lies on lower floors, and a package its own modules.
 FLOORS = (
     ("version", "errors", "masking"),
-    ("model", "hooks", "visit", "connection", "processes", "timings", "transaction", "heartbeat"),
-    ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "fetch", "logs"),
+    ("model", "hooks", "visit", "references", "connection", "processes", "timings", "transaction", "heartbeat"),
+    ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "proxies", "fetch", "logs"),
     ("scope", "sitemaps", "export", "gateway", "permits", "evidence", "rate"),
     ("fields", "definition"),
     ("lifecycle", "rehearsal"),

@@ -28,7 +28,7 @@ def keep(folder: Path, page: Page, ending: str, data: bytes) -> File:
 def take(folder: Path, page: Page, source: Path) -> File:
     """The file ``source``, moved to the files of ``page``, with what is safe of its name."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{page.id}-{_ODD.sub('_', source.name)[-NAME_MAX:].lstrip('.')}"
+    path = folder / f"{page.id}-{_ODD.sub('_', source.name)[-NAME_MAX:].lstrip('._')}"
     shutil.move(source, path)
     digest = hashlib.sha256()
     with path.open("rb") as file:

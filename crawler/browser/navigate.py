@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import re
-import secrets
+import secrets as random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -27,9 +27,12 @@ from selenium.common.exceptions import (
 )
 
 from ..errors import BrowserLost, PageError
-from ..model import Link, Page, Response
+from ..model import File, Link, Page, Response
+from ..references import reveal
 from ..visit import Visit
 from . import pictures
+from .credentials import Credentials
+from .downloads import Downloads
 from .driver import Driver, first_line
 from .login import Login
 from .page import LivePage, Tab
@@ -134,6 +137,8 @@ class Browser(Tab):
         abandon: Callable[[], None] | None = None,
         profile: Profile | None = None,
         folder: Path | None = None,
+        inbox: Path | None = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(driver)
         self.page_load_timeout = page_load_timeout
@@ -145,8 +150,14 @@ class Browser(Tab):
         self.profile = profile or Profile("")
         self._telling = Telling(driver, self.profile)
         self.folder = folder  # of the files that pages leave
-        self._mark = "_" + secrets.token_hex(8)
-        self.watch = "_" + secrets.token_hex(8)  # property in which watch.js keeps what pages load
+        self.secrets = secrets or {}  # what a crawl may refer to, by name
+        self._credentials = Credentials(driver, {host: reveal(given, self.secrets) for host, given in self.profile.basic_auth})
+        self._downloads: Downloads | None = None
+        if self.profile.downloads and inbox and folder:
+            limit, timeout = self.profile.download_limit, self.profile.download_timeout
+            self._downloads = Downloads(driver, inbox, folder, limit=limit, timeout=timeout)
+        self._mark = "_" + random.token_hex(8)
+        self.watch = "_" + random.token_hex(8)  # property in which watch.js keeps what pages load
         self._began = 0.0  # the navigation to the page that is shown, by perf_counter
         self._late = 0  # page-load time-outs in a row
         self.login = Login(driver)
@@ -176,8 +187,10 @@ class Browser(Tab):
             BrowserLost: the session died or hangs.
         """
         self._telling.begin()
+        if self._downloads:
+            self._downloads.begin()
         try:
-            return self._telling.of(self._request(page, html, max_links))
+            return self._telling.of(self._admitted(page, html, max_links))
         except PageError as error:
             if error.status is None and not self.doubt and (status := self._telling.status()):
                 raise PageError(error.url, error.reason, status, error.retryable, error.retry_after) from error
@@ -191,7 +204,7 @@ class Browser(Tab):
                 :meth:`request` raises if a step led to where no document is.
             BrowserLost: the session died or hangs.
         """
-        Settling(self.live(page, response), visit, self.watch, self.profile.loads_images).run()
+        Settling(self.live(page, response), visit, self).run()
         found = self._complete(page.url, self._began, html, max_links)
         if found.url.startswith("chrome-error:"):
             raise error_of(page.url, found.error, found.status)
@@ -203,9 +216,40 @@ class Browser(Tab):
         read = replace(
             response, url=found.url, status=found.status, content_type=found.mime, html=found.html, title=found.title,
             links=links, timing={**found.timing, "total": (time.perf_counter() - self._began) * 1000},
-            files=response.files + pictures.keep(self.driver, page, visit, self.folder),
+            files=response.files + self._files(page, visit),
         )  # fmt: skip
         return self._telling.of(read, response)
+
+    def _files(self, page: Page, visit: Visit) -> tuple[File, ...]:
+        """The files that a visit leaves: pictures, prints, and what its steps downloaded."""
+        taken = self._downloads.take(page) if self._downloads and visit.steps else ()
+        return pictures.keep(self.driver, page, visit, self.folder) + taken
+
+    def _admitted(self, page: Page, html: bool, max_links: int) -> Response:
+        """What comes for ``page``; where its host asks for credentials that there are, they are given to it."""
+        for offered in (False, True):
+            try:
+                response = self._request(page, html, max_links)
+            except PageError as error:
+                if error.reason == "download" and self._downloads and (kept := self._downloads.take(page)):
+                    return self._downloaded(page, kept)
+                if error.reason != "auth_required":
+                    raise
+                where, wrong = page.url, error
+            else:
+                if response.status != 401 or not self._credentials.known(response.url):
+                    return response
+                where, wrong = response.url, PageError(page.url, "auth_required", response.status)
+            if offered:
+                self._credentials.refused(where)
+            if offered or not self._credentials.offer(where):
+                break
+        raise wrong
+
+    def _downloaded(self, page: Page, kept: tuple[File, ...]) -> Response:
+        """The response of a page that is a file. Hooks see an empty page: the one before must not be taken for it."""
+        self.rest()
+        return Response(page.url, files=kept, timing={"total": (time.perf_counter() - self._began) * 1000})
 
     def _request(self, page: Page, html: bool, max_links: int) -> Response:
         url = self.driver.at = page.url
@@ -218,6 +262,8 @@ class Browser(Tab):
             self.rest()
             began = self._began = time.perf_counter()
             found = self._go(url, began, html, max_links)
+        if found.stale and self._downloads and (kept := self._downloads.take(page)):
+            return self._downloaded(page, kept)
         if found.stale or (found.url.startswith("chrome-error:") and not (found.status or found.error)):
             found = self._ask_again(url, began, html, max_links)
         self.stale = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from selenium.webdriver import ChromeOptions
 
@@ -27,6 +27,11 @@ class Profile:
     exchanges: bool = False  # whether headers, redirects and the like are kept
     console: bool = False
     timings: bool = False
+    basic_auth: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # "user:password" by host, or a reference
+    references: tuple[str, ...] = ()  # all that the crawl refers to, and a worker must know
+    downloads: bool = False  # whether they are saved
+    download_limit: int = 100_000_000  # bytes per page
+    download_timeout: float = 60.0  # seconds per page
     watch: bool = False  # whether pages are watched for what they load
     flags: tuple[str, ...] = ()
 
@@ -57,7 +62,11 @@ def options_for(profile: Profile, flags: Iterable[str], *, page_load_timeout: fl
         options.set_capability("goog:loggingPrefs", logs)
     if profile.exchanges:
         options.add_experimental_option("perfLoggingPrefs", {"enableNetwork": True, "enablePage": False})
-    prefs: dict[str, object] = {"download_restrictions": 3, "profile.default_content_setting_values.notifications": 2}
+    prefs: dict[str, object] = {"profile.default_content_setting_values.notifications": 2}
+    if profile.downloads:
+        prefs |= {"download.prompt_for_download": False, "plugins.always_open_pdf_externally": True}
+    else:
+        prefs["download_restrictions"] = 3
     if profile.language:
         prefs["intl.accept_languages"] = profile.language
     options.add_experimental_option("prefs", prefs)

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from selenium.common.exceptions import WebDriverException
 
 from ..errors import BrowserError, BrowserUnavailable, FrontierUnavailable
 from ..processes import process_name
+from ..references import reveal
 from . import emulation
 from .driver import Driver
 from .local import LocalDriver, is_shell
@@ -65,6 +66,7 @@ class Endpoint:
     idle_timeout: float = 120.0  # after which a remote session that serves nobody is given back
     recycle_memory: int | None = 1 << 30  # of a local ChromeDriver and its Chrome; None: not looked at
     flags: tuple[str, ...] = ()  # more of Chrome's
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # what crawls may refer to, by name
 
 
 @dataclass(eq=False)
@@ -250,7 +252,13 @@ class Chrome:
 
     def _open(self, profile: Profile) -> Session:
         endpoint = self.endpoint
+        for reference in profile.references:
+            reveal(reference, endpoint.secrets)  # before a page depends on it
         if endpoint.url:
+            if profile.downloads:
+                raise BrowserUnavailable(
+                    f"the crawl {profile.crawl} saves downloads, which a Chrome elsewhere cannot hand over; use a local one"
+                )
             return self._reach(profile, endpoint.url)
         try:
             return self._launch(profile)
@@ -315,6 +323,8 @@ class Chrome:
             abandon=local.end if local else None,
             profile=profile,
             folder=endpoint.files / profile.crawl if endpoint.files else None,
+            inbox=local.folder.resolve() / "downloads" if local else None,
+            secrets=endpoint.secrets,
         )
         session = Session(browser, profile, local)
         try:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Protocol
 
 from selenium.common.exceptions import JavascriptException, TimeoutException, WebDriverException
 from selenium.webdriver import ActionChains
@@ -14,9 +15,11 @@ from selenium.webdriver.common.by import By
 
 from ..errors import PageError
 from ..model import Link
+from ..references import reveal
 from ..visit import Step, Visit, key_of
 from .driver import Driver, first_line
 from .page import DEEP, LivePage
+from .profile import Profile
 from .scripts import script
 
 log = logging.getLogger(__name__)
@@ -39,17 +42,24 @@ return true
 """
 
 
+class Session(Protocol):
+    """What has to be known of the session: where watch.js keeps what a page loads, and what steps may refer to."""
+
+    watch: str
+    profile: Profile
+    secrets: Mapping[str, str]
+
+
 class Settling:
-    """Makes the page ``live`` what ``visit`` asks for. ``watch`` is where watch.js keeps what the page is loading;
-    ``images``, whether it loads any.
+    """Makes the page ``live`` what ``visit`` asks for.
 
     Raises (in each of its methods):
         PageError: ``wait_timeout`` and ``step_<number>_<action>`` (a later attempt may succeed), or ``bad_selector`` and
             ``bad_script`` (the definition is wrong). No text that was to be filled in is in it.
     """
 
-    def __init__(self, live: LivePage, visit: Visit, watch: str, images: bool) -> None:
-        self.live, self.visit, self._watch, self._images = live, visit, watch, images
+    def __init__(self, live: LivePage, visit: Visit, session: Session) -> None:
+        self.live, self.visit, self._session = live, visit, session
         self.driver: Driver = live.driver
 
     def run(self) -> None:
@@ -67,7 +77,7 @@ class Settling:
     ) -> None:
         """Wait until all of it is so at once."""
         js = script("ready.js").replace("= PREDICATE;", f"= (\n{until}\n);" if until else "= true;")
-        loads = (quiet and quiet * 1000, self._watch, self._images)
+        loads = (quiet and quiet * 1000, self._session.watch, self._session.profile.loads_images)
         ask = partial(self.driver.execute_script, DEEP + js, list(selectors), bool(until), *loads)
         end = time.monotonic() + timeout
         while True:
@@ -119,10 +129,10 @@ class Settling:
                 self._patiently(reason, timeout, keys.perform)
             case "click":
                 self._patiently(reason, timeout, partial(self._click, step.css))
-            case "fill":
-                self._patiently(reason, timeout, partial(live.fill, step.css, step.value))
-            case "choose":
-                self._patiently(reason, timeout, partial(self._choose, step.css, step.value))
+            case "fill" | "choose":
+                text = reveal(step.value, self._session.secrets)
+                self.driver.secrets.add(text)
+                self._patiently(reason, timeout, partial(live.fill if step.action == "fill" else self._choose, step.css, text))
 
     def _click(self, css: str) -> None:
         element = self.live.element(css)

@@ -61,9 +61,10 @@ class Telling:
             mine = answered  # a script may have changed the address that is shown
         if not mine:
             return response
+        one = mine[-1]
         return replace(
-            response, status=response.status or mine[-1].status, status_text=mine[-1].status_text, headers=mine[-1].headers,
-            request_headers=mine[-1].request_headers, redirects=tuple(mine[-1].hops),
+            response, status=response.status or one.status, content_type=response.content_type or one.mime,
+            status_text=one.status_text, headers=one.headers, request_headers=one.request_headers, redirects=tuple(one.hops),
         )  # fmt: skip
 
     def _console(self) -> tuple[dict[str, str], ...]:

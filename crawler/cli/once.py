@@ -28,7 +28,8 @@ def run(crawl: str, url: str | None, as_json: bool, changes: tuple[str, ...]) ->
     given = settings()
     chrome = Chrome(endpoint(given))
     try:
-        seen = rehearse(definition, chrome, Permits(definition.guard(), obey=definition.robots), url)
+        permits = Permits(definition.guard(), obey=definition.robots, proxies=definition.proxies(chrome.endpoint.secrets))
+        seen = rehearse(definition, chrome, permits, url)
     finally:
         chrome.close()
     if as_json:

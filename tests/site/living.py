@@ -129,3 +129,35 @@ def private(request: Request) -> None:
         request.html("<h1>Who?</h1>", status=401, WWW_Authenticate='Basic realm="private"')
     else:
         request.html(f"<h1>In</h1><p>{request.headers.get('Referer')}</p><a href=next>on</a><img src=/private/x>", title="In")
+
+
+@route("/data.csv")
+def data_csv(request: Request) -> None:
+    request.answer(b"a,b\n" * 1000, Content_Type="text/csv", Content_Disposition='attachment; filename="../data (1).csv"')
+
+
+@route("/hop-to-data")
+def hop_to_data(request: Request) -> None:
+    request.redirect("/data.csv")
+
+
+@route("/offers")
+def offers(request: Request) -> None:
+    request.html("<a href=/data.csv>data</a>", title="Offers")
+
+
+@route("/data.bin")
+def data_bin(request: Request) -> None:
+    """So many KB of a file, slowly; or never the last of it."""
+    size = int(request.query["kb"]) * 1024
+    request.send_response(200)
+    for name, value in {
+        "Content-Type": "application/octet-stream",
+        "Content-Length": str(size + ("never" in request.query)),
+    }.items():
+        request.send_header(name, value)
+    request.end_headers()
+    request.wfile.write(b"x" * size)
+    if "never" in request.query:
+        request.wfile.flush()
+        request.wait()
