@@ -69,3 +69,13 @@ def test_a_project_that_only_finds_our_tasks_gets_their_names_and_the_tick():
     names, receivers = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()
     assert names == "['crawler.run', 'crawler.start', 'crawler.tick']"
     assert int(receivers) > 0
+
+
+def test_a_project_s_worker_ticks_if_it_takes_our_queue():
+    code = (
+        "import sys; from celery import Celery; app = Celery('project', broker='memory://'); "
+        "app.autodiscover_tasks(['crawler']); "
+        "worker = app.Worker(queues=sys.argv[1], pool='solo'); print([type(step).__name__ for step in worker.steps])"
+    )
+    steps = [subprocess.check_output([sys.executable, "-c", code, queue], text=True) for queue in ("crawler,celery", "celery")]
+    assert ["Ticker" in names for names in steps] == [True, False]
