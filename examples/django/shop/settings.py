@@ -18,6 +18,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "crawler.contrib.django",
+    "crawler.contrib.django.store",  # optional: tables for results
     "catalogue",
 ]
 MIDDLEWARE = [
@@ -68,7 +69,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="2", minute="0"),
         "args": ["books"],
         "kwargs": {"reset": True},  # begin anew; a crawl that still runs is left alone
-    }
+    },
+    "store-results": {"task": "crawler_store.store", "schedule": 30.0},  # on the project's own queue: it needs no browser
 }
 
 # Where the shop is that it crawls: examples/demo/serve.py

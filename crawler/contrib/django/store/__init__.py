@@ -1,0 +1,1 @@
+"""Optional tables for the results of crawls: ``INSTALLED_APPS += ["crawler.contrib.django.store"]``, then migrate."""

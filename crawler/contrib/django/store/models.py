@@ -1,0 +1,44 @@
+"""The tables: one row for each page of a crawl that gave a result, and how far each crawl's results have been stored."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils import timezone
+
+
+class StoredCrawl(models.Model):
+    """How far the results of a crawl are stored. ``position`` is a place in its stream in Redis; ``lost`` were trimmed there
+    before anybody stored them.
+    """
+
+    name = models.CharField(max_length=64, unique=True)
+    origin = models.CharField(max_length=40, editable=False, default="")  # which of the crawls that had this name
+    position = models.CharField(max_length=40, editable=False, default="0")
+    number = models.PositiveBigIntegerField(editable=False, default=0)  # running number of the last result
+    lost = models.PositiveBigIntegerField(editable=False, default=0)
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+
+class StoredResult(models.Model):
+    """What a page gave, the last time. There is one row for a page of a crawl, however often it is fetched."""
+
+    crawl = models.ForeignKey(StoredCrawl, on_delete=models.CASCADE, related_name="results")
+    page = models.CharField(max_length=16, help_text="The page's id: it stands for its canonical URL.")
+    url = models.TextField()
+    final_url = models.TextField()
+    status = models.PositiveSmallIntegerField(null=True)
+    depth = models.PositiveIntegerField()
+    data = models.JSONField(null=True)
+    links = models.PositiveIntegerField()
+    ms = models.PositiveIntegerField(help_text="Milliseconds that the page took.")
+    stored = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        """One row for a page."""
+
+        constraints = (models.UniqueConstraint(fields=("crawl", "page"), name="crawler_store_one_row_per_page"),)
+
+    def __str__(self) -> str:
+        return str(self.url)
