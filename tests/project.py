@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import redis as redis_py
+
 from crawler.embedded import PrivateRedis
+from crawler.frontier import Frontier
 from tests.folder import until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,6 +24,15 @@ BIN = Path(sys.executable).parent
 SETUP = "import django; django.setup()\n"
 #: The two workers that can run a project's crawls, as their documentation starts them.
 WORKERS: Mapping[str, tuple[str, ...]] = {"the project's app": ("-A", "shop"), "our own app": ("-A", "crawler.tasks.app")}
+#: Makes a superuser, and one user for each kind of permission.
+USERS = """
+from django.contrib.auth.models import Permission, User
+User.objects.create_superuser("ada", password="x", first_name="Ada")
+for name, permissions in {"looker": ["view_crawl"], "operator": ["operate_crawl"], "stranger": []}.items():
+    user = User.objects.create_user(name, password="x", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions, content_type__app_label="crawler"))
+print(1)
+"""
 
 
 class Project:
@@ -34,6 +47,23 @@ class Project:
             "SHOP_DELAY": "0", "REDIS_URL": redis.url, "BROKER_URL": redis.broker_url, "CRAWLER_TICK_INTERVAL": "1",
             "CRAWLER_STATE_DIR": str(folder / "state"), "PYTHONDONTWRITEBYTECODE": "1", **environ,
         }  # fmt: skip
+
+    def frontier(self, name: str = "books") -> Frontier:
+        """A crawl, seen without a process of the project."""
+        return Frontier(redis_py.Redis(unix_socket_path=str(self.redis.socket)), name)
+
+    def forget(self) -> None:
+        """Empty Redis and the table of books."""
+        redis_py.Redis(unix_socket_path=str(self.redis.socket)).flushall()
+        with closing(sqlite3.connect(self.environ["SHOP_DATABASE"], timeout=20)) as database, database:
+            for table in ("catalogue_book", "crawler_store_storedresult", "crawler_store_storedcrawl"):
+                database.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Change a file of this copy."""
+        path = self.folder / name
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
 
     def manage(self, *words: str, status: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
         """What ``manage.py`` says; it must end with ``status``, and never with a traceback."""

@@ -18,7 +18,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from crawler.browser import find_chrome, find_driver
 from crawler.embedded import PrivateRedis
-from tests.project import ROOT, Project
+from tests.project import ROOT, USERS, Project
 from tests.redis_kinds import free_port
 from tests.site.chromes import needs_chrome
 
@@ -27,14 +27,6 @@ pytest.importorskip("django", reason="Django is not installed: pip install -e .[
 SHOP = ROOT / "examples" / "demo" / "serve.py"
 #: Where the pictures of the documentation are; with UPDATE_IMAGES set, a run of these tests writes them anew.
 IMAGES = ROOT / "docs" / "images"
-USERS = """
-from django.contrib.auth.models import Permission, User
-User.objects.create_superuser("ada", password="x", first_name="Ada")
-for name, permissions in {"looker": ["view_crawl"], "operator": ["operate_crawl"], "stranger": []}.items():
-    user = User.objects.create_user(name, password="x", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions, content_type__app_label="crawler"))
-print(1)
-"""
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_GET, require_POST
 from ...config import settings as configuration
 from ...config.settings import SettingsError
 from ...errors import CrawlerError, UnknownCrawl
+from ...frontier.frontier import NAME
 from ...masking import masked
 from . import rows
 from .deeds import DEEDS
@@ -107,7 +108,7 @@ class CrawlAdmin(admin.ModelAdmin):
     def crawl(self, request: HttpRequest, name: str) -> HttpResponse:
         """One crawl."""
         allow(self.has_view_permission(request))
-        name = unquote(name)
+        name = named(name)
         context: dict[str, Any] = {"title": name, "name": name} | rows.links(name)
         with telling(context):
             there = library()
@@ -121,7 +122,7 @@ class CrawlAdmin(admin.ModelAdmin):
     def failed(self, request: HttpRequest, name: str) -> HttpResponse:
         """The pages of a crawl that failed for good, oldest first; those of one reason, if it is asked for."""
         allow(self.has_view_permission(request))
-        name, reason, start = unquote(name), request.GET.get("reason", ""), number(request.GET.get("from"))
+        name, reason, start = named(name), request.GET.get("reason", ""), number(request.GET.get("from"))
         context: dict[str, Any] = {"title": f"Failed pages of {name}", "name": name, "reason": reason} | rows.links(name)
         with telling(context):
             handle = library().handle(name)
@@ -150,14 +151,14 @@ class CrawlAdmin(admin.ModelAdmin):
 
     def act(self, request: HttpRequest, name: str, deed: str) -> HttpResponse:
         """Do something to a crawl."""
-        name = unquote(name)
+        name = named(name)
         if deed not in DEED:
             raise Http404(deed)
         return self.do(request, name, DEED[deed].label, lambda: DEED[deed].do(library(), name))
 
     def retry(self, request: HttpRequest, name: str) -> HttpResponse:
         """Send the chosen failed pages back, or all of one reason."""
-        name, ids, reason = unquote(name), request.POST.getlist("id"), request.POST.get("reason", "")
+        name, ids, reason = named(name), request.POST.getlist("id"), request.POST.get("reason", "")
         everything = "all" in request.POST
 
         def send() -> str:
@@ -211,6 +212,14 @@ def telling(context: dict[str, Any]) -> Iterator[None]:
             yield
     except Away as error:
         context["away"] = str(error)
+
+
+def named(quoted: str) -> str:
+    """The crawl's name in an address. Raises Http404 for what can be none."""
+    name = str(unquote(quoted))
+    if not NAME.fullmatch(name):
+        raise Http404("no crawl can have this name")
+    return name
 
 
 def number(text: str | None) -> int:

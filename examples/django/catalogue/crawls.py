@@ -12,7 +12,7 @@ books = Crawl(name="books", url=settings.SHOP_URL, depth_limit=None, concurrency
 @books.extract
 def book(page):
     if page.text("article.book h1"):
-        return {"title": page.text("h1"), "price": page.text(".price")}
+        return {"title": page.text("h1"), "price": page.text(".price") or ""}
     return None
 
 
