@@ -16,7 +16,7 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --create-home --uid 10001 crawler
 COPY --from=build /wheels /wheels
-RUN pip install --no-cache-dir "$(ls /wheels/*.whl)[embedded,flower,metrics,otel]" && rm -rf /wheels
+RUN pip install --no-cache-dir "$(ls /wheels/*.whl)[embedded,flower,metrics]" && rm -rf /wheels
 COPY config/flowerconfig.py /etc/crawler/flowerconfig.py
 RUN install -d -o crawler -g crawler /home/crawler/flower
 USER crawler

@@ -146,6 +146,9 @@ class Settings(BaseSettings):
     job_retention: Seconds = 86_400.0
     """Seconds for which a job that ended is remembered, with its results."""
 
+    traces_url: SecretUrl = Field(default=None, examples=["http://localhost:4318/v1/traces"])
+    """An OpenTelemetry collector (OTLP over HTTP) that gets a span of each run and step; needs the extra `otel`. Unset: none."""
+
     # How patient, in the order in which the limits must lie
     redis_connect_timeout: Seconds = 2.0
     """Seconds to connect to Redis."""
@@ -209,6 +212,11 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part for part in map(str.strip, value.split(",")) if part) if isinstance(value, str) else value
+
+    @field_validator("traces_url")
+    @classmethod
+    def _traces(cls, url: str | None) -> str | None:
+        return url and _checked(url, CHROME_SCHEMES)
 
     @field_validator("log_level", mode="before")
     @classmethod

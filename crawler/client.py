@@ -12,7 +12,7 @@ from typing import Protocol
 from celery import Celery
 from kombu.exceptions import OperationalError
 
-from . import seeds, transaction
+from . import seeds, spans, transaction
 from .config import celery as celery_config
 from .config import settings as configuration
 from .config.settings import Settings
@@ -71,6 +71,7 @@ def sender(settings: Settings, app: Celery | None = None) -> Sender:
                 soft_time_limit=settings.run_timeout,  # a worker of somebody else's app has none of its own
                 time_limit=settings.hard_timeout,
                 argsrepr=f"({name!r},)",
+                headers=spans.headers(),
             )
         except OperationalError as error:
             raise BrokerUnavailable(

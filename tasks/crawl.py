@@ -40,8 +40,9 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     check(crawl, NAME)
     if ticket is not None:
         check(ticket, TICKET)
-    with binding(task=current_task.request.id):
-        made = Services.current().execute(crawl, ticket)
+    request = current_task.request
+    with binding(task=request.id):
+        made = Services.current().execute(crawl, ticket, request.headers)
     if isinstance(made, Outcome):
         return {"outcome": made.value}
     if isinstance(made, Failure):

@@ -8,6 +8,7 @@ import os
 import secrets
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import cached_property
 from weakref import WeakKeyDictionary
@@ -29,6 +30,7 @@ from ..model import FailureClass, Json, Outcome, Result
 from ..permits import Permits
 from ..processes import is_gone, process_name
 from ..rate import Rate
+from ..spans import Spans
 
 log = logging.getLogger("crawler.services")
 
@@ -65,9 +67,14 @@ class Services:
 
     @classmethod
     def close_current(cls) -> None:
-        """End the browser of this process, if it has one."""
-        if cls.is_open() and "chrome" in vars(services := cls.current()):
+        """End the browser of this process, if it has one, and send its last spans."""
+        if not cls.is_open():
+            return
+        made = vars(services := cls.current())
+        if "chrome" in made:
             services.chrome.close()
+        if spans := made.get("spans"):
+            spans.close()
 
     @cached_property
     def worker(self) -> str:
@@ -121,15 +128,23 @@ class Services:
         self._stored.move_to_end(name)
         return crawl
 
-    def execute(self, name: str, ticket: str | None = None) -> Result | Failure | Outcome:
-        """One run of the crawl ``name``: see :func:`crawler.lifecycle.execute`."""
-        return self.run(self.crawl(name), ticket)
+    @cached_property
+    def spans(self) -> Spans | None:
+        """Where this process sends spans, if anywhere."""
+        return Spans(self.settings.traces_url) if self.settings.traces_url else None
 
-    def run(self, crawl: Crawl, ticket: str | None = None) -> Result | Failure | Outcome:
+    def execute(
+        self, name: str, ticket: str | None = None, sender: Mapping[str, str] | None = None
+    ) -> Result | Failure | Outcome:
+        """One run of the crawl ``name``: see :func:`crawler.lifecycle.execute`. ``sender`` is the trace of who asked for it."""
+        return self.run(self.crawl(name), ticket, sender)
+
+    def run(self, crawl: Crawl, ticket: str | None = None, sender: Mapping[str, str] | None = None) -> Result | Failure | Outcome:
         """One run of ``crawl``."""
         frontier = self.library.frontier(crawl.name)
         permits = self.permits(crawl, frontier)
-        with binding(crawl=crawl.name):
+        tracing = self.spans.run(crawl.name, sender or {}) if self.spans else nullcontext()
+        with binding(crawl=crawl.name), tracing as trace:
             return execute_run(
                 crawl,
                 frontier=frontier,
@@ -138,6 +153,7 @@ class Services:
                 start=self.library.start_run,
                 worker=self.worker,
                 ticket=ticket,
+                trace=trace,
                 evidence=self.evidence(crawl, frontier),
                 completion=self.rate.completion if self.rate else nullcontext,
             )

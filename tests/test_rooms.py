@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
     ("version", "errors", "masking"),
     ("model", "hooks", "visit", "references", "connection", "processes", "timings", "transaction", "heartbeat"),
-    ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "proxies", "fetch", "logs"),
+    ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "proxies", "fetch", "logs", "spans"),
     ("scope", "sitemaps", "export", "gateway", "permits", "evidence", "rate"),
     ("fields", "definition"),
     ("lifecycle", "rehearsal"),
@@ -153,7 +153,7 @@ def python(code: str) -> str:
 
 
 def test_importing_the_package_is_light():
-    heavy = ("selenium", "celery", "kombu", "redis", "pydantic_settings", "rich")
+    heavy = ("selenium", "opentelemetry", "celery", "kombu", "redis", "pydantic_settings", "rich")
     assert python(f"import crawler, sys; print([name for name in {heavy} if name in sys.modules])") == "[]"
 
 
