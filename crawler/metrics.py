@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector as AnyCollector
 
+from .browser.registry import Registry
 from .connection import Client, servers
 from .errors import CrawlerError
 from .frontier import Frontier
@@ -95,6 +96,17 @@ class Collector(AnyCollector):
         yield GaugeMetricFamily("crawler_redis_memory_limit_bytes", "Its maxmemory; 0: all there is.", value=limit)
         workers = Roll(self.redis, self.prefix).workers()
         yield GaugeMetricFamily("crawler_workers", "Workers that announced themselves lately.", value=len(workers))
+        yield from self._sessions()
+
+    def _sessions(self) -> Iterator[Metric]:
+        registry = Registry(self.redis, self.prefix)
+        entries, now = registry.sessions(), self.clock()
+        text = "Browser sessions at a Grid or another remote endpoint; those of local Chromes are their workers' alone."
+        yield GaugeMetricFamily("crawler_browser_sessions", text, value=len(entries))
+        age = max((now - entry.started for entry in entries), default=0.0)
+        yield GaugeMetricFamily("crawler_browser_session_age_seconds", "Age of the oldest of them.", value=max(0.0, age))
+        text = "Sessions that were ended because their worker was gone."
+        yield CounterMetricFamily("crawler_browser_session_reaps", text, value=registry.reaped())
 
     def _crawls(self) -> Iterator[Metric]:
         seen = list(self._snapshots())

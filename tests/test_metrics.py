@@ -19,6 +19,7 @@ pytest.importorskip("prometheus_client", reason="the extra `metrics` is not inst
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from crawler.browser.registry import Registry
 from crawler.connection import connect
 from crawler.frontier import Frontier
 from crawler.metrics import CRAWLS_MAX, ENDED_SHOWN, REASONS_MAX, Collector, reasons
@@ -109,6 +110,15 @@ def test_every_step_of_every_run_was_timed_and_every_wake_up(crawled: Ground, fo
     for step in ("browser", "request", "queue.register"):
         assert 0 < seen["crawler_step_seconds_sum", step] < 60
         assert seen["crawler_step_seconds_bucket", "+Inf", step] == seen["crawler_step_seconds_count", step]
+
+
+def test_remote_sessions_are_counted_with_the_age_of_the_oldest(crawled: Ground):
+    oldest, *_ = entries = Registry(crawled.client).sessions()  # of the worker, which is still up
+    found = Collector(crawled.client, clock=lambda: oldest.started + 100).collect()
+    seen = {sample.name: sample.value for family in found for sample in family.samples}
+    assert seen["crawler_browser_sessions"] == len(entries)
+    assert seen["crawler_browser_session_age_seconds"] == 100
+    assert seen["crawler_browser_session_reaps_total"] == 0
 
 
 def test_they_are_served_over_http_until_the_process_ends(crawled: Ground, folder: Folder):

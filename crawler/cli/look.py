@@ -21,6 +21,7 @@ from redis import Redis
 
 from .. import report
 from ..browser import find_chrome, find_driver
+from ..browser.session import SHARED_MEMORY
 from ..client import Library
 from ..config import settings as configuration
 from ..config.celery import sender_settings
@@ -37,9 +38,6 @@ from .door import MISTAKE, Mistake, existing, library, names
 
 #: The lists of pages that can be looked at.
 LISTS = ("queued", "processing", "delayed", "failed")
-
-#: Bytes of shared memory below which Chrome's tabs crash (Docker gives 64 MB by default).
-SHARED_MEMORY_MIN = 512 * 1024 * 1024
 
 #: Seconds that a program may take to say its version.
 VERSION_TIMEOUT = 20
@@ -168,7 +166,7 @@ def examine() -> Iterator[Finding]:
         yield attempt("chromedriver", lambda: version_of(given.chromedriver or find_driver(), "ChromeDriver"))
         if Path("/dev/shm").is_dir():  # noqa: S108, this is where Chrome looks
             size = shutil.disk_usage("/dev/shm").total  # noqa: S108
-            small = "give the container shm_size: 2gb" if size < SHARED_MEMORY_MIN else ""
+            small = "give the container shm_size: 2gb" if size < SHARED_MEMORY else ""
             yield Finding("shared memory", f"{size / 2**20:,.0f} MB", small)
     if not given.redis_url:
         yield attempt("redis", lambda: f"embedded: {find_redis()}")
