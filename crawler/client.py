@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
 
 from celery import Celery
@@ -379,6 +380,16 @@ class Library:
             self.send(crawl.name, ticket, delay)
 
 
+def shared(settings: Settings | None = None) -> Library:
+    """This process's library for ``settings``: its connections are kept from call to call, and never shared over a fork."""
+    return _shared(settings or configuration.load(), os.getpid())
+
+
+@lru_cache(maxsize=4)
+def _shared(settings: Settings, pid: int) -> Library:  # noqa: ARG001 - another process, another library
+    return Library(settings)
+
+
 def start(crawl: Crawl | str, *, settings: Settings | None = None, reset: bool = False) -> Handle:
     """Start ``crawl``, or the one of that name among ``CRAWLER_CRAWLS``, and return when its seeds are in.
 
@@ -386,7 +397,7 @@ def start(crawl: Crawl | str, *, settings: Settings | None = None, reset: bool =
     ``ATOMIC_REQUESTS``) it starts when that is committed, and not at all if it is rolled back; what is wrong with the definition
     is told before. Errors: see :meth:`Library.start`, and UnknownCrawl.
     """
-    library = Library(settings)
+    library = shared(settings)
     if isinstance(crawl, str):
         if crawl not in library.known:
             raise UnknownCrawl(crawl, tuple(library.known))

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from functools import lru_cache
-
-from ...client import Library
-from ...config import settings as configuration
-from ...config.settings import Settings
+from ...client import Library, shared
 from ...errors import UnknownCrawl
 from ...frontier import Frontier
 from ...model import Snapshot
@@ -20,12 +15,7 @@ def library() -> Library:
         SettingsError: they are wrong.
         SetupError: they name no Redis.
     """
-    return _library(configuration.load(), os.getpid())
-
-
-@lru_cache(maxsize=4)
-def _library(settings: Settings, pid: int) -> Library:  # noqa: ARG001 - a forked process must not share connections
-    return Library(settings)
+    return shared()
 
 
 def names(library: Library) -> list[str]:
