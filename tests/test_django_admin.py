@@ -136,6 +136,7 @@ def test_an_operator_starts_a_crawl_watches_it_stops_it_and_retries_what_failed(
     screen.follow(".model-crawl a")
     assert screen.text(f"{BOOKS} .status") == "not started"
     assert screen.buttons() == ["Start"]
+    assert "Flower" in screen.text("a[href='http://127.0.0.1:5555/']")
 
     with project.worker("the project's app"):
         screen.press("Start")
