@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from . import form
 from . import hooks as hooking
 from . import visit as visiting
 from .errors import DefinitionError, Fault, SetupError, UnknownCrawl
@@ -165,7 +166,9 @@ class Crawl:
             called = hooking.hook_name(hook)
             if known.setdefault(step, called) != called:
                 faults.append(Fault(step, f"has two hooks, {known[step]} and {called}; there can be one"))
-        if "logged_out" in self.hooks and "before_all" not in self.hooks:
+        if self._given.get("login") and "before_all" in self.hooks:
+            faults.append(Fault("login", "is given both as a table and as a before_all hook; keep one"))
+        if "logged_out" in self.hooks and not self._given.get("login") and "before_all" not in self.hooks:
             faults.append(Fault("logged_out", "needs a before_all hook, which logs in again", _HOOK_EXAMPLES["before_all"]))
         if callable(scope := self._given.get("scope")):
             faults += [
@@ -183,10 +186,16 @@ class Crawl:
     def secrets(self) -> frozenset[str]:
         """The values in it that must be read nowhere: passwords of its URLs, headers, credentials, and what steps fill in."""
         fields = self._fields
-        typed = (step.value for step in visiting.read(fields.steps) if step.action in ("fill", "choose"))
+        typed = [step.value for step in visiting.read(fields.steps) if step.action in ("fill", "choose")]
+        typed += (fields.login or {"fill": {}})["fill"].values()
         told = (given.partition(":")[2] for given in (fields.basic_auth or {}).values())
         urls = map(password_of, (*fields.url, *fields.proxy))
         return frozenset(filter(None, (*urls, *(fields.headers or {}).values(), *told, *typed)))
+
+    @cached_property
+    def calls(self) -> Mapping[str, Callable[..., Any]]:
+        """What is called, by step: the hooks of its author, and those that a declared log-in stands for."""
+        return {**form.hooks(self._fields.login), **self.hooks} if self._fields.login else self.hooks
 
     @property
     def has_code(self) -> bool:
@@ -229,7 +238,7 @@ class Crawl:
             headers=tuple(sorted((fields.headers or {}).items())),
             exchanges=fields.response_headers,
             basic_auth=tuple(sorted((fields.basic_auth or {}).items())),
-            references=tuple(sorted({*references(fields.steps), *references(fields.basic_auth)})),
+            references=tuple(sorted({*references(fields.steps), *references(fields.basic_auth), *references(fields.login)})),
             downloads=fields.downloads == "save",
             watch=bool(self.visit and self.visit.watches),
             **{name: getattr(fields, name) for name in same},
@@ -294,7 +303,7 @@ class Crawl:
 
     def plan(self) -> Plan:
         """What the frontier keeps about it."""
-        return Plan(self.name, self.policy(), self.digest, self.definition(), "before_all" in self.hooks, self.base)
+        return Plan(self.name, self.policy(), self.digest, self.definition(), "before_all" in self.calls, self.base)
 
     # What it makes of pages and links
 
@@ -400,7 +409,7 @@ class Crawl:
         return kept, {reason: len(lost)} if lost else {}, lost if explain else ()
 
     def _forget(self) -> None:
-        for name in ("_fields", "_policy", "digest", "scope_", "visit"):
+        for name in ("_fields", "_policy", "digest", "scope_", "visit", "calls"):
             self.__dict__.pop(name, None)
 
 

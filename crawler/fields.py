@@ -17,7 +17,7 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic_core import ErrorDetails
 
-from . import proxies, visit
+from . import form, proxies, visit
 from .errors import Fault
 from .links import InvalidURL, normal_host, parse
 from .masking import masked
@@ -29,7 +29,7 @@ NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DAY, _YEAR = 86_400.0, 31_536_000.0
 _DEFAULT = Policy()
 #: Fields that may hold passwords: never shown, not even when they are wrong.
-SECRETS = frozenset({"headers", "steps", "basic_auth", "proxy"})
+SECRETS = frozenset({"headers", "steps", "login", "basic_auth", "proxy"})
 #: Kinds of things that can be blocked without a pattern.
 BLOCK_KINDS = ("image", "font", "media", "style")
 #: Headers that hold secrets, and what to use instead.
@@ -132,6 +132,16 @@ def _steps(value: object) -> tuple[Mapping[str, Any], ...]:
     return tuple(dict(step) for step in value)  # type: ignore[attr-defined]  # a list, or there was a problem
 
 
+def _login(value: object) -> Mapping[str, Any] | None:
+    if value is None:
+        return None
+    if problems := form.faults(value):
+        raise ValueError("; ".join(problems))
+    table: dict[str, Any] = dict(value)  # type: ignore[call-overload]  # a table, or there was a problem
+    _url(table["url"])
+    return table | {"fill": dict(table["fill"])}
+
+
 def _block(value: str) -> str:
     if value in BLOCK_KINDS or any(mark in value for mark in "*./:"):
         return value
@@ -204,6 +214,7 @@ File = Annotated[Annotated[Text, Field(min_length=1)] | None, BeforeValidator(_p
 Hosts = Annotated[tuple[Annotated[Text, AfterValidator(_host)], ...], BeforeValidator(_alone)]
 Patterns = Annotated[tuple[Annotated[str | re.Pattern[str], PlainValidator(_pattern)], ...], BeforeValidator(_alone)]
 Steps = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_steps)]
+LoginTable = Annotated[Mapping[str, Any] | None, PlainValidator(_login)]
 Blocks = Annotated[tuple[Annotated[Text, AfterValidator(_block)], ...], BeforeValidator(_alone)]
 Headers = dict[Annotated[Text, AfterValidator(_header)], Annotated[Text, AfterValidator(_header_value)]]
 Proxies = Annotated[tuple[Annotated[Text, AfterValidator(_proxy)], ...], BeforeValidator(_alone)]
@@ -406,6 +417,12 @@ class Fields(BaseModel):
         (),
         f"What is then done on a page, before it is read, in tables with one of {', '.join(visit.ACTIONS)}.",
         'steps=[{"click": "#accept", "optional": True}, {"click": "button.more", "times": 20}]',
+        repr=False,
+    )
+    login: LoginTable = _field(
+        None,
+        "A log-in without code: url of the form, fill (selectors and texts), submit, expect and perhaps expired (selectors).",
+        'login={"url": "https://…/login", "fill": {"#user": "me", "#password": "…"}, "submit": "button", "expect": ".account"}',
         repr=False,
     )
     frames: Flag = _field(False, "Whether links inside of frames count, too.", "frames=True")

@@ -269,7 +269,7 @@ class Run:
     def conclude(self) -> None:
         """Call the hook for the crawl's end, and say so. If it raises, ticks ask for it again."""
         try:
-            if "after_all" in self.crawl.hooks:
+            if "after_all" in self.crawl.calls:
                 self.hook("after_all", unwrap=True)
             self.frontier.notified()
         except Exception:
@@ -355,7 +355,7 @@ class Run:
 
     def hook(self, step: str, *, unwrap: bool = False, **available: Any) -> Any:
         """Call the hook of ``step``, if there is one. ``unwrap`` lets its error pass as it is: no page depends on it any more."""
-        hook = self.crawl.hooks.get(step)
+        hook = self.crawl.calls.get(step)
         if hook is None:
             return None
         common = {"crawl": self.crawl, "snapshot": Lazy(self.frontier.snapshot), "stop": Stop(self.frontier)}
@@ -376,12 +376,12 @@ class Run:
         except HookError as error:
             self.ended = self.frontier.before_all_failed(self.claim, self.secrets.hide(one_line(error.cause))).ended
             raise
-        login = browser.login.keep() if "before_all" in self.crawl.hooks else None
+        login = browser.login.keep() if "before_all" in self.crawl.calls else None
         _, browser.login.version = self.frontier.before_all_done(self.claim, login)
 
     def stays(self, page: Page, browser: Browser) -> Callable[[Response], None] | None:
         """What asks ``logged_out`` of a response, and raises LoggedOut if it says so; None without that hook."""
-        if "logged_out" not in self.crawl.hooks:
+        if "logged_out" not in self.crawl.calls:
             return None
 
         def check(response: Response) -> None:
@@ -393,13 +393,13 @@ class Run:
 
     def extract(self, live: LivePage, response: Response, browser: Browser) -> Json:
         """What the page holds, by the crawl's hook or mapping."""
-        if "extract" not in self.crawl.hooks:
+        if "extract" not in self.crawl.calls:
             return self.crawl.select(response)
         return self.hook("extract", page=live, response=response, links=response.links, browser=browser)
 
     def choose(self, live: LivePage, response: Response, permits: Permits) -> Chosen:
         """The links that may become pages, as scope, ``filter`` and what is known of robots.txt say."""
-        hook = self.crawl.hooks.get("filter")
+        hook = self.crawl.calls.get("filter")
 
         def keep(**of: Any) -> Any:
             return self.hook("filter", page=live, response=response, **of)

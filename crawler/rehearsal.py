@@ -38,7 +38,7 @@ def rehearse(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = N
     common = {"crawl": crawl, "snapshot": blank, "stop": Stop(None)}
 
     def hook(step: str, **available: Any) -> Any:
-        found = crawl.hooks.get(step)
+        found = crawl.calls.get(step)
         return call(found, common | available) if found else None
 
     def stays(response: Response) -> None:
@@ -49,10 +49,10 @@ def rehearse(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = N
         hook("before_all", browser=browser)
         hook("before", page=page, browser=browser)
         permits.check(page.url)
-        response = accept(crawl, page, browser, permits, stays if "logged_out" in crawl.hooks else None)
+        response = accept(crawl, page, browser, permits, stays if "logged_out" in crawl.calls else None)
         live = browser.live(page, response)
         seen = {"page": live, "response": response, "links": response.links}
-        data = hook("extract", **seen, browser=browser) if "extract" in crawl.hooks else crawl.select(response)
+        data = hook("extract", **seen, browser=browser) if "extract" in crawl.calls else crawl.select(response)
 
         def keep(**of: Any) -> Any:
             return hook("filter", **{**seen, **of})

@@ -132,6 +132,46 @@ def test_a_log_in_that_expires_is_done_again_once_for_all(folder, site, members,
     assert members.strangers  # some page was asked for with the old log-in
 
 
+def test_a_log_in_can_be_declared_without_code(folder, site, members):
+    (folder.path / "members.toml").write_text(
+        f"""
+        url = "{site.url("/member/0")}"
+        depth_limit = "none"
+        concurrency_limit = 2
+        robots = false
+        deny = ["/enter"]
+
+        [login]
+        url = "{site.url("/enter")}"
+        fill = {{ "[name=name]" = "reader", "[name=password]" = "{club.PASSWORD}" }}
+        submit = "button"
+        expect = "#welcome"
+        expired = "#login"
+        """
+    )
+    assert "well formed" in folder.run("validate", "members.toml").stdout
+    done = folder.run("start", "members.toml", "-o", "items.jsonl", "-c", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (members.logins, members.refused, members.strangers) == (1, 0, {})
+    assert len(folder.lines()) == 15
+
+
+def test_what_is_wrong_with_a_declared_log_in_is_said_without_its_password(folder):
+    (folder.path / "club.toml").write_text(
+        'url = "https://club.example/"\n[login]\nurl = "club.example"\nfill = {"#a" = 1, "#b" = "secret horse"}\nsend = "#c"\n'
+    )
+    done = folder.run("validate", "club.toml")
+    assert done.returncode == 2
+    for fault in (
+        "has no 'submit'",
+        "has no 'expect'",
+        "has 'send', which is none of",
+        "fill: is no table of selectors and texts",
+    ):
+        assert fault in done.stderr
+    assert "secret" not in done.stderr
+
+
 def test_a_log_in_whose_process_is_killed_is_done_by_another(folder, site, members):
     # Given a crawl whose second log-in, in the midst of it, never comes to its end
     define(folder, site, EXPIRED, HANGS)

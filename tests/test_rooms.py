@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The floors, from the values up to the doors. A module may import what lies on lower floors, and a package its own modules.
 FLOORS = (
     ("version", "errors", "masking"),
-    ("model", "hooks", "visit", "references", "connection", "processes", "timings", "transaction", "heartbeat"),
+    ("model", "hooks", "visit", "form", "references", "connection", "processes", "timings", "transaction", "heartbeat"),
     ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "proxies", "fetch", "logs", "spans"),
     ("scope", "sitemaps", "export", "gateway", "permits", "evidence", "rate"),
     ("fields", "definition"),
