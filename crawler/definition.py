@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote, urlsplit
 
 from . import form
 from . import hooks as hooking
@@ -237,12 +238,21 @@ class Crawl:
             flags=(*flags, *fields.flags),
             headers=tuple(sorted((fields.headers or {}).items())),
             exchanges=fields.response_headers,
-            basic_auth=tuple(sorted((fields.basic_auth or {}).items())),
+            basic_auth=tuple(sorted((self._told() | (fields.basic_auth or {})).items())),
             references=tuple(sorted({*references(fields.steps), *references(fields.basic_auth), *references(fields.login)})),
             downloads=fields.downloads == "save",
             watch=bool(self.visit and self.visit.watches),
             **{name: getattr(fields, name) for name in same},
         )
+
+    def _told(self) -> dict[str, str]:
+        """The credentials that stand in its entries' URLs, for ``basic_auth``: pages are requested without them."""
+        told = {}
+        for url in self._fields.url:
+            if (parts := urlsplit(url)).username:
+                address = parse(url)
+                told[f"{address.host}:{address.port}"] = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        return told
 
     def proxies(self, secrets: Mapping[str, str]) -> Proxies:
         """The proxies that its browsers go through in turn; ``secrets`` are what it may refer to."""
@@ -289,7 +299,8 @@ class Crawl:
     def digest(self) -> str:
         """Tells two versions of a crawl apart: of its fields, and of the source of its hooks. The same in every process."""
         fields = self._said()
-        for name in SECRETS & fields.keys():  # people see the digest: no password must be guessed by it
+        secrets = SECRETS | ({"url"} if any(map(password_of, self._fields.url)) else set())
+        for name in secrets & fields.keys():  # people see the digest: no password must be guessed by it
             secret = json.dumps(fields[name], sort_keys=True).encode("utf-8", "surrogatepass")
             fields[name] = hashlib.pbkdf2_hmac("sha256", secret, f"{self.name}:{name}".encode(), GUESS_ROUNDS).hex()
         said = {"fields": fields, "hooks": {step: _source(hook) for step, hook in sorted(self.hooks.items())}}

@@ -422,7 +422,7 @@ class Fields(BaseModel):
     login: LoginTable = _field(
         None,
         "A log-in without code: url of the form, fill (selectors and texts), submit, expect and perhaps expired (selectors).",
-        'login={"url": "https://…/login", "fill": {"#user": "me", "#password": "…"}, "submit": "button", "expect": ".account"}',
+        'login={"url": "https://club.example/", "fill": {"#me": "reader", "#pw": "…"}, "submit": "button", "expect": ".account"}',
         repr=False,
     )
     frames: Flag = _field(False, "Whether links inside of frames count, too.", "frames=True")

@@ -6,7 +6,7 @@ import json
 import re
 import traceback
 from collections.abc import Iterable, Iterator
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 _USERINFO = re.compile(r"(?<=://)([^\s:/?#@]*):[^\s/?#]*@")
 _PARAMETER = re.compile(r"([?&](?:sentinel_|ssl_)?(?:password|passwd|token|secret|api_?key)=)[^\s&#;]*", re.IGNORECASE)
@@ -57,6 +57,6 @@ class Secrets:
 def password_of(url: str) -> str:
     """The password in a URL; "" if there is none."""
     try:
-        return urlsplit(url).password or ""
+        return unquote(urlsplit(url).password or "")
     except ValueError:
         return ""

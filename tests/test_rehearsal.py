@@ -44,3 +44,17 @@ def test_a_rehearsal_hands_its_hooks_what_a_run_hands_them(chrome: Chrome, site:
     assert [page.url for page in seen.kept] == [site.url("/a")]
     assert [(link.url, reason) for link, reason in seen.dropped] == [(site.url("/b"), "filter")]
     assert calls == [("before_all", 1), ("after", "OK", "Fine", 2)]
+
+
+@needs_chrome
+def test_user_and_password_in_an_entry_are_told_to_its_host_and_stand_in_no_url(chrome: Chrome, site: Server):
+    def crawl(password: str) -> Crawl:
+        return Crawl(name="in", url=site.url("/private/a").replace("http://", f"http://me:{password}@"), robots=False)
+
+    given = crawl("s3c%3Aret")
+    seen = rehearse(given, chrome, Permits(given.guard(), obey=False))
+    assert (seen.result.response.status, seen.result.response.title) == (200, "In")
+    assert seen.result.page.url == seen.result.response.url == site.url("/private/a")
+    assert "s3c" not in repr(given)
+    assert given.secrets == {"s3c:ret"}
+    assert given.digest != crawl("other").digest

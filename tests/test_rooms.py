@@ -18,7 +18,6 @@ FLOORS = (
     ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "proxies", "fetch", "logs", "spans"),
     ("scope", "sitemaps", "export", "gateway", "permits", "evidence", "rate"),
     ("fields", "definition"),
-    ("lifecycle", "rehearsal"),
     ("lifecycle", "rehearsal", "client", "jobs", "report", "metrics", "seeds"),
     ("tasks.services", "tasks.crawl", "tasks.promises", "tasks.worker", "api", "serve", "contrib", "embedded"),
     ("tasks.app", "cli"),
@@ -27,6 +26,7 @@ FLOORS = (
 READERS = ("tasks", "cli", "client", "api", "serve", "embedded", "contrib")
 #: Siblings on one floor that may use each other, in this direction.
 SIBLINGS = {
+    ("model", "form"), ("visit", "form"),
     ("links", "network"),
     ("links", "fetch"), ("network", "fetch"),
     ("gateway", "permits"),

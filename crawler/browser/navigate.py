@@ -151,6 +151,7 @@ class Browser(Tab):
         self._telling = Telling(driver, self.profile)
         self.folder = folder  # of the files that pages leave
         self.secrets = secrets or {}  # what a crawl may refer to, by name
+        driver.secrets.add(*self.secrets.values())
         self._credentials = Credentials(driver, {host: reveal(given, self.secrets) for host, given in self.profile.basic_auth})
         self._downloads: Downloads | None = None
         if self.profile.downloads and inbox and folder:
