@@ -16,7 +16,7 @@ from tests.folder import until
 from tests.redis_kinds import free_port
 
 #: Requests that are drawn per operation, besides those that cover each bound and each missing or wrong part.
-EXAMPLES = 8
+EXAMPLES = 5
 #: A stopped job is still there, with its results and its times: DELETE ends it, and forgets nothing.
 NOT_OURS = "use_after_free"
 

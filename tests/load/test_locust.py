@@ -19,7 +19,7 @@ from tests.site.server import Server
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds for which jobs are ordered.
-DURATION = 6
+DURATION = 4
 
 
 @pytest.fixture
