@@ -172,8 +172,12 @@ class Settings(BaseSettings):
     """Seconds that runs in flight may take to end in a cold shutdown; 0 gives them none."""
 
     # The browser
-    session_timeout: Seconds = 330.0
-    """Seconds to wait for a new browser session; above the Grid's own ``SE_SESSION_REQUEST_TIMEOUT`` (300)."""
+    session_timeout: Seconds = 60.0
+    """Seconds that a run waits for a new browser session, in a Grid's queue as well, before it gives its place to another run;
+    below ``run_timeout``, and best a little above the Grid's ``SE_SESSION_REQUEST_TIMEOUT``."""
+
+    session_idle: Seconds = 120.0
+    """Seconds after which a session of a Grid that serves nobody is given back; below its ``SE_NODE_SESSION_TIMEOUT`` (300)."""
 
     session_pages: int = Field(default=100, ge=1)
     """Pages after which a session is replaced."""
@@ -228,6 +232,7 @@ class Settings(BaseSettings):
         """A limit that fires before the one inside it hides what went wrong."""
         ladder = (
             ("script_timeout", self.script_timeout, "page_load_timeout", self.page_load_timeout),
+            ("session_timeout", self.session_timeout, "run_timeout", self.run_timeout),
             ("page_load_timeout + 15", self.page_load_timeout + HTTP_MARGIN, "run_timeout", self.run_timeout),
             ("run_timeout + 30", self.run_timeout + HARD_MARGIN, "visibility_timeout", self.visibility_timeout),
         )

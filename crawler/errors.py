@@ -93,7 +93,17 @@ class BrowserError(CrawlerError):
 
 
 class BrowserUnavailable(BrowserError):
-    """No browser session could be had. No page is to blame; try later."""
+    """No browser session could be had. No page is to blame; try later.
+
+    ``full``: the endpoint is there, but gave none within the time that there was to wait; others have them all, it seems.
+    """
+
+    def __init__(self, reason: str, full: bool = False) -> None:
+        super().__init__(reason, full)
+        self.reason, self.full = reason, full
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class BrowserLost(BrowserError):

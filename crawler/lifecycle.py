@@ -40,6 +40,8 @@ log = logging.getLogger("crawler.lifecycle")
 RENEWALS = 3
 #: Seconds for which no run claims a page after a browser could not be had.
 BROWSER_HOLD = 10.0
+#: Seconds of waiting for a session without which even a full Grid makes a crawl hold: it would be asked again and again.
+QUEUE_MIN = 1.0
 #: Seconds for which no run claims a page after Redis was too full to hand one out.
 FULL_HOLD = 5.0
 #: Seconds between two attempts to report a page while Redis is away.
@@ -128,7 +130,8 @@ def execute(
 
     Raises:
         DefinitionError: the crawl is wrong; nothing was claimed.
-        BrowserUnavailable: no session; nothing was claimed, and the crawl is held for ``BROWSER_HOLD`` seconds.
+        BrowserUnavailable: no session can be had, by nobody; nothing was claimed, and the crawl is held for ``BROWSER_HOLD``
+            seconds. (Where all that there are have been taken the outcome is BUSY, and those who have one go on.)
         FrontierUnavailable: Redis is away; what was claimed comes back by its lease.
     """
     run = Run(crawl, frontier, start, trace, evidence)
@@ -143,6 +146,8 @@ def execute(
             return over
         run.step("browser")
         with run.session(chrome, permits, ticket) as browser:  # no browser, no claim
+            if browser is None:
+                return Outcome.BUSY
             run.step("queue.register")
             turn = run.register(worker, ticket)
             if turn.claim is None:
@@ -289,18 +294,25 @@ class Run:
             self.start_next(ticket, wait)
 
     @contextmanager
-    def session(self, chrome: Chrome, permits: Permits, ticket: str | None) -> Iterator[Browser]:
-        """This process's warm browser. Without one the crawl is held: it would be no better for the next run."""
-        sessions = ExitStack()
+    def session(self, chrome: Chrome, permits: Permits, ticket: str | None) -> Iterator[Browser | None]:
+        """This process's warm browser; None: every session has been taken, and others go on with theirs.
+
+        Where there is none at all the crawl is held: it would be no better for the next run.
+        """
+        sessions, began = ExitStack(), time.monotonic()
         with sessions:
             try:
                 profile = self.crawl.profile(permits.flags(local=chrome.local, fresh=not chrome.warm))
                 browser = sessions.enter_context(chrome.session(profile))
-            except BrowserUnavailable:
+            except BrowserUnavailable as error:
                 if ticket:
                     self.frontier.drop_ticket(ticket)
-                self.frontier.hold(BROWSER_HOLD)
-                raise
+                if not error.full or time.monotonic() - began < QUEUE_MIN:
+                    self.frontier.hold(BROWSER_HOLD)
+                if not error.full:
+                    raise
+                log.warning("%s: no page is begun: %s", self.crawl.name, error)
+                browser = None
             yield browser
 
     def register(self, worker: str, ticket: str | None) -> Turn:

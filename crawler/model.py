@@ -34,7 +34,7 @@ class Outcome(StrEnum):
     """What ``queue.register`` answers. Every one of them is a success; all but PAGE mean that this run has nothing to do."""
 
     PAGE = "PAGE"
-    BUSY = "BUSY"  # the concurrency limit is reached
+    BUSY = "BUSY"  # the concurrency limit is reached, or every browser session is taken
     WAIT = "WAIT"  # work exists, none of it is due yet
     EMPTY = "EMPTY"  # nothing queued, but pages in flight may still add some
     PAUSED = "PAUSED"

@@ -263,6 +263,7 @@ def endpoint(settings: Settings) -> Endpoint:
         script_timeout=settings.script_timeout,
         command_timeout=settings.http_timeout,
         session_timeout=settings.session_timeout,
+        idle_timeout=settings.session_idle,
         recycle_pages=settings.session_pages,
         recycle_age=settings.session_age,
         secrets=configuration.secrets(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from crawler.browser import Browser, Chrome, Endpoint, Profile, Registry
 from crawler.errors import PageError
 from crawler.model import Page
-from tests.faults.ground import Ground, ended_well, shop
+from tests.faults.ground import Ground, consistent, ended_well, shop
 from tests.grid import Grid, needs_grid
 from tests.site.server import Request, Server, route
 
@@ -39,6 +40,22 @@ def test_a_session_of_a_grid_serves_page_after_page_as_a_local_one_does(grid: Gr
     # Then nothing of it is left, whichever way the Chrome there was started
     grid.until(lambda: not grid.sessions() and not grid.chromes(), seconds=15)
     assert grid.leftovers() == []
+
+
+@pytest.fixture(scope="module")
+def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
+    """A Grid with two slots, which gives up a session after some seconds of idleness, and lets in one user."""
+    with Grid(tmp_path_factory.mktemp("fragile"), slots=2, session_timeout=5, user="me:canary-7") as grid:
+        yield grid
+
+
+@pytest.fixture(scope="module")
+def idle(fragile: Grid, site: Server) -> Iterator[Chrome]:
+    """A browser that did a page, long ago: a Grid looks for idle sessions each half minute."""
+    with Chrome(Endpoint(url=fragile.url, page_load_timeout=10)) as chrome:
+        with chrome.session(TESTS) as browser:
+            assert get(browser, site, "/a") == "A"
+        yield chrome
 
 
 # With real workers
@@ -75,6 +92,7 @@ def fork(request: Request) -> None:
     request.html("".join(f"<a href='{path}'>on</a>" for path in ("/a", "/waits", "/b", "/ok")))
 
 
+@pytest.mark.usefixtures("idle")  # it may begin to wait
 def test_sessions_of_a_killed_worker_are_ended_and_a_warm_shutdown_leaves_none(grid: Grid, ground: Ground, site, held):
     # Given two workers, each with a session, one of them over a page
     first = ground.worker(chrome_url=grid.url, page_load_timeout=40)
@@ -99,3 +117,83 @@ def test_sessions_of_a_killed_worker_are_ended_and_a_warm_shutdown_leaves_none(g
     second.process.wait(60)
     assert registry.sessions() == []
     grid.until(lambda: not grid.sessions() and not grid.chromes(), seconds=15)
+
+
+def test_while_a_grid_is_full_runs_wait_without_a_claim_and_the_crawl_goes_on_when_a_slot_is_free(
+    grid: Grid, ground: Ground, site
+):
+    # Given a Grid whose slots are all taken
+    with Chrome(Endpoint(url=grid.url)) as others, ThreadPoolExecutor(3) as pool:
+        gate = threading.Event()
+
+        def occupy() -> None:
+            with others.session(TESTS):
+                gate.wait(60)
+
+        taken = [pool.submit(occupy) for _ in range(3)]
+        grid.until(lambda: len(grid.sessions()) == 3)
+        # When a crawl begins, then its run waits for a session, ends, and another waits; no page is claimed, none is blamed
+        worker = ground.worker(chrome_url=grid.url, session_timeout=1.5)
+        frontier = ground.crawl(shop(url=site.url("/a"), depth_limit=0))
+        ground.until(lambda: worker.said().count("no page is begun") >= 2)
+        assert "gave no session within 1.5 s" in worker.said()
+        seen = consistent(frontier)
+        assert (seen.queued, seen.processing, seen.counts.get("started", 0)) == (1, 0, 0)
+        assert seen.held_until is None
+        # And when a slot is free, it goes on
+        gate.set()
+        for one in taken:
+            one.result()
+    ground.until_end(frontier)
+    ended_well(frontier, [site.url("/a")], log=ground.redis)
+    worker.process.terminate()
+    worker.process.wait(60)
+    grid.until(lambda: not grid.sessions(), seconds=15)
+
+
+# A Grid that is impatient, and hurt
+
+
+def test_a_session_that_serves_nobody_is_given_back_before_the_grid_gives_it_up(fragile: Grid, site):
+    with Chrome(Endpoint(url=fragile.url, page_load_timeout=10, idle_timeout=0.5)) as chrome:
+        with chrome.session(TESTS) as browser:
+            assert get(browser, site, "/a") == "A"
+        fragile.until(lambda: not chrome.warm and not fragile.sessions(), seconds=4)
+        with chrome.session(TESTS) as browser:
+            assert get(browser, site, "/b") == "B"
+
+
+def test_a_session_that_the_grid_gave_up_costs_no_page(fragile: Grid, idle: Chrome, site):
+    (session,) = idle._sessions
+    first = session.browser.session_id
+    fragile.until(lambda: first not in fragile.sessions())
+    with idle.session(TESTS) as browser:
+        assert get(browser, site, "/b") == "B"
+        assert browser.session_id != first
+    idle.close()
+
+
+def test_a_page_whose_node_is_killed_or_whose_hub_is_restarted_is_done_by_the_next(fragile: Grid, ground: Ground, site, held):
+    # Given a page that waits for its answer
+    hits = site.hits["/waits"]
+    worker = ground.worker(chrome_url=fragile.url, session_timeout=5, page_load_timeout=8)
+    frontier = ground.crawl(shop(url=site.url("/fork"), depth_limit=1, concurrency_limit=1))
+    ground.until(lambda: site.hits["/waits"] > hits)
+    # When the node ends in the midst of it, and comes again
+    fragile.nodes[-1].kill()
+    fragile.start_node(2)
+    # And then the hub, over the same page
+    ground.until(lambda: site.hits["/waits"] > hits + 1, seconds=90)
+    fragile.hub.kill()
+    fragile.start_hub()
+    ground.until(lambda: site.hits["/waits"] > hits + 2, seconds=90)
+    held.set()
+    # Then every page is done, and the log holds no password
+    ground.until_end(frontier, 90)
+    seen = ended_well(frontier, map(site.url, ("/fork", "/a", "/waits", "/b", "/ok")), log=ground.redis)
+    assert seen.counts.get("crashed", 0) <= 1
+    worker.process.terminate()
+    worker.process.wait(60)
+    fragile.until(lambda: not fragile.sessions(), seconds=30)
+    assert "canary-7" not in worker.said()
+    assert "canary-7" not in str(ground.client.hgetall("sessions"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -26,10 +27,16 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from ..errors import BrowserLost, BrowserUnavailable
 from ..masking import Secrets
 
+log = logging.getLogger(__name__)
+
 #: Seconds that a session may take to end before it is left to its fate (and, if it is local, killed).
 QUIT_TIMEOUT = 5.0
 #: Seconds that a remote Chrome may take to hear that it is to end, before its session is.
 CLOSE_TIMEOUT = 2.0
+#: Seconds after which it is said that a run waits for a session.
+SAY_AFTER = 10.0
+#: What a Grid says to a request that waited in its queue for too long.
+QUEUED = "New session request timed out"
 #: What ChromeDriver says when a session is beyond help, although its error code is the general one.
 DEADLY = re.compile(r"tab crashed|not reachable|disconnected|session deleted|not connected to DevTools", re.I)
 
@@ -69,11 +76,24 @@ class Driver(Remote):
         )
         self._connection = ChromeRemoteConnection(remote_server_addr=self.address, client_config=self._config, ignore_proxy=local)
         try:
-            super().__init__(command_executor=self._connection, options=options)
+            with contextlib.nullcontext() if local else self._said_to_wait(session_timeout):
+                super().__init__(command_executor=self._connection, options=options)
         except BrowserUnavailable:
             self.hang_up()
             raise
         self._config.timeout = command_timeout
+
+    @contextlib.contextmanager
+    def _said_to_wait(self, seconds: float) -> Iterator[None]:
+        """Say in the log that this block takes long, while it does."""
+        words = "still waiting for a session of %s, for %g s at most; are there fewer than processes that want one?"
+        timer = threading.Timer(SAY_AFTER, log.warning, (words, self.address, seconds))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -94,7 +114,8 @@ class Driver(Remote):
                 return super().execute(driver_command, dict(params or {}))
         except WebDriverException as error:
             if self.session_id is None:
-                raise BrowserUnavailable(f"{self.address} gave no session: {first_line(error)}") from error
+                words = first_line(error)
+                raise BrowserUnavailable(f"{self.address} gave no session: {words}", full=QUEUED in words) from error
             if isinstance(error, TimeoutException) and driver_command != Command.GET:
                 self.doubt = "a script did not end"  # it may never
             if isinstance(error, (InvalidSessionIdException, NoSuchWindowException)) or DEADLY.search(error.msg or ""):
@@ -102,6 +123,8 @@ class Driver(Remote):
             raise
         except (HTTPError, OSError) as error:
             if self.session_id is None:
+                if isinstance(error, ReadTimeoutError) and not self.local:
+                    raise BrowserUnavailable(f"{self.address} gave no session within {self._config.timeout:g} s", True) from error
                 raise BrowserUnavailable(f"{self.address} cannot be reached: {error}") from error
             hung = isinstance(error, (ReadTimeoutError, TimeoutError))
             raise self.lost("no answer in time" if hung else "the driver is gone", hung, not hung and not self.local) from error
