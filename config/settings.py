@@ -232,8 +232,8 @@ class Settings(BaseSettings):
         """A limit that fires before the one inside it hides what went wrong."""
         ladder = (
             ("script_timeout", self.script_timeout, "page_load_timeout", self.page_load_timeout),
-            ("session_timeout", self.session_timeout, "run_timeout", self.run_timeout),
             ("page_load_timeout + 15", self.page_load_timeout + HTTP_MARGIN, "run_timeout", self.run_timeout),
+            ("session_timeout", self.session_timeout, "run_timeout", self.run_timeout),
             ("run_timeout + 30", self.run_timeout + HARD_MARGIN, "visibility_timeout", self.visibility_timeout),
         )
         for inner, low, outer, high in ladder:
