@@ -358,7 +358,7 @@ class Fields(BaseModel):
         "normal", "Whether images and frames are waited for (normal), or not (eager).", 'load_strategy="eager"'
     )
     images: Flag = _field(True, "Whether images are loaded.", "images=False")
-    flags: Texts = _field((), "Further command line flags for Chrome.", 'flags=["--proxy-server=localhost:3128"]')
+    flags: Texts = _field((), "Further command line flags for Chrome.", 'flags=["--disable-http2"]')
 
     block: Blocks = _field(
         (),

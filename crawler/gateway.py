@@ -63,6 +63,8 @@ AUTH_REQUIRED, SITE_AWAY = 407, frozenset({502, 503, 504})
 #: Closes a connection by a reset, as the other side did, so that half a page does not look like a whole one.
 BREAK = struct.pack("ii", 1, 0)
 
+#: Else Chrome goes to loopback and link-local addresses by itself, past its proxy.
+EVERYTHING = "--proxy-bypass-list=<-loopback>"
 #: STUN would send datagrams to any address. Chrome understands the first, a headless shell the second.
 NO_DATAGRAMS = (
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
@@ -219,7 +221,7 @@ class Gateway:
         """What makes a Chrome of this machine use it, for everything."""
         return (
             f"--proxy-server=socks5://127.0.0.1:{self.port}",
-            "--proxy-bypass-list=<-loopback>",  # else Chrome goes to loopback and link-local addresses by itself
+            EVERYTHING,
             *NO_DATAGRAMS,
         )
 

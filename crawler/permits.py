@@ -14,7 +14,7 @@ from . import robots
 from .connection import Client
 from .errors import BrowserUnavailable, PageError
 from .fetch import FetchError, fetch
-from .gateway import Gateway, literal_flags
+from .gateway import EVERYTHING, NO_DATAGRAMS, Gateway, literal_flags
 from .links import host_of, origin_of
 from .network import Guard
 from .proxies import Proxies, Proxy
@@ -76,7 +76,7 @@ class Permits:
                     f"the proxy {proxy} has a password, which a Chrome elsewhere cannot be told; use a local Chrome, or a proxy "
                     "that knows the Grid by its address"
                 )
-            return f"--proxy-server={proxy}", *literal_flags(self.guard.private_hosts)
+            return f"--proxy-server={proxy}", EVERYTHING, *NO_DATAGRAMS  # what is private, the proxy must refuse
         if self.guard.starts_private:
             return ()
         if not local:

@@ -20,6 +20,7 @@ from crawler.model import Response
 from crawler.permits import Permits
 from tests.grid import needs_grid
 from tests.site.chromes import needs_chrome
+from tests.site.proxies import ProxyServer
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture", "tests.grid.fixture"]
@@ -79,6 +80,15 @@ def test_a_chrome_elsewhere_does_what_a_local_one_does(endpoint: str, site: Serv
             with pytest.raises(PageError) as failed:
                 ask(path)
             assert (failed.value.reason, failed.value.status) == told
+
+
+def test_a_chrome_elsewhere_goes_through_a_proxy_that_asks_for_no_password(endpoint: str, site: Server):
+    with ProxyServer("socks5") as proxy, Chrome(Endpoint(url=endpoint, page_load_timeout=10)) as chrome:
+        crawl = Crawl(name="x", url=site.url("/a"), proxy=proxy.url())
+        permits = Permits(crawl.guard(), obey=False, proxies=crawl.proxies({}))
+        with chrome.session(crawl.profile(permits.flags(local=False))) as browser:
+            assert accept(crawl, crawl.entries()[0], browser, permits).title == "A"
+        assert f"127.0.0.1:{site.server_address[1]}" in proxy.asked  # a whole Chrome asks its maker for things as well
 
 
 def test_each_crawl_has_a_browser_without_the_cookies_and_storage_of_others(endpoint: str, site: Server):
