@@ -73,7 +73,7 @@ def test_a_traceback_stays_within_its_line_and_without_passwords():
 
 def test_every_line_of_a_worker_is_json_and_those_of_a_run_say_its_crawl_page_and_task(ground: Ground):
     (ground.folder / "shop.py").write_text(CODE)
-    ground.chrome_on({"http://me:CANARY@127.0.0.1/": Doc(links=["/a"]), "/a": Doc(status=404)})
+    ground.chrome_on({"/": Doc(links=["/a"]), "/a": Doc(status=404)})
     crawls = (str(ground.folder / "shop.py"),)
     worker = ground.worker(crawls=crawls, log_format="json")
     frontier = ground.crawl(load_all(crawls)["shop"])
@@ -83,11 +83,11 @@ def test_every_line_of_a_worker_is_json_and_those_of_a_run_say_its_crawl_page_an
     assert "[tasks]" in banner  # which goes to standard output, and `--quiet` leaves out
     lines = [json.loads(text) for text in (brace + logged).splitlines()]
     assert {"time", "level", "logger", "message", "process"} <= lines[0].keys()
-    for said in ("printed at http://me:***@127.0.0.1/", "saved http://me:***@127.0.0.1/"):
+    for said in ("printed at http://127.0.0.1/", "saved http://127.0.0.1/"):
         (found,) = [one for one in lines if one["message"] == said]
-        assert (found["crawl"], found["url"], found["depth"]) == ("shop", "http://me:***@127.0.0.1/", 0)
+        assert (found["crawl"], found["url"], found["depth"]) == ("shop", "http://127.0.0.1/", 0)
         assert len(found["task"]) == 36
-    (ended,) = [one for one in lines if "raised expected: PageFailed('http://127.0.0.1/a', 'http_404')" in one["message"]]
+    (ended,) = [one for one in lines if "raised expected: http_404 at http://127.0.0.1/a" in one["message"]]
     assert len(ended["task"]) == 36
     assert "CANARY" not in worker.said()
 
