@@ -99,8 +99,9 @@ def test_a_host_that_asks_is_told_the_password_that_is_for_it(visit, site):
 
 
 def test_another_host_is_not_told(visit, site):
-    assert reason(visit, "/private/a", host="localhost", basic_auth={"127.0.0.1": "me:s3c:ret"}) == "http_401"
-    assert reason(visit, "/private/a", basic_auth={f"127.0.0.1:{site.server_address[1] + 1}": "me:s3c:ret"}) == "http_401"
+    unknown = ("http_401", "auth_required")  # a headless shell shows the page that asks, a whole Chrome an error page of its own
+    assert reason(visit, "/private/a", host="localhost", basic_auth={"127.0.0.1": "me:s3c:ret"}) in unknown
+    assert reason(visit, "/private/a", basic_auth={f"127.0.0.1:{site.server_address[1] + 1}": "me:s3c:ret"}) in unknown
     assert visit("/private/a", basic_auth={f"127.0.0.1:{site.server_address[1]}": "me:s3c:ret"}).title == "In"
 
 
@@ -135,7 +136,8 @@ def test_a_proxy_with_a_password_is_used_for_everything_and_nobody_sees_the_pass
         site.hits.clear()
         response = visit("/sent", host="only.proxy.knows", obey=True, proxy=url)
         assert response.status == 200
-        assert set(proxy.asked) == {f"only.proxy.knows:{site.server_address[1]}"}  # localhost is private, and was not asked for
+        port = site.server_address[1]  # localhost is private, and not asked for; a whole Chrome asks its maker for things as well
+        assert {place for place in proxy.asked if place.endswith(f":{port}")} == {f"only.proxy.knows:{port}"}
         assert (site.hits["/robots.txt"], site.hits["/shot.png"], site.hits["/ads/1.png"]) == (1, 1, 0)
     assert "s3c" not in command_lines() + caplog.text + repr(visit.browser.profile)
 
