@@ -607,7 +607,7 @@ def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
         case PageError():
             return FailureClass.RETRY if error.retryable else FailureClass.TERMINAL, error.reason, error.status
         case BrowserLost(away=True):
-            return FailureClass.INFRA, "browser_away", None
+            return FailureClass.AWAY, "browser_away", None
         case BrowserLost():
             return FailureClass.RETRY if error.hung else FailureClass.CRASH, "hung" if error.hung else "browser_lost", None
         case FrontierRefused():

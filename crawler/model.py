@@ -51,6 +51,7 @@ class FailureClass(StrEnum):
     THROTTLE = "throttle"  # the host asks for patience: its lane is blocked, the page is queued again
     CRASH = "crash"  # it took the browser or the worker with it: a strike
     INFRA = "infra"  # not the page's fault: back to the head of its lane, no attempt burned
+    AWAY = "away"  # the browser's endpoint broke off: as INFRA, but over the same page again and again it is as CRASH
     HOOK = "hook"  # user code raised or took too long: failed, the chain goes on
 
 

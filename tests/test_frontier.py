@@ -296,6 +296,25 @@ def test_a_failure_of_the_infrastructure_burns_no_attempt_and_holds_the_crawl(be
     assert frontier.snapshot().counts["started"] == 1
 
 
+def test_a_page_over_which_the_endpoint_breaks_off_again_and_again_is_suspected_in_the_end(begin):
+    frontier, clock = begin(A, B, crash_strikes=2)
+    for wait in (1, 2, 4):
+        assert frontier.fail(take(frontier), FailureClass.AWAY, "browser_away").retry_in == wait
+        clock.advance(wait)
+    assert frontier.snapshot().counts.get("crashed", 0) == 0  # three times a restart of the Grid may have met it
+    frontier.fail(take(frontier), FailureClass.AWAY, "browser_away")
+    assert frontier.snapshot().counts["crashed"] == 1
+    clock.advance(1)
+    other = take(frontier)
+    assert (other.page.url, other.page.attempt) == (B, 1)
+    frontier.fail(other, FailureClass.AWAY, "browser_away")  # one outage is nobody's fault
+    clock.advance(60)
+    frontier.finish(take(frontier), B)
+    assert frontier.fail(take(frontier), FailureClass.AWAY, "browser_away").retry_in is None
+    assert [(letter.page.url, letter.reason) for letter in frontier.failed()] == [(A, "poison")]
+    assert frontier.snapshot().status is Status.FINISHED
+
+
 def test_a_throttled_host_is_left_in_peace_while_others_go_on(begin):
     frontier, clock = begin(pages=[Page(A, lane="a"), Page(B, lane="a"), Page(C, lane="b")], retry_after_cap=100)
     ending = frontier.fail(take(frontier), FailureClass.THROTTLE, "429", status=429, delay=10 * 365 * 86_400)

@@ -40,6 +40,7 @@ class Known:
     due: int = 0
     attempts: int = 0
     strikes: int = 0
+    outages: int = 0
     token: str = ""
 
 
@@ -124,6 +125,9 @@ class World:
     def failed(self, known: Known, failure: FailureClass, delay: float | None, retry: float | None) -> None:
         """What a failure leads to; ``retry`` is what the frontier said (its back-off is random)."""
         lane = self.lane(known.page.lane)
+        if failure is FailureClass.AWAY:
+            known.outages += 1
+            failure = FailureClass.CRASH if known.outages > 3 else FailureClass.INFRA
         if failure is FailureClass.INFRA:
             self.leave(known, "waiting")
             known.attempts -= 1

@@ -291,8 +291,8 @@ class Frontier:
         """The page was not done; its class decides what becomes of it.
 
         ``reason`` is one word or so, for the dead letter and for counting. ``delay`` is a Retry-After in seconds (capped by the
-        policy); with INFRA it is the time for which the crawl is held, by default one second, doubling up to a minute while
-        nothing goes well.
+        policy); with INFRA and AWAY it is the time for which the crawl is held, by default one second, doubling up to a minute
+        while nothing goes well.
         """
         wait = "" if delay is None else ms(delay)
         answer = self._run("fail", claim.page.id, claim.token, failure.value, reason, status or 0, wait, luck())

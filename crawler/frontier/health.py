@@ -25,7 +25,7 @@ STEP = 500
 #: Keys with fixed names. The status goes last, so that an interrupted clear can be repeated.
 FIXED = (
     "counts", "tallies", "reasons", "ready", "snoozed", "delayed", "processing", "inflight", "tokens", "leases", "done", "failed",
-    "acks", "tickets", "timer", "producers", "results", "login", "logouts", "witnessed",
+    "acks", "tickets", "timer", "producers", "results", "login", "logouts", "witnessed", "outages",
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 local ACK_LIFE = 600000 -- a finish whose answer was lost may be repeated for ten minutes
 local BEFORE_TRIES = 3
 local INFRA_HOLD, INFRA_HOLD_MAX = 1000, 60000
+local OUTAGES, OUTAGES_LIFE = 3, 3600 -- what broke off over one page more often, within an hour (s) of the last time, is its doing
 
 -- The claim of page `id`: token, worker, hard deadline, when it was claimed, entry bytes. nil if nobody holds it.
 local function held(id)
@@ -66,6 +67,11 @@ local function fail(crawl, claim, class, reason, status, wait, luck)
   local entry = parse(claim.raw)
   local lane = leave(claim, entry)
   local retry
+  if class == "away" then
+    local outages = redis.call("HINCRBY", key("outages"), claim.id, 1)
+    redis.call("EXPIRE", key("outages"), OUTAGES_LIFE)
+    class = outages > OUTAGES and "crash" or "infra"
+  end
   attempted(status, class, reason)
   if not entry then
     bury(crawl, nil, claim.raw, "terminal", "corrupt")

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
+from crawler.browser import find_driver
 from crawler.model import FailureClass
+from tests.grid import free_ports
 from tests.site.chromes import needs_chrome
 from tests.site.server import Request, Server, route
 
@@ -107,6 +113,64 @@ def test_a_browser_that_falls_silent_does_not_hold_its_page_beyond_the_hard_dead
     seen = ended_well(frontier, ["/", *PATHS], log=ground.redis)
     assert seen.counts["reaped"] == 1
     assert chrome.count("/3") == 2
+
+
+class Supervised:
+    """A ChromeDriver at one address, which is started again whenever it ends, as by a container's restart policy."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.over = folder, threading.Event()
+        (self.port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process = self.start()
+        self.thread = threading.Thread(target=self.watch, daemon=True)
+        self.thread.start()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [find_driver(), f"--port={self.port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            env={**os.environ, "TMPDIR": str(self.folder)},
+        )  # fmt: skip
+
+    def watch(self) -> None:
+        while not self.over.is_set():
+            self.process.wait()
+            if not self.over.is_set():
+                self.process = self.start()
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        self.over.set()
+        self.kill()
+        self.thread.join()
+
+
+DRIVERS: list[Supervised] = []
+
+
+@route("/kills-its-driver")
+def kills_its_driver(request: Request) -> None:
+    DRIVERS[0].kill()
+    request.html("<h1>Too late</h1>")
+
+
+@needs_chrome
+def test_a_page_that_kills_a_remote_driver_each_time_is_poison_although_each_time_looks_like_an_outage(
+    ground: Ground, site: Server, tmp_path: Path
+):
+    driver = Supervised(tmp_path)
+    DRIVERS.append(driver)
+    ground.ending.callback(DRIVERS.clear)
+    ground.ending.callback(driver.close)
+    ground.worker(chrome_url=driver.url, page_load_timeout=20, session_timeout=20)
+    hits = site.hits["/kills-its-driver"]
+    frontier = ground.crawl(shop(url=[site.url("/a"), site.url("/kills-its-driver"), site.url("/b")], depth_limit=0))
+    ground.until_end(frontier, 150)
+    seen = ended_well(frontier, [site.url("/a"), site.url("/b")], {site.url("/kills-its-driver"): "poison"}, log=ground.redis)
+    assert seen.counts["crashed"] == 2
+    assert site.hits["/kills-its-driver"] == hits + 5
 
 
 @pytest.mark.parametrize("seconds", [0, pytest.param(180, marks=[pytest.mark.soak, pytest.mark.timeout(400)])])
