@@ -246,23 +246,36 @@ class Run:
 
     @contextmanager
     def granting(self, ticket: str | None) -> Iterator[None]:
-        """Start the next runs, however this one ends. While Redis is away that waits, as long as a wake-up would."""
+        """Start the next runs, however this one ends. While Redis is away that waits, as long as a wake-up would.
+
+        A process that is told to end at once starts nothing: killed between a wake-up's grant and its sending, it would leave the
+        others waiting until the wake-up is missed, in a minute. Their next tick sees that there is work.
+        """
+        leaving = False
         try:
             yield
+        except (SystemExit, KeyboardInterrupt):
+            leaving = True
+            raise
         except FrontierUnavailable:
             if ticket:  # perhaps nobody took it; a minute would pass until it is missed
                 self.patiently(lambda: self.frontier.drop_ticket(ticket), START_PATIENCE)
             raise
         finally:
-            if self.ended:
-                self.step("after_all")
-                self.conclude()
-            self.step("start")
-            sums = tallies(self.took)
-            wake = self.patiently(lambda: self.frontier.wake(sums), START_PATIENCE)
-            for further in wake.tickets:
-                self.start_next(further)
-            self.start_later(wake.wait)
+            if not leaving:
+                self.go_on()
+
+    def go_on(self) -> None:
+        """Tell of the crawl's end, if this run was it; start the next runs."""
+        if self.ended:
+            self.step("after_all")
+            self.conclude()
+        self.step("start")
+        sums = tallies(self.took)
+        wake = self.patiently(lambda: self.frontier.wake(sums), START_PATIENCE)
+        for further in wake.tickets:
+            self.start_next(further)
+        self.start_later(wake.wait)
 
     def told(self) -> Outcome:
         """Only do what is left of the crawl's end: a tick asks for it, where whoever ended it could not call its hook."""

@@ -136,6 +136,9 @@ def test_a_worker_that_is_ended_at_once_gives_its_pages_back_before_it_is_gone(g
     frontier = ground.crawl(shop(concurrency_limit=2))
     ground.until(lambda: chrome.count("/a") and chrome.count("/b"))
     worker.process.send_signal(signal.SIGQUIT)
+    ground.until(lambda: frontier.snapshot().processing == 0)
+    assert worker.process.poll() is None  # they are back before it is gone
+    never.set()  # it also ends its sessions, and a browser answers that only when its page does
     worker.process.wait(60)
     seen = frontier.snapshot()
     assert (seen.queued, seen.processing, seen.held_until) == (2, 0, None), worker.said()
