@@ -125,9 +125,9 @@ def test_the_documentation_of_settings_is_what_the_code_says():
 
 
 def rows(text: str) -> dict[str, str]:
-    """Names and defaults of the tables in a Markdown text whose first column is a name in code quotes, and only one."""
+    """Names and defaults of the tables in a Markdown text whose first column is one whole name in code quotes."""
     cells = (line.split("|") for line in text.splitlines() if line.startswith("| `"))
-    return {cell[1].strip(): cell[2].strip() for cell in cells if len(cell) > 3 and "," not in cell[1]}
+    return {cell[1].strip(): cell[2].strip() for cell in cells if len(cell) > 3 and not {",", "…"} & set(cell[1])}
 
 
 def test_the_readme_tells_the_same_defaults():
