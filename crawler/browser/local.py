@@ -38,6 +38,9 @@ CHROMES = (
 )  # fmt: skip
 #: Seconds that a ChromeDriver may take to listen. It takes 0.01 on an idle machine.
 START_TIMEOUT = 20.0
+#: Times that it is started. It takes a free port of IPv6, and ends if that of IPv4 is in use, as on a busy machine it may be.
+STARTS = 5
+PORT_TAKEN = "port not available"
 #: Seconds between two looks at a Chrome that is starting, and for which there may be none.
 WATCH, WATCH_PATIENCE = 0.1, 3.0
 #: Seconds that the parts of a killed Chrome may take to let go of their folder.
@@ -76,6 +79,18 @@ class LocalDriver:
         self.binary, self.driver = find_or_fetch(binary, driver)
         self.folder = make_folder(state or Path(tempfile.gettempdir()))
         self._output = self.folder / "output"
+        for _ in range(STARTS):
+            self._start()
+            if port := self._port():
+                self.url = f"http://127.0.0.1:{port}"
+                return
+            if PORT_TAKEN not in self.output():
+                break
+        said = self.output().strip().splitlines()[-1:]
+        self.kill()
+        raise BrowserUnavailable(f"{self.driver} does not start: {' '.join(said) or 'it said nothing'}")
+
+    def _start(self) -> None:
         try:
             with self._output.open("wb") as output:  # a file: nobody would read a pipe, and a full one stops Chrome
                 self.process = subprocess.Popen(
@@ -86,17 +101,15 @@ class LocalDriver:
         except OSError as error:
             remove(self.folder)
             raise BrowserUnavailable(f"ChromeDriver does not start: {error}") from error
-        self.url = f"http://127.0.0.1:{self._port()}"
 
-    def _port(self) -> int:
+    def _port(self) -> int | None:
+        """The port on which it listens; None: it has ended, or takes too long."""
         end = time.monotonic() + START_TIMEOUT
         while time.monotonic() < end and self.process.poll() is None:
             if match := re.search(r"started successfully on port (\d+)", self.output()):
                 return int(match[1])
             time.sleep(0.005)
-        said = self.output().strip().splitlines()[-1:]
-        self.kill()
-        raise BrowserUnavailable(f"{self.driver} does not start: {' '.join(said) or 'it said nothing'}")
+        return None
 
     def output(self) -> str:
         """What ChromeDriver and Chrome have written so far."""
