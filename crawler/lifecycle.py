@@ -583,7 +583,8 @@ def admit(response: Response, crawl: Crawl, page: Page, browser: Browser, permit
     status = response.status
     if status is not None and status >= 400 and status not in crawl.accept_status:
         patience = retry_after(browser.header("Retry-After")) if status in PATIENCE_STATUSES else None
-        raise PageError(page.url, f"http_{status}", status, status in RETRY_STATUSES, patience)
+        named = "auth_required" if status == 401 else f"http_{status}"  # as where it came without a document
+        raise PageError(page.url, named, status, status in RETRY_STATUSES, patience)
     if reason := crawl.refuses(response.url, page):
         raise PageError(page.url, f"redirect_{reason}", status)
     if response.url != page.url:

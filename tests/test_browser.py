@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.browser import Browser, Chrome, Endpoint, Profile
-from crawler.browser.local import is_shell
 from crawler.errors import PageError
 from crawler.model import Link, Page, Response
 from tests.site.chromes import KINDS, needs_chrome
@@ -91,19 +90,13 @@ def test_an_error_with_a_body_is_a_response_with_its_status(chrome, site, path, 
     assert response.title
 
 
-def test_a_page_that_asks_who_we_are_is_shown_or_refused_with_its_status(chrome, site):
-    if is_shell(chrome.endpoint.binary):
-        assert go(chrome, site.url("/401-body")).status == 401
-    else:
-        assert refusal(chrome, site.url("/401-body")) == ("auth_required", 401, False)
+def test_a_page_that_asks_who_we_are_is_shown_with_its_status(chrome, site):
+    response = go(chrome, site.url("/401-body"))
+    assert (response.status, response.title) == (401, "Who")
 
 
-def test_a_pdf_is_a_page_or_a_download_and_never_the_page_before(chrome, site):
-    if is_shell(chrome.endpoint.binary):  # it has no viewer
-        assert refusal(chrome, site.url("/pdf")) == ("download", None, False)
-    else:
-        response = go(chrome, site.url("/pdf"))
-        assert (response.url, response.status, response.content_type) == (site.url("/pdf"), 200, "application/pdf")
+def test_a_pdf_is_a_download_with_or_without_a_viewer(chrome, site):
+    assert refusal(chrome, site.url("/pdf")) == ("download", None, False)
 
 
 @pytest.mark.parametrize("path", ["/hop/1", "/hop/5", "/to?url=/a&status=307", "/meta", "/moves"])
@@ -160,12 +153,12 @@ def test_after_a_page_that_hides_its_age_a_download_is_still_no_page(chrome, sit
     assert refusal(chrome, site.url("/download"))[0] == "download"
 
 
-def test_a_page_that_breaks_the_driver_is_unreadable_and_costs_the_session(chrome, site):
+def test_a_page_that_breaks_what_the_driver_leans_on_is_read_all_the_same(chrome, site):
     with chrome.session(TESTS) as browser:
         first = browser.session_id
-    assert refusal(chrome, site.url("/unreadable")) == ("unreadable", None, True)
+    assert go(chrome, site.url("/unreadable")).title == "Unreadable"
     with chrome.session(TESTS) as browser:
-        assert browser.session_id != first
+        assert browser.session_id == first
 
 
 def test_text_that_is_no_unicode_does_no_harm(chrome, site):

@@ -5,7 +5,8 @@
 //            2 limit   most links to return
 //            3 html    whether to return the source
 // Returns    url, title, mime, ready; seen (this document belongs to an earlier navigation), age (ms since its navigation began),
-//            type (of the navigation), status (null: unknown), empty (it has no body), error (Chrome's code, on an error document that has one),
+//            origin (when that was: tells one document from the next), type (of the navigation), worker (a service worker answered),
+//            status (null: unknown), empty (it has no body), error (Chrome's code, on an error document that has one),
 //            timing ([response, dom, load], ms), links (one a line: url TAB rel TAB text;
 //            those of open shadow roots, too), html
 //
@@ -33,9 +34,11 @@ try {
 }
 
 let age = null;
+let origin = null;
 let entry = {};
 try {
   age = performance.now();
+  origin = performance.timeOrigin;
   entry = performance.getEntriesByType("navigation")[0] || {};
 } catch {
   // A page that replaced performance: unknown.
@@ -83,7 +86,9 @@ return {
   ready: read("readyState"),
   seen,
   age,
+  origin,
   type: entry.type || null,
+  worker: entry.workerStart > 0,
   status: entry.responseStatus || null,
   empty: entry.responseEnd > 0 && entry.decodedBodySize === 0 && entry.encodedBodySize === 0,
   error: code ? code.textContent : null,

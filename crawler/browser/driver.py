@@ -39,6 +39,8 @@ SAY_AFTER = 10.0
 QUEUED = "New session request timed out"
 #: What ChromeDriver says when a session is beyond help, although its error code is the general one.
 DEADLY = re.compile(r"tab crashed|not reachable|disconnected|session deleted|not connected to DevTools", re.I)
+#: What it says when the page that it asked went elsewhere meanwhile.
+ABORTED = re.compile(r"aborted by navigation|no such execution context")
 
 # At DEBUG Selenium writes down each command with all that it carries: what is typed into a form, cookies, tokens. Who wants that
 # says so to this very logger; a worker whose log level is DEBUG does not.
@@ -110,13 +112,15 @@ class Driver(Remote):
         try:
             try:
                 return super().execute(driver_command, dict(params or {}))
-            except UnexpectedAlertPresentException:  # it was dismissed by the asking: ask again
-                return super().execute(driver_command, dict(params or {}))
+            except (UnexpectedAlertPresentException, TimeoutException) as error:
+                if isinstance(error, TimeoutException) and not aborted(error):
+                    raise
+                return super().execute(driver_command, dict(params or {}))  # the dialog was dismissed, or another page is there
         except WebDriverException as error:
             if self.session_id is None:
                 words = first_line(error)
                 raise BrowserUnavailable(f"{self.address} gave no session: {words}", full=QUEUED in words) from error
-            if isinstance(error, TimeoutException) and driver_command != Command.GET:
+            if isinstance(error, TimeoutException) and driver_command != Command.GET and not aborted(error):
                 self.doubt = "a script did not end"  # it may never
             if isinstance(error, (InvalidSessionIdException, NoSuchWindowException)) or DEADLY.search(error.msg or ""):
                 raise self.lost(first_line(error)) from error
@@ -202,6 +206,11 @@ def delete(address: str, session: str, headers: Mapping[str, str] | None, timeou
     except (HTTPError, OSError):
         return False
     return answer.status in (200, 404)  # 404: there is no such session
+
+
+def aborted(error: WebDriverException) -> bool:
+    """Whether a command met a page that went elsewhere; ChromeDriver calls that a time-out."""
+    return ABORTED.search(error.msg or "") is not None
 
 
 def first_line(error: WebDriverException) -> str:

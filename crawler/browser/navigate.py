@@ -23,6 +23,7 @@ from selenium.common.exceptions import (
     InsecureCertificateException,
     InvalidArgumentException,
     TimeoutException,
+    UnexpectedAlertPresentException,
     WebDriverException,
 )
 
@@ -31,9 +32,10 @@ from ..model import File, Link, Page, Response
 from ..references import reveal
 from ..visit import Visit
 from . import pictures
+from .apart import evaluate_apart
 from .credentials import Credentials
 from .downloads import Downloads
-from .driver import Driver, first_line
+from .driver import Driver, aborted, first_line
 from .login import Login
 from .page import LivePage, Tab
 from .profile import Profile
@@ -45,14 +47,18 @@ log = logging.getLogger(__name__)
 
 #: Seconds that a renderer has to say what it got, after the page-load time-out. One that is stuck in a loop never does.
 GRACE = 10.0
-#: Times that a collection is repeated when the page navigates away, or a dialog stops the page, in the midst of it.
+#: Times that a collection is repeated when the page navigates away in the midst of it, or breaks what ChromeDriver leans on.
 COLLECTIONS = 5
+#: Times that it is repeated when a dialog stops the page. Each time one or two are dismissed.
+DIALOGS = 25
 #: Seconds that asking for a page's headers may take.
 HEADER_TIMEOUT = 10.0
 #: Links of one page that are read.
 LINKS_MAX = 100_000
-#: Further looks at a document that should be complete and is not.
+#: Further looks at a document that should be complete and is not. Those at one that has taken its place do not count.
 LOOKS = 3
+#: Documents that may take each other's place, as they load, until a page counts as one that never settles.
+MOVES = 10
 #: Seconds between two looks.
 PAUSE = 0.05
 
@@ -84,6 +90,7 @@ CAUSES: Mapping[str, tuple[str, bool]] = {
     "ERR_INVALID_HTTP_RESPONSE": ("bad_response", True),
     "ERR_INVALID_CHUNKED_ENCODING": ("bad_response", True),
     "ERR_CONTENT_DECODING_FAILED": ("bad_response", True),
+    "ERR_UNEXPECTED_PROXY_AUTH": ("bad_response", False),
     "ERR_RESPONSE_HEADERS_TOO_BIG": ("bad_response", False),
     "ERR_RESPONSE_HEADERS_TRUNCATED": ("bad_response", True),
     "ERR_RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH": ("bad_response", True),
@@ -106,7 +113,11 @@ PASSING = frozenset({408, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What ``collect.js`` found, and whether the document was there before this navigation (``stale``)."""
+    """What ``collect.js`` found.
+
+    ``stale``: the document was there before this navigation. ``age``: milliseconds since its own navigation began; ``origin``:
+    when that was, by its own clock. ``reloaded``: it took the place of itself. ``worker``: a service worker answered.
+    """
 
     url: str
     title: str
@@ -119,6 +130,20 @@ class Found:
     links: tuple[Link, ...]
     html: str | None
     stale: bool
+    age: float
+    origin: float | None
+    reloaded: bool
+    worker: bool
+
+    @property
+    def broken(self) -> bool:
+        """Whether it is Chrome's error page."""
+        return self.url.startswith("chrome-error:")
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether it is one that does not say what is wrong."""
+        return self.broken and not (self.status or self.error)
 
 
 class Browser(Tab):
@@ -160,6 +185,7 @@ class Browser(Tab):
         self._mark = "_" + random.token_hex(8)
         self.watch = "_" + random.token_hex(8)  # property in which watch.js keeps what pages load
         self._began = 0.0  # the navigation to the page that is shown, by perf_counter
+        self._restless = False  # whether the page that is shown goes on to others by itself
         self._late = 0  # page-load time-outs in a row
         self.login = Login(driver)
 
@@ -207,7 +233,7 @@ class Browser(Tab):
         """
         Settling(self.live(page, response), visit, self).run()
         found = self._complete(page.url, self._began, html, max_links)
-        if found.url.startswith("chrome-error:"):
+        if found.broken:
             raise error_of(page.url, found.error, found.status)
         if found.stale or not found.url.startswith(("http:", "https:")):
             raise PageError(page.url, "no_document", retryable=True)
@@ -257,18 +283,30 @@ class Browser(Tab):
         self.stale = True
         if not url[:8].lower().startswith(("http://", "https://")):
             raise PageError(url, "unsupported_scheme")
+        if self._restless:
+            self.rest()
         began = self._began = time.perf_counter()
         found = self._go(url, began, html, max_links)
-        if found.stale and "#" in url:  # perhaps only the fragment differs from the page before: Chrome keeps the document then
+        # Perhaps only the fragment differs from the page before: Chrome keeps the document then. Or the page before loaded itself
+        # anew, while nothing came of this one.
+        if (found.stale and "#" in url) or (found.reloaded and found.url.partition("#")[0] != url.partition("#")[0]):
             self.rest()
             began = self._began = time.perf_counter()
             found = self._go(url, began, html, max_links)
         if found.stale and self._downloads and (kept := self._downloads.take(page)):
             return self._downloaded(page, kept)
-        if found.stale or (found.url.startswith("chrome-error:") and not (found.status or found.error)):
-            found = self._ask_again(url, began, html, max_links)
+        if found.worker:
+            self._pass_workers()
+            began = self._began = time.perf_counter()
+            found = self._go(url, began, html, max_links)
+        if found.broken and not found.stale and not self.driver.current_url.startswith("http"):  # what the page led on to
+            raise PageError(url, "unsupported_scheme")
+        if found.stale or found.unnamed:
+            found = self._ask_again(url, url, began, html, max_links)
+        if found.unnamed:  # the page came, and led on to an address that gives none
+            found = self._ask_again(url, self.driver.current_url, began, html, max_links)
         self.stale = False
-        if found.url.startswith("chrome-error:") or (found.empty and (found.status or 0) >= 400):
+        if found.broken or (found.empty and (found.status or 0) >= 400):
             raise error_of(url, found.error, found.status)  # no body: Chrome shows its error page, a headless shell an empty one
         if not found.url.startswith(("http:", "https:")):
             raise PageError(url, "unsupported_scheme")
@@ -317,7 +355,7 @@ class Browser(Tab):
             self.driver.get("about:blank")
         except WebDriverException as error:
             raise self.driver.lost(first_line(error)) from error
-        self.blank = True
+        self.blank, self._restless = True, False
 
     def _go(self, url: str, began: float, html: bool, max_links: int) -> Found:
         """Navigate, and collect.
@@ -336,6 +374,9 @@ class Browser(Tab):
             found = self._collect(began, html, max_links, grace=GRACE)
             if found.stale:
                 raise PageError(url, "timeout", retryable=True) from None
+            if found.age < self.page_load_timeout * 1_000 / 2:  # not the document that the time was spent on
+                self._restless = True
+                raise PageError(url, "unsettled", retryable=True) from None
             return found
         except InvalidArgumentException as error:
             raise PageError(url, "malformed") from error
@@ -353,32 +394,62 @@ class Browser(Tab):
         """Collect a document that has loaded.
 
         One that has not, although ``get`` returned, was held up by a dialog (asking dismisses it, and asking again waits for the
-        rest), or broke off in the midst of its body.
+        rest), broke off in the midst of its body, or is the next one already, of a page that went on by itself.
         """
         found = self._collect(began, html, max_links)
-        for _ in range(LOOKS):
-            if found.stale or found.ready in self.enough or not found.url.startswith("http"):
-                return found
+        looks, moves = LOOKS, MOVES
+        while not (found.stale or found.ready in self.enough or not found.url.startswith("http")):
+            if looks == 0 or "load" in found.timing:  # it had loaded, and then began to write itself anew
+                break
+            if moves == 0 or time.perf_counter() - began > self.page_load_timeout:
+                raise PageError(url, "unsettled", retryable=True)
             time.sleep(PAUSE)
-            found = self._collect(began, html, max_links)
-        if found.ready == "loading":
+            before, found = found, self._collect(began, html, max_links)
+            if found.origin == before.origin:
+                looks -= 1
+            else:
+                moves -= 1
+                self._restless = True
+        if looks == 0 and found.ready == "loading":
             raise PageError(url, "truncated", found.status, retryable=True)
         return found
 
     def _collect(self, began: float, html: bool, max_links: int, grace: float | None = None) -> Found:
-        for attempt in range(1, COLLECTIONS + 1):
-            try:
-                with self.driver.within(grace or self.page_load_timeout + GRACE):
-                    facts = self.driver.execute_script(script("collect.js"), self._mark, self.pages, max_links, html)
-                break
-            except TimeoutException as error:
-                raise self.driver.lost("the page does not answer", hung=True) from error
-            except WebDriverException as error:  # the page went elsewhere meanwhile
-                if attempt == COLLECTIONS:
-                    self.doubt = first_line(error)
-                    raise PageError(self.driver.at, "unreadable", retryable=True) from error
-                time.sleep(PAUSE)
+        """Ask the document what it is, as often as it takes.
+
+        Raises:
+            PageError: it cannot be asked; the session is in doubt then.
+            BrowserLost: it does not answer.
+        """
+        arguments = (self._mark, self.pages, max_links, html)
+        facts, apart, failures, dialogs = None, False, 0, 0
+        with self.driver.within(grace or self.page_load_timeout + GRACE):
+            while facts is None:
+                try:
+                    if apart:
+                        facts = evaluate_apart(self.driver, self._mark, script("collect.js"), arguments)
+                    else:
+                        facts = self.driver.execute_script(script("collect.js"), *arguments)
+                    if facts is None:  # a dialog opened meanwhile
+                        dialogs += 1
+                    elif facts["age"] is None and not apart:  # the page has replaced what tells
+                        facts, apart = None, True
+                except UnexpectedAlertPresentException:
+                    dialogs += 1
+                except WebDriverException as error:  # the page went elsewhere meanwhile, or has broken what scripts stand on
+                    if isinstance(error, TimeoutException) and not aborted(error):
+                        raise self.driver.lost("the page does not answer", hung=True) from error
+                    failures, apart = failures + 1, True
+                    if failures == COLLECTIONS:
+                        self.doubt = first_line(error)
+                        reason = "unsettled" if aborted(error) else "unreadable"
+                        raise PageError(self.driver.at, reason, retryable=True) from error
+                    time.sleep(PAUSE)
+                if dialogs == DIALOGS:
+                    self.doubt = "dialogs without an end"
+                    raise PageError(self.driver.at, "dialogs")
         passed = (time.perf_counter() - began) * 1000
+        age = facts["age"] or 0.0
         return Found(
             url=facts["url"], title=facts["title"], mime=facts["mime"], ready=facts["ready"], status=facts["status"],
             empty=facts["empty"], error=facts["error"],
@@ -387,11 +458,24 @@ class Browser(Tab):
             html=facts["html"],
             stale=facts["seen"] or facts["url"] == "about:blank" or facts["type"] == "back_forward"
             # Older than the navigation: a page that went elsewhere by itself, after it had been collected. Clocks may drift.
-            or (facts["age"] or 0) > passed * 1.001 + 1,
+            or age > passed * 1.001 + 1,
+            age=age, origin=facts["origin"], reloaded=facts["type"] == "reload", worker=facts["worker"],
         )  # fmt: skip
 
-    def _ask_again(self, url: str, began: float, html: bool, max_links: int) -> Found:
-        """Ask for the page through the DevTools protocol, which says why there is no document; if there is one now, collect it.
+    def _pass_workers(self) -> None:
+        """From now on let no service worker come between a page and its server.
+
+        Chrome only minds this while it reports every request to ChromeDriver, which costs CPU (2 ms for a small page, 30 for one
+        with twenty files), so it is done for a tab when the first worker was met, and no sooner.
+        """
+        sizes = dict.fromkeys(("maxTotalBufferSize", "maxResourceBufferSize", "maxPostDataSize"), 0)
+        self.driver.cdp("Network.enable", **sizes)
+        self.driver.cdp("Network.setBypassServiceWorker", bypass=True)
+
+    def _ask_again(self, url: str, there: str, began: float, html: bool, max_links: int) -> Found:
+        """Ask through the DevTools protocol, which says why there is no document; if there is one now, collect it.
+
+        ``there`` is the address that gave none: that of the page, ``url``, or one that it led to.
 
         Raises:
             PageError: "download", "no_content" (the server answered, with nothing to show: a 204, a redirect to ``mailto:``), or
@@ -400,7 +484,7 @@ class Browser(Tab):
         self.pages += 1
         try:
             with self.driver.within(self.page_load_timeout):  # it waits for the server, for ever
-                answer = self.driver.cdp("Page.navigate", url=url)
+                answer = self.driver.cdp("Page.navigate", url=there)
         except BrowserLost as error:
             if not error.hung:
                 raise

@@ -62,15 +62,22 @@ def options_for(profile: Profile, flags: Iterable[str], *, page_load_timeout: fl
         options.set_capability("goog:loggingPrefs", logs)
     if profile.exchanges:
         options.add_experimental_option("perfLoggingPrefs", {"enableNetwork": True, "enablePage": False})
-    prefs: dict[str, object] = {"profile.default_content_setting_values.notifications": 2}
+    # A PDF is a download everywhere: a headless shell has no viewer.
+    prefs: dict[str, object] = {
+        "profile.default_content_setting_values.notifications": 2, "plugins.always_open_pdf_externally": True,
+    }  # fmt: skip
     if profile.downloads:
-        prefs |= {"download.prompt_for_download": False, "plugins.always_open_pdf_externally": True}
+        prefs["download.prompt_for_download"] = False
     else:
         prefs["download_restrictions"] = 3
     if profile.language:
         prefs["intl.accept_languages"] = profile.language
     options.add_experimental_option("prefs", prefs)
-    options.add_experimental_option("excludeSwitches", ["enable-logging"])  # it writes a log beside the program
+    # The log is written beside the program; without the blocker any page may open windows, as many as it likes.
+    options.add_experimental_option("excludeSwitches", ["enable-logging", "disable-popup-blocking"])
+    if not profile.basic_auth:
+        # Else an image that asks for a password holds its page up, for a dialog that nobody sees, until the page-load time-out.
+        options.add_experimental_option("localState", {"auth.schemes": "none"})
     options.page_load_strategy = profile.load_strategy
     options.unhandled_prompt_behavior = "dismiss"
     options.timeouts = {

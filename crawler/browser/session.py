@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 PROBE_TIMEOUT = 10.0
 #: Seconds of idleness after which a session is asked whether it is alive before it is handed out.
 PROBE_AFTER = 5.0
+#: Times that windows are closed which a page opened, or which its windows opened.
+POPUP_ROUNDS = 4
 #: Pages between two looks at the memory of a local Chrome.
 MEMORY_PAGES = 10
 #: Bytes that shared memory must have for Chrome to use it.
@@ -40,6 +42,8 @@ FLAGS = (
     "--disable-gpu", "--disable-quic", "--disable-sync", "--disable-extensions", "--disable-component-update", "--mute-audio",
     "--disable-default-apps", "--disable-background-networking", "--disable-domain-reliability", "--no-first-run", "--no-pings",
     "--no-default-browser-check", "--deny-permission-prompts",
+    # Of a headless shell, which has no pop-up blocker. A window shares the process of the page that opened it: it may hang both.
+    "--block-new-web-contents",
 )  # fmt: skip
 
 #: Parts our words from Chrome's.
@@ -179,7 +183,7 @@ class Chrome:
         try:
             if not browser.doubt:
                 with browser.driver.within(PROBE_TIMEOUT):
-                    if (tab := close_popups(browser.driver)) != session.tab:
+                    if (tab := close_popups(browser)) != session.tab:
                         emulation.apply(browser.driver, session.profile, browser.watch)
                         session.tab = tab
                     if idle and browser.pages and not browser.blank:  # the second run without a page: let no script run on
@@ -337,15 +341,21 @@ class Chrome:
         return session
 
 
-def close_popups(driver: Driver) -> str:
+def close_popups(browser: Browser) -> str:
     """Leave one window, the first, and be in it; its handle."""
-    first, *others = driver.window_handles
-    for handle in others:
-        with contextlib.suppress(WebDriverException):  # it may close by itself
-            driver.switch_to.window(handle)
-            driver.close()
-    if others:
+    driver = browser.driver
+    for attempt in range(POPUP_ROUNDS):
+        first, *others = driver.window_handles
+        if not others:
+            return str(first)
+        for handle in others:
+            with contextlib.suppress(WebDriverException):  # it may close by itself
+                driver.switch_to.window(handle)
+                driver.close()
         driver.switch_to.window(first)
+        if attempt:  # a page that opens windows faster than they are closed is left
+            browser.rest()
+    browser.doubt = "windows without an end"
     return str(first)
 
 

@@ -212,7 +212,8 @@ def facts(session: Session) -> dict[str, Any]:
     doc = session.doc
     return {
         "url": session.at, "title": session.at.rpartition("/")[2], "mime": "text/html", "ready": "complete", "seen": False,
-        "age": None, "type": "navigate", "status": doc.status if doc else None, "empty": False, "error": None,
+        "age": 0.1, "origin": 1.0, "worker": False, "type": "navigate",
+        "status": doc.status if doc else None, "empty": False, "error": None,
         "timing": [1, 2, 3],
         "links": "".join(f"{on_site(link)}\t\t\n" for link in doc.links) if doc else "",
         "html": "<html><title>A page</title><h1>A page</h1></html>",
