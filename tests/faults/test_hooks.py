@@ -85,7 +85,7 @@ def test_a_hook_that_raises_or_returns_what_it_should_not_fails_its_page_only(gr
 
 def test_a_hook_that_never_returns_costs_its_page_and_for_a_while_a_slot(ground: Ground, hooks: str):
     """Fault 24: the page is given up at its hard deadline, the process at the run's time limit."""
-    ground.worker(2, crawls=hooks, page_load_timeout=1.0, script_timeout=0.5, run_timeout=17.0)
+    ground.worker(2, crawls=hooks, page_load_timeout=1.0, script_timeout=0.5, session_timeout=10.0, run_timeout=17.0)
     crawl = load_all([hooks])["sleeps"]
     frontier = ground.crawl(crawl, page_deadline=2.0, lease=1.0, crash_strikes=1, concurrency_limit=2)
     ground.until_end(frontier)
