@@ -182,6 +182,9 @@ class Settings(BaseSettings):
     session_pages: int = Field(default=100, ge=1)
     """Pages after which a session is replaced."""
 
+    devtools: bool = False
+    """Whether pages are fetched over Chrome's own protocol where it can be reached; experimental. Else over WebDriver."""
+
     session_age: Seconds = 1800.0
     """Seconds after which a session is replaced."""
 

@@ -267,6 +267,7 @@ def endpoint(settings: Settings) -> Endpoint:
         recycle_pages=settings.session_pages,
         recycle_age=settings.session_age,
         secrets=configuration.secrets(),
+        devtools=settings.devtools,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from crawler.browser import Browser, Chrome, Endpoint, Profile
 from crawler.errors import PageError
 from crawler.model import Link, Page, Response
-from tests.site.chromes import KINDS, needs_chrome
+from tests.site.chromes import SHELL, WHOLE, needs_chrome
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture"]
@@ -18,16 +18,24 @@ pytestmark = needs_chrome
 TESTS = Profile("tests")
 
 
-@pytest.fixture(scope="module", params=KINDS)
+#: Over Chrome's own protocol, and over WebDriver alone.
+WAYS = [pytest.param((path, way), id=f"{name}-{way}") for path, name, way in (
+    (SHELL, "shell", "wire"), (WHOLE, "whole", "wire"), (SHELL or WHOLE, "any", "webdriver"),
+) if path] or [(None, "wire")]  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=WAYS)
 def chrome(request: pytest.FixtureRequest) -> Iterator[Chrome]:
-    with Chrome(Endpoint(binary=request.param, page_load_timeout=20, script_timeout=10)) as chrome:
+    binary, way = request.param
+    with Chrome(Endpoint(binary=binary, page_load_timeout=20, script_timeout=10, devtools=way == "wire")) as chrome:
         yield chrome
 
 
-@pytest.fixture(scope="module")
-def hasty() -> Iterator[Chrome]:
+@pytest.fixture(scope="module", params=["wire", "webdriver"])
+def hasty(request: pytest.FixtureRequest) -> Iterator[Chrome]:
     """A Chrome that soon loses patience."""
-    with Chrome(Endpoint(page_load_timeout=1.5, script_timeout=1.5, command_timeout=4)) as chrome:
+    devtools = request.param == "wire"
+    with Chrome(Endpoint(page_load_timeout=1.5, script_timeout=1.5, command_timeout=4, devtools=devtools)) as chrome:
         yield chrome
 
 

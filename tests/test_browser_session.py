@@ -486,25 +486,27 @@ OWNER = """
 import sys, time
 from pathlib import Path
 from crawler.browser import *
-chrome = Chrome(Endpoint(state=Path(sys.argv[1])))
+chrome = Chrome(Endpoint(state=Path(sys.argv[1]), devtools=bool(sys.argv[2])))
 with chrome.session(Profile("x")) as browser:
     print(browser.session_id, flush=True)
     time.sleep(60)
 """
 
 
-def owner(state: Path) -> subprocess.Popen[str]:
+def owner(state: Path, devtools: bool = False) -> subprocess.Popen[str]:
     """A process that has a Chrome in ``state``."""
-    process = subprocess.Popen([sys.executable, "-c", OWNER, str(state)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(state), "devtools" * devtools], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline().strip()
     return process
 
 
-@pytest.mark.parametrize("deep", [False, True])
-def test_nothing_remains_of_an_owner_that_was_killed(tmp_path, deep):
+@pytest.mark.parametrize(("deep", "devtools"), [(False, False), (True, False), (False, True)])
+def test_nothing_remains_of_an_owner_that_was_killed(tmp_path, deep, devtools):
     # Given two owners, each with a Chrome
     state = tmp_path / ("a-folder-with-a-long-name-" * 4 if deep else "s")
-    one, other = owner(state), owner(state)
+    one, other = owner(state, devtools), owner(state, devtools)
     folders = list(state.iterdir())
     assert len(folders) == 2
     assert sweep(state) == 0
@@ -588,7 +590,6 @@ def test_a_login_is_kept_and_loaded_into_another_session_once(chrome, site):
         assert text_of(browser, site, "/me", host="localhost") == ["nobody", "none"]
         # And what the site makes of it later stands
         get(browser, site, "/logout")
-        browser.login.load(login, 1)
         assert text_of(browser, site, "/me")[1] == "none"
 
 

@@ -7,7 +7,7 @@ import logging
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlsplit
 
 import urllib3
@@ -27,6 +27,9 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from ..errors import BrowserLost, BrowserUnavailable
 from ..masking import Secrets
 
+if TYPE_CHECKING:
+    from .wire import Wire
+
 log = logging.getLogger(__name__)
 
 #: Seconds that a session may take to end before it is left to its fate (and, if it is local, killed).
@@ -37,6 +40,8 @@ CLOSE_TIMEOUT = 2.0
 SAY_AFTER = 10.0
 #: What a Grid says to a request that waited in its queue for too long.
 QUEUED = "New session request timed out"
+#: Commands after which WebDriver may be elsewhere than in the document of its tab.
+ASIDE = (Command.SWITCH_TO_FRAME, Command.SWITCH_TO_PARENT_FRAME, Command.SWITCH_TO_WINDOW)
 #: What ChromeDriver says when a session is beyond help, although its error code is the general one.
 DEADLY = re.compile(r"tab crashed|not reachable|disconnected|session deleted|not connected to DevTools", re.I)
 #: What it says when the page that it asked went elsewhere meanwhile.
@@ -64,6 +69,11 @@ class Driver(Remote):
         #: What this session came to know and must not be told: passwords, tokens.
         self.secrets = Secrets()
         self.local = local
+        #: Seconds that a script may take.
+        self.script_timeout: float = (options.timeouts or {}).get("script", 30_000) / 1_000
+        #: The line to Chrome itself, if there is one.
+        self.wire: Wire | None = None
+        self._aside = False  # whether WebDriver may be in a frame, or in another window
         self.at = ""  # the page that is being worked on: whom to name in errors
         self.session_id = None
         self.address, user, password = parted(url)
@@ -107,8 +117,15 @@ class Driver(Remote):
         finally:
             self._config.timeout = before
 
+    @property
+    def patience(self) -> float:
+        """Seconds in which a command must be answered now."""
+        return float(self._config.timeout or 0)
+
     def execute(self, driver_command: Any, params: dict[str, Any] | None = None) -> Any:
         """Send a command and return the answer; all of Selenium's methods come through here."""
+        if driver_command in ASIDE:
+            self._aside = True
         try:
             try:
                 return super().execute(driver_command, dict(params or {}))
@@ -136,6 +153,28 @@ class Driver(Remote):
             self.doubt = "interrupted"
             raise
 
+    def ask(self, function: str, *args: Any, timeout: float | None = None, follow: bool = False) -> Any:
+        """What the body of a JavaScript ``function`` returns in the page at hand, as JSON, within ``timeout`` seconds.
+
+        With ``follow`` a page that has said that it goes elsewhere is waited for, where that is known. Errors are Selenium's.
+        """
+        seconds = self.script_timeout if timeout is None else min(timeout, self.patience)
+        if self.wire is not None and not self._aside:
+            return self.wire.ask(function, *args, timeout=seconds, follow=follow)
+        with self.within(self.patience if timeout is None else timeout):
+            return self.execute_script(function, *args)
+
+    def come_back(self) -> None:
+        """Leave the frame, if WebDriver may be in one."""
+        if self._aside:
+            self.switch_to.default_content()
+            self._aside = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request to the endpoint needs besides."""
+        return {**(self._config.get_auth_header() or {})}
+
     def cdp(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a command of the DevTools protocol; Chromium only, and through a Grid as well."""
         answer: dict[str, Any] = self.execute("executeCdpCommand", {"cmd": method, "params": params})["value"]
@@ -161,10 +200,12 @@ class Driver(Remote):
 
     def delete(self) -> None:
         """End the session on a connection of its own, so that this works while a command is under way."""
-        delete(self.address, str(self.session_id), self._config.get_auth_header())
+        delete(self.address, str(self.session_id), self.headers)
 
     def hang_up(self) -> None:
         """Close our connections to the endpoint; the session there is not touched."""
+        if self.wire is not None:
+            self.wire.close()
         self._connection.close()  # type: ignore[no-untyped-call]
 
     def lost(self, reason: str, hung: bool = False, away: bool = False) -> BrowserLost:

@@ -2,8 +2,8 @@
 
 ChromeDriver is started by us rather than by Selenium: it chooses its own free port (so processes that start at once do not
 race for one), leads a process group of its own, dies with its parent (Linux), and has a temporary folder of its own, in which it
-puts Chrome's profile. Chrome talks to it through a pipe and so dies with it. What a killed owner leaves is the folder; its name
-tells the owner, and ``sweep`` removes it.
+puts Chrome's profile. Chrome talks to it through a pipe and so dies with it; one that opens a port instead needs ``setpriv`` for
+that. What a killed owner leaves is the folder; its name tells the owner, and ``sweep`` removes it, and a Chrome that is left.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ import os
 import platform
 import re
 import secrets
+import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -47,6 +50,8 @@ WATCH, WATCH_PATIENCE = 0.1, 3.0
 CLEAN_TIMEOUT = 3.0
 #: Characters of a folder's path, above which Chrome cannot make its socket in it (108, less what it appends).
 PATH_MAX = 50
+#: Bytes of a script that are read to find out what it starts.
+SCRIPT_MAX = 1_000
 #: Seconds after which a folder that another host made (a volume shared by containers) is surely nobody's.
 FOREIGN_AGE = 7 * 86_400
 
@@ -76,7 +81,8 @@ class LocalDriver:
     """
 
     def __init__(self, state: Path | None, *, binary: str | None = None, driver: str | None = None) -> None:
-        self.binary, self.driver = find_or_fetch(binary, driver)
+        found, self.driver = find_or_fetch(binary, driver)
+        self.binary = behind(found)
         self.folder = make_folder(state or Path(tempfile.gettempdir()))
         self._output = self.folder / "output"
         for _ in range(STARTS):
@@ -110,6 +116,10 @@ class LocalDriver:
                 return int(match[1])
             time.sleep(0.005)
         return None
+
+    def launcher(self, alone: bool) -> str:
+        """What the driver is to start as Chrome: one that is left ``alone`` needs help to die with it."""
+        return launcher(self.folder, self.binary) if alone else self.binary
 
     def output(self) -> str:
         """What ChromeDriver and Chrome have written so far."""
@@ -159,6 +169,40 @@ class LocalDriver:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(CLEAN_TIMEOUT)
         remove(self.folder)
+
+
+def behind(binary: str) -> str:
+    """The program that ``binary`` starts, if that is a script which does nothing else, and waits: it would outlive the script."""
+    with Path(binary).open("rb") as file:
+        text = file.read(SCRIPT_MAX)
+    starts = re.fullmatch(rb'#!.*\n\s*(/\S+) "\$@"\s*', text)
+    program = os.fsdecode(starts[1]) if starts else binary
+    return program if os.access(program, os.X_OK) else binary
+
+
+def launcher(folder: Path, binary: str) -> str:
+    """What ChromeDriver is to start as Chrome: ``binary``, by way of a script that has the kernel end it with ChromeDriver.
+
+    Chrome does that by itself if it is spoken to through a pipe, but then it opens no port to anybody else.
+    """
+    arrange = arranger()
+    if arrange is None:
+        return binary
+    script = folder / "chrome"
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(arrange)} --pdeathsig KILL {shlex.quote(binary)} "$@"\n')
+    script.chmod(0o700)
+    return str(script) if os.access(script, os.X_OK) else binary  # there are folders from which nothing may be started
+
+
+@cache
+def arranger() -> str | None:
+    """The path of a ``setpriv`` that can tell the kernel to end a process with its parent."""
+    path = shutil.which("setpriv") if sys.platform == "linux" else None
+    try:
+        subprocess.run([path or "false", "--pdeathsig", "KILL", "true"], check=True, capture_output=True, timeout=START_TIMEOUT)
+    except (OSError, subprocess.SubprocessError):  # an old one, or another program of that name
+        return None
+    return path
 
 
 def find_or_fetch(binary: str | None, driver: str | None) -> tuple[str, str]:

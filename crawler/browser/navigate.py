@@ -42,6 +42,7 @@ from .profile import Profile
 from .scripts import script
 from .settle import Settling, links_in_frames
 from .telling import Telling
+from .wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -347,6 +348,8 @@ class Browser(Tab):
         A local one ends at once, a remote one when it is through with that command.
         """
         self.driver.doubt = "abandoned"
+        if self.driver.wire is not None:
+            self.driver.wire.cut()
         self._abandon()
 
     def rest(self) -> None:
@@ -365,6 +368,9 @@ class Browser(Tab):
         """
         self.pages += 1
         self.blank = False
+        self.driver.come_back()
+        if self.driver.wire is not None:
+            return self._go_by_wire(self.driver.wire, url, began, html, max_links)
         try:
             self.driver.get(url)
         except TimeoutException:
@@ -389,6 +395,31 @@ class Browser(Tab):
             raise PageError(url, "unknown", retryable=True) from error
         self._late = 0
         return self._complete(url, began, html, max_links)
+
+    def _go_by_wire(self, wire: Wire, url: str, began: float, html: bool, max_links: int) -> Found:
+        """The same over the wire, where Chrome says itself what came."""
+        arrival = wire.go(url, self.page_load_timeout)
+        if arrival.error == "ERR_ABORTED" and not arrival.download:  # perhaps the page before was on its way elsewhere
+            arrival = wire.go(url, self.page_load_timeout)
+        if arrival.download:
+            raise PageError(url, "download")
+        if arrival.error == "ERR_ABORTED" and not arrival.new:
+            raise PageError(url, "no_content")
+        if arrival.error.startswith("Cannot navigate"):
+            raise PageError(url, "malformed")
+        if arrival.late:
+            self._late += 1
+            if self._late > 1:
+                self.doubt = "two page-load time-outs in a row"
+            if not arrival.new:
+                raise PageError(url, "timeout", retryable=True)
+            found = self._collect(began, html, max_links, grace=GRACE)
+        else:
+            self._late = 0
+            found = self._complete(url, began, html, max_links)
+        if found.url.startswith("chrome-error:"):
+            found = replace(found, error=arrival.error or found.error)
+        return replace(found, stale=found.stale or not arrival.new)
 
     def _complete(self, url: str, began: float, html: bool, max_links: int) -> Found:
         """Collect a document that has loaded.
@@ -429,7 +460,7 @@ class Browser(Tab):
                     if apart:
                         facts = evaluate_apart(self.driver, self._mark, script("collect.js"), arguments)
                     else:
-                        facts = self.driver.execute_script(script("collect.js"), *arguments)
+                        facts = self.driver.ask(script("collect.js"), *arguments, timeout=self.driver.patience, follow=True)
                     if facts is None:  # a dialog opened meanwhile
                         dialogs += 1
                     elif facts["age"] is None and not apart:  # the page has replaced what tells

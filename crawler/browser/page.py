@@ -63,7 +63,7 @@ class Tab:
     @property
     def title(self) -> str:
         """The document's title at this moment."""
-        return str(self.driver.title)
+        return str(self.driver.ask("return document.title"))
 
     @property
     def html(self) -> str:
@@ -166,8 +166,14 @@ class Tab:
         return written(path, pictures.pdf(self.driver))
 
     def _select(self, js: str, css: str, *args: Any) -> Any:
+        with self._naming(css):
+            return self.driver.ask(js, css, *args)
+
+    @contextmanager
+    def _naming(self, css: str) -> Iterator[None]:
+        """Say so if it is the selector that is wrong."""
         try:
-            return self.driver.execute_script(js, css, *args)
+            yield
         except WebDriverException as error:
             if "is not a valid selector" in (error.msg or ""):
                 raise ValueError(f"{css!r} is not a CSS selector") from error
@@ -175,7 +181,8 @@ class Tab:
 
     def element(self, css: str) -> WebElement:
         """Selenium's element for the first that matches; LookupError if there is none."""
-        element = self._select(ELEMENT, css)
+        with self._naming(css):
+            element = self.driver.execute_script(ELEMENT, css)
         if not isinstance(element, WebElement):
             raise LookupError(f"nothing matches {css!r} at {self.url}")
         return element

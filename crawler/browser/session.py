@@ -18,7 +18,7 @@ from selenium.common.exceptions import WebDriverException
 from ..errors import BrowserError, BrowserUnavailable, FrontierUnavailable
 from ..processes import process_name
 from ..references import reveal
-from . import emulation
+from . import emulation, wire
 from .driver import Driver
 from .local import LocalDriver, is_shell
 from .navigate import Browser
@@ -35,6 +35,8 @@ PROBE_AFTER = 5.0
 POPUP_ROUNDS = 4
 #: Pages between two looks at the memory of a local Chrome.
 MEMORY_PAGES = 10
+#: Pages after which the windows are counted, even if Chrome has told of none that a page opened.
+LOOK_PAGES = 10
 #: Bytes that shared memory must have for Chrome to use it.
 SHARED_MEMORY = 1 << 30
 
@@ -71,6 +73,7 @@ class Endpoint:
     recycle_memory: int | None = 1 << 30  # of a local ChromeDriver and its Chrome; None: not looked at
     flags: tuple[str, ...] = ()  # more of Chrome's
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # what crawls may refer to, by name
+    devtools: bool = False  # whether pages are fetched over Chrome's own protocol where it can be reached, else over WebDriver
 
 
 @dataclass(eq=False)
@@ -183,9 +186,7 @@ class Chrome:
         try:
             if not browser.doubt:
                 with browser.driver.within(PROBE_TIMEOUT):
-                    if (tab := close_popups(browser)) != session.tab:
-                        emulation.apply(browser.driver, session.profile, browser.watch)
-                        session.tab = tab
+                    self._tidy(session)
                     if idle and browser.pages and not browser.blank:  # the second run without a page: let no script run on
                         browser.rest()
         except (BrowserError, WebDriverException) as error:
@@ -194,6 +195,19 @@ class Chrome:
             log.debug("session %s of %s ends after %s pages: %s", browser.session_id, session.profile.crawl, browser.pages, why)
             self._drop(session)
         session.used, session.busy = time.monotonic(), False
+
+    def _tidy(self, session: Session) -> None:
+        """Close the windows that pages opened. Over the wire Chrome says when there are any; a look now and then makes sure."""
+        browser, driver = session.browser, session.browser.driver
+        if driver.wire is not None and not driver.wire.look() and browser.pages % LOOK_PAGES:
+            return
+        tab = close_popups(browser)
+        if tab != session.tab:
+            session.tab = tab
+            emulation.apply(driver, session.profile, browser.watch)
+            if driver.wire is not None:
+                driver.wire.close()
+                driver.wire = wire.connect(driver, session.profile.load_strategy)
 
     def _due(self, session: Session) -> str | None:
         endpoint, pages = self.endpoint, session.browser.pages
@@ -291,7 +305,9 @@ class Chrome:
         if os.name == "posix" and os.geteuid() == 0 and not _unsandboxed.is_set():
             say_unsandboxed("we are root")
         flags = [
-            *FLAGS, "--remote-debugging-pipe",  # through it Chrome notices that its driver died, and dies too
+            *FLAGS,
+            # Through a pipe Chrome notices that its driver died, and dies, too; but then it opens no port to anybody else.
+            *(() if self.endpoint.devtools else ("--remote-debugging-pipe",)),
             *(() if is_shell(local.binary) else ("--headless=new",)),
             *(("--no-sandbox",) if _unsandboxed.is_set() else ()),
             *(() if plenty_of_shared_memory() else ("--disable-dev-shm-usage",)),
@@ -314,7 +330,7 @@ class Chrome:
             page_load_timeout=endpoint.page_load_timeout,
             script_timeout=endpoint.script_timeout,
         )
-        if binary := local.binary if local else endpoint.binary:
+        if binary := local.launcher(endpoint.devtools) if local else endpoint.binary:
             options.binary_location = binary
         driver = Driver(
             url, options, local=local is not None,
@@ -335,6 +351,8 @@ class Chrome:
             driver.cdp("Browser.setDownloadBehavior", behavior="deny")
             emulation.apply(driver, profile, browser.watch)
             session.tab = driver.current_window_handle
+            if endpoint.devtools:
+                driver.wire = wire.connect(driver, profile.load_strategy)
         except (BrowserError, WebDriverException) as error:
             end(session)
             raise BrowserUnavailable(f"the new session at {driver.address} does not work: {error}") from error
