@@ -4,7 +4,7 @@
 
 BIN := .venv/bin
 
-.PHONY: crawl grid test test-soak bench-frontier lint style types docs setup clean
+.PHONY: crawl grid test test-soak bench bench-frontier lint style types docs setup clean
 
 crawl: setup
 ifdef URL
@@ -19,6 +19,10 @@ test: setup
 
 test-soak: setup
 	$(BIN)/pytest -m soak
+
+# What a crawl costs next to Chrome alone, into benchmarks/results/: an hour. QUICK=1: three minutes, to the screen.
+bench: setup
+	$(BIN)/python -m benchmarks.pages $(if $(QUICK),--quick)
 
 # What the frontier costs, into docs/scale.md: half an hour. QUICK=1: a minute, small sizes, to the screen.
 bench-frontier: setup

@@ -1,0 +1,113 @@
+"""The product: Redis with our settings, a Celery worker with its processes, hooks, and the command that writes the file."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from benchmarks.frontier.server import shipped
+from crawler.embedded import PrivateRedis
+from crawler.frontier import Frontier
+
+from .sample import Sample, sample, wrong_pages
+from .usage import Watch
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = Path(sys.executable).with_name("crawler")
+CRAWLS = Path(__file__).with_name("shop.py")
+#: Pages per session of a first crawl, which is thrown away: the one that is measured finds warm browsers.
+WARM = 8
+#: Seconds for a crawl to end.
+PATIENCE = 3_600.0
+
+
+@contextmanager
+def services(
+    folder: Path, address: str, kind: str, sessions: int, pages: int, extra: dict[str, str]
+) -> Iterator[tuple[PrivateRedis, int, dict[str, str]]]:
+    """Redis, and a worker with one process per session; and the environment in which commands find them."""
+    with PrivateRedis(folder, options=shipped()) as server:
+        environment = os.environ | extra | {
+            "CRAWLER_REDIS_URL": server.url, "CRAWLER_BROKER_URL": server.broker_url, "CRAWLER_CRAWLS": str(CRAWLS),
+            "CRAWLER_STATE_DIR": str(folder / "state"), "CRAWLER_LOG_LEVEL": "WARNING", "PYTHONPATH": str(ROOT),
+            "BENCH_CRAWL": f"{address},{kind},{pages},{sessions}",
+        }  # fmt: skip
+        with (folder / "worker.log").open("wb") as log:
+            worker = subprocess.Popen(
+                [str(COMMAND), "worker", "-c", str(sessions)], env=environment, cwd=folder, stdout=log, stderr=log
+            )
+        try:
+            yield server, worker.pid, environment
+        finally:
+            worker.terminate()
+            try:
+                worker.wait(60)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+
+
+def start(folder: Path, environment: dict[str, str], name: str) -> subprocess.Popen[bytes]:
+    """``crawler start``, as a user types it."""
+    return subprocess.Popen(
+        [str(COMMAND), "start", f"{CRAWLS}:bench", "--reset", "-o", name], env=environment, cwd=folder,
+        stdout=subprocess.DEVNULL, stderr=(folder / "start.log").open("wb"),
+    )  # fmt: skip
+
+
+def results(path: Path, kind: str) -> Iterator[tuple[int, str, str, int]]:
+    """What the file says of each page."""
+    for line in path.read_text().splitlines():
+        row = json.loads(line)
+        number = int(row["url"].rpartition("/")[2])
+        right = row["status"] == 200 and row["final_url"] == row["url"] and f"/{kind}/" in row["url"]
+        yield number, row["data"]["title"], row["data"]["word"] if right else "", row["links"]
+
+
+def run(address: str, kind: str, sessions: int, pages: int, extra: dict[str, str] | None = None) -> Sample:
+    """Crawl the site once, warm. The clock runs from the first result to the last."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        with services(folder, address, kind, sessions, pages, extra or {}) as (server, worker, environment):
+            client: Any = redis.Redis.from_url(server.url)
+            warm = environment | {"BENCH_CRAWL": f"{address},{kind},{WARM * sessions},{sessions}"}
+            if start(folder, warm, "warm.jsonl").wait(PATIENCE):
+                raise RuntimeError((folder / "start.log").read_text() + (folder / "worker.log").read_text())
+            assert server.process
+            frontier = Frontier(client, "bench")
+            origin = frontier.origin()
+            watch = Watch(server.process.pid, worker)
+            begun = time.time()
+            command = start(folder, environment, "items.jsonl")
+            while frontier.origin() == origin or not (first := client.xrange("crawl:{bench}:results", count=1)):
+                time.sleep(0.01)
+            before = watch.look()
+            if command.wait(PATIENCE):
+                raise RuntimeError((folder / "start.log").read_text() + (folder / "worker.log").read_text())
+            after = watch.look()
+            pss = sum(watch.memory().values())
+            watch.stop()
+            stamps = [int(key.partition(b"-")[0]) / 1000 for key, _ in client.xrange("crawl:{bench}:results")]
+            wrong = wrong_pages(pages, results(folder / "items.jsonl", kind))
+            first_page = int(first[0][0].partition(b"-")[0]) / 1000 - begun
+            seconds = (stamps[-1] - stamps[0]) * pages / max(1, pages - 1)
+            return sample(seconds, before, after, pss, pages, wrong, first_page_s=round(first_page, 2), **tenths(stamps))
+
+
+def tenths(stamps: list[float]) -> dict[str, float]:
+    """Pages per second in the first and in the last tenth."""
+    part = max(2, len(stamps) // 10)
+
+    def speed(some: list[float]) -> float:
+        return round((part - 1) / max(0.001, some[-1] - some[0]), 2)
+
+    return {"first_tenth": speed(stamps[:part]), "last_tenth": speed(stamps[-part:])}

@@ -1,0 +1,88 @@
+"""What a tree of processes uses: processor time by kind of process, and memory."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+
+import psutil
+
+#: Seconds between two looks. What a process used after the last look before its end is not seen.
+INTERVAL = 0.25
+
+
+def kind(process: psutil.Process) -> str:
+    """What a process is to us."""
+    words = process.cmdline()
+    line = " ".join(words)
+    if "--type=" in line:
+        return "chrome " + line.partition("--type=")[2].split()[0].split("-")[0]
+    name = process.name()
+    if "driver" in name:
+        return "driver"
+    if "chrom" in name or "headless" in name:
+        return "chrome browser"
+    if "redis" in name or "valkey" in name:
+        return "redis"
+    return "python"
+
+
+@dataclass
+class Usage:
+    """Processor seconds by kind, and bytes of memory (PSS) at the last look."""
+
+    cpu: Counter[str] = field(default_factory=Counter)
+    pss: int = 0
+    pss_by: Counter[str] = field(default_factory=Counter)
+
+
+class Watch:
+    """Watches the processes ``roots`` and those below them until it is stopped."""
+
+    def __init__(self, *roots: int) -> None:
+        self.roots = [psutil.Process(root) for root in roots]
+        self._seen: dict[tuple[int, float], tuple[str, float]] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self._thread.start()
+
+    def _tree(self) -> list[psutil.Process]:
+        found = []
+        for root in self.roots:
+            with contextlib.suppress(psutil.Error):
+                found += [root, *root.children(recursive=True)]
+        return found
+
+    def look(self) -> Counter[str]:
+        """Processor seconds so far."""
+        for process in self._tree():
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                key = process.pid, process.create_time()
+                name = self._seen[key][0] if key in self._seen else kind(process)
+                if not name.startswith("chrome") and name != "driver":
+                    name = kind(process)  # a fork becomes what it is only when it executes
+                self._seen[key] = name, times.user + times.system
+        total: Counter[str] = Counter()
+        for name, seconds in self._seen.values():
+            total[name] += seconds
+        return total
+
+    def memory(self) -> Counter[str]:
+        """Bytes in use now, by kind; pages that processes share are counted once."""
+        total: Counter[str] = Counter()
+        for process in self._tree():
+            with contextlib.suppress(psutil.Error):
+                total[kind(process)] += process.memory_full_info().pss
+        return total
+
+    def _loop(self) -> None:
+        while not self._over.wait(INTERVAL):
+            self.look()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._over.set()
+        self._thread.join()
