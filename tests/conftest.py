@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def redis(redis_server: PrivateRedis) -> Iterator[redis_py.Redis]:
     client.flushall()
     yield client
     client.close()
+
+
+@pytest.fixture
+def den() -> Iterator[Path]:
+    """A folder with a short path, for a ChromeDriver: its Chrome makes sockets there, whose paths may have 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="den-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 @pytest.fixture

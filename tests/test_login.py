@@ -73,14 +73,14 @@ def members(site: Server) -> Iterator[Members]:
 
 
 @pytest.fixture
-def remote(tmp_path: Path) -> Iterator[str]:
+def remote(den: Path) -> Iterator[str]:
     """The address of a ChromeDriver that is not the workers' own."""
     with subprocess.Popen(
         [find_driver(), "--port=0"],
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
+        env=os.environ | {"TMPDIR": str(den)},
     ) as driver:
         assert driver.stdout is not None
         port = next(found[1] for line in driver.stdout if (found := re.search(r"successfully on port (\d+)", line)))

@@ -158,9 +158,9 @@ def kills_its_driver(request: Request) -> None:
 
 @needs_chrome
 def test_a_page_that_kills_a_remote_driver_each_time_is_poison_although_each_time_looks_like_an_outage(
-    ground: Ground, site: Server, tmp_path: Path
+    ground: Ground, site: Server, den: Path
 ):
-    driver = Supervised(tmp_path)
+    driver = Supervised(den)
     DRIVERS.append(driver)
     ground.ending.callback(DRIVERS.clear)
     ground.ending.callback(driver.close)
