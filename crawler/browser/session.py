@@ -103,6 +103,7 @@ class Chrome:
         self._keeper: threading.Thread | None = None
         self._over = threading.Event()
         self._sessions: set[Session] = set()
+        self._sandboxed = False  # whether a Chrome has started with its sandbox at a remote endpoint
         self._lock = threading.RLock()  # a signal may call close() while it is held
 
     @property
@@ -287,15 +288,23 @@ class Chrome:
         return self._launch(profile)
 
     def _reach(self, profile: Profile, url: str) -> Session:
-        """A session of the endpoint at ``url``. Why its Chrome ends at once is not seen from here: as root, for lack of it."""
+        """A session of the endpoint at ``url``. Why its Chrome ends at once is not seen from here: as root, for lack of it.
+
+        Through a pipe Chrome notices that its driver is gone, and goes, too, even from an endless dialog. But on a pipe it takes
+        the driver a minute to notice that Chrome did not start, so the first one is started without.
+        """
         flags = (*FLAGS, "--headless=new", "--disable-dev-shm-usage")
+        piped = (*flags, "--remote-debugging-pipe")
         if not _unsandboxed.is_set():
             try:
-                return self._connect(profile, url, None, flags)
+                session = self._connect(profile, url, None, piped if self._sandboxed else flags)
             except BrowserUnavailable as error:
                 if "Chrome instance exited" not in str(error):
                     raise
-        session = self._connect(profile, url, None, (*flags, "--no-sandbox"))
+            else:
+                self._sandboxed = True
+                return session
+        session = self._connect(profile, url, None, (*piped, "--no-sandbox"))
         if not _unsandboxed.is_set():
             say_unsandboxed(f"the one at {session.browser.driver.address} only starts without it")
         return session
