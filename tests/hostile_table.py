@@ -55,7 +55,7 @@ def endpoints(folder: Path) -> Iterator[dict[str, Chrome]]:
             ending.callback(driver.kill)
             found["remote ChromeDriver"] = Chrome(endpoint(url=driver.url, binary=WHOLE))
         if not missing:
-            found["Grid"] = Chrome(endpoint(url=ending.enter_context(Grid(folder / "grid", slots=2)).url))
+            found["Grid"] = Chrome(endpoint(url=ending.enter_context(Grid(folder / "grid", slots=4, session_timeout=20)).url))
         for chrome in found.values():
             ending.callback(chrome.close)
         yield found
