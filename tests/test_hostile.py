@@ -49,6 +49,7 @@ def test_a_hostile_page_ends_as_the_table_says_and_harms_no_other(site, binary, 
     assert faults(Chrome(endpoint(binary=binary)), site, section) == []
 
 
+@pytest.mark.soak
 @each_section
 def test_a_hostile_page_ends_the_same_at_a_remote_chromedriver(site, remote, section):
     assert faults(Chrome(endpoint(url=remote, binary=WHOLE)), site, section) == []
@@ -62,6 +63,7 @@ def hasty_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
         grid.until(lambda: not grid.sessions() and not grid.chromes(), seconds=4 * IDLE)
 
 
+@pytest.mark.soak
 @needs_grid
 @each_section
 def test_a_hostile_page_ends_the_same_on_a_grid_and_leaves_nothing_there(site, hasty_grid, section):
