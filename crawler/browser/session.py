@@ -294,7 +294,7 @@ class Chrome:
         the driver a minute to notice that Chrome did not start, so the first one is started without.
         """
         flags = (*FLAGS, "--headless=new", "--disable-dev-shm-usage")
-        piped = (*flags, "--remote-debugging-pipe")
+        piped = flags if self.endpoint.devtools else (*flags, "--remote-debugging-pipe")  # on which no other line can be had
         if not _unsandboxed.is_set():
             try:
                 session = self._connect(profile, url, None, piped if self._sandboxed else flags)
