@@ -173,8 +173,11 @@ class LocalDriver:
 
 def behind(binary: str) -> str:
     """The program that ``binary`` starts, if that is a script which does nothing else, and waits: it would outlive the script."""
-    with Path(binary).open("rb") as file:
-        text = file.read(SCRIPT_MAX)
+    try:
+        with Path(binary).open("rb") as file:
+            text = file.read(SCRIPT_MAX)
+    except OSError:  # ChromeDriver will say what is wrong
+        return binary
     starts = re.fullmatch(rb'#!.*\n\s*(/\S+) "\$@"\s*', text)
     program = os.fsdecode(starts[1]) if starts else binary
     return program if os.access(program, os.X_OK) else binary

@@ -34,6 +34,8 @@ from .webdriver import SITE, ScriptedChrome, Site, on_site
 
 T = TypeVar("T")
 
+#: Seconds that Redis may put off writing to its log while the disk is busy; it does so for two, and then waits for the disk.
+LOG_PATIENCE = 10.0
 #: Settings of every worker here: patience in seconds, not minutes.
 HASTY = {
     "tick_interval": 0.5, "page_load_timeout": 2.0, "script_timeout": 1.0, "run_timeout": 60.0, "session_timeout": 30.0,
@@ -255,7 +257,18 @@ def results(frontier: Frontier) -> Iterator[str]:
 
 
 def history(folder: Path, frontier: Frontier) -> list[str]:
-    """Every status that was written for the crawl, in turn, as Redis's log of all changes tells it."""
+    """Every status that was written for the crawl, in turn, as Redis's log of all changes tells it.
+
+    While the disk is busy Redis puts off writing to the log, by seconds: it is read until it tells of the present status.
+    """
+    end, now = time.monotonic() + LOG_PATIENCE, frontier.snapshot().status
+    while (found := logged(folder, frontier))[-1:] != [now] and time.monotonic() < end:
+        time.sleep(0.1)
+    return found
+
+
+def logged(folder: Path, frontier: Frontier) -> list[str]:
+    """The same, as far as it is in the log."""
     files = sorted(folder.glob("appendonlydir/*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]))
     found = []
     for path in files or [folder / "appendonly.aof"]:
