@@ -11,22 +11,12 @@ import pytest
 
 from crawler.embedded import PrivateRedis
 from tests.folder import until
-from tests.project import BIN, ROOT, USERS, WORKERS, Project
+from tests.project import BIN, USERS, WORKERS, Project
 from tests.redis_kinds import Server
 from tests.site.chromes import needs_chrome
 
+pytest_plugins = ["tests.site.shop"]
 pytest.importorskip("django", reason="Django is not installed: pip install -e .[django]")
-
-SHOP = ROOT / "examples" / "demo" / "serve.py"
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[str]:
-    """The address of the demo shop."""
-    with subprocess.Popen([sys.executable, SHOP], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.kill()
 
 
 @pytest.fixture(scope="module")

@@ -22,19 +22,11 @@ from tests.project import ROOT, USERS, Project
 from tests.redis_kinds import free_port
 from tests.site.chromes import needs_chrome
 
+pytest_plugins = ["tests.site.shop"]
 pytest.importorskip("django", reason="Django is not installed: pip install -e .[django]")
 
-SHOP = ROOT / "examples" / "demo" / "serve.py"
 #: Where the pictures of the documentation are; with UPDATE_IMAGES set, a run of these tests writes them anew.
 IMAGES = ROOT / "docs" / "images"
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[str]:
-    with subprocess.Popen([sys.executable, SHOP], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.kill()
 
 
 @pytest.fixture(scope="module")

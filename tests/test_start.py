@@ -7,8 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -16,23 +14,7 @@ import pytest
 from crawler.embedded import PrivateRedis
 from tests.folder import until, urls
 
-ROOT = Path(__file__).parent.parent
-SHOP = ROOT / "examples" / "demo" / "serve.py"
-
-
-@pytest.fixture(scope="module")
-def shop() -> Iterator[str]:
-    """The address of the demo shop."""
-    with subprocess.Popen([sys.executable, SHOP], stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().strip()
-        server.kill()
-
-
-@pytest.fixture(scope="module")
-def shop_pages() -> int:
-    """How many pages the shop has, by its own account."""
-    return int(subprocess.check_output([sys.executable, SHOP, "--count"]))
+pytest_plugins = ["tests.site.shop"]
 
 
 def test_the_bundled_shop_gives_each_of_its_pages_once_and_nothing_is_left_running(folder, shop, shop_pages):

@@ -374,9 +374,7 @@ class Browser(Tab):
         try:
             self.driver.get(url)
         except TimeoutException:
-            self._late += 1
-            if self._late > 1:
-                self.doubt = "two page-load time-outs in a row"
+            self._was_late()
             found = self._collect(began, html, max_links, grace=GRACE)
             if found.stale:
                 raise PageError(url, "timeout", retryable=True) from None
@@ -408,18 +406,22 @@ class Browser(Tab):
         if arrival.error.startswith("Cannot navigate"):
             raise PageError(url, "malformed")
         if arrival.late:
-            self._late += 1
-            if self._late > 1:
-                self.doubt = "two page-load time-outs in a row"
+            self._was_late()
             if not arrival.new:
                 raise PageError(url, "timeout", retryable=True)
             found = self._collect(began, html, max_links, grace=GRACE)
         else:
             self._late = 0
             found = self._complete(url, began, html, max_links)
-        if found.url.startswith("chrome-error:"):
+        if found.broken:
             found = replace(found, error=arrival.error or found.error)
         return replace(found, stale=found.stale or not arrival.new)
+
+    def _was_late(self) -> None:
+        """Count a page-load time-out: after two in a row it may be the session that is slow."""
+        self._late += 1
+        if self._late > 1:
+            self.doubt = "two page-load time-outs in a row"
 
     def _complete(self, url: str, began: float, html: bool, max_links: int) -> Found:
         """Collect a document that has loaded.
