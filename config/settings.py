@@ -179,11 +179,12 @@ class Settings(BaseSettings):
     session_idle: Seconds = 120.0
     """Seconds after which a session of a Grid that serves nobody is given back; below its ``SE_NODE_SESSION_TIMEOUT`` (300)."""
 
-    session_pages: int = Field(default=100, ge=1)
+    session_pages: int = Field(default=500, ge=1)
     """Pages after which a session is replaced."""
 
-    devtools: bool = False
-    """Whether pages are fetched over Chrome's own protocol where it can be reached; experimental. Else over WebDriver."""
+    devtools: Literal["local", "all", "none"] = "local"
+    """Whose pages are fetched over Chrome's own protocol, which is faster than WebDriver: those of a ``local`` Chrome, of ``all``
+    that can be reached that way, or of ``none``. Hooks get a WebDriver in any case."""
 
     session_age: Seconds = 1800.0
     """Seconds after which a session is replaced."""

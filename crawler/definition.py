@@ -26,7 +26,7 @@ from .links import InvalidURL, Rules, canonical, parse
 from .masking import masked, password_of
 from .model import Band, Json, Link, Page, Plan, Policy, Response
 from .network import Guard, Resolve, system_resolve
-from .proxies import Proxies
+from .proxies import PROXY_PAGES, Proxies
 from .references import references
 from .scope import Chosen, Scope, doubtful_host
 from .visit import Visit
@@ -242,6 +242,7 @@ class Crawl:
             references=tuple(sorted({*references(fields.steps), *references(fields.basic_auth), *references(fields.login)})),
             downloads=fields.downloads == "save",
             watch=bool(self.visit and self.visit.watches),
+            pages=PROXY_PAGES if fields.proxy else None,
             **{name: getattr(fields, name) for name in same},
         )
 

@@ -14,6 +14,8 @@ from .references import reveal
 
 #: Kinds of proxies, and their usual ports. Names are looked up by the proxy in all of them.
 SCHEMES = {"http": 3128, "socks5": 1080}
+#: Pages that a browser session loads through its proxy, at most, before another one's turn comes.
+PROXY_PAGES = 100
 
 
 @dataclass(frozen=True, slots=True)

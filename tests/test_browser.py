@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -18,24 +19,24 @@ pytestmark = needs_chrome
 TESTS = Profile("tests")
 
 
-#: Over Chrome's own protocol, and over WebDriver alone.
-WAYS = [pytest.param((path, way), id=f"{name}-{way}") for path, name, way in (
-    (SHELL, "shell", "wire"), (WHOLE, "whole", "wire"), (SHELL or WHOLE, "any", "webdriver"),
-) if path] or [(None, "wire")]  # fmt: skip
+#: Over Chrome's own protocol, and over WebDriver alone: values of ``devtools``.
+WIRE, WEBDRIVER = "local", "none"
+WAYS = [pytest.param((path, devtools), id=name) for path, name, devtools in (
+    (SHELL, "shell-wire", WIRE), (WHOLE, "whole-wire", WIRE), (SHELL or WHOLE, "webdriver", WEBDRIVER),
+) if path] or [(None, WIRE)]  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=WAYS)
 def chrome(request: pytest.FixtureRequest) -> Iterator[Chrome]:
-    binary, way = request.param
-    with Chrome(Endpoint(binary=binary, page_load_timeout=20, script_timeout=10, devtools=way == "wire")) as chrome:
+    binary, devtools = request.param
+    with Chrome(Endpoint(binary=binary, page_load_timeout=20, script_timeout=10, devtools=devtools)) as chrome:
         yield chrome
 
 
-@pytest.fixture(scope="module", params=["wire", "webdriver"])
+@pytest.fixture(scope="module", params=[WIRE, WEBDRIVER])
 def hasty(request: pytest.FixtureRequest) -> Iterator[Chrome]:
     """A Chrome that soon loses patience."""
-    devtools = request.param == "wire"
-    with Chrome(Endpoint(page_load_timeout=1.5, script_timeout=1.5, command_timeout=4, devtools=devtools)) as chrome:
+    with Chrome(Endpoint(page_load_timeout=1.5, script_timeout=1.5, command_timeout=4, devtools=request.param)) as chrome:
         yield chrome
 
 
@@ -304,6 +305,18 @@ def test_a_second_time_out_in_a_row_replaces_the_session(hasty, site):
 
 
 # Dialogs and windows
+
+
+@pytest.mark.parametrize("path", ["/hash-storm", "/script-loop"])
+def test_a_page_that_goes_elsewhere_without_end_keeps_no_other_page_from_going_where_it_leads(hasty, site, path):
+    with contextlib.suppress(PageError):
+        go(hasty, site.url(path))
+    assert go(hasty, site.url("/pushes")).url == site.url("/pushed")
+    assert go(hasty, site.url("/moves")).url == site.url("/a")
+
+
+def test_dialogs_without_end_fail_the_page_for_good(hasty, site):
+    assert refusal(hasty, site.url("/alert-loop")) == ("dialogs", None, False)
 
 
 def test_a_dialog_while_a_page_loads_does_not_cut_it_short(chrome, site):

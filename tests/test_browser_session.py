@@ -486,23 +486,21 @@ OWNER = """
 import sys, time
 from pathlib import Path
 from crawler.browser import *
-chrome = Chrome(Endpoint(state=Path(sys.argv[1]), devtools=bool(sys.argv[2])))
+chrome = Chrome(Endpoint(state=Path(sys.argv[1]), devtools=sys.argv[2]))
 with chrome.session(Profile("x")) as browser:
     print(browser.session_id, flush=True)
     time.sleep(60)
 """
 
 
-def owner(state: Path, devtools: bool = False) -> subprocess.Popen[str]:
+def owner(state: Path, devtools: str = "local") -> subprocess.Popen[str]:
     """A process that has a Chrome in ``state``."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(state), "devtools" * devtools], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", OWNER, str(state), devtools], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline().strip()
     return process
 
 
-@pytest.mark.parametrize(("deep", "devtools"), [(False, False), (True, False), (False, True)])
+@pytest.mark.parametrize(("deep", "devtools"), [(False, "local"), (True, "local"), (False, "none")])
 def test_nothing_remains_of_an_owner_that_was_killed(tmp_path, deep, devtools):
     # Given two owners, each with a Chrome
     state = tmp_path / ("a-folder-with-a-long-name-" * 4 if deep else "s")

@@ -374,14 +374,7 @@ class Browser(Tab):
         try:
             self.driver.get(url)
         except TimeoutException:
-            self._was_late()
-            found = self._collect(began, html, max_links, grace=GRACE)
-            if found.stale:
-                raise PageError(url, "timeout", retryable=True) from None
-            if found.age < self.page_load_timeout * 1_000 / 2:  # not the document that the time was spent on
-                self._restless = True
-                raise PageError(url, "unsettled", retryable=True) from None
-            return found
+            return self._unfinished(url, began, html, max_links)
         except InvalidArgumentException as error:
             raise PageError(url, "malformed") from error
         except InsecureCertificateException as error:
@@ -396,9 +389,12 @@ class Browser(Tab):
 
     def _go_by_wire(self, wire: Wire, url: str, began: float, html: bool, max_links: int) -> Found:
         """The same over the wire, where Chrome says itself what came."""
-        arrival = wire.go(url, self.page_load_timeout)
-        if arrival.error == "ERR_ABORTED" and not arrival.download:  # perhaps the page before was on its way elsewhere
+        try:
             arrival = wire.go(url, self.page_load_timeout)
+            if arrival.error == "ERR_ABORTED" and not arrival.download:  # perhaps the page before was on its way elsewhere
+                arrival = wire.go(url, self.page_load_timeout)
+        except UnexpectedAlertPresentException as error:
+            raise PageError(url, "dialogs") from error
         if arrival.download:
             raise PageError(url, "download")
         if arrival.error == "ERR_ABORTED" and not arrival.new:
@@ -406,10 +402,7 @@ class Browser(Tab):
         if arrival.error.startswith("Cannot navigate"):
             raise PageError(url, "malformed")
         if arrival.late:
-            self._was_late()
-            if not arrival.new:
-                raise PageError(url, "timeout", retryable=True)
-            found = self._collect(began, html, max_links, grace=GRACE)
+            found = self._unfinished(url, began, html, max_links, new=arrival.new)
         else:
             self._late = 0
             found = self._complete(url, began, html, max_links)
@@ -417,11 +410,21 @@ class Browser(Tab):
             found = replace(found, error=arrival.error or found.error)
         return replace(found, stale=found.stale or not arrival.new)
 
-    def _was_late(self) -> None:
-        """Count a page-load time-out: after two in a row it may be the session that is slow."""
+    def _unfinished(self, url: str, began: float, html: bool, max_links: int, *, new: bool = True) -> Found:
+        """What is there of a document that was not complete when time was up; not ``new``: there is none.
+
+        After two such pages in a row it may be the session that is slow.
+        """
         self._late += 1
         if self._late > 1:
             self.doubt = "two page-load time-outs in a row"
+        found = self._collect(began, html, max_links, grace=GRACE) if new else None
+        if found is None or found.stale:
+            raise PageError(url, "timeout", retryable=True) from None
+        if found.age < self.page_load_timeout * 1_000 / 2:  # not the document that the time was spent on
+            self._restless = True
+            raise PageError(url, "unsettled", retryable=True) from None
+        return found
 
     def _complete(self, url: str, began: float, html: bool, max_links: int) -> Found:
         """Collect a document that has loaded.

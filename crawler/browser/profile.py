@@ -33,6 +33,7 @@ class Profile:
     download_limit: int = 100_000_000  # bytes per page
     download_timeout: float = 60.0  # seconds per page
     watch: bool = False  # whether pages are watched for what they load
+    pages: int | None = None  # after which a session is replaced, if it is not before; None: as the endpoint says
     flags: tuple[str, ...] = ()
 
     @property

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from selenium.common.exceptions import WebDriverException
 
@@ -35,8 +36,6 @@ PROBE_AFTER = 5.0
 POPUP_ROUNDS = 4
 #: Pages between two looks at the memory of a local Chrome.
 MEMORY_PAGES = 10
-#: Pages after which the windows are counted, even if Chrome has told of none that a page opened.
-LOOK_PAGES = 10
 #: Bytes that shared memory must have for Chrome to use it.
 SHARED_MEMORY = 1 << 30
 
@@ -47,7 +46,13 @@ FLAGS = (
     # Of a headless shell, which has no pop-up blocker. A window shares the process of the page that opened it: it may hang both.
     "--block-new-web-contents",
 )  # fmt: skip
+#: Of a Chrome whose pages are fetched over its own protocol. With RenderDocument each page of a site gets a frame and a compositor
+#: of its own, although the process stays: a third of what a small page costs. Without it one limit outlives a page, how often a
+#: tab may go elsewhere by itself: so a tab whose page did is given up, which only that protocol tells in time (``Wire``).
+LEAN = ("--disable-features=RenderDocument,BackForwardCache",)
 
+#: Whose pages are fetched over Chrome's own protocol: those of Chromes that this process starts, of remote ones, too, or of none.
+Devtools = Literal["local", "all", "none"]
 #: Parts our words from Chrome's.
 SAYS = "; it says: "
 
@@ -67,13 +72,18 @@ class Endpoint:
     script_timeout: float = 30.0
     command_timeout: float | None = None  # for any answer of the endpoint; None: page_load_timeout + 15
     session_timeout: float = 300.0  # for a new session: includes waiting in a Grid's queue
-    recycle_pages: int = 100
+    recycle_pages: int = 500
     recycle_age: float = 1_800.0
     idle_timeout: float = 120.0  # after which a remote session that serves nobody is given back
     recycle_memory: int | None = 1 << 30  # of a local ChromeDriver and its Chrome; None: not looked at
     flags: tuple[str, ...] = ()  # more of Chrome's
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # what crawls may refer to, by name
-    devtools: bool = False  # whether pages are fetched over Chrome's own protocol where it can be reached, else over WebDriver
+    devtools: Devtools = "local"  # whose pages are fetched over Chrome's own protocol, where it can be reached
+
+    @property
+    def wired(self) -> bool:
+        """Whether pages are to be fetched over Chrome's own protocol."""
+        return self.devtools == "all" or (self.devtools == "local" and self.url is None)
 
 
 @dataclass(eq=False)
@@ -198,9 +208,11 @@ class Chrome:
         session.used, session.busy = time.monotonic(), False
 
     def _tidy(self, session: Session) -> None:
-        """Close the windows that pages opened. Over the wire Chrome says when there are any; a look now and then makes sure."""
+        """Close the windows that pages opened. Chrome itself is asked first, where it can be: ChromeDriver, once it was asked,
+        listens to the tab for as long as it is there, which costs 2 ms a page.
+        """
         browser, driver = session.browser, session.browser.driver
-        if driver.wire is not None and not driver.wire.look() and browser.pages % LOOK_PAGES:
+        if driver.wire is not None and driver.wire.alone():
             return
         tab = close_popups(browser)
         if tab != session.tab:
@@ -212,7 +224,7 @@ class Chrome:
 
     def _due(self, session: Session) -> str | None:
         endpoint, pages = self.endpoint, session.browser.pages
-        if pages >= endpoint.recycle_pages:
+        if pages >= min(endpoint.recycle_pages, session.profile.pages or endpoint.recycle_pages):
             return "pages"
         if time.monotonic() - session.born > endpoint.recycle_age:
             return "age"
@@ -294,7 +306,7 @@ class Chrome:
         the driver a minute to notice that Chrome did not start, so the first one is started without.
         """
         flags = (*FLAGS, "--headless=new", "--disable-dev-shm-usage")
-        piped = flags if self.endpoint.devtools else (*flags, "--remote-debugging-pipe")  # on which no other line can be had
+        piped = flags if self.endpoint.wired else (*flags, "--remote-debugging-pipe")  # on which no other line can be had
         if not _unsandboxed.is_set():
             try:
                 session = self._connect(profile, url, None, piped if self._sandboxed else flags)
@@ -316,7 +328,7 @@ class Chrome:
         flags = [
             *FLAGS,
             # Through a pipe Chrome notices that its driver died, and dies, too; but then it opens no port to anybody else.
-            *(() if self.endpoint.devtools else ("--remote-debugging-pipe",)),
+            *(LEAN if self.endpoint.wired else ("--remote-debugging-pipe",)),
             *(() if is_shell(local.binary) else ("--headless=new",)),
             *(("--no-sandbox",) if _unsandboxed.is_set() else ()),
             *(() if plenty_of_shared_memory() else ("--disable-dev-shm-usage",)),
@@ -339,7 +351,7 @@ class Chrome:
             page_load_timeout=endpoint.page_load_timeout,
             script_timeout=endpoint.script_timeout,
         )
-        if binary := local.launcher(endpoint.devtools) if local else endpoint.binary:
+        if binary := local.launcher(endpoint.wired) if local else endpoint.binary:
             options.binary_location = binary
         driver = Driver(
             url, options, local=local is not None,
@@ -360,7 +372,7 @@ class Chrome:
             driver.cdp("Browser.setDownloadBehavior", behavior="deny")
             emulation.apply(driver, profile, browser.watch)
             session.tab = driver.current_window_handle
-            if endpoint.devtools:
+            if endpoint.wired:
                 driver.wire = wire.connect(driver, profile.load_strategy)
         except (BrowserError, WebDriverException) as error:
             end(session)

@@ -24,8 +24,8 @@ from .scripts import script
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at a page that something is awaited of.
-PAUSE = 0.05
+#: Seconds between two looks at a page that something is awaited of: at first, when most pages are about to have it, and at most.
+FIRST_PAUSE, PAUSE = 0.005, 0.05
 #: Seconds for which the next round of a repeated step is waited for: then it was the last.
 REPEAT_PATIENCE = 2.0
 #: Frames that are looked into, and how deep they may lie in each other.
@@ -78,18 +78,18 @@ class Settling:
         """Wait until all of it is so at once."""
         js = script("ready.js").replace("= PREDICATE;", f"= (\n{until}\n);" if until else "= true;")
         loads = (quiet and quiet * 1000, self._session.watch, self._session.profile.loads_images)
-        ask = partial(self.driver.execute_script, DEEP + js, list(selectors), bool(until), *loads)
-        end = time.monotonic() + timeout
+        ask = partial(self.driver.ask, DEEP + js, list(selectors), bool(until), *loads)
+        end, pause = time.monotonic() + timeout, FIRST_PAUSE
         while True:
             try:
                 missing = ask()
             except TimeoutException as error:
                 raise self.driver.lost("the page does not answer", hung=True) from error
-            except JavascriptException as error:
-                raise self._error("bad_script", error, retryable=False) from None
             except WebDriverException as error:
                 if "is not a valid selector" in (error.msg or ""):
                     raise self._error("bad_selector", error, retryable=False) from None
+                if isinstance(error, JavascriptException):
+                    raise self._error("bad_script", error, retryable=False) from None
                 missing = ["a page"]  # it went elsewhere in the midst of the question
             if missing is not None and not missing:
                 return
@@ -98,7 +98,8 @@ class Settling:
                     "%s: not within %g s: %s", self.live.page.url, timeout, ", ".join(missing or ["a page without a dialog"])
                 )
                 raise self._error(reason)
-            time.sleep(PAUSE)
+            time.sleep(pause)
+            pause = min(2 * pause, PAUSE)
 
     def _step(self, step: Step, reason: str) -> None:
         """One step, as often as it asks for."""

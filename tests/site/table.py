@@ -136,7 +136,7 @@ CIRCLES = (
     ),
     Row("/reload-storm", (Done(("/from-reload-storm",), "reload-storm"), UNSETTLED), "the same", doubt=None),
     Row("/push-storm", (Done(("/from-push-storm",), "push-storm", url="/pushed-*"),)),
-    Row("/hash-storm", (Done(("/from-hash-storm",), "hash-storm", url="/hash-storm#*"),)),
+    Row("/hash-storm", (Done(("/from-hash-storm",), "hash-storm", url="/hash-storm#*"),), doubt=None),
     Row("/pushes", (Done(("/from-pushed",), "Pushed", url="/pushed"),)),
     Row("/moves", (A,)),
     Row("/meta", (A,)),
