@@ -22,7 +22,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -125,15 +125,16 @@ class LocalDriver:
         """What ChromeDriver and Chrome have written so far."""
         return self._output.read_text(errors="replace")
 
-    def memory(self) -> int:
-        """Bytes that ChromeDriver and Chrome use (shared pages counted once, where the system can tell)."""
-        total = 0
-        with contextlib.suppress(psutil.Error):
-            for process in psutil.Process(self.process.pid).children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    used = process.memory_full_info()
-                    total += getattr(used, "pss", 0) or used.rss
-        return total
+    def outgrown(self, limit: int) -> bool:
+        """Whether Chrome uses more than ``limit`` bytes, where pages that its processes share count once, if the system can tell.
+
+        That takes the kernel milliseconds. What each process has by itself is known at once, and mostly is little enough.
+        """
+        try:
+            processes = psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.Error:
+            return False
+        return total(processes, resident) > limit and total(processes, proportional) > limit
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
@@ -169,6 +170,26 @@ class LocalDriver:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(CLEAN_TIMEOUT)
         remove(self.folder)
+
+
+def total(processes: Iterable[psutil.Process], memory: Callable[[psutil.Process], int]) -> int:
+    """The ``memory`` of those that are still there."""
+    found = 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            found += memory(process)
+    return found
+
+
+def resident(process: psutil.Process) -> int:
+    """Bytes of a process in memory, with all that it shares with others."""
+    return int(process.memory_info().rss)
+
+
+def proportional(process: psutil.Process) -> int:
+    """The same, but of what is shared only its part."""
+    used = process.memory_full_info()
+    return getattr(used, "pss", 0) or int(used.rss)
 
 
 def behind(binary: str) -> str:

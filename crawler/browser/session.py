@@ -46,9 +46,9 @@ FLAGS = (
     # Of a headless shell, which has no pop-up blocker. A window shares the process of the page that opened it: it may hang both.
     "--block-new-web-contents",
 )  # fmt: skip
-#: Of a Chrome whose pages are fetched over its own protocol. With RenderDocument each page of a site gets a frame and a compositor
-#: of its own, although the process stays: a third of what a small page costs. Without it one limit outlives a page, how often a
-#: tab may go elsewhere by itself: so a tab whose page did is given up, which only that protocol tells in time (``Wire``).
+#: Of a Chrome whose pages are fetched over its own protocol. With RenderDocument each page of a site gets a frame and a
+#: compositor of its own, although the process stays: a third of what a small page costs. Without it one limit outlives a page:
+#: how often a tab may go elsewhere by itself. So a tab whose page did is given up, which only that protocol tells in time.
 LEAN = ("--disable-features=RenderDocument,BackForwardCache",)
 
 #: Whose pages are fetched over Chrome's own protocol: those of Chromes that this process starts, of remote ones, too, or of none.
@@ -230,7 +230,7 @@ class Chrome:
             return "age"
         if session.local and endpoint.recycle_memory and pages - session.weighed >= MEMORY_PAGES:
             session.weighed = pages
-            if session.local.memory() > endpoint.recycle_memory:
+            if session.local.outgrown(endpoint.recycle_memory):
                 return "memory"
         return None
 
