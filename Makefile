@@ -4,7 +4,7 @@
 
 BIN := .venv/bin
 
-.PHONY: crawl grid test test-soak bench bench-frontier lint style types docs setup clean
+.PHONY: crawl grid test test-soak bench bench-steps bench-long bench-frontier lint style types docs setup clean
 
 crawl: setup
 ifdef URL
@@ -20,9 +20,17 @@ test: setup
 test-soak: setup
 	$(BIN)/pytest -m soak
 
-# What a crawl costs next to Chrome alone, into benchmarks/results/: an hour. QUICK=1: three minutes, to the screen.
+# What a crawl costs next to Chrome alone, into benchmarks/results/ and README.md: an hour. QUICK=1: two minutes, to the screen.
 bench: setup
-	$(BIN)/python -m benchmarks.pages $(if $(QUICK),--quick)
+	$(BIN)/python -m benchmarks.pages $(if $(QUICK),--quick,--save)
+
+# What each step of a run costs, into docs/performance.md: a minute. QUICK=1: fewer pages, to the screen.
+bench-steps: setup
+	$(BIN)/python -m benchmarks.pages.steps $(if $(QUICK),--quick,--save)
+
+# A crawl of 20,000 pages, into benchmarks/results/long.json: ten minutes.
+bench-long: setup
+	$(BIN)/python -m benchmarks.pages.long --save
 
 # What the frontier costs, into docs/scale.md: half an hour. QUICK=1: a minute, small sizes, to the screen.
 bench-frontier: setup

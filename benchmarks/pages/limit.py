@@ -22,7 +22,7 @@ from .floor import WARM
 from .sample import Sample, sample, wrong_pages
 from .usage import Watch
 
-FLAGS = ("--process-per-site", "--disable-features=BackForwardCache,PaintHolding", "--remote-debugging-port=0")
+FLAGS = ("--process-per-site", "--disable-features=RenderDocument,BackForwardCache,PaintHolding", "--remote-debugging-port=0")
 PUSH = """
 (() => {
   if (window !== top) return;
@@ -95,7 +95,7 @@ def crawl(urls: list[str], sessions: int, port: int) -> None:
     sys.stdin.readline()
 
 
-def run(address: str, kind: str, sessions: int, pages: int, binary: str, driver: str, flags: list[str]) -> Sample:  # noqa: ARG001
+def run(address: str, kind: str, sessions: int, pages: int, binary: str, flags: list[str]) -> Sample:
     """Load each page once."""
     with tempfile.TemporaryDirectory(prefix="limit-", ignore_cleanup_errors=True) as folder:
         chrome = subprocess.Popen(

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,34 +33,49 @@ PATIENCE = 3_600.0
 
 
 @contextmanager
+def environs(
+    folder: Path, asked: str, extra: dict[str, str], crawls: Path = CRAWLS
+) -> Iterator[tuple[PrivateRedis, dict[str, str]]]:
+    """Redis, and the environment in which workers and commands find it, and the crawl that they are ``asked`` for."""
+    with PrivateRedis(folder, options=shipped()) as server:
+        yield server, os.environ | extra | {
+            "CRAWLER_REDIS_URL": server.url, "CRAWLER_BROKER_URL": server.broker_url, "CRAWLER_CRAWLS": str(crawls),
+            "CRAWLER_STATE_DIR": str(folder / "state"), "CRAWLER_LOG_LEVEL": "WARNING", "PYTHONPATH": str(ROOT),
+            "BENCH_CRAWL": asked,
+        }  # fmt: skip
+
+
+@contextmanager
+def worker(folder: Path, environment: dict[str, str], *options: str) -> Iterator[int]:
+    """A worker; its process id."""
+    with (folder / "worker.log").open("ab") as log:
+        process = subprocess.Popen([str(COMMAND), "worker", *options], env=environment, cwd=folder, stdout=log, stderr=log)
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+@contextmanager
 def services(
     folder: Path, address: str, kind: str, sessions: int, pages: int, extra: dict[str, str]
 ) -> Iterator[tuple[PrivateRedis, int, dict[str, str]]]:
     """Redis, and a worker with one process per session; and the environment in which commands find them."""
-    with PrivateRedis(folder, options=shipped()) as server:
-        environment = os.environ | extra | {
-            "CRAWLER_REDIS_URL": server.url, "CRAWLER_BROKER_URL": server.broker_url, "CRAWLER_CRAWLS": str(CRAWLS),
-            "CRAWLER_STATE_DIR": str(folder / "state"), "CRAWLER_LOG_LEVEL": "WARNING", "PYTHONPATH": str(ROOT),
-            "BENCH_CRAWL": f"{address},{kind},{pages},{sessions}",
-        }  # fmt: skip
-        with (folder / "worker.log").open("wb") as log:
-            worker = subprocess.Popen(
-                [str(COMMAND), "worker", "-c", str(sessions)], env=environment, cwd=folder, stdout=log, stderr=log
-            )
-        try:
-            yield server, worker.pid, environment
-        finally:
-            worker.terminate()
-            try:
-                worker.wait(60)
-            except subprocess.TimeoutExpired:
-                worker.kill()
+    with (
+        environs(folder, f"{address},{kind},{pages},{sessions}", extra) as (server, environment),
+        worker(folder, environment, "-c", str(sessions)) as process,
+    ):
+        yield server, process, environment
 
 
 def start(folder: Path, environment: dict[str, str], name: str) -> subprocess.Popen[bytes]:
     """``crawler start``, as a user types it."""
     return subprocess.Popen(
-        [str(COMMAND), "start", f"{CRAWLS}:bench", "--reset", "-o", name], env=environment, cwd=folder,
+        [str(COMMAND), "start", f"{environment['CRAWLER_CRAWLS']}:bench", "--reset", "-o", name], env=environment, cwd=folder,
         stdout=subprocess.DEVNULL, stderr=(folder / "start.log").open("wb"),
     )  # fmt: skip
 
@@ -73,8 +89,10 @@ def results(path: Path, kind: str) -> Iterator[tuple[int, str, str, int]]:
         yield number, row["data"]["title"], row["data"]["word"] if right else "", row["links"]
 
 
-def run(address: str, kind: str, sessions: int, pages: int, extra: dict[str, str] | None = None) -> Sample:
-    """Crawl the site once, warm. The clock runs from the first result to the last."""
+def run(
+    address: str, kind: str, sessions: int, pages: int, extra: dict[str, str] | None = None, course: Course | None = None
+) -> Sample:
+    """Crawl the site once, warm. The clock runs from the first result to the last. ``course`` is told how it goes."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         with services(folder, address, kind, sessions, pages, extra or {}) as (server, worker, environment):
@@ -85,12 +103,15 @@ def run(address: str, kind: str, sessions: int, pages: int, extra: dict[str, str
             assert server.process
             frontier = Frontier(client, "bench")
             origin = frontier.origin()
-            watch = Watch(server.process.pid, worker)
             begun = time.time()
             command = start(folder, environment, "items.jsonl")
+            watch = Watch(server.process.pid, worker, command.pid)
             while frontier.origin() == origin or not (first := client.xrange("crawl:{bench}:results", count=1)):
                 time.sleep(0.01)
             before = watch.look()
+            while course is not None and command.poll() is None:
+                course.look(frontier.snapshot().done, watch, client)
+                time.sleep(0.1)
             if command.wait(PATIENCE):
                 raise RuntimeError((folder / "start.log").read_text() + (folder / "worker.log").read_text())
             after = watch.look()
@@ -99,8 +120,35 @@ def run(address: str, kind: str, sessions: int, pages: int, extra: dict[str, str
             stamps = [int(key.partition(b"-")[0]) / 1000 for key, _ in client.xrange("crawl:{bench}:results")]
             wrong = wrong_pages(pages, results(folder / "items.jsonl", kind))
             first_page = int(first[0][0].partition(b"-")[0]) / 1000 - begun
+            if course is not None:
+                course.stamps = stamps
             seconds = (stamps[-1] - stamps[0]) * pages / max(1, pages - 1)
-            return sample(seconds, before, after, pss, pages, wrong, first_page_s=round(first_page, 2), **tenths(stamps))
+            made = sample(seconds, before, after, pss, pages, wrong, first_page_s=round(first_page, 2), **tenths(stamps))
+            return replace(made, began=stamps[0])
+
+
+class Course:
+    """What is used as a crawl of ``pages`` pages goes on: looked at when each of ten parts of it is done."""
+
+    def __init__(self, pages: int) -> None:
+        self.pages = pages
+        self.stamps: list[float] = []
+        self.memory: list[dict[str, float]] = []  # megabytes (PSS) by kind of process, and of Redis by its own account
+
+    def look(self, done: int, watch: Watch, client: Any) -> None:
+        """``done`` pages are done now."""
+        if done * 10 >= self.pages * (len(self.memory) + 1):
+            used = {name: round(size / 2**20, 1) for name, size in watch.memory().items()}
+            self.memory.append(used | {"redis data": round(client.info("memory")["used_memory"] / 2**20, 1)})
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Of each tenth: pages per second, and the memory at its end."""
+        part = len(self.stamps) // 10
+        speeds = [
+            round((part - 1) / max(0.001, some[-1] - some[0]), 2)
+            for some in (self.stamps[at * part : (at + 1) * part] for at in range(10))
+        ]
+        return [{"pages_per_s": speed, "mb": mb} for speed, mb in zip(speeds, self.memory, strict=False)]
 
 
 def tenths(stamps: list[float]) -> dict[str, float]:

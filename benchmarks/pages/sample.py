@@ -19,6 +19,7 @@ class Sample:
     pss: int
     wrong: int
     more: dict[str, float] = field(default_factory=dict)
+    began: float = 0.0  # epoch seconds
 
     @property
     def pages_per_s(self) -> float:

@@ -14,7 +14,7 @@ INTERVAL = 0.25
 
 
 def kind(process: psutil.Process) -> str:
-    """What a process is to us."""
+    """What a process is to us. A ``worker`` takes messages for the processes below it, which do ``runs``."""
     words = process.cmdline()
     line = " ".join(words)
     if "--type=" in line:
@@ -26,7 +26,9 @@ def kind(process: psutil.Process) -> str:
         return "chrome browser"
     if "redis" in name or "valkey" in name:
         return "redis"
-    return "python"
+    if " celery " in line:
+        return "runs" if " celery " in " ".join(process.parent().cmdline()) else "worker"
+    return "command" if "crawler start" in line else "python"
 
 
 @dataclass
