@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -43,6 +44,28 @@ class ForgivingQoS(redis_transport.QoS):  # type: ignore[misc, name-defined, unu
 
 
 redis_transport.Channel.QoS = ForgivingQoS
+
+
+def keeping(create: Callable[..., Any]) -> Callable[..., Any]:
+    """``create``, which makes the Redis client of a channel, and one client kept for as long as its pool is.
+
+    Kombu makes one for each command, eight times in a run, and each fills a table of hundreds of callbacks. A client of a pool has
+    no connection of its own, so one serves as well.
+    """
+
+    @wraps(create)
+    def client(channel: Any, asynchronous: bool = False) -> Any:
+        if asynchronous:
+            return create(channel, asynchronous=True)
+        kept = vars(channel).get("_kept")
+        if kept is None or kept.connection_pool is not channel.pool:
+            kept = channel._kept = create(channel)
+        return kept
+
+    return client
+
+
+redis_transport.Channel._create_client = keeping(redis_transport.Channel._create_client)
 
 
 class Hearing:

@@ -187,4 +187,7 @@ def test_our_own_worker_breaks_no_promise(ground: Ground):
     ground.chrome_on({"/": Doc()})
     worker = ground.worker(events=True)
     ground.until_end(ground.crawl(shop()))
-    assert warnings(worker) == ""
+    said = warnings(worker).splitlines()
+    if int(ground.client.info("server")["redis_version"].split(".")[0]) < 7:  # which breaks one by itself
+        assert "a full server refuses a step as a whole" in said.pop()
+    assert said == []

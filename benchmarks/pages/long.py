@@ -35,6 +35,7 @@ def main() -> None:
     }
     print(found)
     if chosen.save:
+        table.put(table.ROOT / "docs" / "performance.md", "long", f"{table.said()}\n\n{markdown(rows, chosen.pages)}")
         (table.RESULTS / "long.json").write_text(json.dumps(table.surroundings() | found | {"tenths": rows}, indent=1) + "\n")
     if sample.wrong:
         sys.exit(f"{sample.wrong} pages were wrong")

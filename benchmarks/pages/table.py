@@ -15,6 +15,7 @@ from typing import Any
 
 from crawler.browser import find_chrome
 from crawler.browser.profile import Profile
+from crawler.embedded import find_redis
 from crawler.version import __version__
 
 from .sample import Sample
@@ -84,6 +85,12 @@ def said() -> str:
     return f"Measured on {about['date']}: {about['cores']} cores ({about['cpu']}), {about['chrome']}, {versions}."
 
 
+def redis_version() -> str:
+    """Of the server that crawls without a Redis of their own get."""
+    said = subprocess.run([find_redis(), "--version"], capture_output=True, text=True, check=False).stdout
+    return said.partition("v=")[2].partition(" ")[0]
+
+
 def surroundings() -> dict[str, Any]:
     """When and on what it was measured."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
@@ -92,6 +99,6 @@ def surroundings() -> dict[str, Any]:
     return {
         "date": datetime.now(UTC).date().isoformat(), "cpu": cpu, "cores": os.cpu_count(),
         "chrome": " ".join(chrome.split()[:2]),
-        "versions": {"celery-crawler": __version__, "python": platform.python_version()}
+        "versions": {"celery-crawler": __version__, "Python": platform.python_version(), "Redis": redis_version()}
         | {name: version(name) for name in ("celery", "selenium", "redis")},
     }  # fmt: skip

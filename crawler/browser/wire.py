@@ -315,9 +315,9 @@ class Wire:
                 if params["frameId"] == self._frame and self._leaving == "scheduled":
                     self._leaving = ""
             case "Page.navigatedWithinDocument":
-                self._moved()
+                self._moved(params["frameId"])
             case "Page.frameRequestedNavigation":
-                self._moved()
+                self._moved(params["frameId"])
                 if params["frameId"] == self._frame and params["disposition"] == "currentTab" and self._leaving != "begun":
                     self._leaving, self._leaves = "requested", time.monotonic() + FOLLOW
             case "Page.frameStartedNavigating":
@@ -335,8 +335,13 @@ class Wire:
             case "Inspector.detached" | "Target.detachedFromTarget":
                 raise Gone
 
-    def _moved(self) -> None:
-        """Give this tab up once its pages have gone elsewhere so often that the next one may be kept from it."""
+    def _moved(self, frame: str) -> None:
+        """Give this tab up once its pages have gone elsewhere so often that the next one may be kept from it.
+
+        Frames inside of a page go with it, and so does what they used up.
+        """
+        if frame != self._frame:
+            return
         now = time.monotonic()
         self._moves.append(now)
         if len(self._moves) == MOVES and now - self._moves[0] < MOVES_SPAN and not self.driver.doubt:

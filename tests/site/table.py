@@ -135,7 +135,7 @@ CIRCLES = (
         doubt=None,
     ),
     Row("/reload-storm", (Done(("/from-reload-storm",), "reload-storm"), UNSETTLED), "the same", doubt=None),
-    Row("/push-storm", (Done(("/from-push-storm",), "push-storm", url="/pushed-*"),)),
+    Row("/push-storm", (Done(("/from-push-storm",), "push-storm", url="/pushed-*"),), doubt=None),
     Row("/hash-storm", (Done(("/from-hash-storm",), "hash-storm", url="/hash-storm#*"),), doubt=None),
     Row("/pushes", (Done(("/from-pushed",), "Pushed", url="/pushed"),)),
     Row("/moves", (A,)),
