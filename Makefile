@@ -28,13 +28,17 @@ bench: setup
 bench-steps: setup
 	$(BIN)/python -m benchmarks.pages.steps $(if $(QUICK),--quick,--save)
 
-# A crawl of 20,000 pages, into benchmarks/results/long.json: ten minutes.
+# A crawl of 20,000 pages, into benchmarks/results/long.json and docs/performance.md: ten minutes.
 bench-long: setup
 	$(BIN)/python -m benchmarks.pages.long --save
 
 # What the frontier costs, into docs/scale.md: half an hour. QUICK=1: a minute, small sizes, to the screen.
 bench-frontier: setup
 	$(BIN)/python -m benchmarks.frontier $(if $(QUICK),--quick)
+
+# How far one machine goes with more processes, into docs/performance.md: three minutes. QUICK=1: half a minute, to the screen.
+bench-scale: setup
+	$(BIN)/python -m benchmarks.scale $(if $(QUICK),--quick,--save)
 
 # A Selenium Grid for tests, into build/grid: 59 MB from Maven Central.
 grid: build/grid/ready

@@ -49,8 +49,8 @@ redis_transport.Channel.QoS = ForgivingQoS
 def keeping(create: Callable[..., Any]) -> Callable[..., Any]:
     """``create``, which makes the Redis client of a channel, and one client kept for as long as its pool is.
 
-    Kombu makes one for each command, eight times in a run, and each fills a table of hundreds of callbacks. A client of a pool has
-    no connection of its own, so one serves as well.
+    Kombu makes one for each command, eight times in a run, and each fills a table of hundreds of callbacks. A client of a pool
+    has no connection of its own, so one serves as well.
     """
 
     @wraps(create)

@@ -196,11 +196,12 @@ def test_a_session_that_rests_shows_no_page(chrome, site):
 # Replaced
 
 
-def test_a_session_is_replaced_after_so_many_pages(state, site):
-    with Chrome(Endpoint(state=state, recycle_pages=2)) as chrome:
+@pytest.mark.parametrize(("endpoint", "profile"), [(2, None), (500, 2), (2, 100)])
+def test_a_session_is_replaced_after_as_many_pages_as_the_endpoint_or_its_crawl_says(state, site, endpoint, profile):
+    with Chrome(Endpoint(state=state, recycle_pages=endpoint)) as chrome:
         seen = []
         for _ in range(4):
-            with chrome.session(TESTS) as browser:
+            with chrome.session(Profile("tests", pages=profile)) as browser:
                 get(browser, site)
                 seen.append(browser.session_id)
     assert seen[0] == seen[1] != seen[2] == seen[3]

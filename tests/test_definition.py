@@ -16,6 +16,7 @@ from crawler import Band, Crawl, DefinitionError, Link, Page, Response, SetupErr
 from crawler.definition import load_all, module_path, stored
 from crawler.fields import Fields
 from crawler.model import Policy
+from crawler.proxies import PROXY_PAGES
 
 SHOP = "https://books.toscrape.com/"
 
@@ -588,3 +589,9 @@ def test_a_crawl_that_is_kept_public_may_not_even_start_at_a_private_address():
     assert Crawl(name="a", url="http://10.0.0.1/", public_only=True).guard().refuses("10.0.0.1")
     trusted = Crawl(name="a", url="http://10.0.0.1/", public_only=True, private_hosts=["10.0.0.1"])
     assert not trusted.guard().refuses("10.0.0.1")
+
+
+def test_a_crawl_with_proxies_asks_for_sessions_that_last_less_long():
+    crawl = {"name": "shop", "url": "https://shop.example/"}
+    assert Crawl(**crawl).profile().pages is None
+    assert Crawl(**crawl, proxy=["http://proxy.example"]).profile().pages == PROXY_PAGES
