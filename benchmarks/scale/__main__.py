@@ -73,8 +73,8 @@ def markdown(rows: dict[int, Found], flight: Found | None) -> str:
             lines.append(f"| {count} | {row.pages_per_s:.1f} | {share:.2f} | {cpu} | {row.busy:.0%} | {row.own:.0%} |")
         lines += [
             "",
-            "What Redis, the worker and its children use, without what the children do with the browser and with links, is for the",
-            f"frontier and Celery. It should be at most {LIMIT:g} ms.",
+            "What Redis, the worker and its children use, without what the children do with the browser and with links, is for",
+            f"the frontier and Celery. It should be at most {LIMIT:g} ms.",
             "",
             "| processes | all | browser and links | frontier and Celery | |",
             "|---|---|---|---|---|",

@@ -26,8 +26,8 @@ from crawler.frontier import Frontier
 from . import endpoint
 
 CRAWLS = Path(__file__).with_name("shop.py")
-#: Steps of a run in which it speaks to the browser, does what the crawl's author wants, or chooses links; the rest is the frontier
-#: and Celery.
+#: Steps of a run in which it speaks to the browser, does what the crawl's author wants, or chooses links; the rest is the
+#: frontier and Celery.
 APART = ("browser", "request", "extract", "filter", "put away")
 #: What a Watch calls the processes that are measured.
 ROLES = {"redis": "redis", "worker": "worker", "runs": "children", "python": "endpoint", "command": "start"}
