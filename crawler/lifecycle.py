@@ -438,17 +438,17 @@ class Run:
         return permitted(chosen, permits)
 
     def deregister(self, result: Result, chosen: Chosen) -> Ending:
-        """Queue the links, then move the page to *done*. In this order: a crash in between repeats a page, but loses none."""
+        """Queue the links and move the page to *done*. If that takes several steps, links come first: a crash loses none."""
         claim = self.claim
         text = as_json(result)
         final = self.crawl.canonical(result.response.url)
-        if chosen.pages or chosen.dropped:
-            self.report(lambda: self.frontier.enqueue(chosen.pages, parent=claim, skipped=chosen.dropped))
         ms = result.response.timing.get("response")
         ending = self.complete(
             lambda: self.frontier.finish(
                 claim,
                 result.page.url,
+                chosen.pages,
+                skipped=chosen.dropped,
                 result=text,
                 final=final,
                 item=bool(result.data),

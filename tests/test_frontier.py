@@ -423,6 +423,45 @@ def test_links_that_no_browser_could_open_are_skipped_and_counted(begin):
     assert take(frontier).page.url == "https://a.example/\x00é“”"
 
 
+def test_a_page_and_its_links_are_reported_in_one_step(begin):
+    frontier, _ = begin(A)
+    entry = take(frontier)
+    ending = frontier.finish(entry, A, [Page(B, 1), Page(A, 1), Page(C, 9)], skipped={"scope": 2}, result="{}")
+    assert (ending.verdict, ending.ended) == (Verdict.OK, False)
+    assert (urls(frontier.queued()), frontier.done()) == ([B], [A])
+    counts = frontier.snapshot().counts
+    assert (counts["skipped_depth"], counts["skipped_scope"], counts["results"]) == (1, 2, 1)
+    # When its report is repeated, because the answer was lost
+    ending = frontier.finish(entry, A, [Page(B, 1), Page(f"{A}/late", 1)], skipped={"scope": 2}, result="{}")
+    # Then nothing is added, nor counted
+    assert (ending.verdict, ending.ended) == (Verdict.REPEATED, False)
+    assert urls(frontier.queued()) == [B]
+    assert frontier.snapshot().counts == counts
+
+
+def test_a_page_whose_links_are_all_known_may_be_the_last_one(begin):
+    frontier, _ = begin(A)
+    ending = frontier.finish(take(frontier), A, [Page(A, 1)], skipped={"scope": 1})
+    assert (ending.verdict, ending.ended, frontier.snapshot().status) == (Verdict.OK, True, Status.FINISHED)
+
+
+def test_a_stale_claim_reports_neither_page_nor_links(begin):
+    frontier, clock = begin(A)
+    late = take(frontier)
+    clock.advance(1_000)
+    frontier.reap()
+    assert frontier.finish(late, A, [Page(B, 1)]).verdict is Verdict.STALE
+    assert (frontier.queued(), frontier.done(), frontier.seen(B)) == ([], [], False)
+
+
+def test_more_links_than_one_step_takes_are_all_there_when_their_page_is_done(begin):
+    frontier, _ = begin(A)
+    ending = frontier.finish(take(frontier), A, [Page(f"{A}/{n}", 1) for n in range(1_001)], skipped={"scope": 3})
+    assert (ending.verdict, ending.ended, frontier.done()) == (Verdict.OK, False, [A])
+    snapshot = frontier.snapshot()
+    assert (snapshot.queued, snapshot.counts["skipped_scope"]) == (1_001, 3)
+
+
 def test_pages_of_any_number_are_added_in_batches(begin):
     frontier, _ = begin()
     assert frontier.enqueue(Page(f"{A}/{n}") for n in range(1_001)) == Added(1_001, 0, {})

@@ -153,10 +153,7 @@ class World:
 
     def enqueue(self) -> bool:
         parent = self.random.choice([None, None, *self.claims, *self.old[-2:]])
-        numbers = [self.random.randrange(5_000) for _ in range(self.random.choice([1, 2, 8]))]
-        pages = [
-            Page(f"https://a.example/{n}", depth=n % 5, lane=["", "x", "y", "z.example_8080"][n % 4], band=n % 3) for n in numbers
-        ]
+        pages = self.links()
         stale = parent is not None and not self.holds(parent)
         if not stale and (self.status.ended or (self.status is Status.STOPPING and parent is None)):
             return False
@@ -164,15 +161,26 @@ class World:
         if stale:
             assert (added.new, added.known, added.skipped) == (0, 0, {"stale": len(pages)})
             return False
+        new = self.added(pages)
+        assert (added.new, added.known) == (new, sum(page.depth <= 3 for page in pages) - new)
+        return False
+
+    def links(self) -> list[Page]:
+        numbers = [self.random.randrange(5_000) for _ in range(self.random.choice([1, 2, 8]))]
+        return [
+            Page(f"https://a.example/{n}", depth=n % 5, lane=["", "x", "y", "z.example_8080"][n % 4], band=n % 3) for n in numbers
+        ]
+
+    def added(self, pages: list[Page]) -> int:
+        """Keep account of ``pages``, which are added now; how many of them are new."""
         fine = [page for page in pages if page.depth <= 3]
         new = {page.id: page for page in fine if page.id not in self.pages and page.url not in self.aliases}
-        assert (added.new, added.known) == (len(new), len(fine) - len(new))
         for id_, page in new.items():
             self.pages[id_] = Known(page)
             self.move(self.pages[id_], "waiting")
             self.lane(page.lane)
             self.urls.add(page.url)
-        return False
+        return len(new)
 
     def holds(self, claim: Claim) -> bool:
         known = self.pages.get(claim.page.id)
@@ -213,7 +221,7 @@ class World:
         return turn.ended
 
     def report(self) -> bool:
-        """Finish or fail a page; sometimes one that is not this claim's any more, or was reported before."""
+        """Finish a page, with its links or without, or fail it; sometimes one that is lost, or was reported before."""
         stale = self.old and self.random.random() < 0.15
         if not stale and not self.claims:
             return False
@@ -222,12 +230,18 @@ class World:
         failure = self.random.choice(list(FailureClass)) if self.random.random() < 0.3 else None
         delay = self.random.choice([None, None, 0, 3, 100])
         final = f"https://a.example/{self.random.randrange(6_000)}" if self.random.random() < 0.1 else None
+        links = self.links() if self.random.random() < 0.5 else []
+        held = self.holds(claim)
         if failure:
             ending = self.frontier.fail(claim, failure, failure.value, delay=delay)
+        elif links and not (held and self.status.ended):
+            ending = self.frontier.finish(claim, claim.page.url, links, result="{}", final=final)
+            if held:
+                self.added(links)
         else:
             ending = self.frontier.finish(claim, claim.page.url, result="{}", final=final)
 
-        if not self.holds(claim):
+        if not held:
             when = self.accepted.get(claim.token)
             if when is None:
                 assert ending.verdict is Verdict.STALE

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from ..connection import Client
@@ -210,13 +210,7 @@ class Frontier:
         if front:
             pages = reversed(list(pages))
         for batch in portions(pages, least=bool(dropped)):
-            args: list[str | int] = []
-            for page in batch:
-                text = entries.entry(page, parent.page.id if parent else None)
-                if text is None:
-                    dropped["invalid"] = dropped.get("invalid", 0) + 1
-                else:
-                    args += [*entries.fingerprint(page.key or page.url), text]
+            args = packed(batch, parent, dropped)
             answer = self._enqueue(parent, front, dropped, args)
             if answer == b"STALE":
                 sums["stale"] = sums.get("stale", 0) + len(args) // 3
@@ -263,26 +257,40 @@ class Frontier:
         self,
         claim: Claim,
         record: str,
+        links: Iterable[Page] = (),
         *,
+        skipped: Mapping[str, int] | None = None,
         result: str | None = None,
         final: str | None = None,
         item: bool = False,
         latency: float | None = None,
         status: int | None = None,
     ) -> Ending:
-        """The page is done. ``record`` is its line in the list ``done``.
+        """The page is done, and its ``links`` are added, as by ``enqueue``: in one step, if one takes so many.
+
+        Else those that are too many are added before, so that no page is done whose links are not there. ``record`` is the page's
+        line in the list ``done``.
 
         ``result`` (JSON) goes to the stream ``results`` in the same step. ``final`` is the canonical key of the URL after
         redirects; it is marked as known, and if it was, as another page, this one counts as done but its result is dropped
         (``ALIAS``). ``item`` says that extract gave something. ``latency`` is the seconds that the host took, for the automatic
-        throttle; ``status`` is of HTTP.
+        throttle; ``status`` is of HTTP. ``skipped`` is as for ``enqueue``.
+
+        Raises:
+            FrontierRefused: there are links, and Redis is full or the crawl has ended; the page is still this claim's.
         """
+        dropped = dict(skipped or {})
+        *before, last = [*portions(links, least=True)]
+        if before:
+            self.enqueue(chain.from_iterable(before), parent=claim, skipped=dropped)
+            dropped = {}
+        args = packed(last, claim, dropped)
         same = final is None or final == (claim.page.key or claim.page.url)
         bucket, value = ("", "") if same else entries.fingerprint(final or "")
         took = "" if latency is None else ms(latency)
-        answer = self._run(
-            "finish", claim.page.id, claim.token, record, result or "", int(item), bucket, value, took, status or 0
-        )
+        about = claim.page.id, claim.token, record, result or "", int(item), bucket, value, took, status or 0
+        leads_on = bool(args or dropped)
+        answer = self._run("deregister", *about, json.dumps(dropped), *args) if leads_on else self._run("finish", *about)
         return Ending(Verdict(answer[0].decode()), bool(answer[1]))
 
     def fail(
@@ -648,6 +656,18 @@ class Frontier:
             ours = self._run("close", token, 0)
         if not ours:
             raise FrontierUnavailable(f"it took more than {CLOSED_LIFE:.0f} s, and the crawl went on meanwhile: repeat it")
+
+
+def packed(pages: Iterable[Page], parent: Claim | None, dropped: dict[str, int]) -> list[str | int]:
+    """``pages`` as scripts take them; those that cannot be written are counted in ``dropped``."""
+    args: list[str | int] = []
+    for page in pages:
+        text = entries.entry(page, parent.page.id if parent else None)
+        if text is None:
+            dropped["invalid"] = dropped.get("invalid", 0) + 1
+        else:
+            args += [*entries.fingerprint(page.key or page.url), text]
+    return args
 
 
 def portions(pages: Iterable[Page], *, least: bool) -> Iterator[list[Page]]:

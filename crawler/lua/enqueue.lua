@@ -7,95 +7,16 @@
 --          4 skipped  JSON: reason -> number of links that the caller dropped, to be counted with ours
 --          5...       bucket (32 bits), value (decimal, below 2^63), entry; for each page, at most 200
 -- Uses     meta, counts (hashes), seen:<bucket> (intsets), queued... (lists), lanes (set), lane:<lane> (hashes), ready, snoozed
--- With     core, lanes, seen
+-- With     core, lanes, seen, links
 -- Returns  new, known, then reason, number, ... of those skipped; or "STALE" (the page is no longer this claim's: nothing was added)
 -- Cost     O(pages), 2 ms for 200 new ones
 local crawl, refusal = load()
 if not crawl then return refusal end
 local id, token, front = ARGV[1], ARGV[2], ARGV[3] == "1"
-local from_claim = id ~= ""
-if from_claim then
-  if redis.call("HGET", key("tokens"), token) ~= id then return "STALE" end
-end
-if ENDED[crawl.status] or (crawl.status == "STOPPING" and not from_claim) then
-  local why = crawl.reason ~= "" and " (" .. crawl.reason .. ")" or ""
-  return redis.error_reply("REFUSED the crawl is " .. crawl.status .. why .. "; pages are added only after it is re-opened")
-end
-
-local pages = {}
-for i = 5, #ARGV, 3 do
-  local entry = parse(ARGV[i + 2])
-  if not entry then return redis.error_reply("ERR not an entry: " .. ARGV[i + 2]) end
-  pages[#pages + 1] = { bucket = tonumber(ARGV[i]), value = ARGV[i + 1], raw = ARGV[i + 2], entry = entry }
-end
-local skipped = cjson.decode(ARGV[4])
-local function skip(reason) skipped[reason] = (skipped[reason] or 0) + 1 end
-
-grow(crawl)
-local lanes, touched, batches, order = {}, {}, {}, {} -- the lists keep the order in which pages came
-local new, old, queued, hosts = 0, 0, counted("queued"), nil
-for _, page in ipairs(pages) do
-  local entry = page.entry
-  local lane = lanes[entry.lane]
-  if not lane then
-    lane = lane_of(entry.lane)
-    if not lane.known then
-      hosts = hosts or redis.call("SCARD", key("lanes"))
-      if hosts >= LANES_MAX then
-        local shared = string.format("shared_%.0f", page.bucket % SHARED)
-        lane = lanes[shared] or lane_of(shared)
-        entry.lane = shared
-        page.raw = text(entry)
-      end
-      hosts = hosts + 1
-    end
-    lanes[entry.lane] = lane
-    touched[#touched + 1] = lane
-  end
-  if crawl.depth_limit and entry.depth > crawl.depth_limit then
-    skip("depth")
-  elseif crawl.queue_limit and queued + new >= crawl.queue_limit then
-    skip("full")
-  elseif crawl.lane_limit and lane.accepted >= crawl.lane_limit then
-    skip("lane")
-  elseif not mark(crawl, page.bucket, page.value) then
-    old = old + 1
-  else
-    new = new + 1
-    lane.n, lane.accepted = lane.n + 1, lane.accepted + 1
-    local name = queue(entry.lane, entry.band)
-    if not batches[name] then
-      batches[name] = {}
-      order[#order + 1] = name
-    end
-    table.insert(batches[name], page.raw)
-  end
-end
-
-for _, name in ipairs(order) do redis.call(front and "LPUSH" or "RPUSH", name, unpack(batches[name])) end
-if new > 0 then
-  count("seen", new)
-  count("accepted", new)
-  count("queued", new)
-  for _, lane in ipairs(touched) do
-    if lane.n > 0 then
-      change(lane, "n", lane.n)
-      change(lane, "accepted", lane.accepted)
-      place(crawl, lane)
-      store(lane)
-    end
-  end
-  if crawl.status == "NEW" then
-    set(crawl, "started", now)
-    become(crawl, "ACTIVE")
-  end
-end
-local answer = { new, old }
-for reason, number in pairs(skipped) do
-  if number > 0 then
-    count("skipped_" .. reason, number)
-    answer[#answer + 1] = reason
-    answer[#answer + 1] = number
-  end
-end
-return answer
+local linked = id ~= ""
+if linked and redis.call("HGET", key("tokens"), token) ~= id then return "STALE" end
+local no = unwilling(crawl, linked)
+if no then return no end
+local pages, fault = linked_pages(5)
+if not pages then return fault end
+return add(crawl, pages, cjson.decode(ARGV[4]), front)

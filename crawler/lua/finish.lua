@@ -11,7 +11,7 @@
 --          8 latency  ms that the host took, for the automatic throttle; "": the time since the claim
 --          9 status   of HTTP, or 0
 -- Uses     meta, counts, tallies, inflight, tokens, lane:<lane> (hashes), processing, done (lists), leases, acks, results (stream), seen:...
--- With     core, lanes, leave, seen
+-- With     core, lanes, leave, seen, done
 -- Returns  verdict ("OK", "ALIAS": the final URL is another page that is known; "REPEATED", "STALE"), ended (1 for the call that
 --          ended the crawl)
 -- Cost     O(P), P pages in flight (LREM)
@@ -19,34 +19,4 @@ local crawl, refusal = load()
 if not crawl then return refusal end
 local claim, verdict = proven(ARGV[1], ARGV[2])
 if not claim then return { verdict, 0 } end
-
-local lane = leave(claim, parse(claim.raw))
-acknowledge(claim)
-verdict = "OK"
-if ARGV[6] ~= "" then
-  if mark(crawl, tonumber(ARGV[6]), ARGV[7]) then count("seen") else verdict = "ALIAS" end
-end
-
-redis.call("RPUSH", key("done"), ARGV[3])
-attempted(tonumber(ARGV[9]), "done", "done")
-count("done")
-if verdict == "ALIAS" then
-  count("dup")
-else
-  if ARGV[5] == "1" then count("items") end
-  if ARGV[4] ~= "" then
-    redis.call("XADD", key("results"), "MAXLEN", "~", crawl.results_limit, "*", "id", claim.id, "n", count("results"), "json", ARGV[4])
-  end
-end
-if crawl.infra then redis.call("HDEL", key("meta"), "infra") end
-set(crawl, "last_done", now)
-
-forgive(lane)
-if crawl.throttle == 1 then -- as Scrapy's AutoThrottle: half-way towards the time that the host took
-  local latency = tonumber(ARGV[8]) or (now - claim.claimed)
-  change(lane, "auto", math.min(AUTO_MAX, math.floor((lane.auto + latency) / 2)))
-end
-place(crawl, lane)
-store(lane)
-check_pages(crawl)
-return { verdict, over(crawl) and 1 or 0 }
+return done(crawl, claim, 3)
