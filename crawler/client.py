@@ -66,6 +66,7 @@ def sender(settings: Settings, app: Celery | None = None) -> Sender:
                 "crawler.run",
                 (name, ticket),
                 queue=settings.queue,
+                declare=(),  # the worker does, and there is nothing to it on a Redis
                 countdown=delay or None,
                 expires=delay + WAKE_UP_LIFE,
                 ignore_result=True,

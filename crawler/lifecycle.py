@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -31,6 +30,7 @@ from .logs import bind, inherited
 from .masking import Secrets, masked
 from .model import Claim, FailureClass, Json, Link, Outcome, Page, Response, Result, Turn
 from .permits import Permits
+from .pulse import pulse
 from .scope import Chosen
 from .timings import tallies
 
@@ -529,24 +529,20 @@ class Run:
 
 @contextmanager
 def heartbeat(frontier: Frontier, claim: Claim, browser: Browser, interval: float) -> Iterator[None]:
-    """Renew the lease of ``claim`` each ``interval`` seconds, from a thread; end the browser when the page is no longer ours."""
-    over = threading.Event()
+    """Renew the lease of ``claim`` each ``interval`` seconds, from a thread; end the browser when the page is no longer ours.
 
-    def beat() -> None:
-        while not over.wait(interval):
-            try:
-                if frontier.renew(claim) is not Renewal.OK:
-                    browser.abandon()  # the request in flight fails, and its late report is refused
-                    return
-            except FrontierError:
-                log.warning("could not renew the lease of %s", masked(claim.page.url))
+    Then the request in flight fails, and its late report is refused.
+    """
 
-    thread = threading.Thread(target=inherited(beat), name="heartbeat", daemon=True)
-    thread.start()
-    try:
+    def renew() -> bool:
+        try:
+            return frontier.renew(claim) is Renewal.OK
+        except FrontierError:
+            log.warning("could not renew the lease of %s", masked(claim.page.url))
+            return True
+
+    with pulse().beating(inherited(renew), browser.abandon, interval):
         yield
-    finally:
-        over.set()
 
 
 def accept(

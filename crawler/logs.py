@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import TypeVar
 
 from .masking import masked
 from .model import Json
+
+T = TypeVar("T")
 
 _bound: ContextVar[Mapping[str, Json]] = ContextVar("crawler_log", default=MappingProxyType({}))
 
@@ -32,7 +35,7 @@ def bind(**fields: Json) -> None:
         _bound.set({**bound, **fields})
 
 
-def inherited(target: Callable[[], None]) -> Callable[[], None]:
+def inherited(target: Callable[[], T]) -> Callable[[], T]:
     """``target`` for a thread, whose lines are to have what is bound here."""
     context = copy_context()
     return lambda: context.run(target)

@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parents[1]
 #: The floors, from the values up to the doors. A module may import what lies on lower floors, and a package its own modules.
 FLOORS = (
     ("version", "errors", "masking"),
-    ("model", "hooks", "visit", "form", "references", "connection", "processes", "timings", "transaction", "heartbeat"),
+    ("model", "hooks", "visit", "form", "references", "connection", "processes", "timings", "transaction", "heartbeat", "pulse"),
     ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "proxies", "fetch", "logs", "spans"),
     ("scope", "sitemaps", "export", "gateway", "permits", "evidence", "rate"),
     ("fields", "definition"),
     ("lifecycle", "rehearsal", "client", "jobs", "report", "metrics", "seeds"),
-    ("tasks.services", "tasks.crawl", "tasks.promises", "tasks.worker", "api", "serve", "contrib", "embedded"),
+    ("tasks.services", "tasks.crawl", "tasks.consumer", "tasks.promises", "tasks.worker", "api", "serve", "contrib", "embedded"),
     ("tasks.app", "cli"),
 )
 #: config stands apart: who may read it.
