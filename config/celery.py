@@ -49,6 +49,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "worker_send_task_events": settings.events,
         # What was sent and not yet received is a wake-up, not a page; to tell of it would cost each page 0.4 ms.
         "task_send_sent_event": False,
+        "worker_consumer": "crawler.tasks.consumer:Consumer",
         "worker_hijack_root_logger": False,
         # A sender's answer to a frozen Redis is one clear error after a few seconds, not silence.
         "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
