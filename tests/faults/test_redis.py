@@ -215,8 +215,8 @@ def test_a_page_that_ends_while_redis_is_out_of_reach_is_reported_later_and_coun
     site, paths = tree(7)
     chrome = ground.chrome_on(site)
     proxy = ground.proxy()
-    ground.client.script_load(Scripts(ground.client).text("finish"))  # or its first answer would be that it is not known
-    (proxy.lose_answer if answer == "lost" else proxy.hold)("finish")
+    ground.client.script_load(Scripts(ground.client).text("deregister"))  # or its first answer would be that it is not known
+    (proxy.lose_answer if answer == "lost" else proxy.hold)("deregister")
     frontier = ground.crawl(load(str(ground.folder / "keep.py")))
     ground.worker(redis_url=proxy.url, crawls=str(ground.folder / "keep.py"))
     ground.until(proxy.seen.is_set)
