@@ -61,7 +61,7 @@ class Pulse:
 
     def _loop(self) -> None:
         with self._change:
-            while (now := time.monotonic()) < self._due + IDLE:
+            while (now := time.monotonic()) < self._due + IDLE or self._renew is not None:
                 if self._renew is None or now < self._due:  # a page that begins meanwhile is due later, and need not wake us
                     self._looks = self._due if now < self._due else self._due + IDLE
                     self._change.wait(self._looks - now)
