@@ -135,8 +135,15 @@ CIRCLES = (
         doubt=None,
     ),
     Row("/reload-storm", (Done(("/from-reload-storm",), "reload-storm"), UNSETTLED), "the same", doubt=None),
-    Row("/push-storm", (Done(("/from-push-storm",), "push-storm", url="/pushed-*"),), doubt=None),
-    Row("/hash-storm", (Done(("/from-hash-storm",), "hash-storm", url="/hash-storm#*"),), doubt=None),
+    *(
+        Row(
+            f"/{storm}",
+            tuple(Done((f"/from-{storm}",), storm, url=url) for url in (there, None)),
+            "by chance seen before its first step",
+            doubt=None,
+        )
+        for storm, there in (("push-storm", "/pushed-*"), ("hash-storm", "/hash-storm#*"))
+    ),
     Row("/pushes", (Done(("/from-pushed",), "Pushed", url="/pushed"),)),
     Row("/moves", (A,)),
     Row("/meta", (A,)),
