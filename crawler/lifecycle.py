@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
@@ -24,7 +25,7 @@ from .errors import (
     PageError,
 )
 from .evidence import Evidence
-from .frontier import Ending, Frontier, Renewal, Verdict
+from .frontier import Ending, Frontier, Renewal, Verdict, Wake
 from .hooks import Lazy, call
 from .logs import bind, inherited
 from .masking import Secrets, masked
@@ -32,7 +33,7 @@ from .model import Claim, FailureClass, Json, Link, Outcome, Page, Response, Res
 from .permits import Permits
 from .pulse import pulse
 from .scope import Chosen
-from .timings import tallies
+from .timings import Took, drained, tallies
 
 log = logging.getLogger("crawler.lifecycle")
 
@@ -120,13 +121,15 @@ def execute(
     trace: Trace | None = None,
     evidence: Evidence | None = None,
     completion: Completion = nullcontext,
+    owed: deque[Took] | None = None,
 ) -> Result | Failure | Outcome:
     """Run one page of ``crawl``, from taking it off the frontier to starting the next runs.
 
     ``worker`` names this process in the frontier; ``ticket`` is the wake-up that this run answers; ``permits`` are those of the
     crawl. An outcome other than a page (limit reached, nothing due, crawl over) is a value, and so is a page that failed: nothing
     is wrong. What a hook raises passes through, after its page was marked as failed. ``evidence`` keeps error snapshots;
-    ``completion`` is entered to report a page, and may take its time.
+    ``completion`` is entered to report a page, and may take its time. ``owed`` is where a process keeps the steps of one run that
+    the next one hands in.
 
     Raises:
         DefinitionError: the crawl is wrong; nothing was claimed.
@@ -136,6 +139,7 @@ def execute(
     """
     run = Run(crawl, frontier, start, trace, evidence)
     run.completion = completion
+    run.owed = deque() if owed is None else owed
     run.step("execute")
     run.step("validate")
     crawl.validate()
@@ -218,6 +222,8 @@ class Run:
 
     claim: Claim  # from ``holding`` on, as ``browser`` is
     completion: Completion = nullcontext
+    owed: deque[Took]
+    wake: Wake | None = None  # granted already, as the page was reported
 
     def __init__(
         self, crawl: Crawl, frontier: Frontier, start: Start, trace: Trace | None = None, evidence: Evidence | None = None
@@ -228,7 +234,7 @@ class Run:
         self.ended = False  # a report of this run ended the crawl
         self.began = self.since = time.monotonic()
         self.at = ""
-        self.took: list[tuple[str, float]] = []
+        self.took: list[Took] = []
 
     def step(self, name: str, page: Page | None = None) -> None:
         """Say where this run is, and note how long the step before took."""
@@ -249,13 +255,17 @@ class Run:
         """Start the next runs, however this one ends. While Redis is away that waits, as long as a wake-up would.
 
         A process that is told to end at once starts nothing: killed between a wake-up's grant and its sending, it would leave the
-        others waiting until the wake-up is missed, in a minute. Their next tick sees that there is work.
+        others waiting until the wake-up is missed, in a minute. Their next tick sees that there is work. What was granted with
+        the report is given back.
         """
         leaving = False
         try:
             yield
         except (SystemExit, KeyboardInterrupt):
             leaving = True
+            with suppress(FrontierUnavailable):
+                for granted in self.wake.tickets if self.wake else ():
+                    self.frontier.drop_ticket(granted)
             raise
         except FrontierUnavailable:
             if ticket:  # perhaps nobody took it; a minute would pass until it is missed
@@ -271,8 +281,12 @@ class Run:
             self.step("after_all")
             self.conclude()
         self.step("start")
-        sums = tallies(self.took)
-        wake = self.patiently(lambda: self.frontier.wake(sums), START_PATIENCE)
+        wake = self.wake
+        if wake and wake.tickets:
+            self.owed.extend(self.took)
+        else:
+            sums = tallies(self.took)
+            wake = self.patiently(lambda: self.frontier.wake(sums), START_PATIENCE)
         for further in wake.tickets:
             self.start_next(further)
         self.start_later(wake.wait)
@@ -438,8 +452,14 @@ class Run:
         return permitted(chosen, permits)
 
     def deregister(self, result: Result, chosen: Chosen) -> Ending:
-        """Queue the links and move the page to *done*. If that takes several steps, links come first: a crash loses none."""
-        claim = self.claim
+        """Queue the links and move the page to *done*. If that takes several steps, links come first: a crash loses none.
+
+        With no hook to come, the next runs' wake-ups are asked for at once: a round trip less.
+        """
+        claim, sums = self.claim, None
+        if "after" not in self.crawl.calls:
+            self.took.extend(drained(self.owed))
+            sums = tallies(self.took)
         text = as_json(result)
         final = self.crawl.canonical(result.response.url)
         ms = result.response.timing.get("response")
@@ -454,9 +474,12 @@ class Run:
                 item=bool(result.data),
                 latency=None if ms is None else ms / 1_000,
                 status=result.response.status,
+                wake=sums,
             )
         )
-        self.ended = ending.ended
+        self.ended, self.wake = ending.ended, ending.wake
+        if self.wake:
+            self.took.clear()
         return ending
 
     def fail(self, error: Exception) -> Failure:

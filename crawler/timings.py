@@ -13,12 +13,19 @@ name                         what it counts
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
-#: Steps of a run that are timed, in their order. ``start``, the last one, sends the sums.
+#: Steps of a run that are timed, in their order. ``start``, the last one, sends the sums; without a hook ``after`` the step
+#: ``queue.deregister`` does, and what comes after that is sent by the next run of the process. (If the run that it starts goes
+#: to another process, and no other comes here, that is never sent: of at most one run of a process.)
 STEPS = ("browser", "queue.register", "before_all", "before", "request", "extract", "filter", "queue.deregister", "after")
 #: The last bucket of the histograms, for all that takes longer than 2**16 ms (66 s).
 POWERS = 17
+
+#: A step, and the seconds that it took.
+Took = tuple[str, float]
 
 
 def bucket(seconds: float) -> int:
@@ -26,11 +33,18 @@ def bucket(seconds: float) -> int:
     return min(POWERS, max(0, math.ceil(seconds * 1_000) - 1).bit_length())
 
 
-def tallies(took: Iterable[tuple[str, float]]) -> dict[str, int]:
-    """What a run adds to the tallies: ``took`` are its steps with their seconds."""
+def tallies(took: Iterable[Took]) -> dict[str, int]:
+    """What runs add to the tallies: ``took`` are their steps with their seconds."""
     sums: dict[str, int] = {}
     for step, seconds in took:
-        if step in STEPS:  # each is done once in a run
-            sums[f"step:{step}:{bucket(seconds)}"] = 1
-            sums[f"step:{step}:us"] = int(seconds * 1_000_000)
+        if step in STEPS:
+            for name, amount in ((f"step:{step}:{bucket(seconds)}", 1), (f"step:{step}:us", int(seconds * 1_000_000))):
+                sums[name] = sums.get(name, 0) + amount
     return sums
+
+
+def drained(owed: deque[Took]) -> Iterator[Took]:
+    """Take out of ``owed`` what is there. Several threads may: each step is taken once."""
+    with suppress(IndexError):
+        while True:
+            yield owed.popleft()

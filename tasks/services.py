@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import cached_property
@@ -31,6 +31,7 @@ from ..permits import Permits
 from ..processes import is_gone, process_name
 from ..rate import Rate
 from ..spans import Spans
+from ..timings import Took
 
 log = logging.getLogger("crawler.services")
 
@@ -52,6 +53,7 @@ class Services:
         self._stored: OrderedDict[str, tuple[str | None, Crawl]] = OrderedDict()
         self.reaper: threading.Thread | None = None
         self._permits: WeakKeyDictionary[Crawl, Permits] = WeakKeyDictionary()
+        self._owed: WeakKeyDictionary[Crawl, deque[Took]] = WeakKeyDictionary()
 
     @classmethod
     def current(cls) -> Services:
@@ -156,6 +158,7 @@ class Services:
                 trace=trace,
                 evidence=self.evidence(crawl, frontier),
                 completion=self.rate.completion if self.rate else nullcontext,
+                owed=self._owed.setdefault(crawl, deque()),
             )
 
     def evidence(self, crawl: Crawl, frontier: Frontier) -> Evidence | None:

@@ -622,6 +622,31 @@ def test_each_finisher_starts_one_run(begin):
     assert granted == [1] * 10
 
 
+@pytest.mark.parametrize("links", [[], [Page(f"{B}/1"), Page(f"{B}/2")]])
+def test_who_finishes_a_page_may_be_given_the_wake_ups_in_the_same_step(begin, links):
+    frontier, _ = begin(*(f"{A}/{n}" for n in range(20)), concurrency_limit=10)
+    claims = [take(frontier, ticket=ticket) for ticket in frontier.grant()]
+    tickets = [ticket for claim in claims for ticket in frontier.finish(claim, "-", links, wake={}).wake.tickets]
+    assert len(set(tickets)) == 10
+    assert frontier.snapshot().tickets == 10
+    assert take(frontier, ticket=tickets[-1])
+    assert frontier.snapshot().tickets == 9
+
+
+def test_with_no_page_to_wake_for_a_finisher_is_told_when_there_will_be_one_and_the_tallies_count_once(begin):
+    frontier, _ = begin(pages=[Page(A, lane="a"), Page(B, lane="a")], delay=3)
+    claim = take(frontier)
+    for ending in (Ending(Verdict.OK, wake=Wake((), 3)), Ending(Verdict.REPEATED)):
+        assert frontier.finish(claim, "-", wake={"step:request:7": 2}) == ending
+        assert frontier.tallies()["step:request:7"] == 2
+
+
+def test_who_ends_a_crawl_is_given_no_wake_up(begin):
+    frontier, _ = begin(A)
+    ending = frontier.finish(take(frontier), "-", wake={})
+    assert (ending.ended, ending.wake) == (True, Wake())
+
+
 def test_a_run_without_a_ticket_answers_the_oldest_wake_up(begin):
     frontier, _ = begin(A, B)
     assert len(frontier.grant()) == 2

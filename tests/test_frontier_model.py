@@ -232,14 +232,15 @@ class World:
         final = f"https://a.example/{self.random.randrange(6_000)}" if self.random.random() < 0.1 else None
         links = self.links() if self.random.random() < 0.5 else []
         held = self.holds(claim)
+        wake = self.random.choice([None, {}])
         if failure:
             ending = self.frontier.fail(claim, failure, failure.value, delay=delay)
         elif links and not (held and self.status.ended):
-            ending = self.frontier.finish(claim, claim.page.url, links, result="{}", final=final)
+            ending = self.frontier.finish(claim, claim.page.url, links, result="{}", final=final, wake=wake)
             if held:
                 self.added(links)
         else:
-            ending = self.frontier.finish(claim, claim.page.url, result="{}", final=final)
+            ending = self.frontier.finish(claim, claim.page.url, result="{}", final=final, wake=wake)
 
         if not held:
             when = self.accepted.get(claim.token)

@@ -59,15 +59,6 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """What a report led to. ``ended``: this very call ended the crawl. ``retry_in``: seconds until the next attempt, if any."""
-
-    verdict: Verdict
-    ended: bool = False
-    retry_in: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Added:
     """What ``enqueue`` did with its pages: ``new``, ``known`` before, and the number ``skipped`` for each reason."""
 
@@ -90,6 +81,20 @@ class Wake:
 
     tickets: tuple[str, ...] = ()
     wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What a report led to.
+
+    ``ended``: this very call ended the crawl. ``retry_in``: seconds until the next attempt, if any. ``wake``: what
+    ``Frontier.wake`` would give now, if that was asked for as well, and the report counted.
+    """
+
+    verdict: Verdict
+    ended: bool = False
+    retry_in: float | None = None
+    wake: Wake | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +270,7 @@ class Frontier:
         item: bool = False,
         latency: float | None = None,
         status: int | None = None,
+        wake: Mapping[str, int] | None = None,
     ) -> Ending:
         """The page is done, and its ``links`` are added, as by ``enqueue``: in one step, if one takes so many.
 
@@ -274,7 +280,8 @@ class Frontier:
         ``result`` (JSON) goes to the stream ``results`` in the same step. ``final`` is the canonical key of the URL after
         redirects; it is marked as known, and if it was, as another page, this one counts as done but its result is dropped
         (``ALIAS``). ``item`` says that extract gave something. ``latency`` is the seconds that the host took, for the automatic
-        throttle; ``status`` is of HTTP. ``skipped`` is as for ``enqueue``.
+        throttle; ``status`` is of HTTP. ``skipped`` is as for ``enqueue``. ``wake`` are the tallies with which the method
+        ``wake`` would be called next: that is done in the same step then.
 
         Raises:
             FrontierRefused: there are links, and Redis is full or the crawl has ended; the page is still this claim's.
@@ -288,10 +295,13 @@ class Frontier:
         same = final is None or final == (claim.page.key or claim.page.url)
         bucket, value = ("", "") if same else entries.fingerprint(final or "")
         took = "" if latency is None else ms(latency)
-        about = claim.page.id, claim.token, record, result or "", int(item), bucket, value, took, status or 0
+        asked = ("", "") if wake is None else (secrets.token_hex(6), sums(wake))
+        about = claim.page.id, claim.token, record, result or "", int(item), bucket, value, took, status or 0, *asked
         leads_on = bool(args or dropped)
-        answer = self._run("deregister", *about, json.dumps(dropped), *args) if leads_on else self._run("finish", *about)
-        return Ending(Verdict(answer[0].decode()), bool(answer[1]))
+        verdict, ended, *more = (
+            self._run("deregister", *about, json.dumps(dropped), *args) if leads_on else self._run("finish", *about)
+        )
+        return Ending(Verdict(verdict.decode()), bool(ended), wake=woken(more) if more else None)
 
     def fail(
         self, claim: Claim, failure: FailureClass, reason: str, *, status: int | None = None, delay: float | None = None
@@ -340,9 +350,7 @@ class Frontier:
 
         ``tallies`` (see ``timings``) are added to the crawl's in the same step; if the call has to be repeated, perhaps twice.
         """
-        sums = " ".join([f"{name} {amount}" for name, amount in tallies.items()]) if tallies else ""  # one text is packed fastest
-        wait, *tickets = self._run("grant", secrets.token_hex(6), sums)
-        return Wake(tuple(ticket.decode() for ticket in tickets), in_seconds(wait))
+        return woken(self._run("grant", secrets.token_hex(6), sums(tallies or {})))
 
     def grant(self) -> tuple[str, ...]:
         """The tickets of ``wake``, for a caller that sends none for later."""
@@ -704,3 +712,14 @@ def ms(seconds: float) -> int:
 def in_seconds(ms: int | bytes) -> float | None:
     """Milliseconds that a script returned, as seconds; None for its empty string."""
     return None if ms == b"" else int(ms) / 1_000
+
+
+def sums(tallies: Mapping[str, int]) -> str:
+    """``tallies`` for a script: one text, which is packed fastest."""
+    return " ".join([f"{name} {amount}" for name, amount in tallies.items()])
+
+
+def woken(answer: Sequence[Any]) -> Wake:
+    """What the script ``grant`` returned."""
+    wait, *tickets = answer
+    return Wake(tuple(ticket.decode() for ticket in tickets), in_seconds(wait))

@@ -2,13 +2,11 @@
 -- deregister: the links of a page are added, and the page is done, in one step: what enqueue and finish do. A full server refuses it
 -- as a whole, as it does enqueue, while finish alone is always taken.
 -- KEYS     1 prefix   "crawl:{name}:"
--- ARGV     1 id       of the page
---          2 token    of the claim
---          3 to 9     record, result, item, bucket, value, latency, status: see finish
---          10 skipped JSON: reason -> number of links that the caller dropped, to be counted with ours
---          11...      bucket, value, entry; for each link, at most 200: see enqueue
+-- ARGV     1 to 11    see lib_done
+--          12 skipped JSON: reason -> number of links that the caller dropped, to be counted with ours
+--          13...      bucket, value, entry; for each link, at most 200: see enqueue
 -- Uses     what enqueue and finish use
--- With     core, lanes, leave, seen, links, done
+-- With     core, lanes, leave, seen, links, wake, done
 -- Returns  as finish
 -- Cost     O(links + P), P pages in flight (LREM); 2.5 ms for 200 new ones
 local crawl, refusal = load()
@@ -17,7 +15,7 @@ local claim, verdict = proven(ARGV[1], ARGV[2])
 if not claim then return { verdict, 0 } end
 local no = unwilling(crawl, true)
 if no then return no end
-local pages, fault = linked_pages(11)
+local pages, fault = linked_pages(13)
 if not pages then return fault end
-add(crawl, pages, cjson.decode(ARGV[10]), false)
-return done(crawl, claim, 3)
+add(crawl, pages, cjson.decode(ARGV[12]), false)
+return done(crawl, claim)

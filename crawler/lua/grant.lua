@@ -9,10 +9,4 @@
 -- Cost     O(log n)
 local crawl, refusal = load()
 if not crawl then return without(refusal, { "" }) end -- cleared while the caller worked
-for name, amount in string.gmatch(ARGV[2], "(%S+) (%d+)") do tally(name, amount) end
-redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now)
-if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return { "" } end
-promote(crawl)
-local tickets = grant(crawl, ARGV[1])
-if #tickets > 0 or processing() >= crawl.concurrency_limit then return { "", unpack(tickets) } end
-return { (crawl.held or 0) > now and crawl.held - now or next_due(crawl) or "" }
+return go_on(crawl, ARGV[1], ARGV[2])

@@ -1,24 +1,36 @@
--- done: a page leaves `processing` for `done`. A library; needs core, lanes, leave and seen.
+-- done: a page leaves `processing` for `done`. A library; needs core, lanes, leave, seen and wake.
 
--- What is said of it is in ARGV from `at` on: record, result, item, bucket, value, latency, status, as in finish.lua.
--- Returns verdict ("OK", "ALIAS"), ended (1 for the call that ended the crawl)
-local function done(crawl, claim, at)
+-- What is said of it is in
+-- ARGV     1 id       of the page
+--          2 token    of the claim
+--          3 record   line for the list done
+--          4 result   JSON for the stream results, or ""
+--          5 item     "1" if extract gave something
+--          6 bucket   of the final URL after redirects, or "" if there were none
+--          7 value    its fingerprint
+--          8 latency  ms that the host took, for the automatic throttle; "": the time since the claim
+--          9 status   of HTTP, or 0
+--          10 nonce   "": no tickets are asked for; else see grant
+--          11 sums    see grant
+-- Returns  verdict ("OK", "ALIAS": the final URL is another page that is known), ended (1 for the call that ended the crawl); if tickets
+--          were asked for, what grant returns follows
+local function done(crawl, claim)
   local lane = leave(claim, parse(claim.raw))
   acknowledge(claim)
   local verdict = "OK"
-  if ARGV[at + 3] ~= "" then
-    if mark(crawl, tonumber(ARGV[at + 3]), ARGV[at + 4]) then count("seen") else verdict = "ALIAS" end
+  if ARGV[6] ~= "" then
+    if mark(crawl, tonumber(ARGV[6]), ARGV[7]) then count("seen") else verdict = "ALIAS" end
   end
 
-  redis.call("RPUSH", key("done"), ARGV[at])
-  attempted(tonumber(ARGV[at + 6]), "done", "done")
+  redis.call("RPUSH", key("done"), ARGV[3])
+  attempted(tonumber(ARGV[9]), "done", "done")
   count("done")
   if verdict == "ALIAS" then
     count("dup")
   else
-    if ARGV[at + 2] == "1" then count("items") end
-    if ARGV[at + 1] ~= "" then
-      redis.call("XADD", key("results"), "MAXLEN", "~", crawl.results_limit, "*", "id", claim.id, "n", count("results"), "json", ARGV[at + 1])
+    if ARGV[5] == "1" then count("items") end
+    if ARGV[4] ~= "" then
+      redis.call("XADD", key("results"), "MAXLEN", "~", crawl.results_limit, "*", "id", claim.id, "n", count("results"), "json", ARGV[4])
     end
   end
   if crawl.infra then redis.call("HDEL", key("meta"), "infra") end
@@ -26,11 +38,13 @@ local function done(crawl, claim, at)
 
   forgive(lane)
   if crawl.throttle == 1 then -- as Scrapy's AutoThrottle: half-way towards the time that the host took
-    local latency = tonumber(ARGV[at + 5]) or (now - claim.claimed)
+    local latency = tonumber(ARGV[8]) or (now - claim.claimed)
     change(lane, "auto", math.min(AUTO_MAX, math.floor((lane.auto + latency) / 2)))
   end
   place(crawl, lane)
   store(lane)
   check_pages(crawl)
-  return { verdict, over(crawl) and 1 or 0 }
+  local ended = over(crawl) and 1 or 0
+  if ARGV[10] == "" then return { verdict, ended } end
+  return { verdict, ended, unpack(go_on(crawl, ARGV[10], ARGV[11])) }
 end

@@ -53,3 +53,15 @@ local function grant(crawl, nonce)
   end
   return tickets
 end
+
+-- What a run that is over asks for: its `sums` ("name amount name amount ...") are added to the tallies, and the tickets issued.
+-- Returns ms until a lane or a retry is due, or the hold ends ("": tickets follow, no room, or nothing waits); tickets, at most 100.
+local function go_on(crawl, nonce, sums)
+  for name, amount in string.gmatch(sums, "(%S+) (%d+)") do tally(name, amount) end
+  redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now)
+  if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return { "" } end
+  promote(crawl)
+  local tickets = grant(crawl, nonce)
+  if #tickets > 0 or processing() >= crawl.concurrency_limit then return { "", unpack(tickets) } end
+  return { (crawl.held or 0) > now and crawl.held - now or next_due(crawl) or "" }
+end
