@@ -42,19 +42,14 @@ ABOUT = {
 def record(folder: Path) -> None:
     """From now on keep account, in ``folder``, of what the runs of this process do.
 
-    A line for each has the seconds of its steps: by the clock, and of the processor's time.
+    A line for each has the seconds of its steps: by the clock, and of the processor's time. They are written as the process ends:
+    that would be the dearest step.
     """
     steps: list[tuple[str, float, float]] = []
-    files: dict[int, Any] = {}
+    runs: list[tuple[float, list[tuple[str, float, float]]]] = []
 
     def mark(name: str) -> None:
         steps.append((name, time.perf_counter(), time.thread_time()))
-
-    def write() -> None:
-        file = files.setdefault(os.getpid(), None) or (folder / f"{os.getpid()}.steps").open("a", buffering=1 << 16)
-        files[os.getpid()] = file
-        took = [(name, ends - at, used - cpu) for (name, at, cpu), (_, ends, used) in pairwise(steps)]
-        file.write(json.dumps([time.time(), took]) + "\n")
 
     plain = Run.step
 
@@ -68,12 +63,14 @@ def record(folder: Path) -> None:
     def begin(**_: Any) -> None:
         mark(BEFORE)
         if len(steps) > 1:  # the run before this one is over only now
-            write()
+            runs.append((time.time(), steps[:]))
             del steps[:-1]
 
     def close(**_: Any) -> None:
-        for file in filter(None, files.values()):
-            file.close()
+        with (folder / f"{os.getpid()}.steps").open("a") as file:
+            for ended, marks in runs:
+                took = [(name, ends - at, used - cpu) for (name, at, cpu), (_, ends, used) in pairwise(marks)]
+                file.write(json.dumps([ended, took]) + "\n")
 
     signals.task_prerun.connect(begin, weak=False)
     signals.task_postrun.connect(lambda **_: mark(BETWEEN), weak=False)

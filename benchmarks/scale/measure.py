@@ -32,7 +32,7 @@ APART = ("browser", "request", "extract", "filter", "put away")
 #: What a Watch calls the processes that are measured.
 ROLES = {"redis": "redis", "worker": "worker", "runs": "children", "python": "endpoint", "command": "start"}
 #: Seconds between two looks at a crawl.
-INTERVAL = 0.1
+INTERVAL = 0.5
 #: Seconds in which a crawl must end.
 PATIENCE = 300.0
 
