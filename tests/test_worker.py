@@ -6,13 +6,16 @@ import os
 import subprocess
 import sys
 
+import pytest
 import redis as redis_py
 from celery import Celery
+from kombu import Message
 
 from crawler.config import celery as celery_config
 from crawler.config import settings as configuration
 from crawler.config.settings import environment
 from crawler.embedded import PrivateRedis, worker_command
+from crawler.tasks.worker import QoS
 from tests.folder import until
 
 
@@ -49,6 +52,25 @@ def test_a_worker_that_holds_a_wake_up_for_later_outlives_its_broker(tmp_path):
             worker.kill()
             frontier.stop()
             broker.stop()
+
+
+@pytest.mark.parametrize(("end", "left"), [("close", 1), ("requeue", 1), ("ack", 0), ("reject", 0)])
+def test_a_wake_up_that_was_taken_is_noted_nowhere_and_put_back_if_it_was_not_begun(tmp_path, end, left):
+    with PrivateRedis(tmp_path) as broker:
+        given = configuration.load(redis_url=broker.url, broker_url=broker.broker_url)
+        app = Celery("test", set_as_current=False)
+        app.conf.update(celery_config.celery_settings(given))
+        messages = redis_py.Redis(unix_socket_path=str(broker.socket), db=1)
+        app.send_task("crawler.run", ("shop", "ticket-1"), queue=given.queue)
+        taken: list[Message] = []
+        with app.connection() as connection:
+            app.amqp.TaskConsumer(connection.channel(), on_message=taken.append).consume()
+            connection.drain_events(timeout=10)
+            assert isinstance(taken[0].channel.qos, QoS)
+            assert (messages.llen(given.queue), messages.exists("unacked", "unacked_index")) == (0, 0)
+            if end != "close":
+                getattr(taken[0], end)()
+        assert (messages.llen(given.queue), messages.exists("unacked", "unacked_index")) == (left, 0)
 
 
 def sends(app: Celery, queue: str) -> bool:
