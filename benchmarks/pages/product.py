@@ -144,18 +144,16 @@ class Course:
     def rows(self) -> list[dict[str, Any]]:
         """Of each tenth: pages per second, and the memory at its end."""
         part = len(self.stamps) // 10
-        speeds = [
-            round((part - 1) / max(0.001, some[-1] - some[0]), 2)
-            for some in (self.stamps[at * part : (at + 1) * part] for at in range(10))
-        ]
-        return [{"pages_per_s": speed, "mb": mb} for speed, mb in zip(speeds, self.memory, strict=False)]
+        parts = (self.stamps[at * part : (at + 1) * part] for at in range(10))
+        return [{"pages_per_s": speed(some), "mb": mb} for some, mb in zip(parts, self.memory, strict=False)]
 
 
 def tenths(stamps: list[float]) -> dict[str, float]:
     """Pages per second in the first and in the last tenth."""
     part = max(2, len(stamps) // 10)
-
-    def speed(some: list[float]) -> float:
-        return round((part - 1) / max(0.001, some[-1] - some[0]), 2)
-
     return {"first_tenth": speed(stamps[:part]), "last_tenth": speed(stamps[-part:])}
+
+
+def speed(stamps: list[float]) -> float:
+    """Pages per second from the first of these moments to the last."""
+    return round((len(stamps) - 1) / max(0.001, stamps[-1] - stamps[0]), 2)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
 
 import psutil
 
@@ -29,15 +28,6 @@ def kind(process: psutil.Process) -> str:
     if " celery " in line:
         return "runs" if " celery " in " ".join(process.parent().cmdline()) else "worker"
     return "command" if "crawler start" in line else "python"
-
-
-@dataclass
-class Usage:
-    """Processor seconds by kind, and bytes of memory (PSS) at the last look."""
-
-    cpu: Counter[str] = field(default_factory=Counter)
-    pss: int = 0
-    pss_by: Counter[str] = field(default_factory=Counter)
 
 
 class Watch:
