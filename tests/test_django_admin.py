@@ -17,6 +17,7 @@ from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 
 from crawler.browser import find_chrome, find_driver
+from crawler.browser.local import behind
 from crawler.embedded import PrivateRedis
 from tests.project import ROOT, USERS, Project
 from tests.redis_kinds import free_port
@@ -46,7 +47,7 @@ def place(tmp_path_factory, shop) -> Iterator[tuple[Project, str]]:
 @pytest.fixture
 def browser() -> Iterator[WebDriver]:
     options = webdriver.ChromeOptions()
-    options.binary_location = find_chrome() or ""
+    options.binary_location = behind(find_chrome() or "")
     for flag in ("--headless", "--window-size=1180,560", "--force-device-scale-factor=1", "--hide-scrollbars"):
         options.add_argument(flag)
     if os.geteuid() == 0:
