@@ -36,7 +36,7 @@ bench-long: setup
 bench-frontier: setup
 	$(BIN)/python -m benchmarks.frontier $(if $(QUICK),--quick)
 
-# How far one machine goes with more processes, into docs/performance.md: seven minutes. QUICK=1: half a minute, to the screen.
+# How far one machine goes with more processes, into docs/performance.md: six minutes. QUICK=1: half a minute, to the screen.
 bench-scale: setup
 	$(BIN)/python -m benchmarks.scale $(if $(QUICK),--quick,--save)
 

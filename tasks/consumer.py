@@ -10,6 +10,7 @@ from celery.worker import consumer
 EVENTS_INTERVAL = 0.25
 
 
+# Celery has no types: what is derived from it is Any.
 class Consumer(consumer.Consumer):  # type: ignore[misc, unused-ignore]
     """What Flower sees of a run is up to a quarter of a second late, and costs less. Two dozen events are sent in any case."""
 

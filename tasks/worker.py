@@ -33,6 +33,7 @@ JITTER = 0.25
 MISSED_ANNOUNCEMENTS = 3
 
 
+# kombu has no types: what is derived from it is Any, or unknown, by version of its stubs.
 class QoS(redis_transport.QoS):  # type: ignore[misc, name-defined, unused-ignore]
     """What a worker has taken from the broker and not begun yet; kombu's, but for two things.
 

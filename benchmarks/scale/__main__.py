@@ -65,7 +65,7 @@ def markdown(rows: dict[int, Found], taken: dict[int, str], flight: Found | None
         first, *_, last = rows.values()
         roles = list(first.cpu)
         lines += [
-            f"Each page takes {SECONDS * 1_000:.0f} ms; this is the middle one of {ROUNDS} crawls, by what the frontier and",
+            f"Each page takes {SECONDS * 1_000:.0f} ms; each row is the middle one of its crawls, by what the frontier and",
             "Celery took. Processor time is in milliseconds per page; that of the endpoint is not",
             f"the crawl's (it could do {1_000 / last.cpu['endpoint']:,.0f} pages/s). The machine's is everybody's: the",
             "benchmark's, and that of whoever else is there, too.",
