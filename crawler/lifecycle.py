@@ -285,6 +285,7 @@ class Run:
         if wake and wake.tickets:
             self.owed.extend(self.took)
         else:
+            self.took.extend(drained(self.owed))
             sums = tallies(self.took)
             wake = self.patiently(lambda: self.frontier.wake(sums), START_PATIENCE)
         for further in wake.tickets:

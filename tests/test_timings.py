@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
+from pathlib import Path
+
 import pytest
 
+from crawler.browser import Chrome, Endpoint
+from crawler.frontier import Frontier
+from crawler.lifecycle import execute
+from crawler.model import Outcome
+from crawler.permits import Permits
 from crawler.timings import POWERS, bucket, tallies
+from tests.faults.ground import shop
 
 
 @pytest.mark.parametrize(
@@ -17,3 +26,25 @@ def test_a_bucket_is_the_power_of_two_that_a_time_does_not_exceed(ms, power):
 
 def test_what_is_no_step_of_a_run_is_not_counted():
     assert tallies([("", 1.0), ("execute", 1.0), ("request", 0.1)]) == {"step:request:7": 1, "step:request:us": 100_000}
+
+
+def test_a_run_that_starts_nothing_hands_in_what_its_process_still_owes(redis, tmp_path: Path):
+    # Given a crawl that is over, and a process whose run before left steps to be handed in
+    crawl = shop()
+    frontier = Frontier(redis, crawl.name)
+    frontier.create(crawl.plan())
+    frontier.cancel("enough")
+    owed = deque([("after", 0.003)])
+    # When it is told to do another run
+    outcome = execute(
+        crawl,
+        frontier=frontier,
+        chrome=Chrome(Endpoint(state=tmp_path)),
+        permits=Permits(crawl.guard(), obey=False),
+        start=lambda *_: None,
+        worker="here/1",
+        owed=owed,
+    )
+    # Then they are counted, once
+    assert outcome is Outcome.STOPPED
+    assert (frontier.tallies()["step:after:2"], [*owed]) == (1, [])
