@@ -179,7 +179,7 @@ class Settings(BaseSettings):
     session_idle: Seconds = 120.0
     """Seconds after which a session of a Grid that serves nobody is given back; below its ``SE_NODE_SESSION_TIMEOUT`` (300)."""
 
-    session_pages: int = Field(default=250, ge=1)
+    session_pages: int = Field(default=500, ge=1)
     """Pages after which a session is replaced."""
 
     devtools: Literal["local", "all", "none"] = "local"

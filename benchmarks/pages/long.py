@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from . import product, site, table
+from .course import Course
 
 PAGES, SESSIONS = 20_000, 4
 
@@ -22,7 +23,7 @@ def main() -> None:
     options.add_argument("--sessions", type=int, default=SESSIONS)
     options.add_argument("--save", action="store_true", help="write what was found to benchmarks/results/long.json")
     chosen = options.parse_args()
-    course = product.Course(chosen.pages)
+    course = Course(chosen.pages)
     with site.running(chosen.pages) as (address, _):
         sample = product.run(address, "light", chosen.sessions, chosen.pages, course=course)
     rows = course.rows()
@@ -42,12 +43,18 @@ def main() -> None:
 
 
 def markdown(rows: list[dict[str, Any]], pages: int) -> str:
-    """The tenths as a table."""
-    names = sorted({name for row in rows for name in row["mb"]})
-    lines = [f"| pages | pages/s | {' | '.join(f'{name}, MB' for name in names)} |", "|---" * (len(names) + 2) + "|"]
+    """The tenths as tables: speed, with what it took; and memory."""
+    lines = ["| pages | pages/s | processor, ms per page | of it Chrome | the yardstick, ms |", "|---|---|---|---|---|"]
     for number, row in enumerate(rows, 1):
-        cells = (f"{row['mb'].get(name, 0):.0f}" for name in names)
-        lines.append(f"| {pages * number // 10:,} | {row['pages_per_s']:.1f} | {' | '.join(cells)} |")
+        spent = row["cpu_ms"]
+        chrome = sum(ms for kind, ms in spent.items() if kind.startswith("chrome"))
+        cells = f"{row['pages_per_s']:.1f} | {sum(spent.values()):.1f} | {chrome:.1f} | {row['yardstick_ms']:.2f}"
+        lines.append(f"| {pages * number // 10:,} | {cells} |")
+    names = sorted({name for row in rows for name in row["mb"]})
+    lines += ["", f"| pages | {' | '.join(f'{name}, MB' for name in names)} |", "|---" * (len(names) + 1) + "|"]
+    for number, row in enumerate(rows, 1):
+        cells = " | ".join(f"{row['mb'].get(name, 0):.0f}" for name in names)
+        lines.append(f"| {pages * number // 10:,} | {cells} |")
     return "\n".join(lines)
 
 

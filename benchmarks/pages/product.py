@@ -20,6 +20,7 @@ from benchmarks.frontier.server import shipped
 from crawler.embedded import PrivateRedis
 from crawler.frontier import Frontier
 
+from .course import Course, speed
 from .sample import Sample, sample, wrong_pages
 from .usage import Watch
 
@@ -111,11 +112,11 @@ def run(
             before = watch.look()
             while course is not None and command.poll() is None:
                 course.look(frontier.snapshot().done, watch, client)
-                time.sleep(0.1)
+                time.sleep(0.25)
             if command.wait(PATIENCE):
                 raise RuntimeError((folder / "start.log").read_text() + (folder / "worker.log").read_text())
             after = watch.look()
-            pss = sum(watch.memory().values())
+            pss = sum(map(sum, watch.memory().values()))
             watch.stop()
             stamps = [int(key.partition(b"-")[0]) / 1000 for key, _ in client.xrange("crawl:{bench}:results")]
             wrong = wrong_pages(pages, results(folder / "items.jsonl", kind))
@@ -127,33 +128,7 @@ def run(
             return replace(made, began=stamps[0])
 
 
-class Course:
-    """What is used as a crawl of ``pages`` pages goes on: looked at when each of ten parts of it is done."""
-
-    def __init__(self, pages: int) -> None:
-        self.pages = pages
-        self.stamps: list[float] = []
-        self.memory: list[dict[str, float]] = []  # megabytes (PSS) by kind of process, and of Redis by its own account
-
-    def look(self, done: int, watch: Watch, client: Any) -> None:
-        """``done`` pages are done now."""
-        if done * 10 >= self.pages * (len(self.memory) + 1):
-            used = {name: round(size / 2**20, 1) for name, size in watch.memory().items()}
-            self.memory.append(used | {"redis data": round(client.info("memory")["used_memory"] / 2**20, 1)})
-
-    def rows(self) -> list[dict[str, Any]]:
-        """Of each tenth: pages per second, and the memory at its end."""
-        part = len(self.stamps) // 10
-        parts = (self.stamps[at * part : (at + 1) * part] for at in range(10))
-        return [{"pages_per_s": speed(some), "mb": mb} for some, mb in zip(parts, self.memory, strict=False)]
-
-
 def tenths(stamps: list[float]) -> dict[str, float]:
     """Pages per second in the first and in the last tenth."""
     part = max(2, len(stamps) // 10)
     return {"first_tenth": speed(stamps[:part]), "last_tenth": speed(stamps[-part:])}
-
-
-def speed(stamps: list[float]) -> float:
-    """Pages per second from the first of these moments to the last."""
-    return round((len(stamps) - 1) / max(0.001, stamps[-1] - stamps[0]), 2)

@@ -62,13 +62,13 @@ class Watch:
             total[name] += seconds
         return total
 
-    def memory(self) -> Counter[str]:
-        """Bytes in use now, by kind; pages that processes share are counted once."""
-        total: Counter[str] = Counter()
+    def memory(self) -> dict[str, list[int]]:
+        """Bytes in use now of each process, by kind; what processes share is divided among them."""
+        found: dict[str, list[int]] = {}
         for process in self._tree():
             with contextlib.suppress(psutil.Error):
-                total[kind(process)] += process.memory_full_info().pss
-        return total
+                found.setdefault(kind(process), []).append(process.memory_full_info().pss)
+        return found
 
     def _loop(self) -> None:
         while not self._over.wait(INTERVAL):

@@ -72,7 +72,7 @@ class Endpoint:
     script_timeout: float = 30.0
     command_timeout: float | None = None  # for any answer of the endpoint; None: page_load_timeout + 15
     session_timeout: float = 300.0  # for a new session: includes waiting in a Grid's queue
-    recycle_pages: int = 250
+    recycle_pages: int = 500
     recycle_age: float = 1_800.0
     idle_timeout: float = 120.0  # after which a remote session that serves nobody is given back
     recycle_memory: int | None = 1 << 30  # of a local ChromeDriver and its Chrome; None: not looked at
