@@ -8,79 +8,29 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property, lru_cache
-from typing import Protocol
 
-from celery import Celery
-from kombu.exceptions import OperationalError
-
-from . import seeds, spans, transaction
-from .config import celery as celery_config
+from . import seeds, transaction
 from .config import settings as configuration
 from .config.settings import Settings
 from .connection import Client, connect
 from .definition import Crawl, load_all, stored
-from .errors import CrawlerError, CrawlExists, FrontierRefused, SetupError, UnknownCrawl
+from .errors import CrawlExists, FrontierRefused, SetupError, UnknownCrawl
 from .frontier import FailedPage, Frontier
 from .frontier.scripts import speaking
 from .hooks import Lazy, call
-from .masking import masked
 from .model import Band, Json, Snapshot, Status
 from .seeds import Fed
+from .wakeups import BrokerUnavailable, Sender, WakeUps
 from .workers import Roll
 
 #: Seconds between two looks at a crawl that is waited for.
 POLL_INTERVAL = 0.25
-#: Seconds after which a wake-up that nobody took is dropped by the broker: the life of its ticket.
-WAKE_UP_LIFE = 60.0
 #: Seconds for which nobody else may begin a crawl anew while one does; a crawl of ten million pages is forgotten in less.
 RESTART_LIFE = 120.0
 #: Failed pages that are read at once.
 PAGE = 500
 #: Failed pages that are sent back at once; each time, the whole list of them is gone through.
 RETRY_BATCH = 50_000
-
-
-class BrokerUnavailable(CrawlerError):
-    """The broker did not take a message in time. What was written to the frontier stays; a worker's tick starts it."""
-
-
-class Sender(Protocol):
-    """Sends the wake-up ``ticket`` for one run of the crawl ``name``, to arrive after ``delay`` seconds."""
-
-    def __call__(self, name: str, ticket: str, delay: float = 0.0) -> None:
-        """Send it."""
-
-
-def sender(settings: Settings, app: Celery | None = None) -> Sender:
-    """A sender of wake-ups through ``app``, or through a Celery app of its own that serves nothing else.
-
-    The sender raises BrokerUnavailable after a few seconds, however silent the broker is.
-    """
-    if app is None:
-        app = Celery("crawler.client", set_as_current=False)
-        app.conf.update(celery_config.sender_settings(settings))
-
-    def send(name: str, ticket: str, delay: float = 0.0) -> None:
-        try:
-            app.send_task(
-                "crawler.run",
-                (name, ticket),
-                queue=settings.queue,
-                declare=(),  # the worker does, and there is nothing to it on a Redis
-                countdown=delay or None,
-                expires=delay + WAKE_UP_LIFE,
-                ignore_result=True,
-                soft_time_limit=settings.run_timeout,  # a worker of somebody else's app has none of its own
-                time_limit=settings.hard_timeout,
-                argsrepr=f"({name!r},)",
-                headers=spans.headers(),
-            )
-        except OperationalError as error:
-            raise BrokerUnavailable(
-                f"the broker {masked(settings.broker_url or '')} took no message: {masked(str(error))}"
-            ) from error
-
-    return send
 
 
 class Handle:
@@ -211,7 +161,7 @@ class Library:
         self.redis: Client = connect(
             self.settings.redis_url, connect_timeout=self.settings.redis_connect_timeout, read_timeout=self.settings.redis_timeout
         )
-        self.send = send or sender(self.settings)
+        self.send = send or WakeUps(self.settings)
         self.attended = attended
         self.roll = Roll(self.redis, self.settings.key_prefix)
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from .client import BrokerUnavailable, Library
+from .client import Library
 from .definition import Crawl
 from .errors import CrawlerError, CrawlExists, FrontierRefused, UnknownCrawl
 from .frontier import Frontier
@@ -27,6 +27,7 @@ from .frontier.scripts import speaking
 from .links import host_of
 from .model import Json, Snapshot, Status
 from .network import Guard, Resolve, system_resolve
+from .wakeups import BrokerUnavailable
 
 log = logging.getLogger("crawler.jobs")
 

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 
 from crawler import Crawl
 from crawler.cli import main
-from crawler.client import BrokerUnavailable, Library
+from crawler.client import Library
 from crawler.config.celery import sender_settings
 from crawler.config.settings import Settings, environment, load, variable
 from crawler.connection import Client, connect
@@ -29,6 +29,7 @@ from crawler.frontier import Ending, Frontier, Verdict, check, describe
 from crawler.masking import masked
 from crawler.model import FailureClass, Outcome, Page, Plan, Policy, Status
 from crawler.processes import die_with_parent, end
+from crawler.wakeups import BrokerUnavailable
 from crawler.workers import Roll, Worker
 from tests.redis_kinds import HOST, Certificates, LocalCluster, Server, Watched, knows_tls
 

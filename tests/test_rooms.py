@@ -16,14 +16,14 @@ FLOORS = (
     ("version", "errors", "masking"),
     ("model", "hooks", "visit", "form", "references", "connection", "processes", "timings", "transaction", "heartbeat", "pulse"),
     ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "proxies", "fetch", "logs", "spans"),
-    ("scope", "sitemaps", "export", "gateway", "permits", "evidence", "rate"),
+    ("scope", "sitemaps", "export", "gateway", "permits", "evidence", "rate", "wakeups"),
     ("fields", "definition"),
     ("lifecycle", "rehearsal", "client", "jobs", "report", "metrics", "seeds"),
     ("tasks.services", "tasks.crawl", "tasks.consumer", "tasks.promises", "tasks.worker", "api", "serve", "contrib", "embedded"),
     ("tasks.app", "cli"),
 )
 #: config stands apart: who may read it.
-READERS = ("tasks", "cli", "client", "api", "serve", "embedded", "contrib")
+READERS = ("tasks", "cli", "client", "wakeups", "api", "serve", "embedded", "contrib")
 #: Siblings on one floor that may use each other, in this direction.
 SIBLINGS = {
     ("model", "form"), ("visit", "form"),
