@@ -137,9 +137,7 @@ def execute(
             seconds. (Where all that there are have been taken the outcome is BUSY, and those who have one go on.)
         FrontierUnavailable: Redis is away; what was claimed comes back by its lease.
     """
-    run = Run(crawl, frontier, start, trace, evidence)
-    run.completion = completion
-    run.owed = deque() if owed is None else owed
+    run = Run(crawl, frontier, start, trace, evidence, completion, owed)
     run.step("execute")
     run.step("validate")
     crawl.validate()
@@ -221,14 +219,20 @@ class Run:
     """What one run knows on its way, and the parts of its steps that are no story."""
 
     claim: Claim  # from ``holding`` on, as ``browser`` is
-    completion: Completion = nullcontext
-    owed: deque[Took]
     wake: Wake | None = None  # granted already, as the page was reported
 
     def __init__(
-        self, crawl: Crawl, frontier: Frontier, start: Start, trace: Trace | None = None, evidence: Evidence | None = None
+        self,
+        crawl: Crawl,
+        frontier: Frontier,
+        start: Start,
+        trace: Trace | None = None,
+        evidence: Evidence | None = None,
+        completion: Completion = nullcontext,
+        owed: deque[Took] | None = None,
     ) -> None:
         self.crawl, self.frontier, self.start, self.trace, self.evidence = crawl, frontier, start, trace, evidence
+        self.completion, self.owed = completion, deque() if owed is None else owed
         self.browser: Browser | None = None
         self.failure: Failure | None = None
         self.ended = False  # a report of this run ended the crawl
