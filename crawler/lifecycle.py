@@ -250,6 +250,11 @@ class Run:
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s: %s%s", self.crawl.name, name, f" {masked(page.url)}" if page else "")
 
+    def sums(self) -> dict[str, int]:
+        """What is to be handed in: the steps of this run so far, and those that the run before left."""
+        self.took.extend(drained(self.owed))
+        return tallies(self.took)
+
     def elapsed_ms(self) -> float:
         """Milliseconds since the page was claimed."""
         return (time.monotonic() - self.began) * 1_000
@@ -289,8 +294,7 @@ class Run:
         if wake and wake.tickets:
             self.owed.extend(self.took)
         else:
-            self.took.extend(drained(self.owed))
-            sums = tallies(self.took)
+            sums = self.sums()
             wake = self.patiently(lambda: self.frontier.wake(sums), START_PATIENCE)
         for further in wake.tickets:
             self.start_next(further)
@@ -463,8 +467,7 @@ class Run:
         """
         claim, sums = self.claim, None
         if "after" not in self.crawl.calls:
-            self.took.extend(drained(self.owed))
-            sums = tallies(self.took)
+            sums = self.sums()
         text = as_json(result)
         final = self.crawl.canonical(result.response.url)
         ms = result.response.timing.get("response")

@@ -50,7 +50,10 @@ class WakeUps:
     def __call__(self, name: str, ticket: str, delay: float = 0.0) -> None:
         """Send the wake-up ``ticket`` for one run of the crawl ``name``, to arrive after ``delay`` seconds."""
         try:
-            (self.send if delay or is_watched() else self.send_copy)(name, ticket, delay)
+            if delay or is_watched():
+                self.send(name, ticket, delay)
+            else:
+                self.send_copy(name, ticket)
         except OperationalError as error:
             url = masked(self.settings.broker_url or "")
             raise BrokerUnavailable(f"the broker {url} took no message: {masked(str(error))}") from error
@@ -68,7 +71,7 @@ class WakeUps:
             **self._options(name),
         )
 
-    def send_copy(self, name: str, ticket: str, delay: float = 0.0) -> None:  # noqa: ARG002, as ``send``
+    def send_copy(self, name: str, ticket: str) -> None:
         """The same for a wake-up for now, which nobody in this process wants to hear of."""
         made, own, parent = self.pattern, str(uuid4()), self.app.current_worker_task
         headers = {

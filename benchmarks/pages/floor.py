@@ -77,7 +77,7 @@ def run(address: str, kind: str, sessions: int, pages: int, binary: str, driver:
     gate.wait()
     seconds, after = time.perf_counter() - began, watch.look()
     got = [one for _ in workers for one in answers.get()]
-    pss = sum(map(sum, watch.memory().values()))
+    pss = watch.pss()
     watch.stop()
     gate.wait()
     for worker in workers:

@@ -120,7 +120,7 @@ def run(address: str, kind: str, sessions: int, pages: int, binary: str, flags: 
             client.stdin.flush()
             got = json.loads(client.stdout.readline())
             seconds, after = time.perf_counter() - began, watch.look()
-            pss = sum(map(sum, watch.memory().values()))
+            pss = watch.pss()
             watch.stop()
         finally:
             client.stdin.close()

@@ -29,6 +29,8 @@ COMMAND = Path(sys.executable).with_name("crawler")
 CRAWLS = Path(__file__).with_name("shop.py")
 #: Pages per session of a first crawl, which is thrown away: the one that is measured finds warm browsers.
 WARM = 8
+#: Seconds between two looks at how far a crawl is: at 50 pages a second a dozen pages, where a tenth of a long crawl has 2,000.
+LOOK_INTERVAL = 0.25
 #: Seconds for a crawl to end.
 PATIENCE = 3_600.0
 
@@ -112,11 +114,11 @@ def run(
             before = watch.look()
             while course is not None and command.poll() is None:
                 course.look(frontier.snapshot().done, watch, client)
-                time.sleep(0.25)
+                time.sleep(LOOK_INTERVAL)
             if command.wait(PATIENCE):
                 raise RuntimeError((folder / "start.log").read_text() + (folder / "worker.log").read_text())
             after = watch.look()
-            pss = sum(map(sum, watch.memory().values()))
+            pss = watch.pss()
             watch.stop()
             stamps = [int(key.partition(b"-")[0]) / 1000 for key, _ in client.xrange("crawl:{bench}:results")]
             wrong = wrong_pages(pages, results(folder / "items.jsonl", kind))

@@ -70,6 +70,10 @@ class Watch:
                 found.setdefault(kind(process), []).append(process.memory_full_info().pss)
         return found
 
+    def pss(self) -> int:
+        """Bytes in use now, of all of them."""
+        return sum(map(sum, self.memory().values()))
+
     def _loop(self) -> None:
         while not self._over.wait(INTERVAL):
             self.look()
