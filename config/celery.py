@@ -1,4 +1,6 @@
-"""Celery's settings, as plain values: a page is run once, a message is small, and nothing waits for ever."""
+"""Celery's settings, as plain values: a page is run once, a message is small, and nothing waits for
+ever.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +16,15 @@ from .settings import SENTINEL_SCHEMES, Settings
 
 #: Seconds to wait for a Sentinel, which has little to do.
 SENTINEL_TIMEOUT = 1.0
-#: Seconds that a sender waits for an answer of the broker. It asks a silent one three times: to send, to connect, to send again.
+#: Seconds that a sender waits for an answer of the broker. It asks a silent one three times: to
+#: send, to connect, to send again.
 SEND_TIMEOUT = 1.4
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
-    """The configuration of the stand-alone app. A Django project owns its app and merges :func:`routes` instead."""
+    """The configuration of the stand-alone app. A Django project owns its app and merges
+    :func:`routes` instead.
+    """
     queue = settings.queue
     return {
         **broker(settings),
@@ -32,8 +37,9 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         # No result backend: what a run made is in the frontier and in the crawl's sinks.
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
-        # Early acks and no prefetch: when a worker dies its message is gone, and the lease and the tick bring the page back. With
-        # late acks every page in flight runs a second time, in parallel, as soon as the broker's connections drop.
+        # Early acks and no prefetch: when a worker dies its message is gone, and the lease and the
+        # tick bring the page back. With late acks every page in flight runs a second time, in
+        # parallel, as soon as the broker's connections drop.
         "task_acks_late": False,
         "worker_disable_prefetch": True,
         "worker_prefetch_multiplier": 1,
@@ -47,18 +53,26 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "task_time_limit": settings.hard_timeout,
         "worker_soft_shutdown_timeout": settings.soft_shutdown_timeout,
         "worker_send_task_events": settings.events,
-        # What was sent and not yet received is a wake-up, not a page; to tell of it would cost each page 0.4 ms.
+        # What was sent and not yet received is a wake-up, not a page; to tell of it would cost each
+        # page 0.4 ms.
         "task_send_sent_event": False,
         "worker_consumer": "crawler.tasks.consumer:Consumer",
         "worker_hijack_root_logger": False,
         # A sender's answer to a frozen Redis is one clear error after a few seconds, not silence.
-        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
+        "task_publish_retry_policy": {
+            "max_retries": 1,
+            "interval_start": 0,
+            "interval_step": 0.2,
+            "interval_max": 0.2,
+        },
         "enable_utc": True,
     }
 
 
 def sender_settings(settings: Settings) -> dict[str, Any]:
-    """The configuration of an app that only sends: it gives a frozen broker up within 5 s, where a worker is more patient."""
+    """The configuration of an app that only sends: it gives a frozen broker up within 5 s, where a
+    worker is more patient.
+    """
     config = celery_settings(settings)
     config["broker_transport_options"]["socket_timeout"] = min(SEND_TIMEOUT, settings.redis_timeout)
     return config
@@ -72,7 +86,8 @@ def routes(settings: Settings) -> dict[str, dict[str, str]]:
 def broker(settings: Settings) -> dict[str, Any]:
     """Where the broker is, in Celery's words: for a Django project, too.
 
-    Kombu's own form for Sentinels says things in three places; ``redis+sentinel://`` says them in one.
+    Kombu's own form for Sentinels says things in three places; ``redis+sentinel://`` says them in
+    one.
     """
     url = settings.broker_url
     options = transport_options(settings)
@@ -83,7 +98,11 @@ def broker(settings: Settings) -> dict[str, Any]:
     service, _, database = parts.path.strip("/").partition("/")
     given = parse_url(parts._replace(scheme="redis", netloc="localhost", path="").geturl())
     tls = {name: value for name, value in given.items() if name.startswith("ssl_")}
-    to_sentinels = {name.removeprefix("sentinel_"): value for name, value in given.items() if name.startswith("sentinel_")}
+    to_sentinels = {
+        name.removeprefix("sentinel_"): value
+        for name, value in given.items()
+        if name.startswith("sentinel_")
+    }
     encrypted = parts.scheme == "rediss+sentinel"
     options["master_name"] = service
     options["sentinel_kwargs"] = {
@@ -94,7 +113,9 @@ def broker(settings: Settings) -> dict[str, Any]:
         **to_sentinels,
     }
     return {
-        "broker_url": ";".join(f"sentinel://{user}{at}{host}/{database or 0}" for host in hosts.split(",")),
+        "broker_url": ";".join(
+            f"sentinel://{user}{at}{host}/{database or 0}" for host in hosts.split(",")
+        ),
         "broker_transport_options": options,
         **({"broker_use_ssl": tls or {"ssl_cert_reqs": "required"}} if encrypted else {}),
     }

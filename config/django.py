@@ -1,7 +1,9 @@
-"""Settings that a Django project gives: ``CRAWLER = {"REDIS_URL": …}``, or ``CRAWLER_REDIS_URL = …``, in its settings module.
+"""Settings that a Django project gives: ``CRAWLER = {"REDIS_URL": …}``, or ``CRAWLER_REDIS_URL =
+…``, in its settings module.
 
-They count where the project has ``crawler.contrib.django`` among its apps, in every process that belongs to it, also in a worker
-of our own Celery app (by ``DJANGO_SETTINGS_MODULE``). A variable of the environment comes before them.
+They count where the project has ``crawler.contrib.django`` among its apps, in every process that
+belongs to it, also in a worker of our own Celery app (by ``DJANGO_SETTINGS_MODULE``). A variable of
+the environment comes before them.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ class ProjectError(ValueError):
 
 
 def project() -> Any:
-    """The settings of the Django project that this process belongs to; None if there is none, or it has not our app.
+    """The settings of the Django project that this process belongs to; None if there is none, or it
+    has not our app.
 
     Raises:
         ProjectError: ``DJANGO_SETTINGS_MODULE`` names a module that does not import.
@@ -46,23 +49,30 @@ def project() -> Any:
     except Exception as error:  # whatever a module of settings may raise
         first = f"{type(error).__name__}: {error}".partition("\n")[0]
         raise ProjectError(
-            f"{MODULE}: {named} does not import, {first} (run this in the project's folder, or unset it)"
+            f"{MODULE}: {named} does not import, {first} (run this in the project's folder, or"
+            " unset it)"
         ) from error
     return settings if any(app == APP or app.startswith(f"{APP}.") for app in installed) else None
 
 
 def values(fields: Collection[str], brokers: Collection[str]) -> dict[str, Any]:
-    """What the project says of our settings, whose names are ``fields``; empty if there is no project.
+    """What the project says of our settings, whose names are ``fields``; empty if there is no
+    project.
 
-    The broker is the project's own (``CELERY_BROKER_URL``) unless ``CRAWLER`` names one, if its scheme is among ``brokers``.
+    The broker is the project's own (``CELERY_BROKER_URL``) unless ``CRAWLER`` names one, if its
+    scheme is among ``brokers``.
     """
     settings = project()
     if settings is None:
         return {}
     table = getattr(settings, "CRAWLER", {})
     if not isinstance(table, Mapping):
-        raise ProjectError('CRAWLER: must be a dict (for example: {"REDIS_URL": "redis://localhost:6379/0"})')
-    found: dict[str, Any] = {field: getattr(settings, f"CRAWLER_{field.upper()}", None) for field in fields}
+        raise ProjectError(
+            'CRAWLER: must be a dict (for example: {"REDIS_URL": "redis://localhost:6379/0"})'
+        )
+    found: dict[str, Any] = {
+        field: getattr(settings, f"CRAWLER_{field.upper()}", None) for field in fields
+    }
     found |= {str(name).lower(): value for name, value in table.items()}
     found = {name: value for name, value in found.items() if value not in (None, "")}
     broker = getattr(settings, "CELERY_BROKER_URL", None)
@@ -89,4 +99,8 @@ def discovered() -> Iterator[str]:
 def misspelt(fields: Collection[str]) -> list[str]:
     """Names in the project's settings that begin as ours do, and are not."""
     settings = project()
-    return [name for name in dir(settings) if name.startswith("CRAWLER_") and name.removeprefix("CRAWLER_").lower() not in fields]
+    return [
+        name
+        for name in dir(settings)
+        if name.startswith("CRAWLER_") and name.removeprefix("CRAWLER_").lower() not in fields
+    ]

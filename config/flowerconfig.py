@@ -1,4 +1,6 @@
-"""Flower's settings, for ``celery -A crawler.tasks.app flower --conf=…``. Flower's own ``FLOWER_*`` variables come on top."""
+"""Flower's settings, for ``celery -A crawler.tasks.app flower --conf=…``. Flower's own ``FLOWER_*``
+variables come on top.
+"""
 
 import os
 from ast import literal_eval
@@ -10,12 +12,15 @@ AUTHENTICATION = ("FLOWER_BASIC_AUTH", "FLOWER_AUTH", "FLOWER_AUTH_PROVIDER")
 #: A file with the password of the user `flower`, for secrets that come as files.
 if password_file := os.environ.get("FLOWER_PASSWORD_FILE"):
     if not (password := Path(password_file).read_text().strip()):
-        raise SystemExit(f"FLOWER_PASSWORD_FILE: {password_file} is empty; Flower does not start without a log-in")
+        raise SystemExit(
+            f"FLOWER_PASSWORD_FILE: {password_file} is empty; Flower does not start without a"
+            " log-in"
+        )
     basic_auth = [f"flower:{password}"]
 elif not any(map(os.environ.get, AUTHENTICATION)):
     raise SystemExit(
-        "FLOWER_BASIC_AUTH: is not set (for example: someone:a-long-password), nor is FLOWER_PASSWORD_FILE; Flower does not start"
-        " without a log-in"
+        "FLOWER_BASIC_AUTH: is not set (for example: someone:a-long-password), nor is"
+        " FLOWER_PASSWORD_FILE; Flower does not start without a log-in"
     )
 
 #: Seconds; a page takes from a tenth of a second to minutes.
@@ -42,7 +47,8 @@ task_runtime_metric_buckets = [
 #: Tasks kept in memory, about 3 KB each.
 max_tasks = 20_000
 
-#: Seconds after which a worker that went away leaves the list; containers come and go under new names.
+#: Seconds after which a worker that went away leaves the list; containers come and go under new
+#: names.
 purge_offline_workers = 3_600
 
 #: Milliseconds to wait for a worker's answer: its timer may be busy with a tick.
@@ -50,7 +56,8 @@ inspect_timeout = 3_000.0
 
 tasks_columns = "name,state,args,result,received,runtime,worker,uuid"
 
-#: Keep what was seen over a restart, in the file `db` (FLOWER_DB), which nobody else may write: it is read as pickle.
+#: Keep what was seen over a restart, in the file `db` (FLOWER_DB), which nobody else may write: it
+#: is read as pickle.
 persistent = True
 db = "flower.db"
 #: Milliseconds between two times that it is saved.
@@ -58,7 +65,9 @@ state_save_interval = 60_000
 
 
 def format_task(task: Any) -> Any:
-    """A run as a line that fits its columns: the crawl; status, depth, time and URL of its page, or why there is none."""
+    """A run as a line that fits its columns: the crawl; status, depth, time and URL of its page, or
+    why there is none.
+    """
     if task.name != "crawler.run":
         return task
     if task.args:

@@ -1,6 +1,8 @@
-"""Where this installation finds things, and how patient it is: the ``CRAWLER_*`` variables, read once and checked whole.
+"""Where this installation finds things, and how patient it is: the ``CRAWLER_*`` variables, read
+once and checked whole.
 
-Nothing else in the package reads the environment; the library is handed what it needs. *What* to crawl is not said here.
+Nothing else in the package reads the environment; the library is handed what it needs. *What* to
+crawl is not said here.
 """
 
 from __future__ import annotations
@@ -14,7 +16,13 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from . import django
 
@@ -22,7 +30,8 @@ PREFIX = "CRAWLER_"
 #: Variables with passwords that crawls may refer to; they are no settings.
 SECRET_PREFIX = "CRAWLER_SECRET_"  # noqa: S105 -- no password
 
-#: Seconds that the HTTP client to ChromeDriver or the Grid waits longer than Chrome may take to load a page.
+#: Seconds that the HTTP client to ChromeDriver or the Grid waits longer than Chrome may take to
+#: load a page.
 HTTP_MARGIN = 15.0
 #: Seconds between the soft and the hard time limit of a run.
 HARD_MARGIN = 30.0
@@ -41,7 +50,9 @@ CHROME_SCHEMES = ("http", "https")
 
 
 class SettingsError(ValueError):
-    """A variable is wrong. The text is one line: each faulty variable, what is wrong with it, and an example of a right value."""
+    """A variable is wrong. The text is one line: each faulty variable, what is wrong with it, and
+    an example of a right value.
+    """
 
 
 class Settings(BaseSettings):
@@ -65,55 +76,72 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given comes first, then the environment, then the Django project, if there is one."""
+        """What is given comes first, then the environment, then the Django project, if there is
+        one.
+        """
         project = django.values(cls.model_fields, BROKER_SCHEMES)
         return init_settings, env_settings, InitSettingsSource(settings_cls, project)
 
     # Where things are
-    redis_url: SecretUrl = Field(default=None, examples=["redis://localhost:6379/0"], validate_default=True)
-    """The frontier's Redis: ``redis://``, ``rediss://`` (TLS), ``unix://``, ``redis+cluster://``, ``redis+sentinel://``.
-    Unset: a private one."""
+    redis_url: SecretUrl = Field(
+        default=None, examples=["redis://localhost:6379/0"], validate_default=True
+    )
+    """The frontier's Redis: ``redis://``, ``rediss://`` (TLS), ``unix://``, ``redis+cluster://``,
+    ``redis+sentinel://``. Unset: a private one."""
 
-    broker_url: SecretUrl = Field(default=None, examples=["redis://localhost:6379/1"], validate_default=True)
+    broker_url: SecretUrl = Field(
+        default=None, examples=["redis://localhost:6379/1"], validate_default=True
+    )
     """Celery's Redis. Unset: the next database of ``redis_url``."""
 
     chrome_url: SecretUrl = Field(default=None, examples=["http://localhost:4444"])
     """A Selenium Grid or a ChromeDriver. Unset: a Chrome on this machine."""
 
     chrome_binary: Path | None = Field(default=None, examples=["/usr/bin/chromium-headless-shell"])
-    """The local Chrome. Unset: a headless shell, Chrome or Chromium on the path, else Selenium Manager's."""
+    """The local Chrome. Unset: a headless shell, Chrome or Chromium on the path, else Selenium
+    Manager's."""
 
     chromedriver: Path | None = Field(default=None, examples=["/usr/bin/chromedriver"])
     """The local ChromeDriver. Unset: the one on the path, else Selenium Manager's."""
 
-    flower_url: str | None = Field(default=None, pattern=r"^https?://[^@\s]+$", examples=["https://flower.example.com/"])
-    """Where people find Flower: the pages of Django's admin link to it. Without user and password, as everybody there sees it."""
+    flower_url: str | None = Field(
+        default=None, pattern=r"^https?://[^@\s]+$", examples=["https://flower.example.com/"]
+    )
+    """Where people find Flower: the pages of Django's admin link to it. Without user and password,
+    as everybody there sees it."""
 
     state_dir: Path = Path(".crawler")
     """The folder of the private Redis: what a second ``crawler start`` resumes from."""
 
     files_dir: Path | None = Field(default=None, examples=["/var/lib/crawler/files"])
-    """Where the pictures, prints and downloads of crawls are kept that ask for them. Unset: ``files`` in ``state_dir``."""
+    """Where the pictures, prints and downloads of crawls are kept that ask for them. Unset:
+    ``files`` in ``state_dir``."""
 
     heartbeat_file: Path | None = Field(default=None, examples=["/run/crawler/alive"])
     """A file that a worker touches at each tick, for probes. Unset: none."""
 
     errors_dir: Path | None = Field(default=None, examples=["/var/lib/crawler/errors"])
-    """A folder for error snapshots, one folder in it per crawl. Unset: none, but ``crawler start --output DIR`` has its own."""
+    """A folder for error snapshots, one folder in it per crawl. Unset: none, but ``crawler start
+    --output DIR`` has its own."""
 
     # Which work
-    crawls: Annotated[tuple[str, ...], NoDecode] = Field(default=(), examples=["shop.crawls,news.crawls"])
-    """Modules, ``module:attribute`` references or files with crawls that this worker knows; separated by commas."""
+    crawls: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), examples=["shop.crawls,news.crawls"]
+    )
+    """Modules, ``module:attribute`` references or files with crawls that this worker knows;
+    separated by commas."""
 
     queue: str = Field(default="crawler", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """The Celery queue of our tasks."""
 
     key_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9_.:-]{0,64}$", examples=["shop:"])
-    """Put before every key, the frontier's and the broker's, so that installations can share a Redis."""
+    """Put before every key, the frontier's and the broker's, so that installations can share a
+    Redis."""
 
     # How often
     tick_interval: Seconds = 10.0
-    """Seconds between two ticks of a worker (each varies by a quarter): what was lost is found again by one of them."""
+    """Seconds between two ticks of a worker (each varies by a quarter): what was lost is found
+    again by one of them."""
 
     events: bool = True
     """Whether workers and clients send the events that Flower shows: about 0.15 ms of CPU a run."""
@@ -122,13 +150,19 @@ class Settings(BaseSettings):
     """What is logged."""
 
     log_format: Literal["text", "json"] = "text"
-    """How workers log: lines for people, or one JSON object each, with the crawl, URL and task that it is about."""
+    """How workers log: lines for people, or one JSON object each, with the crawl, URL and task that
+    it is about."""
 
-    worker_job_completion_rate_per_second: Seconds | None = Field(default=None, le=10_000, examples=[20])
-    """How many runs (of a page each) all workers together complete in a second, for load tests. Unset: as many as they can."""
+    worker_job_completion_rate_per_second: Seconds | None = Field(
+        default=None, le=10_000, examples=[20]
+    )
+    """How many runs (of a page each) all workers together complete in a second, for load tests.
+    Unset: as many as they can."""
 
     # The jobs API
-    api_tokens: Annotated[tuple[str, ...], NoDecode] = Field(default=(), repr=False, examples=["a-long-random-text"])
+    api_tokens: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), repr=False, examples=["a-long-random-text"]
+    )
     """The tokens that its clients show, separated by commas; each of 16 characters or more."""
 
     api_tokens_file: Path | None = Field(default=None, examples=["/run/secrets/tokens"])
@@ -147,7 +181,8 @@ class Settings(BaseSettings):
     """Seconds for which a job that ended is remembered, with its results."""
 
     traces_url: SecretUrl = Field(default=None, examples=["http://localhost:4318/v1/traces"])
-    """An OpenTelemetry collector (OTLP over HTTP) that gets a span of each run and step; needs the extra `otel`. Unset: none."""
+    """An OpenTelemetry collector (OTLP over HTTP) that gets a span of each run and step; needs the
+    extra `otel`. Unset: none."""
 
     # How patient, in the order in which the limits must lie
     redis_connect_timeout: Seconds = 2.0
@@ -163,28 +198,33 @@ class Settings(BaseSettings):
     """Seconds for Chrome to load a page; above ``script_timeout``."""
 
     run_timeout: Seconds = 200.0
-    """Seconds for a whole run: the task's soft time limit, above each crawl's page deadline (180); the hard one lies 30 above."""
+    """Seconds for a whole run: the task's soft time limit, above each crawl's page deadline (180);
+    the hard one lies 30 above."""
 
     visibility_timeout: Seconds = 3600.0
-    """Seconds after which the broker hands an unacknowledged message to another worker; above the hard time limit."""
+    """Seconds after which the broker hands an unacknowledged message to another worker; above the
+    hard time limit."""
 
     soft_shutdown_timeout: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
     """Seconds that runs in flight may take to end in a cold shutdown; 0 gives them none."""
 
     # The browser
     session_timeout: Seconds = 60.0
-    """Seconds that a run waits for a new browser session, in a Grid's queue as well, before it gives its place to another run;
-    below ``run_timeout``, and best a little above the Grid's ``SE_SESSION_REQUEST_TIMEOUT``."""
+    """Seconds that a run waits for a new browser session, in a Grid's queue as well, before it
+    gives its place to another run; below ``run_timeout``, and best a little above the Grid's
+    ``SE_SESSION_REQUEST_TIMEOUT``."""
 
     session_idle: Seconds = 120.0
-    """Seconds after which a session of a Grid that serves nobody is given back; below its ``SE_NODE_SESSION_TIMEOUT`` (300)."""
+    """Seconds after which a session of a Grid that serves nobody is given back; below its
+    ``SE_NODE_SESSION_TIMEOUT`` (300)."""
 
     session_pages: int = Field(default=500, ge=1)
     """Pages after which a session is replaced."""
 
     devtools: Literal["local", "all", "none"] = "local"
-    """Whose pages are fetched over Chrome's own protocol, which is faster than WebDriver: those of a ``local`` Chrome, of ``all``
-    that can be reached that way, or of ``none``. Hooks get a WebDriver in any case."""
+    """Whose pages are fetched over Chrome's own protocol, which is faster than WebDriver: those of
+    a ``local`` Chrome, of ``all`` that can be reached that way, or of ``none``. Hooks get a
+    WebDriver in any case."""
 
     session_age: Seconds = 1800.0
     """Seconds after which a session is replaced."""
@@ -199,9 +239,12 @@ class Settings(BaseSettings):
     def _broker(cls, url: str | None, others: ValidationInfo) -> str | None:
         if url:
             return _verified(_checked(url, BROKER_SCHEMES))
-        frontier = others.data.get("redis_url")  # absent if it is faulty itself: one fault is enough
+        # absent if it is faulty itself: one fault is enough
+        frontier = others.data.get("redis_url")
         if frontier and "+cluster://" in frontier:
-            raise ValueError("must be set, to a Redis that is no Cluster: Celery cannot use the frontier's")
+            raise ValueError(
+                "must be set, to a Redis that is no Cluster: Celery cannot use the frontier's"
+            )
         return frontier and broker_beside(frontier)
 
     @field_validator("chrome_url")
@@ -219,7 +262,11 @@ class Settings(BaseSettings):
     @field_validator("crawls", "api_tokens", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return tuple(part for part in map(str.strip, value.split(",")) if part) if isinstance(value, str) else value
+        return (
+            tuple(part for part in map(str.strip, value.split(",")) if part)
+            if isinstance(value, str)
+            else value
+        )
 
     @field_validator("traces_url")
     @classmethod
@@ -236,13 +283,25 @@ class Settings(BaseSettings):
         """A limit that fires before the one inside it hides what went wrong."""
         ladder = (
             ("script_timeout", self.script_timeout, "page_load_timeout", self.page_load_timeout),
-            ("page_load_timeout + 15", self.page_load_timeout + HTTP_MARGIN, "run_timeout", self.run_timeout),
+            (
+                "page_load_timeout + 15",
+                self.page_load_timeout + HTTP_MARGIN,
+                "run_timeout",
+                self.run_timeout,
+            ),
             ("session_timeout", self.session_timeout, "run_timeout", self.run_timeout),
-            ("run_timeout + 30", self.run_timeout + HARD_MARGIN, "visibility_timeout", self.visibility_timeout),
+            (
+                "run_timeout + 30",
+                self.run_timeout + HARD_MARGIN,
+                "visibility_timeout",
+                self.visibility_timeout,
+            ),
         )
         for inner, low, outer, high in ladder:
             if low >= high:
-                raise ValueError(f"{variable(outer)}: {high:g} s must be more than {inner} ({low:g} s)")
+                raise ValueError(
+                    f"{variable(outer)}: {high:g} s must be more than {inner} ({low:g} s)"
+                )
         return self
 
     @property
@@ -257,8 +316,8 @@ class Settings(BaseSettings):
 
 
 def load(**given: Any) -> Settings:
-    """The settings of this process: ``given`` ones first, then the environment (read at each call), then those of the Django
-    project that it belongs to, if any, then the defaults.
+    """The settings of this process: ``given`` ones first, then the environment (read at each call),
+    then those of the Django project that it belongs to, if any, then the defaults.
 
     Raises:
         SettingsError: something is wrong; the text names every faulty variable.
@@ -273,7 +332,9 @@ def load(**given: Any) -> Settings:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """``settings`` as variables, for the processes that this one starts: what ``load`` makes of them there is equal."""
+    """``settings`` as variables, for the processes that this one starts: what ``load`` makes of
+    them there is equal.
+    """
     found = {}
     for name, value in settings:
         if value is not None and value != Settings.model_fields[name].default:
@@ -282,7 +343,9 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def unknown(environ: Mapping[str, str] | None = None) -> dict[str, str | None]:
-    """Variables that look like ours and are not, each with the name that was probably meant (or None); for ``crawler doctor``."""
+    """Variables that look like ours and are not, each with the name that was probably meant (or
+    None); for ``crawler doctor``.
+    """
     ours = [variable(name) for name in Settings.model_fields]
     found = {}
     for name in os.environ if environ is None else environ:
@@ -303,7 +366,8 @@ def variable(name: str) -> str:
 
 
 def broker_beside(url: str) -> str:
-    """Where Celery's messages go if only the frontier's ``url`` is known: the next database of that server, as kombu reads it.
+    """Where Celery's messages go if only the frontier's ``url`` is known: the next database of that
+    server, as kombu reads it.
 
     After 15, the last database that Redis has by default, comes 14.
     """
@@ -317,8 +381,11 @@ def broker_beside(url: str) -> str:
         return parts._replace(path=f"/{service}/{database}", query=urlencode(query)).geturl()
     if parts.scheme == "unix":
         return f"redis+socket://{parts.netloc}{quote(parts.path)}?virtual_host={database}"
-    tls = {name: value for name, value in query.items() if name.startswith("ssl_")}  # any other option breaks kombu's Connection
-    return _verified(f"{parts.scheme}://{parts.netloc}/{database}" + (f"?{urlencode(tls)}" if tls else ""))
+    # any other option breaks kombu's Connection
+    tls = {name: value for name, value in query.items() if name.startswith("ssl_")}
+    return _verified(
+        f"{parts.scheme}://{parts.netloc}/{database}" + (f"?{urlencode(tls)}" if tls else "")
+    )
 
 
 def _verified(url: str) -> str:
@@ -342,7 +409,10 @@ def _checked(url: str, schemes: tuple[str, ...]) -> str:
     except ValueError:
         ports_are_numbers = False
     if not ports_are_numbers:
-        raise ValueError("is no URL: its host or port cannot be read (is a / or a @ in the password written as %2F, %40?)")
+        raise ValueError(
+            "is no URL: its host or port cannot be read (is a / or a @ in the password written as"
+            " %2F, %40?)"
+        )
     query, path = dict(parse_qsl(parts.query)), parts.path.strip("/")
     if parts.scheme in ("unix", "redis+socket"):
         if not path:
@@ -353,12 +423,18 @@ def _checked(url: str, schemes: tuple[str, ...]) -> str:
     if parts.scheme in SENTINEL_SCHEMES:
         service, _, path = path.partition("/")
         if not service:
-            raise ValueError("names no master; it ends in /NAME or /NAME/DATABASE, with the name that the Sentinels know")
+            raise ValueError(
+                "names no master; it ends in /NAME or /NAME/DATABASE, with the name that the"
+                " Sentinels know"
+            )
     database = query.get("db") or (path if schemes != CHROME_SCHEMES else "")
     if database and not (database.isascii() and database.isdigit()):
         raise ValueError("its database is no number")
     if parts.scheme.endswith("+cluster") and int(database or 0):
-        raise ValueError("names a database, which a Cluster has none of; CRAWLER_KEY_PREFIX keeps installations apart")
+        raise ValueError(
+            "names a database, which a Cluster has none of; CRAWLER_KEY_PREFIX keeps installations"
+            " apart"
+        )
     return url
 
 

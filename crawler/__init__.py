@@ -1,4 +1,6 @@
-"""A crawler for sites that need a real browser. Everything that a crawl's author needs is here; importing it stays cheap."""
+"""A crawler for sites that need a real browser. Everything that a crawl's author needs is here;
+importing it stays cheap.
+"""
 
 from __future__ import annotations
 

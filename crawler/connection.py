@@ -1,4 +1,6 @@
-"""A Redis client from a URL: time-outs at every level, so that nothing here can wait for ever on a frozen server."""
+"""A Redis client from a URL: time-outs at every level, so that nothing here can wait for ever on a
+frozen server.
+"""
 
 from __future__ import annotations
 
@@ -29,23 +31,36 @@ READ_TIMEOUT = 4.0
 SENTINEL_TIMEOUT = 1.0
 #: Seconds of silence after which a connection is tested before it is used again.
 HEALTH_CHECK_INTERVAL = 25
-#: How often a command is sent again after its connection broke. Every script of the frontier may be repeated safely. After a
-#: time-out none is: who waited once for a server that is frozen would only wait twice.
+#: How often a command is sent again after its connection broke. Every script of the frontier may be
+#: repeated safely. After a time-out none is: who waited once for a server that is frozen would only
+#: wait twice.
 RETRIES = 2
 
-SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster", "redis+sentinel", "rediss+sentinel")
+SCHEMES = (
+    "redis",
+    "rediss",
+    "unix",
+    "redis+cluster",
+    "rediss+cluster",
+    "redis+sentinel",
+    "rediss+sentinel",
+)
 PORT, SENTINEL_PORT = 6379, 26379
 #: How redis-py begins to say why it found no Cluster.
 NO_NODE = "Redis Cluster cannot be connected. Please provide at least one reachable node: "
 
 
-def connect(url: str, *, connect_timeout: float = CONNECT_TIMEOUT, read_timeout: float = READ_TIMEOUT) -> Client:
+def connect(
+    url: str, *, connect_timeout: float = CONNECT_TIMEOUT, read_timeout: float = READ_TIMEOUT
+) -> Client:
     """A client for ``url``; opens nothing yet.
 
-    ``redis://``, ``rediss://`` (TLS) and ``unix://`` are redis-py's own forms. ``redis+cluster://host:port,host:port`` names any
-    nodes of a Redis Cluster; ``redis+sentinel://host:port,host:port/service/0`` the Sentinels that know where the master
-    ``service`` is (port 26379 if none is given), with user and password of the master. Both have a form with ``rediss``.
-    redis-py's options (``?ssl_ca_certs=…``) may follow each; those that begin with ``sentinel_`` are for the Sentinels.
+    ``redis://``, ``rediss://`` (TLS) and ``unix://`` are redis-py's own forms.
+    ``redis+cluster://host:port,host:port`` names any nodes of a Redis Cluster;
+    ``redis+sentinel://host:port,host:port/service/0`` the Sentinels that know where the master
+    ``service`` is (port 26379 if none is given), with user and password of the master. Both have a
+    form with ``rediss``. redis-py's options (``?ssl_ca_certs=…``) may follow each; those that begin
+    with ``sentinel_`` are for the Sentinels.
 
     Raises:
         SetupError: the URL is not one of these.
@@ -55,34 +70,50 @@ def connect(url: str, *, connect_timeout: float = CONNECT_TIMEOUT, read_timeout:
         "socket_timeout": read_timeout,
         "health_check_interval": HEALTH_CHECK_INTERVAL,
     }
-    retry = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), RETRIES, supported_errors=(redis.ConnectionError,))
+    retry = Retry(
+        ExponentialWithJitterBackoff(base=0.05, cap=0.5),
+        RETRIES,
+        supported_errors=(redis.ConnectionError,),
+    )
     try:
         parts = urlsplit(url)
         if parts.scheme not in SCHEMES:
             raise SetupError(
-                f"a Redis URL begins with one of {', '.join(s + '://' for s in SCHEMES)}, not with {parts.scheme + '://'!r}"
+                f"a Redis URL begins with one of {', '.join(s + '://' for s in SCHEMES)}, not with"
+                f" {parts.scheme + '://'!r}"
             )
         base, _, kind = parts.scheme.partition("+")
         if not kind:
             client = redis.Redis.from_url(url, **options, retry=retry)
             pool = client.connection_pool
-            pool.connection_class(**pool.connection_kwargs)  # connects nowhere, but knows its options
+            # connects nowhere, but knows its options
+            pool.connection_class(**pool.connection_kwargs)
             return client
         if kind == "cluster":
             nodes = [ClusterNode(*address) for address in hosts(parts, PORT)]
             options |= parse(base, parts, parts.path)
             if options.pop("db", 0):
-                raise SetupError("a Redis Cluster has no databases: leave it out of the URL, and set CRAWLER_KEY_PREFIX instead")
+                raise SetupError(
+                    "a Redis Cluster has no databases: leave it out of the URL, and set"
+                    " CRAWLER_KEY_PREFIX instead"
+                )
             return Cluster(startup_nodes=nodes, retry=retry, ssl=base == "rediss", **options)
         service, _, database = parts.path.strip("/").partition("/")
         if not service:
-            raise SetupError("a Sentinel's URL names the master that it watches: redis+sentinel://host:26379/NAME/0")
+            raise SetupError(
+                "a Sentinel's URL names the master that it watches:"
+                " redis+sentinel://host:26379/NAME/0"
+            )
         options |= parse(base, parts, f"/{database}")
-        return sentinel(service, list(hosts(parts, SENTINEL_PORT)), options, retry, tls=base == "rediss")
+        return sentinel(
+            service, list(hosts(parts, SENTINEL_PORT)), options, retry, tls=base == "rediss"
+        )
     except ValueError as error:
         raise SetupError(f"the Redis URL cannot be read: {error}") from error
     except TypeError as error:  # names an option of the URL, never its value
-        raise SetupError(f"the Redis URL has an option that is none: {str(error).partition('() ')[2] or error}") from error
+        raise SetupError(
+            f"the Redis URL has an option that is none: {str(error).partition('() ')[2] or error}"
+        ) from error
 
 
 def hosts(parts: SplitResult, port: int) -> Iterator[tuple[str, int]]:
@@ -95,22 +126,45 @@ def hosts(parts: SplitResult, port: int) -> Iterator[tuple[str, int]]:
 def parse(base: str, parts: SplitResult, path: str) -> dict[str, Any]:
     """Everything but the addresses in a URL, as options of redis-py's connections."""
     user = parts.netloc.rpartition("@")[0]
-    options = dict(parse_url(parts._replace(scheme=base, netloc=f"{user}@localhost", path=path).geturl()))
+    options = dict(
+        parse_url(parts._replace(scheme=base, netloc=f"{user}@localhost", path=path).geturl())
+    )
     options.pop("host"), options.pop("connection_class", None)
     apart = ("sentinel_",) if parts.scheme.endswith("+sentinel") else ()
     own = {name: value for name, value in options.items() if not name.startswith(apart)}
-    (SSLConnection if base == "rediss" else Connection)(**own)  # connects nowhere, but knows its options
+    # connects nowhere, but knows its options
+    (SSLConnection if base == "rediss" else Connection)(**own)
     return options
 
 
-def sentinel(service: str, addresses: list[tuple[str, int]], options: dict[str, Any], retry: Retry, *, tls: bool) -> redis.Redis:
-    """A client of the master ``service``, wherever the Sentinels say that it is whenever a connection is opened."""
+def sentinel(
+    service: str,
+    addresses: list[tuple[str, int]],
+    options: dict[str, Any],
+    retry: Retry,
+    *,
+    tls: bool,
+) -> redis.Redis:
+    """A client of the master ``service``, wherever the Sentinels say that it is whenever a
+    connection is opened.
+    """
     to_master = {name: value for name, value in options.items() if not name.startswith("sentinel_")}
-    to_sentinels = {name.removeprefix("sentinel_"): value for name, value in options.items() if name.startswith("sentinel_")}
+    to_sentinels = {
+        name.removeprefix("sentinel_"): value
+        for name, value in options.items()
+        if name.startswith("sentinel_")
+    }
     if tls:
         to_master["ssl"] = True
-        to_sentinels = {name: value for name, value in options.items() if name.startswith("ssl_")} | {"ssl": True} | to_sentinels
-    timeouts = {name: min(SENTINEL_TIMEOUT, float(options[name])) for name in ("socket_connect_timeout", "socket_timeout")}
+        to_sentinels = (
+            {name: value for name, value in options.items() if name.startswith("ssl_")}
+            | {"ssl": True}
+            | to_sentinels
+        )
+    timeouts = {
+        name: min(SENTINEL_TIMEOUT, float(options[name]))
+        for name in ("socket_connect_timeout", "socket_timeout")
+    }
     once = Retry(NoBackoff(), 0)
     watchers = Sentinel(addresses, sentinel_kwargs=timeouts | {"retry": once} | to_sentinels)
     master: redis.Redis = watchers.master_for(service, retry=retry, **to_master)
@@ -118,9 +172,13 @@ def sentinel(service: str, addresses: list[tuple[str, int]], options: dict[str, 
 
 
 class Cluster(RedisCluster):
-    """redis-py's client of a Redis Cluster, but it opens nothing before its first command, and gives up after a time-out."""
+    """redis-py's client of a Redis Cluster, but it opens nothing before its first command, and
+    gives up after a time-out.
+    """
 
-    ERRORS_ALLOW_RETRY: Any = tuple(error for error in RedisCluster.ERRORS_ALLOW_RETRY if error is not redis.TimeoutError)
+    ERRORS_ALLOW_RETRY: Any = tuple(
+        error for error in RedisCluster.ERRORS_ALLOW_RETRY if error is not redis.TimeoutError
+    )
 
     def __init__(self, **options: Any) -> None:
         self._opening = threading.RLock()
@@ -148,7 +206,9 @@ class Cluster(RedisCluster):
 
 
 def servers(client: Client) -> list[redis.Redis]:
-    """A client of each server that holds keys: the masters of a Cluster, else the one that there is."""
+    """A client of each server that holds keys: the masters of a Cluster, else the one that there
+    is.
+    """
     if isinstance(client, RedisCluster):
         return [client.get_redis_connection(node) for node in client.get_primaries()]
     return [client]
@@ -159,7 +219,10 @@ def reason(error: Exception) -> str:
     text = " ".join(masked(str(error)).split()).removeprefix(NO_NODE)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         why = text.partition("verify failed: ")[2].partition(" (_ssl")[0] or text
-        return f"Redis shows a certificate that is not trusted ({why}): add ?ssl_ca_certs=FILE to its URL, with who signed it"
+        return (
+            f"Redis shows a certificate that is not trusted ({why}): add ?ssl_ca_certs=FILE to its"
+            " URL, with who signed it"
+        )
     if isinstance(error, redis.AuthenticationError):
         return f"Redis refuses the log-in: {text}"
     if isinstance(error, NoPermissionError):

@@ -1,4 +1,6 @@
-"""A crawl, as its author writes it; and how a reference (``shop.crawls:books``, ``books.py``, ``books.toml``, a URL) is one."""
+"""A crawl, as its author writes it; and how a reference (``shop.crawls:books``, ``books.py``,
+``books.toml``, a URL) is one.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ from .visit import Visit
 if TYPE_CHECKING:
     from .browser import Profile
 
-#: Rounds of hashing that make a password slow to guess by a digest: about 0.1 s for each field, once per process.
+#: Rounds of hashing that make a password slow to guess by a digest: about 0.1 s for each field,
+#: once per process.
 GUESS_ROUNDS = 200_000
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,8 +48,8 @@ Keep = Callable[..., Any]
 class Crawl:
     """What to crawl: fields (see ``fields``), and hooks, which are added with decorators.
 
-    Making one never fails; :meth:`validate` reports all that is wrong with it at once. A field is read as an attribute and is
-    then validated, with its default filled in.
+    Making one never fails; :meth:`validate` reports all that is wrong with it at once. A field is
+    read as an attribute and is then validated, with its default filled in.
     """
 
     name: str
@@ -72,12 +75,14 @@ class Crawl:
     # What its author adds
 
     def before_all(self, hook: F) -> F:
-        """Call ``hook`` once per crawl, before its first page; what it leaves in the browser (a log-in) is kept for all."""
+        """Call ``hook`` once per crawl, before its first page; what it leaves in the browser (a
+        log-in) is kept for all.
+        """
         return self._hook("before_all", hook)
 
     def logged_out(self, hook: F) -> F:
-        """Call ``hook`` with each page that came. If it returns something true, the log-in has expired: the page waits for
-        ``before_all`` to be done again, once for all.
+        """Call ``hook`` with each page that came. If it returns something true, the log-in has
+        expired: the page waits for ``before_all`` to be done again, once for all.
         """
         return self._hook("logged_out", hook)
 
@@ -86,14 +91,17 @@ class Crawl:
         return self._hook("before", hook)
 
     def extract(self, hook: F) -> F:
-        """Call ``hook`` for the data of each page; what it returns (or the list of what it yields) must be JSON."""
+        """Call ``hook`` for the data of each page; what it returns (or the list of what it yields)
+        must be JSON.
+        """
         return self._hook("extract", hook)
 
     def filter(self, hook: F) -> F:
         """Call ``hook`` to choose among the links that are in scope.
 
-        If it names ``link``, it is called for each and keeps those for which it returns something true, or a ``Band``, their
-        priority. If it names ``links``, it is called once and returns those to keep: links, URLs, or pairs of one and a band.
+        If it names ``link``, it is called for each and keeps those for which it returns something
+        true, or a ``Band``, their priority. If it names ``links``, it is called once and returns
+        those to keep: links, URLs, or pairs of one and a band.
         """
         return self._hook("filter", hook)
 
@@ -102,7 +110,9 @@ class Crawl:
         return self._hook("after", hook)
 
     def after_all(self, hook: F) -> F:
-        """Call ``hook`` when the crawl has ended, however it did; again if it raises, or if its process dies in it."""
+        """Call ``hook`` when the crawl has ended, however it did; again if it raises, or if its
+        process dies in it.
+        """
         return self._hook("after_all", hook)
 
     def start(self, hook: F) -> F:
@@ -124,7 +134,8 @@ class Crawl:
     def __getattr__(self, name: str) -> Any:
         if name in Fields.model_fields:
             return getattr(self._fields, name)
-        return object.__getattribute__(self, name)  # raises what was raised: an error inside of a property, for instance
+        # raises what was raised: an error inside of a property, for instance
+        return object.__getattribute__(self, name)
 
     def __repr__(self) -> str:
         return masked(f"<Crawl {self._given.get('name')!r} {self._given.get('url')!r}>")
@@ -143,7 +154,9 @@ class Crawl:
         if isinstance(mapping := self._given.get("extract"), Mapping):
             from . import selectors
 
-            faults += [Fault(where, what, example("extract")) for where, what in selectors.faults(mapping)]
+            faults += [
+                Fault(where, what, example("extract")) for where, what in selectors.faults(mapping)
+            ]
             if "extract" in self.hooks:
                 faults.append(Fault("extract", "is given both as a table and as a hook; keep one"))
         for css in _listed(self._given.get("restrict_css")):
@@ -152,25 +165,47 @@ class Crawl:
             if isinstance(css, str) and (problem := selectors.css_problem(css)):
                 faults.append(Fault("restrict_css", problem, example("restrict_css")))
         if fields and max(fields.wait_timeout, fields.scroll_timeout) >= fields.page_deadline:
-            what = f"must lie above wait_timeout ({fields.wait_timeout:g}) and scroll_timeout ({fields.scroll_timeout:g})"
+            what = (
+                f"must lie above wait_timeout ({fields.wait_timeout:g}) and scroll_timeout"
+                f" ({fields.scroll_timeout:g})"
+            )
             faults.append(Fault("page_deadline", what, example("page_deadline")))
         hosts = [parse(url).host for url in fields.url] if fields else []
         for name in ("allow", "deny"):
             for item in _listed(self._given.get(name)):
                 if isinstance(item, str) and doubtful_host(item, hosts):
-                    what = f"{item!r} reads as a hostname, but none can end like that; to search in URLs, write it with a slash"
+                    what = (
+                        f"{item!r} reads as a hostname, but none can end like that; to search in"
+                        " URLs, write it with a slash"
+                    )
                     faults.append(Fault(name, what, f'{name}=[r"/{re.escape(item)}"]'))
         known: dict[str, str] = {}
         for step, hook in self._registered:
             for what in hooking.faults(step, hook):
-                faults.append(Fault(step, f"the hook {hooking.hook_name(hook)} {what}", _HOOK_EXAMPLES[step]))
+                faults.append(
+                    Fault(step, f"the hook {hooking.hook_name(hook)} {what}", _HOOK_EXAMPLES[step])
+                )
             called = hooking.hook_name(hook)
             if known.setdefault(step, called) != called:
-                faults.append(Fault(step, f"has two hooks, {known[step]} and {called}; there can be one"))
+                faults.append(
+                    Fault(step, f"has two hooks, {known[step]} and {called}; there can be one")
+                )
         if self._given.get("login") and "before_all" in self.hooks:
-            faults.append(Fault("login", "is given both as a table and as a before_all hook; keep one"))
-        if "logged_out" in self.hooks and not self._given.get("login") and "before_all" not in self.hooks:
-            faults.append(Fault("logged_out", "needs a before_all hook, which logs in again", _HOOK_EXAMPLES["before_all"]))
+            faults.append(
+                Fault("login", "is given both as a table and as a before_all hook; keep one")
+            )
+        if (
+            "logged_out" in self.hooks
+            and not self._given.get("login")
+            and "before_all" not in self.hooks
+        ):
+            faults.append(
+                Fault(
+                    "logged_out",
+                    "needs a before_all hook, which logs in again",
+                    _HOOK_EXAMPLES["before_all"],
+                )
+            )
         if callable(scope := self._given.get("scope")):
             faults += [
                 Fault("scope", f"the function {what}", "scope=lambda url: '/en/' in url")
@@ -185,9 +220,13 @@ class Crawl:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """The values in it that must be read nowhere: passwords of its URLs, headers, credentials, and what steps fill in."""
+        """The values in it that must be read nowhere: passwords of its URLs, headers, credentials,
+        and what steps fill in.
+        """
         fields = self._fields
-        typed = [step.value for step in visiting.read(fields.steps) if step.action in ("fill", "choose")]
+        typed = [
+            step.value for step in visiting.read(fields.steps) if step.action in ("fill", "choose")
+        ]
         typed += (fields.login or {"fill": {}})["fill"].values()
         told = (given.partition(":")[2] for given in (fields.basic_auth or {}).values())
         urls = map(password_of, (*fields.url, *fields.proxy))
@@ -195,18 +234,28 @@ class Crawl:
 
     @cached_property
     def calls(self) -> Mapping[str, Callable[..., Any]]:
-        """What is called, by step: the hooks of its author, and those that a declared log-in stands for."""
-        return {**form.hooks(self._fields.login), **self.hooks} if self._fields.login else self.hooks
+        """What is called, by step: the hooks of its author, and those that a declared log-in stands
+        for.
+        """
+        return (
+            {**form.hooks(self._fields.login), **self.hooks} if self._fields.login else self.hooks
+        )
 
     @property
     def has_code(self) -> bool:
-        """Whether it has hooks (or a function as scope): then workers look it up by name, else any worker can run it."""
+        """Whether it has hooks (or a function as scope): then workers look it up by name, else any
+        worker can run it.
+        """
         return bool(self.hooks) or callable(self._given.get("scope"))
 
     @property
     def wants_html(self) -> bool:
         """Whether the HTML of each page is needed."""
-        readers = (self.hooks[step] for step in ("logged_out", "extract", "filter", "after") if step in self.hooks)
+        readers = (
+            self.hooks[step]
+            for step in ("logged_out", "extract", "filter", "after")
+            if step in self.hooks
+        )
         fields = self._fields
         return (
             fields.keep_html
@@ -225,21 +274,43 @@ class Crawl:
         return self._fields.policy()
 
     def profile(self, flags: Iterable[str] = ()) -> Profile:
-        """What it asks of the browser; its own command line flags come after ``flags``, so they count."""
+        """What it asks of the browser; its own command line flags come after ``flags``, so they
+        count.
+        """
         from .browser import Profile  # brings Selenium along
 
         fields = self._fields
         same = (
-            "user_agent", "language", "window", "load_strategy", "images", "block", "timezone", "geolocation", "mobile", "scale",
-            "console", "timings", "download_limit", "download_timeout",
-        )  # fmt: skip
+            "user_agent",
+            "language",
+            "window",
+            "load_strategy",
+            "images",
+            "block",
+            "timezone",
+            "geolocation",
+            "mobile",
+            "scale",
+            "console",
+            "timings",
+            "download_limit",
+            "download_timeout",
+        )
         return Profile(
             fields.name,
             flags=(*flags, *fields.flags),
             headers=tuple(sorted((fields.headers or {}).items())),
             exchanges=fields.response_headers,
             basic_auth=tuple(sorted((self._told() | (fields.basic_auth or {})).items())),
-            references=tuple(sorted({*references(fields.steps), *references(fields.basic_auth), *references(fields.login)})),
+            references=tuple(
+                sorted(
+                    {
+                        *references(fields.steps),
+                        *references(fields.basic_auth),
+                        *references(fields.login),
+                    }
+                )
+            ),
             downloads=fields.downloads == "save",
             watch=bool(self.visit and self.visit.watches),
             pages=PROXY_PAGES if fields.proxy else None,
@@ -247,16 +318,22 @@ class Crawl:
         )
 
     def _told(self) -> dict[str, str]:
-        """The credentials that stand in its entries' URLs, for ``basic_auth``: pages are requested without them."""
+        """The credentials that stand in its entries' URLs, for ``basic_auth``: pages are requested
+        without them.
+        """
         told = {}
         for url in self._fields.url:
             if (parts := urlsplit(url)).username:
                 address = parse(url)
-                told[f"{address.host}:{address.port}"] = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+                told[f"{address.host}:{address.port}"] = (
+                    f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+                )
         return told
 
     def proxies(self, secrets: Mapping[str, str]) -> Proxies:
-        """The proxies that its browsers go through in turn; ``secrets`` are what it may refer to."""
+        """The proxies that its browsers go through in turn; ``secrets`` are what it may refer
+        to.
+        """
         return Proxies(self._fields.proxy, self._fields.proxy_pause, secrets)
 
     @cached_property
@@ -264,12 +341,27 @@ class Crawl:
         """What it does on a page before it reads it; None: nothing."""
         fields = self._fields
         same = (
-            "wait_for", "wait_until", "wait_quiet", "wait_timeout", "scroll", "scroll_timeout", "frames", "screenshot", "pdf",
-        )  # fmt: skip
-        return Visit(steps=visiting.read(fields.steps), **{name: getattr(fields, name) for name in same}) or None
+            "wait_for",
+            "wait_until",
+            "wait_quiet",
+            "wait_timeout",
+            "scroll",
+            "scroll_timeout",
+            "frames",
+            "screenshot",
+            "pdf",
+        )
+        return (
+            Visit(
+                steps=visiting.read(fields.steps), **{name: getattr(fields, name) for name in same}
+            )
+            or None
+        )
 
     def definition(self) -> dict[str, Json] | None:
-        """It as JSON, from which :meth:`from_definition` makes it again; of a variant, what it changes. None if it has code."""
+        """It as JSON, from which :meth:`from_definition` makes it again; of a variant, what it
+        changes. None if it has code.
+        """
         if self.base:
             return {name: _plain(value) for name, value in self._changes.items()}
         return None if self.has_code else self._said()
@@ -287,7 +379,8 @@ class Crawl:
         return other
 
     def variant(self, **fields: Any) -> Crawl:
-        """It with other values for some fields, among them its name; whoever knows this crawl can run that one.
+        """It with other values for some fields, among them its name; whoever knows this crawl can
+        run that one.
 
         The values of ``fields`` are JSON.
         """
@@ -298,24 +391,45 @@ class Crawl:
 
     @cached_property
     def digest(self) -> str:
-        """Tells two versions of a crawl apart: of its fields, and of the source of its hooks. The same in every process."""
+        """Tells two versions of a crawl apart: of its fields, and of the source of its hooks. The
+        same in every process.
+        """
         fields = self._said()
         secrets = SECRETS | ({"url"} if any(map(password_of, self._fields.url)) else set())
-        for name in secrets & fields.keys():  # people see the digest: no password must be guessed by it
+        # people see the digest: no password must be guessed by it
+        for name in secrets & fields.keys():
             secret = json.dumps(fields[name], sort_keys=True).encode("utf-8", "surrogatepass")
-            fields[name] = hashlib.pbkdf2_hmac("sha256", secret, f"{self.name}:{name}".encode(), GUESS_ROUNDS).hex()
-        said = {"fields": fields, "hooks": {step: _source(hook) for step, hook in sorted(self.hooks.items())}}
-        return hashlib.blake2b(json.dumps(said, sort_keys=True).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+            fields[name] = hashlib.pbkdf2_hmac(
+                "sha256", secret, f"{self.name}:{name}".encode(), GUESS_ROUNDS
+            ).hex()
+        said = {
+            "fields": fields,
+            "hooks": {step: _source(hook) for step, hook in sorted(self.hooks.items())},
+        }
+        return hashlib.blake2b(
+            json.dumps(said, sort_keys=True).encode("utf-8", "surrogatepass"), digest_size=8
+        ).hexdigest()
 
     def _said(self) -> dict[str, Json]:
         """The fields that differ from their defaults, as JSON."""
         fields = self._fields
         said = {name: getattr(fields, name) for name in type(fields).model_fields}
-        return {name: _plain(value) for name, value in said.items() if value != type(fields).model_fields[name].default}
+        return {
+            name: _plain(value)
+            for name, value in said.items()
+            if value != type(fields).model_fields[name].default
+        }
 
     def plan(self) -> Plan:
         """What the frontier keeps about it."""
-        return Plan(self.name, self.policy(), self.digest, self.definition(), "before_all" in self.calls, self.base)
+        return Plan(
+            self.name,
+            self.policy(),
+            self.digest,
+            self.definition(),
+            "before_all" in self.calls,
+            self.base,
+        )
 
     # What it makes of pages and links
 
@@ -335,7 +449,13 @@ class Crawl:
             private_hosts=fields.private_hosts,
             rules=rules,
         )
-        polite = fields.delay or fields.host_cap or fields.robots or fields.throttle or fields.breaker_failures
+        polite = (
+            fields.delay
+            or fields.host_cap
+            or fields.robots
+            or fields.throttle
+            or fields.breaker_failures
+        )
         scope = make(lanes=False)
         return scope if scope.one_host or not polite else make(lanes=True)
 
@@ -356,11 +476,15 @@ class Crawl:
         return canonical(url, self.scope_.rules)
 
     def refuses(self, url: str, page: Page | None = None) -> str | None:
-        """Why ``url``, where a redirect took ``page``, is out of bounds (a word of ``scope.REASONS``); None if it is not."""
+        """Why ``url``, where a redirect took ``page``, is out of bounds (a word of
+        ``scope.REASONS``); None if it is not.
+        """
         return self.scope_.refuses(url, page)
 
     def guard(self, resolve: Resolve = system_resolve) -> Guard:
-        """Says which hosts it must not talk to. Make one per process: it remembers what names resolve to."""
+        """Says which hosts it must not talk to. Make one per process: it remembers what names
+        resolve to.
+        """
         entries = () if self._fields.public_only else self.scope_.hosts
         return Guard(entries, self._fields.private_hosts, resolve=resolve)
 
@@ -380,19 +504,31 @@ class Crawl:
         keep: Keep | None = None,
         explain: bool = False,
     ) -> Chosen:
-        """The pages that the ``links`` of ``page`` become: in scope, not too deep, chosen by the filter hook, each once.
+        """The pages that the ``links`` of ``page`` become: in scope, not too deep, chosen by the
+        filter hook, each once.
 
-        ``keep`` calls the filter hook (with ``link`` or ``links``) for a caller that has more arguments for it than are known
-        here. ``response``, with its HTML, is needed for ``restrict_css`` and for pages that say nofollow. ``explain`` asks for
-        the reason of each dropped link.
+        ``keep`` calls the filter hook (with ``link`` or ``links``) for a caller that has more
+        arguments for it than are known here. ``response``, with its HTML, is needed for
+        ``restrict_css`` and for pages that say nofollow. ``explain`` asks for the reason of each
+        dropped link.
         """
         hook = self.hooks.get("filter")
-        chooser = partial(_filtered, hook, keep or partial(self._call_filter, hook, page, response)) if hook else None
+        chooser = (
+            partial(_filtered, hook, keep or partial(self._call_filter, hook, page, response))
+            if hook
+            else None
+        )
         links, dropped, reasons = self._reachable(page, tuple(links), response, explain)
         chosen = self.scope_.choose(page, links, keep=chooser, explain=explain)
-        return Chosen(chosen.pages, {**dropped, **chosen.dropped}, reasons + chosen.reasons) if dropped else chosen
+        return (
+            Chosen(chosen.pages, {**dropped, **chosen.dropped}, reasons + chosen.reasons)
+            if dropped
+            else chosen
+        )
 
-    def _call_filter(self, hook: Callable[..., Any], page: Page, response: Response | None, **of: Any) -> Any:
+    def _call_filter(
+        self, hook: Callable[..., Any], page: Page, response: Response | None, **of: Any
+    ) -> Any:
         return hooking.call(hook, {"crawl": self, "page": page, "response": response, **of})
 
     def _reachable(
@@ -403,7 +539,11 @@ class Crawl:
         if fields.depth_limit is not None and page.depth >= fields.depth_limit:
             kept: tuple[Link, ...] = ()
             reason = "depth"
-        elif response is None or response.html is None or not (fields.nofollow or fields.restrict_css):
+        elif (
+            response is None
+            or response.html is None
+            or not (fields.nofollow or fields.restrict_css)
+        ):
             return links, {}, ()
         else:
             from . import selectors
@@ -412,8 +552,20 @@ class Crawl:
                 kept, reason = (), "nofollow"
             elif fields.restrict_css:
                 look = self.scope_.look
-                inside = {look(url).key for url in selectors.links_within(response.html, response.url, fields.restrict_css)}
-                kept, reason = tuple(link for link in links if look(link.url).key in inside or look(link.url).reason), "restrict"
+                inside = {
+                    look(url).key
+                    for url in selectors.links_within(
+                        response.html, response.url, fields.restrict_css
+                    )
+                }
+                kept, reason = (
+                    tuple(
+                        link
+                        for link in links
+                        if look(link.url).key in inside or look(link.url).reason
+                    ),
+                    "restrict",
+                )
             else:
                 return links, {}, ()
         remain = set(map(id, kept))
@@ -437,7 +589,9 @@ _HOOK_EXAMPLES = {
 }
 
 
-def _filtered(hook: Callable[..., Any], keep: Keep, links: tuple[Link, ...]) -> Iterable[tuple[Link, Band]]:
+def _filtered(
+    hook: Callable[..., Any], keep: Keep, links: tuple[Link, ...]
+) -> Iterable[tuple[Link, Band]]:
     """The links that the filter hook chooses, with their priorities."""
     if hooking.wants(hook, "link"):
         for link in links:
@@ -449,7 +603,10 @@ def _filtered(hook: Callable[..., Any], keep: Keep, links: tuple[Link, ...]) -> 
         return
     answer = keep(links=links)
     if not isinstance(answer, Iterable) or isinstance(answer, str | bytes | Mapping):
-        raise TypeError(f"the filter hook {hooking.hook_name(hook)} must return the links to keep, not {type(answer).__name__}")
+        raise TypeError(
+            f"the filter hook {hooking.hook_name(hook)} must return the links to keep, not"
+            f" {type(answer).__name__}"
+        )
     for one in answer:
         yield _choice(one, hook)
 
@@ -464,18 +621,31 @@ def _choice(one: Any, hook: Callable[..., Any]) -> tuple[Link, Band]:
             return link, band
         case (str() as url, Band() as band):
             return Link(url), band
-    raise TypeError(f"the filter hook {hooking.hook_name(hook)} returned {one!r}, which is neither a link nor a URL")
+    raise TypeError(
+        f"the filter hook {hooking.hook_name(hook)} returned {one!r}, which is neither a link nor"
+        " a URL"
+    )
 
 
 def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple | set | frozenset) else [] if value is None else [value]
+    return (
+        list(value)
+        if isinstance(value, list | tuple | set | frozenset)
+        else []
+        if value is None
+        else [value]
+    )
 
 
 def _plain(value: Any) -> Json:
     """``value`` as JSON that means the same in another process."""
     match value:
         case re.Pattern():
-            flags = "".join(letter for letter, flag in zip("imsx", (re.I, re.M, re.S, re.X), strict=True) if value.flags & flag)
+            flags = "".join(
+                letter
+                for letter, flag in zip("imsx", (re.I, re.M, re.S, re.X), strict=True)
+                if value.flags & flag
+            )
             return f"(?{flags}:{value.pattern})"
         case Mapping():
             return {str(name): _plain(inner) for name, inner in value.items()}
@@ -492,12 +662,17 @@ def _source(code: Any) -> str:
         return f"{_source(code.func)} {code.args!r} {sorted(code.keywords.items())!r}"
     code = inspect.unwrap(code)
     compiled = getattr(code, "__code__", None)
-    names = f"{compiled.co_varnames!r} {compiled.co_names!r}" if compiled else hooking.hook_name(code)
+    names = (
+        f"{compiled.co_varnames!r} {compiled.co_names!r}" if compiled else hooking.hook_name(code)
+    )
     try:
-        source = inspect.getsource(code if inspect.isroutine(code) or inspect.isclass(code) else type(code))
+        source = inspect.getsource(
+            code if inspect.isroutine(code) or inspect.isclass(code) else type(code)
+        )
     except (OSError, TypeError):
         return f"{compiled.co_code.hex()} {names}" if compiled else names
-    return f"{source} {names}" if hooking.hook_name(code).endswith("<lambda>") else source  # of several on one line
+    # of several on one line
+    return f"{source} {names}" if hooking.hook_name(code).endswith("<lambda>") else source
 
 
 def stored(plan: Plan, known: Mapping[str, Crawl]) -> Crawl:
@@ -521,10 +696,12 @@ _MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?::([A-Za-z_]\w*))?")
 
 
 def load(reference: str, changes: Iterable[str] = ()) -> Crawl:
-    """The crawl that ``reference`` means, not validated yet; ``changes`` (``field=value``) replace fields of one without code.
+    """The crawl that ``reference`` means, not validated yet; ``changes`` (``field=value``) replace
+    fields of one without code.
 
-    A reference is ``module:attribute`` or a file ``path.py:attribute`` (the attribute may be left out where there is one crawl),
-    a ``path.toml``, or the URL of a site, which is then crawled with the defaults, under the name of its host.
+    A reference is ``module:attribute`` or a file ``path.py:attribute`` (the attribute may be left
+    out where there is one crawl), a ``path.toml``, or the URL of a site, which is then crawled with
+    the defaults, under the name of its host.
 
     Raises:
         SetupError: there is no such thing, or it does not import; says how to mend it.
@@ -535,7 +712,9 @@ def load(reference: str, changes: Iterable[str] = ()) -> Crawl:
     if not changes:
         return crawl
     if crawl.has_code:
-        raise SetupError(f"{reference} has code, which workers load by themselves; change its fields there")
+        raise SetupError(
+            f"{reference} has code, which workers load by themselves; change its fields there"
+        )
     return crawl.replace(**dict(_change(change) for change in changes))
 
 
@@ -550,19 +729,30 @@ def load_all(references: Iterable[str]) -> dict[str, Crawl]:
     for reference in references:
         crawls = _crawls(reference)
         if not crawls:
-            raise SetupError(f"{reference} holds no crawl; a crawl is made by: books = Crawl(name=…, url=…)")
+            raise SetupError(
+                f"{reference} holds no crawl; a crawl is made by: books = Crawl(name=…, url=…)"
+            )
         for crawl in crawls.values():
             crawl.validate()
             where, known = found.setdefault(crawl.name, (reference, crawl))
             if known is not crawl:
                 raise DefinitionError(
-                    crawl.name, (Fault("name", f"is taken twice, in {where} and in {reference}", 'name="books-2"'),)
+                    crawl.name,
+                    (
+                        Fault(
+                            "name",
+                            f"is taken twice, in {where} and in {reference}",
+                            'name="books-2"',
+                        ),
+                    ),
                 )
     return {name: crawl for name, (_, crawl) in found.items()}
 
 
 def module_path(reference: str) -> str:
-    """``reference`` so that a worker in another folder loads the same: a file's path is made absolute."""
+    """``reference`` so that a worker in another folder loads the same: a file's path is made
+    absolute.
+    """
     if match := _PY.fullmatch(reference):
         path, attribute = match.groups()
         return str(Path(path).resolve()) + (f":{attribute}" if attribute else "")
@@ -572,9 +762,14 @@ def module_path(reference: str) -> str:
 def _only(reference: str, crawls: dict[str, Crawl]) -> Crawl:
     distinct = {id(crawl): crawl for crawl in crawls.values()}
     if not distinct:
-        raise SetupError(f"{reference} holds no crawl; a crawl is made by: books = Crawl(name=…, url=…)")
+        raise SetupError(
+            f"{reference} holds no crawl; a crawl is made by: books = Crawl(name=…, url=…)"
+        )
     if len(distinct) > 1:
-        raise SetupError(f"{reference} holds several crawls; say which: " + ", ".join(f"{reference}:{name}" for name in crawls))
+        raise SetupError(
+            f"{reference} holds several crawls; say which: "
+            + ", ".join(f"{reference}:{name}" for name in crawls)
+        )
     return next(iter(distinct.values()))
 
 
@@ -591,7 +786,8 @@ def _crawls(reference: str) -> dict[str, Crawl]:
         module = _import_module(path, reference)
     else:
         raise SetupError(
-            f"{reference!r} is no reference to a crawl; there are: shop.crawls:books, books.py, books.toml, https://…"
+            f"{reference!r} is no reference to a crawl; there are: shop.crawls:books, books.py,"
+            " books.toml, https://…"
         )
     there = {name: value for name, value in vars(module).items() if isinstance(value, Crawl)}
     if attribute is None:
@@ -610,7 +806,9 @@ def _existing(path: str) -> Path:
 
 
 def _import_file(path: Path, reference: str) -> ModuleType:
-    """The module in the file ``path``, imported once; its folder is on ``sys.path`` then, as when it is run as a script."""
+    """The module in the file ``path``, imported once; its folder is on ``sys.path`` then, as when
+    it is run as a script.
+    """
     name = f"crawl_{_short_hash(str(path))}_{path.stem}".replace(".", "_")
     if name in sys.modules:
         return sys.modules[name]
@@ -647,7 +845,11 @@ def _meant(reference: str) -> str:
     for there in (f"{stem}.py", f"{stem}.toml"):
         if Path(there).is_file():
             return f"; did you mean {there}?"
-    return f"; for a site, write https://{reference}" if "." in reference and ":" not in reference else ""
+    return (
+        f"; for a site, write https://{reference}"
+        if "." in reference and ":" not in reference
+        else ""
+    )
 
 
 def _cause(error: BaseException) -> str:
@@ -656,7 +858,11 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} (line {error.lineno} of {error.filename})"
     if error.__traceback__ is not None:
-        frames = [frame for frame in inspect.getinnerframes(error.__traceback__) if "importlib" not in frame.filename]
+        frames = [
+            frame
+            for frame in inspect.getinnerframes(error.__traceback__)
+            if "importlib" not in frame.filename
+        ]
         where = f" (line {frames[-1].lineno} of {frames[-1].filename})" if len(frames) > 1 else ""
     first = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {first}{where}"
@@ -666,9 +872,12 @@ def _from_toml(path: Path) -> Crawl:
     try:
         fields = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DefinitionError(path.stem, (Fault(path.name, f"is no TOML: {error}", 'name = "books"'),)) from error
+        raise DefinitionError(
+            path.stem, (Fault(path.name, f"is no TOML: {error}", 'name = "books"'),)
+        ) from error
     if isinstance(seeds := fields.get("seeds"), str) and seeds:
-        fields["seeds"] = str(path.parent / seeds)  # which other machines do not have, but only a start reads it
+        # which other machines do not have, but only a start reads it
+        fields["seeds"] = str(path.parent / seeds)
     return Crawl(**{"name": path.stem, **fields})
 
 

@@ -1,4 +1,6 @@
-"""Everything that ``crawler start`` needs and nobody gave it: a private Redis and workers, in a folder of their own."""
+"""Everything that ``crawler start`` needs and nobody gave it: a private Redis and workers, in a
+folder of their own.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +44,16 @@ def find_redis() -> str:
     for folder in (spec.submodule_search_locations or []) if spec else []:
         if (carried := Path(folder) / "bin" / "redis-server").is_file():
             return str(carried)
-    raise SetupError("no Redis server is installed: `pip install celery-crawler[embedded]`, or set CRAWLER_REDIS_URL")
+    raise SetupError(
+        "no Redis server is installed: `pip install celery-crawler[embedded]`, or set"
+        " CRAWLER_REDIS_URL"
+    )
 
 
 def socket_path(folder: Path) -> Path:
-    """Where the Redis of ``folder`` listens: in it, unless that path is too long for a socket; then in a temporary folder."""
+    """Where the Redis of ``folder`` listens: in it, unless that path is too long for a socket; then
+    in a temporary folder.
+    """
     path = folder / "redis.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
         return path
@@ -55,19 +62,27 @@ def socket_path(folder: Path) -> Path:
 
 
 def private_folder(folder: Path) -> None:
-    """Make ``folder`` if it is not there, and make sure that it is ours: others can make folders in a temporary one, too."""
+    """Make ``folder`` if it is not there, and make sure that it is ours: others can make folders in
+    a temporary one, too.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
-        raise SetupError(f"{folder} belongs to somebody else: set CRAWLER_STATE_DIR to a folder with a shorter path")
+        raise SetupError(
+            f"{folder} belongs to somebody else: set CRAWLER_STATE_DIR to a folder with a shorter"
+            " path"
+        )
 
 
 class PrivateRedis:
-    """A Redis server that belongs to this process alone: on a unix socket, with its data (AOF) in ``folder``, ended by ``stop``.
+    """A Redis server that belongs to this process alone: on a unix socket, with its data (AOF) in
+    ``folder``, ended by ``stop``.
 
     Its data stay: a later server on the same folder goes on where this one ended.
     """
 
-    def __init__(self, folder: Path, *, binary: str | None = None, options: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, binary: str | None = None, options: tuple[str, ...] = ()
+    ) -> None:
         self.folder = folder
         self.binary = binary or find_redis()
         self.options = options
@@ -94,18 +109,28 @@ class PrivateRedis:
         private_folder(self.socket.parent)
         log = self.folder / "redis.log"
         self.process = subprocess.Popen(
-            [
-                self.binary, "-",
-            ],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            cwd=self.folder, start_new_session=True, preexec_fn=die_with_parent(),
-        )  # fmt: skip
+            [self.binary, "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+            start_new_session=True,
+            preexec_fn=die_with_parent(),
+        )
         lines = [
-            "port 0", f'unixsocket "{self.socket}"', "unixsocketperm 700",
-            f'dir "{self.folder.absolute()}"', f'logfile "{log.absolute()}"', "daemonize no",
-            'save ""', "appendonly yes", "appendfsync everysec", "maxmemory-policy noeviction", "list-compress-depth 1",
+            "port 0",
+            f'unixsocket "{self.socket}"',
+            "unixsocketperm 700",
+            f'dir "{self.folder.absolute()}"',
+            f'logfile "{log.absolute()}"',
+            "daemonize no",
+            'save ""',
+            "appendonly yes",
+            "appendfsync everysec",
+            "maxmemory-policy noeviction",
+            "list-compress-depth 1",
             *self.options,
-        ]  # fmt: skip
+        ]
         with self.process.stdin or io.BytesIO() as configuration:
             configuration.write("\n".join(lines).encode() + b"\n")
         client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5)
@@ -122,7 +147,10 @@ class PrivateRedis:
             client.close()
         self.stop()
         last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-        raise SetupError(f"a private Redis ({self.binary}) did not start in {self.folder}: {' '.join(last) or 'it left no log'}")
+        raise SetupError(
+            f"a private Redis ({self.binary}) did not start in {self.folder}:"
+            f" {' '.join(last) or 'it left no log'}"
+        )
 
     def stop(self) -> None:
         """End the server; its data are on disk afterwards."""
@@ -133,15 +161,20 @@ class PrivateRedis:
     def __enter__(self) -> PrivateRedis:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
 
 class PrivateWorkers:
     """A Celery worker process of our own, with ``concurrency`` children that each drive a Chrome.
 
-    If it dies it is started again, at most ``RESTARTS`` times: a crawl outlives its worker, but a worker that cannot start must
-    not be tried for ever.
+    If it dies it is started again, at most ``RESTARTS`` times: a crawl outlives its worker, but a
+    worker that cannot start must not be tried for ever.
     """
 
     RESTARTS = 5
@@ -158,9 +191,12 @@ class PrivateWorkers:
             self.process = subprocess.Popen(
                 worker_command(self.settings, self.concurrency),
                 env=os.environ | environment(self.settings),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, preexec_fn=die_with_parent(),
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with_parent(),
+            )
 
     def keep(self) -> None:
         """Start the worker again if it has died.
@@ -172,7 +208,10 @@ class PrivateWorkers:
             return
         self.restarts += 1
         if self.restarts > self.RESTARTS:
-            raise SetupError(f"the worker died {self.restarts} times; its log {self.log} ends with: {last_line(self.log)}")
+            raise SetupError(
+                f"the worker died {self.restarts} times; its log {self.log} ends with:"
+                f" {last_line(self.log)}"
+            )
         self.start()
 
     def drain(self) -> None:
@@ -186,7 +225,9 @@ class PrivateWorkers:
         return self.process is not None and self.process.poll() is None
 
     def kill(self) -> None:
-        """End the worker and its children now; their pages come back when the crawl is started again."""
+        """End the worker and its children now; their pages come back when the crawl is started
+        again.
+        """
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -195,13 +236,32 @@ class PrivateWorkers:
 
 
 def worker_command(settings: Settings, concurrency: int, *more: str) -> list[str]:
-    """The command line of a worker: what ``crawler worker`` runs, and what an operator writes into a unit file."""
+    """The command line of a worker: what ``crawler worker`` runs, and what an operator writes into
+    a unit file.
+    """
     return [
-        sys.executable, "-m", "celery", "-A", "crawler.tasks.app", "worker",
-        "-Q", settings.queue, "-P", "prefork", "-c", str(concurrency), "-n", f"crawler-{os.getpid()}@%h",
-        "--disable-prefetch", "--without-gossip", "--without-mingle", "-l", settings.log_level,
-        *(["-E"] if settings.events else []), *more,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "crawler.tasks.app",
+        "worker",
+        "-Q",
+        settings.queue,
+        "-P",
+        "prefork",
+        "-c",
+        str(concurrency),
+        "-n",
+        f"crawler-{os.getpid()}@%h",
+        "--disable-prefetch",
+        "--without-gossip",
+        "--without-mingle",
+        "-l",
+        settings.log_level,
+        *(["-E"] if settings.events else []),
+        *more,
+    ]
 
 
 class Embedded:
@@ -214,7 +274,11 @@ class Embedded:
         self.folder = settings.state_dir.absolute()
         self.redis = PrivateRedis(self.folder)
         self.settings = settings.model_copy(
-            update={"redis_url": self.redis.url, "broker_url": self.redis.broker_url, "state_dir": self.folder}
+            update={
+                "redis_url": self.redis.url,
+                "broker_url": self.redis.broker_url,
+                "state_dir": self.folder,
+            }
         )
         self._lock: int | None = None
 
@@ -225,7 +289,9 @@ class Embedded:
 
     @property
     def running(self) -> bool:
-        """Whether another process has the services of this folder up; its Redis answers on the same socket."""
+        """Whether another process has the services of this folder up; its Redis answers on the same
+        socket.
+        """
         if not self.exists:
             return False
         try:
@@ -260,7 +326,8 @@ class Embedded:
             self._acquire()
         except BlockingIOError:
             raise SetupError(
-                f"another `crawler start` is at work in {self.folder}: wait for it, or set CRAWLER_STATE_DIR to another folder"
+                f"another `crawler start` is at work in {self.folder}: wait for it, or set"
+                " CRAWLER_STATE_DIR to another folder"
             ) from None
         try:
             self.redis.start()
@@ -272,17 +339,28 @@ class Embedded:
         return self
 
     def _forget_messages(self) -> None:
-        """Messages of an earlier command are wake-ups for workers that are gone; the frontier sends its own."""
+        """Messages of an earlier command are wake-ups for workers that are gone; the frontier sends
+        its own.
+        """
         client = redis.Redis(unix_socket_path=str(self.redis.socket), db=1)
         client.flushdb()
         client.close()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.redis.stop()
         self._release()
 
 
 def last_line(path: Path) -> str:
     """The last line of a log that says something."""
-    lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()] if path.exists() else []
+    lines = (
+        [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+        if path.exists()
+        else []
+    )
     return lines[-1] if lines else "nothing"

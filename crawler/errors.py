@@ -1,19 +1,16 @@
 """Everything that this library raises.
 
-CrawlerError
-├── DefinitionError         a crawl, as its author wrote it, is wrong; holds every fault
-├── UnknownCrawl            nobody here knows a crawl of this name
-├── CrawlExists             the name is taken by another definition, or by a crawl that has ended
-├── FrontierError
-│   ├── FrontierUnavailable Redis did not answer in time; nothing is known to be lost, try again
-│   ├── FrontierRefused     the crawl's status does not allow this
-│   └── FrontierMisfit      this Redis cannot hold a frontier (evicts, too old, another schema, not a crawl's keys)
-├── BrowserError
-│   ├── BrowserUnavailable  no session could be had: nothing was claimed, nobody is to blame
-│   ├── BrowserLost         the session died or fell silent while it worked on a page
-│   └── PageError           Chrome is well, but this page gave no document
-├── HookFailed              a hook raised an error that holds a secret; this one, without it, stands in for it
-└── SetupError              this machine or its settings lack something; the text says how to mend it
+CrawlerError ├── DefinitionError         a crawl, as its author wrote it, is wrong; holds every
+fault ├── UnknownCrawl            nobody here knows a crawl of this name ├── CrawlExists
+the name is taken by another definition, or by a crawl that has ended ├── FrontierError │   ├──
+FrontierUnavailable Redis did not answer in time; nothing is known to be lost, try again │   ├──
+FrontierRefused     the crawl's status does not allow this │   └── FrontierMisfit      this Redis
+cannot hold a frontier (evicts, too old, another schema, not a crawl's keys) ├── BrowserError │
+├── BrowserUnavailable  no session could be had: nothing was claimed, nobody is to blame │   ├──
+BrowserLost         the session died or fell silent while it worked on a page │   └── PageError
+Chrome is well, but this page gave no document ├── HookFailed              a hook raised an error
+that holds a secret; this one, without it, stands in for it └── SetupError              this machine
+or its settings lack something; the text says how to mend it
 """
 
 from __future__ import annotations
@@ -22,12 +19,16 @@ from dataclasses import dataclass
 
 
 class CrawlerError(Exception):
-    """Root of all errors raised here. All arguments go to ``super().__init__``, so that Celery can rebuild them elsewhere."""
+    """Root of all errors raised here. All arguments go to ``super().__init__``, so that Celery can
+    rebuild them elsewhere.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong in a definition: the ``field``, ``what`` is wrong with it, and an ``example`` of a right one."""
+    """One thing wrong in a definition: the ``field``, ``what`` is wrong with it, and an ``example``
+    of a right one.
+    """
 
     field: str
     what: str
@@ -39,7 +40,9 @@ class Fault:
 
 
 class DefinitionError(CrawlerError):
-    """The definition of ``name`` is wrong; ``faults`` holds every fault found, not only the first."""
+    """The definition of ``name`` is wrong; ``faults`` holds every fault found, not only the
+    first.
+    """
 
     def __init__(self, name: str, faults: tuple[Fault, ...]) -> None:
         super().__init__(name, faults)
@@ -62,7 +65,9 @@ class UnknownCrawl(CrawlerError):
 
 
 class CrawlExists(CrawlerError):
-    """A crawl of this name is in the frontier, and may not be begun anew unless that is asked for."""
+    """A crawl of this name is in the frontier, and may not be begun anew unless that is asked
+    for.
+    """
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(name, why)
@@ -77,7 +82,9 @@ class FrontierError(CrawlerError):
 
 
 class FrontierUnavailable(FrontierError):
-    """Redis could not be reached, or did not answer in time. Claims may still be valid: retry before their deadline."""
+    """Redis could not be reached, or did not answer in time. Claims may still be valid: retry
+    before their deadline.
+    """
 
 
 class FrontierRefused(FrontierError):
@@ -95,7 +102,8 @@ class BrowserError(CrawlerError):
 class BrowserUnavailable(BrowserError):
     """No browser session could be had. No page is to blame; try later.
 
-    ``full``: the endpoint is there, but gave none within the time that there was to wait; others have them all, it seems.
+    ``full``: the endpoint is there, but gave none within the time that there was to wait; others
+    have them all, it seems.
     """
 
     def __init__(self, reason: str, full: bool = False) -> None:
@@ -109,8 +117,9 @@ class BrowserUnavailable(BrowserError):
 class BrowserLost(BrowserError):
     """The session died, or fell silent, while it worked on ``url``; it must be replaced.
 
-    ``hung`` tells a session that stopped answering (the page may be to blame) from one that was gone at once. ``away``: the
-    remote endpoint itself broke the line or refuses it (a Grid that is restarted), and no page is to blame.
+    ``hung`` tells a session that stopped answering (the page may be to blame) from one that was
+    gone at once. ``away``: the remote endpoint itself broke the line or refuses it (a Grid that is
+    restarted), and no page is to blame.
     """
 
     def __init__(self, url: str, reason: str, hung: bool = False, away: bool = False) -> None:
@@ -124,13 +133,19 @@ class BrowserLost(BrowserError):
 class PageError(BrowserError):
     """Chrome loaded no document for ``url``.
 
-    ``reason`` is one word for counting ("dns", "refused", "timeout", "download", "no_content", "redirect_loop", …; Chrome's
-    own ``ERR_…`` in lower case where there is no better one). ``status`` is the HTTP status, or None if no response arrived.
-    ``retryable`` says whether a later attempt may succeed; ``retry_after`` is how many seconds the host asks to wait, or None.
+    ``reason`` is one word for counting ("dns", "refused", "timeout", "download", "no_content",
+    "redirect_loop", …; Chrome's own ``ERR_…`` in lower case where there is no better one).
+    ``status`` is the HTTP status, or None if no response arrived. ``retryable`` says whether a
+    later attempt may succeed; ``retry_after`` is how many seconds the host asks to wait, or None.
     """
 
     def __init__(
-        self, url: str, reason: str, status: int | None = None, retryable: bool = False, retry_after: float | None = None
+        self,
+        url: str,
+        reason: str,
+        status: int | None = None,
+        retryable: bool = False,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(url, reason, status, retryable, retry_after)
         self.url, self.reason, self.status, self.retryable = url, reason, status, retryable
@@ -142,8 +157,12 @@ class PageError(BrowserError):
 
 
 class HookFailed(CrawlerError):
-    """What a hook raised holds a secret (a cookie, a password), so only its type and text travel, with ``***`` in its place."""
+    """What a hook raised holds a secret (a cookie, a password), so only its type and text travel,
+    with ``***`` in its place.
+    """
 
 
 class SetupError(CrawlerError):
-    """This machine, or its settings, lack something that is needed; the text says what, and how to mend it."""
+    """This machine, or its settings, lack something that is needed; the text says what, and how to
+    mend it.
+    """

@@ -1,4 +1,6 @@
-"""Error snapshots: for each kind of failure of a crawl, once over all workers, what Chrome showed, as files for people."""
+"""Error snapshots: for each kind of failure of a crawl, once over all workers, what Chrome showed,
+as files for people.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,16 @@ from .model import Page
 
 log = logging.getLogger("crawler.evidence")
 
-#: Characters of HTML, and bytes of a picture, that a snapshot may have; HTML is cut, a larger picture is left out.
+#: Characters of HTML, and bytes of a picture, that a snapshot may have; HTML is cut, a larger
+#: picture is left out.
 HTML_MAX, PNG_MAX = 1_000_000, 5_000_000
 #: Characters of the reason, and of the host, in the name of a file.
 NAME_MAX = 60
 #: What every page may not do when it is opened from a folder: load anything, or run.
-INERT = "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
+INERT = (
+    "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src"
+    " 'unsafe-inline'; img-src data:\">"
+)
 #: The list of the snapshots, one JSON object per line.
 INDEX = "errors.jsonl"
 
@@ -40,10 +46,19 @@ class Evidence:
     frontier: Frontier
     limit: int
 
-    def take(self, browser: Browser, page: Page, reason: str, status: int | None, hide: Callable[[str], str]) -> Path | None:
-        """Keep what ``browser`` shows of the failure of ``page``, if it is the first of its kind; the file, if there is one.
+    def take(
+        self,
+        browser: Browser,
+        page: Page,
+        reason: str,
+        status: int | None,
+        hide: Callable[[str], str],
+    ) -> Path | None:
+        """Keep what ``browser`` shows of the failure of ``page``, if it is the first of its kind;
+        the file, if there is one.
 
-        Takes a second or so, some at most, and raises nothing. ``hide`` takes secrets out of a text.
+        Takes a second or so, some at most, and raises nothing. ``hide`` takes secrets out of a
+        text.
         """
         try:
             return self._take(browser, page, reason, status, hide)
@@ -51,7 +66,14 @@ class Evidence:
             log.warning("no error snapshot of %s: %s", hide(page.url), hide(str(error)))
             return None
 
-    def _take(self, browser: Browser, page: Page, reason: str, status: int | None, hide: Callable[[str], str]) -> Path | None:
+    def _take(
+        self,
+        browser: Browser,
+        page: Page,
+        reason: str,
+        status: int | None,
+        hide: Callable[[str], str],
+    ) -> Path | None:
         if not self.limit or browser.doubt:
             return None
         kind = f"{kind_of(reason)} {host(page.url)}"
@@ -73,24 +95,39 @@ class Evidence:
             "html": f"{stem}.html",
             "png": f"{stem}.png" if sight.png else None,
         }
-        note = "; ".join(f"{name} {value}" for name, value in about.items() if name in ("at", "url", "reason")).replace(
-            "--", "- -"
+        note = "; ".join(
+            f"{name} {value}" for name, value in about.items() if name in ("at", "url", "reason")
+        ).replace("--", "- -")
+        self._write(
+            f"{stem}.html",
+            f"<!doctype html>{INERT}<!-- {note} -->\n{hide(sight.html)}\n".encode(
+                "utf-8", "replace"
+            ),
         )
-        self._write(f"{stem}.html", f"<!doctype html>{INERT}<!-- {note} -->\n{hide(sight.html)}\n".encode("utf-8", "replace"))
         if sight.png:
             self._write(f"{stem}.png", sight.png)
         line = json.dumps(about, ensure_ascii=False) + "\n"
-        self._write(INDEX, line.encode("utf-8", "replace"), os.O_APPEND)  # in one piece: other processes write there, too
-        log.info("%s: error snapshot of %s in %s", self.frontier.name, hide(page.url), self.folder / f"{stem}.html")
+        # in one piece: other processes write there, too
+        self._write(INDEX, line.encode("utf-8", "replace"), os.O_APPEND)
+        log.info(
+            "%s: error snapshot of %s in %s",
+            self.frontier.name,
+            hide(page.url),
+            self.folder / f"{stem}.html",
+        )
         return self.folder / f"{stem}.html"
 
     def _write(self, name: str, content: bytes, how: int = os.O_TRUNC) -> None:
-        with os.fdopen(os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | how, 0o600), "wb", buffering=0) as file:
+        with os.fdopen(
+            os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | how, 0o600), "wb", buffering=0
+        ) as file:
             file.write(content)
 
 
 def kind_of(reason: str) -> str:
-    """A reason without what is particular to one page: step and class of a hook's error, but not its text."""
+    """A reason without what is particular to one page: step and class of a hook's error, but not
+    its text.
+    """
     return ": ".join(reason.split(": ")[:2])
 
 

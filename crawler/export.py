@@ -1,4 +1,6 @@
-"""Results from the frontier's stream as a file of one's choice: JSON lines, CSV, or Parquet. In bounded memory, however many."""
+"""Results from the frontier's stream as a file of one's choice: JSON lines, CSV, or Parquet. In
+bounded memory, however many.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ Row = dict[str, Json]
 
 @dataclass
 class Stream:
-    """The results that there were when it was first read to its end, so that two readings see the same."""
+    """The results that there were when it was first read to its end, so that two readings see the
+    same.
+    """
 
     read: Read
     last: str | None = None
@@ -48,20 +52,29 @@ class Stream:
 
 @dataclass
 class Columns:
-    """The columns of a table, in the order in which they came up, and the kinds of values that each holds."""
+    """The columns of a table, in the order in which they came up, and the kinds of values that each
+    holds.
+    """
 
-    kinds: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in PAGE_COLUMNS})
+    kinds: dict[str, set[str]] = field(
+        default_factory=lambda: {name: set() for name in PAGE_COLUMNS}
+    )
 
     def see(self, row: Row) -> None:
         """Take note of ``row``."""
         for name, value in row.items():
             kinds = self.kinds.setdefault(name, set())
             if value is not None:
-                kinds.add(type(value).__name__ if not isinstance(value, int) or -(2**63) <= value < 2**63 else "str")
+                kinds.add(
+                    type(value).__name__
+                    if not isinstance(value, int) or -(2**63) <= value < 2**63
+                    else "str"
+                )
 
 
 def write(path: Path | None, read: Read, kind: str, out: TextIO) -> Stream:
-    """Write all results to ``path``, whole or not at all; or to ``out`` if that is None. What was read comes back.
+    """Write all results to ``path``, whole or not at all; or to ``out`` if that is None. What was
+    read comes back.
 
     Raises:
         SetupError: it cannot be written, or Parquet was asked for where pyarrow is not installed.
@@ -92,7 +105,9 @@ def _replacing(path: Path, make: Callable[[Path], None]) -> None:
         make(temporary)
         temporary.replace(path)
     except OSError as error:
-        raise SetupError(f"cannot write the results to {path}: {error.strerror or error}") from error
+        raise SetupError(
+            f"cannot write the results to {path}: {error.strerror or error}"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -119,7 +134,12 @@ def _parquet(path: Path, stream: Stream, pyarrow: Any) -> None:
     with importlib.import_module("pyarrow.parquet").ParquetWriter(path, schema) as writer:
         while group := list(islice(rest, ROW_GROUP)):
             values = {
-                name: [_cell(row.get(name)) if type_ == text and row.get(name) is not None else row.get(name) for row in group]
+                name: [
+                    _cell(row.get(name))
+                    if type_ == text and row.get(name) is not None
+                    else row.get(name)
+                    for row in group
+                ]
                 for name, type_ in types.items()
             }
             writer.write_table(pyarrow.table(values, schema=schema))
@@ -152,7 +172,9 @@ def _columns(stream: Stream) -> Columns:
 
 
 def rows(lines: Iterable[str]) -> Iterator[Row]:
-    """The rows of a table: one per page, or one for each item of a page that gave a list of them."""
+    """The rows of a table: one per page, or one for each item of a page that gave a list of
+    them.
+    """
     for line in lines:
         record = json.loads(line)
         page = {name: record.get(name) for name in PAGE_COLUMNS}
@@ -164,9 +186,13 @@ def rows(lines: Iterable[str]) -> Iterator[Row]:
 def _fields(item: Json) -> Row:
     if not isinstance(item, Mapping):
         return {} if item is None else {"data": item}
-    return {f"data.{name}" if name in PAGE_COLUMNS else str(name): value for name, value in item.items()}
+    return {
+        f"data.{name}" if name in PAGE_COLUMNS else str(name): value for name, value in item.items()
+    }
 
 
 def _cell(value: Json) -> Json:
     """``value`` as text, where it is no text: as in JSON."""
-    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return (
+        value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    )

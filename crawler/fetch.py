@@ -1,7 +1,8 @@
 """One plain HTTP GET, for what needs no browser: robots.txt and sitemaps.
 
-Every wait has a limit, the body has one too, and each host on the way is asked about before anything is sent to it. Certificates
-are checked. No password travels: not one of the URL, and none from the caller's headers to another origin.
+Every wait has a limit, the body has one too, and each host on the way is asked about before
+anything is sent to it. Certificates are checked. No password travels: not one of the URL, and none
+from the caller's headers to another origin.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ _SAFE = "/%:@!$&'()*+,;=~-._?"
 
 
 class FetchError(CrawlerError):
-    """No answer was had. ``reason`` is one word: dns, refused, timeout, tls, reset, redirect_loop, private, scheme, …"""
+    """No answer was had. ``reason`` is one word: dns, refused, timeout, tls, reset, redirect_loop,
+    private, scheme, …
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -52,7 +55,8 @@ class FetchError(CrawlerError):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer, whatever its status. ``headers`` have their names in lower case; ``url`` is where redirects led.
+    """An answer, whatever its status. ``headers`` have their names in lower case; ``url`` is where
+    redirects led.
 
     ``whole``: False if the body was longer than was to be read.
     """
@@ -75,14 +79,17 @@ def fetch(
     addresses: Callable[[str], Iterable[str]] | None = None,
     gateway: int | None = None,
 ) -> Fetched:
-    """GET ``url``, in at most ``timeout`` seconds; what the body has beyond ``max_bytes``, decompressed, is not read.
+    """GET ``url``, in at most ``timeout`` seconds; what the body has beyond ``max_bytes``,
+    decompressed, is not read.
 
-    ``refuses`` is asked about the host of each hop before it is talked to, and ``addresses`` (this machine's resolver, if None)
-    for what to connect to; it may raise PrivateAddress.
-    ``gateway`` is the port of a SOCKS5 server on this machine that connects instead, and does such checks by itself.
+    ``refuses`` is asked about the host of each hop before it is talked to, and ``addresses`` (this
+    machine's resolver, if None) for what to connect to; it may raise PrivateAddress. ``gateway`` is
+    the port of a SOCKS5 server on this machine that connects instead, and does such checks by
+    itself.
 
     Raises:
-        FetchError: no answer arrived, or one that nobody can read; or there was nobody who might be asked for it.
+        FetchError: no answer arrived, or one that nobody can read; or there was nobody who might be
+            asked for it.
     """
     end = time.monotonic() + timeout
     here, sent = _address(url), {"user-agent": _AGENT, "accept-encoding": "gzip"}
@@ -99,7 +106,9 @@ def fetch(
                     if len(body) > max_bytes:
                         break
                 lower = {name.lower(): value for name, value in answer.headers.items()}
-                return Fetched(answer.status, lower, body[:max_bytes], here.url, len(body) <= max_bytes)
+                return Fetched(
+                    answer.status, lower, body[:max_bytes], here.url, len(body) <= max_bytes
+                )
         there = _address(urljoin(here.url, to))
         if there.origin != here.origin:
             sent = {name: value for name, value in sent.items() if name not in PRIVATE_HEADERS}
@@ -116,15 +125,22 @@ def _address(url: str) -> Address:
 
 @contextmanager
 def _answer(
-    to: Address, headers: Mapping[str, str], end: float, addresses: Callable[[str], Iterable[str]] | None, gateway: int | None
+    to: Address,
+    headers: Mapping[str, str],
+    end: float,
+    addresses: Callable[[str], Iterable[str]] | None,
+    gateway: int | None,
 ) -> Iterator[HTTPResponse]:
-    """The answer to one request, its body not read yet; whatever is slow in it ends with the connection, at ``end``."""
+    """The answer to one request, its body not read yet; whatever is slow in it ends with the
+    connection, at ``end``.
+    """
     left = end - time.monotonic()
     if left <= 0:
         raise FetchError("timeout")
     late = threading.Event()
     with closing(_connection(to, left, addresses, gateway)) as connection:
-        # A time-out of a socket begins anew with each byte, so a server that drips would hold us for ever.
+        # A time-out of a socket begins anew with each byte, so a server that drips would hold us
+        # for ever.
         watch = threading.Timer(left, _cut, (connection, late))
         watch.daemon = True
         watch.start()
@@ -143,7 +159,9 @@ def _answer(
 
 
 class _Checked:
-    """Connects to an address that was checked, where urllib3 would ask for the addresses of the host once more."""
+    """Connects to an address that was checked, where urllib3 would ask for the addresses of the
+    host once more.
+    """
 
     addresses: Callable[[str], Iterable[str]]
     gateway: int | None
@@ -178,17 +196,24 @@ def _by_gateway(gateway: int, host: str, port: int, timeout: float) -> socket.so
         answer += piece
     if len(answer) < _SOCKS_ANSWER or answer[3]:
         made.close()
-        raise PrivateAddress(host) if answer[3:4] == b"\x02" else OSError(f"no connection to {host}")
+        raise (
+            PrivateAddress(host) if answer[3:4] == b"\x02" else OSError(f"no connection to {host}")
+        )
     return made
 
 
 def _connection(
-    to: Address, timeout: float, addresses: Callable[[str], Iterable[str]] | None, gateway: int | None
+    to: Address,
+    timeout: float,
+    addresses: Callable[[str], Iterable[str]] | None,
+    gateway: int | None,
 ) -> HTTPConnection:
     made: HTTPConnection
     checked = addresses is not None or gateway is not None
     if to.scheme == "https":
-        made = (_CheckedHTTPS if checked else HTTPSConnection)(to.host, to.port, timeout=timeout, ssl_context=_tls())
+        made = (_CheckedHTTPS if checked else HTTPSConnection)(
+            to.host, to.port, timeout=timeout, ssl_context=_tls()
+        )
     else:
         made = (_CheckedHTTP if checked else HTTPConnection)(to.host, to.port, timeout=timeout)
     if checked:
@@ -198,7 +223,9 @@ def _connection(
 
 @lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
-    """Checks certificates, by this machine's authorities and by certifi's: some systems have none of their own."""
+    """Checks certificates, by this machine's authorities and by certifi's: some systems have none
+    of their own.
+    """
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     return context
@@ -208,7 +235,8 @@ def _cut(connection: HTTPConnection, late: threading.Event) -> None:
     late.set()
     if (sock := connection.sock) is not None:
         try:
-            socket.socket.shutdown(sock, socket.SHUT_RDWR)  # the plain one: TLS would wait to take its leave
+            # the plain one: TLS would wait to take its leave
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
         except OSError:
             return
 
@@ -223,7 +251,9 @@ def _word(error: Exception) -> str:
         case faults.NameResolutionError() | socket.gaierror():
             return "dns"
         case faults.NewConnectionError():
-            return "refused" if isinstance(error.__cause__, ConnectionRefusedError) else "unreachable"
+            return (
+                "refused" if isinstance(error.__cause__, ConnectionRefusedError) else "unreachable"
+            )
         case ConnectionRefusedError():
             return "refused"
         case faults.ConnectTimeoutError() | faults.ReadTimeoutError() | TimeoutError():

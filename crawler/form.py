@@ -1,4 +1,6 @@
-"""A log-in declared as data: the form, what to fill in, and how to tell that it went well, or has expired."""
+"""A log-in declared as data: the form, what to fill in, and how to tell that it went well, or has
+expired.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ FORM_TIMEOUT = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """Where the form is, the ``visit`` that fills it in, and the selector of what only those see who are logged out (or None)."""
+    """Where the form is, the ``visit`` that fills it in, and the selector of what only those see
+    who are logged out (or None).
+    """
 
     url: str
     visit: Visit
@@ -26,19 +30,31 @@ class Form:
 
 
 def faults(login: Any) -> list[str]:
-    """What is wrong with ``login`` as an author wrote it; no text that is to be filled in is repeated."""
+    """What is wrong with ``login`` as an author wrote it; no text that is to be filled in is
+    repeated.
+    """
     if not isinstance(login, Mapping):
         return ["is no table"]
     found = [f"has no {name!r}" for name in REQUIRED if name not in login]
     known = ", ".join(REQUIRED + OPTIONAL)
-    found += [f"has {name!r}, which is none of {known}" for name in login if name not in REQUIRED + OPTIONAL]
+    found += [
+        f"has {name!r}, which is none of {known}"
+        for name in login
+        if name not in REQUIRED + OPTIONAL
+    ]
     fill = login.get("fill", {"": ""})
-    if not isinstance(fill, Mapping) or not fill or not all(isinstance(part, str) for pair in fill.items() for part in pair):
+    if (
+        not isinstance(fill, Mapping)
+        or not fill
+        or not all(isinstance(part, str) for pair in fill.items() for part in pair)
+    ):
         found.append("fill: is no table of selectors and texts")
     found += [
         f"{name}: is no text"
         for name in (*REQUIRED, *OPTIONAL)
-        if name != "fill" and name in login and not (isinstance(login[name], str) and login[name].strip())
+        if name != "fill"
+        and name in login
+        and not (isinstance(login[name], str) and login[name].strip())
     ]
     return found
 

@@ -1,15 +1,19 @@
-"""The only way out for the Chrome of a crawl of the public web: it connects to no private address, whoever asks, and however.
+"""The only way out for the Chrome of a crawl of the public web: it connects to no private address,
+whoever asks, and however.
 
-Links are checked before they are requested, but Chrome follows redirects, loads images and frames, runs scripts, and resolves
-names anew each time. So it is told to connect to everything through this SOCKS5 server, which resolves each name itself, has
-the guard check every address, and connects to one that was checked: no answer of a name server can change in between. Bytes are
-then passed on as they are, so TLS stays between Chrome and the site.
+Links are checked before they are requested, but Chrome follows redirects, loads images and frames,
+runs scripts, and resolves names anew each time. So it is told to connect to everything through this
+SOCKS5 server, which resolves each name itself, has the guard check every address, and connects to
+one that was checked: no answer of a name server can change in between. Bytes are then passed on as
+they are, so TLS stays between Chrome and the site.
 
-It may have a proxy behind it (an *upstream*): then it asks that for each connection, by name, and hands it the password that
-Chrome has no flag for. Private hosts are refused as before; what the proxy's own look-up of a name gives is the proxy's affair.
+It may have a proxy behind it (an *upstream*): then it asks that for each connection, by name, and
+hands it the password that Chrome has no flag for. Private hosts are refused as before; what the
+proxy's own look-up of a name gives is the proxy's affair.
 
-It listens on 127.0.0.1 and asks for no password, because Chrome has none for a SOCKS server. What another process of this
-machine could do with it is what Chrome may: reach public addresses, and the private hosts that the crawl's author allowed.
+It listens on 127.0.0.1 and asks for no password, because Chrome has none for a SOCKS server. What
+another process of this machine could do with it is what Chrome may: reach public addresses, and the
+private hosts that the crawl's author allowed.
 """
 
 from __future__ import annotations
@@ -35,7 +39,8 @@ HANDSHAKE_TIMEOUT = 10.0
 CONNECT_TIMEOUT = 20.0
 #: Seconds after which the next address of a host is tried as well (RFC 8305).
 STAGGER = 0.25
-#: Seconds after which a connection on which nothing moves is closed. Chrome itself keeps unused ones for five minutes.
+#: Seconds after which a connection on which nothing moves is closed. Chrome itself keeps unused
+#: ones for five minutes.
 IDLE_TIMEOUT = 600.0
 #: Seconds for which the addresses of a host are kept, and how many hosts: about what Chrome does.
 NAMES_TTL, NAMES_MAX = 30.0, 1_024
@@ -51,8 +56,17 @@ IPV4, NAME, IPV6 = 1, 3, 4
 #: What SOCKS5 answers (RFC 1928, 6).
 GRANTED, NO_SUCH_COMMAND, NO_SUCH_ADDRESS_TYPE = 0, 7, 8
 #: By reason of failure.
-REPLIES = {"proxy": 1, "proxy_auth": 1, "private_address": 2, "dns": 4, "unreachable": 4, "refused": 5, "timeout": 6}
-#: Reasons by what an upstream SOCKS5 proxy answers; any other answer means that it does not want to.
+REPLIES = {
+    "proxy": 1,
+    "proxy_auth": 1,
+    "private_address": 2,
+    "dns": 4,
+    "unreachable": 4,
+    "refused": 5,
+    "timeout": 6,
+}
+#: Reasons by what an upstream SOCKS5 proxy answers; any other answer means that it does not want
+#: to.
 SOCKS_REASONS = {1: "unreachable", 3: "unreachable", 4: "unreachable", 5: "refused", 6: "timeout"}
 #: How SOCKS5 calls a log-in by password (RFC 1929), and the length of a text in it.
 PASSWORD, TEXT_MAX = 2, 255
@@ -60,31 +74,51 @@ PASSWORD, TEXT_MAX = 2, 255
 HEAD_MAX = 16_384
 #: Statuses of an HTTP proxy that wants other credentials, and of one that could not reach the site.
 AUTH_REQUIRED, SITE_AWAY = 407, frozenset({502, 503, 504})
-#: Closes a connection by a reset, as the other side did, so that half a page does not look like a whole one.
+#: Closes a connection by a reset, as the other side did, so that half a page does not look like a
+#: whole one.
 BREAK = struct.pack("ii", 1, 0)
 
 #: Else Chrome goes to loopback and link-local addresses by itself, past its proxy.
 EVERYTHING = "--proxy-bypass-list=<-loopback>"
-#: STUN would send datagrams to any address. Chrome understands the first, a headless shell the second.
+#: STUN would send datagrams to any address. Chrome understands the first, a headless shell the
+#: second.
 NO_DATAGRAMS = (
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
-#: Beginnings of private IPv4 addresses, in the patterns of Chrome's host rules ("?" is any one character).
+#: Beginnings of private IPv4 addresses, in the patterns of Chrome's host rules ("?" is any one
+#: character).
 PRIVATE_IPV4 = (
     *("0.", "10.", "127.", "169.254.", "192.168.", "198.18.", "198.19."),
     *(f"172.{second}." for second in ("16", "17", "18", "19", "2?", "30", "31")),
-    *(f"100.{second}." for second in (*range(64, 70), "7?", "8?", "9?", "10?", "11?", *range(120, 128))),
+    *(
+        f"100.{second}."
+        for second in (*range(64, 70), "7?", "8?", "9?", "10?", "11?", *range(120, 128))
+    ),
 )
 #: Names and IPv6 addresses that are private or lead to private IPv4 ones, in the same patterns.
-PRIVATE_OTHERS = ("localhost", "*.localhost", "[::*", "[fc*", "[fd*", "[fe8*", "[fe9*", "[fea*", "[feb*", "[64:ff9b:*", "[2002:*")
+PRIVATE_OTHERS = (
+    "localhost",
+    "*.localhost",
+    "[::*",
+    "[fc*",
+    "[fd*",
+    "[fe8*",
+    "[fe9*",
+    "[fea*",
+    "[feb*",
+    "[64:ff9b:*",
+    "[2002:*",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why the connection to ``host`` failed: private_address, dns, refused, timeout, unreachable, proxy or proxy_auth.
+    """Why the connection to ``host`` failed: private_address, dns, refused, timeout, unreachable,
+    proxy or proxy_auth.
 
-    The last two are those of an upstream proxy that is away, or wants other credentials. ``number`` grows.
+    The last two are those of an upstream proxy that is away, or wants other credentials. ``number``
+    grows.
     """
 
     number: int
@@ -93,7 +127,9 @@ class Failure:
 
 
 class Refusal(Exception):
-    """Carries the reason why there is no connection to the place that answers; never leaves this module."""
+    """Carries the reason why there is no connection to the place that answers; never leaves this
+    module.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -101,7 +137,8 @@ class Refusal(Exception):
 
 
 class Gateway:
-    """A SOCKS5 server on ``port``, in a thread of its own, until it is closed; for this process, not for its forks.
+    """A SOCKS5 server on ``port``, in a thread of its own, until it is closed; for this process,
+    not for its forks.
 
     It connects by itself, or through the proxy ``upstream``.
     """
@@ -125,14 +162,18 @@ class Gateway:
         return self._pid == os.getpid() and self._thread.is_alive()
 
     def reason(self, host: str, since: int) -> str | None:
-        """Why a page at ``host`` did not come, by the failures after number ``since``; None if there was none.
+        """Why a page at ``host`` did not come, by the failures after number ``since``; None if
+        there was none.
 
-        A redirect may have led elsewhere, and nobody says where: then a private address is the reason, or else what failed last.
+        A redirect may have led elsewhere, and nobody says where: then a private address is the
+        reason, or else what failed last.
         """
         recent = [failure for failure in tuple(self._failures) if failure.number > since]
         here = [failure.reason for failure in recent if failure.host == host]
         reasons = here or [failure.reason for failure in recent]
-        return "private_address" if "private_address" in reasons else reasons[-1] if reasons else None
+        return (
+            "private_address" if "private_address" in reasons else reasons[-1] if reasons else None
+        )
 
     def close(self) -> None:
         """End it and all its connections. May be called again."""
@@ -182,7 +223,9 @@ class Gateway:
                 await relay(client, site)
 
     async def _reach(self, host: str, port: int) -> socket.socket:
-        """A connection to one of the addresses of ``host``, each of them checked; or to the proxy, which has one."""
+        """A connection to one of the addresses of ``host``, each of them checked; or to the proxy,
+        which has one.
+        """
         try:
             addresses = await self._addresses(host)
         except PrivateAddress:
@@ -203,36 +246,42 @@ class Gateway:
             raise Refusal("unreachable") from None
 
     async def _addresses(self, host: str) -> tuple[str, ...]:
-        """What the guard says. It is asked in a thread, for a look-up may take long, and once for all who want to know."""
+        """What the guard says. It is asked in a thread, for a look-up may take long, and once for
+        all who want to know.
+        """
         loop = asyncio.get_running_loop()
         known = self._names.get(host)
         if known is None or known[0] < loop.time() or (known[1].done() and known[1].exception()):
             answer = loop.create_future()
-            answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # somebody looked: no complaint
+            # somebody looked: no complaint
+            answer.add_done_callback(lambda done: done.cancelled() or done.exception())
             known = self._names[host] = loop.time() + NAMES_TTL, answer
             self._names.move_to_end(host)
             if len(self._names) > NAMES_MAX:
                 self._names.popitem(last=False)
-            threading.Thread(target=look_up, args=(self._guard, host, answer), name="gateway-dns", daemon=True).start()
+            threading.Thread(
+                target=look_up, args=(self._guard, host, answer), name="gateway-dns", daemon=True
+            ).start()
         return await asyncio.shield(known[1])
 
     @property
     def flags(self) -> tuple[str, ...]:
         """What makes a Chrome of this machine use it, for everything."""
-        return (
-            f"--proxy-server=socks5://127.0.0.1:{self.port}",
-            EVERYTHING,
-            *NO_DATAGRAMS,
-        )
+        return (f"--proxy-server=socks5://127.0.0.1:{self.port}", EVERYTHING, *NO_DATAGRAMS)
 
 
 def literal_flags(allowed: Iterable[str]) -> tuple[str, ...]:
-    """Flags with which Chrome finds no host that a URL spells out as a private address, except those ``allowed``.
+    """Flags with which Chrome finds no host that a URL spells out as a private address, except
+    those ``allowed``.
 
-    For a Chrome on another machine, which cannot use a gateway here. Names are resolved there, and this does not see to what.
+    For a Chrome on another machine, which cannot use a gateway here. Names are resolved there, and
+    this does not see to what.
     """
     # No name ends in a digit, so a site called 10.example.com is not meant.
-    patterns = (*PRIVATE_OTHERS, *(f"{start}*{digit}" for start in PRIVATE_IPV4 for digit in range(10)))
+    patterns = (
+        *PRIVATE_OTHERS,
+        *(f"{start}*{digit}" for start in PRIVATE_IPV4 for digit in range(10)),
+    )
     rules = [f"MAP {pattern} ~NOTFOUND" for pattern in patterns]
     rules += [f"EXCLUDE [{host}]" if ":" in host else f"EXCLUDE {host}" for host in sorted(allowed)]
     return f"--host-resolver-rules={','.join(rules)}", *NO_DATAGRAMS
@@ -258,7 +307,9 @@ def look_up(guard: Guard, host: str, answer: asyncio.Future[tuple[str, ...]]) ->
 
 
 async def destination(client: socket.socket) -> tuple[str, int] | None:
-    """The host and port that ``client`` wants to be connected to; None: it was told that it asks for what there is not."""
+    """The host and port that ``client`` wants to be connected to; None: it was told that it asks
+    for what there is not.
+    """
     loop = asyncio.get_running_loop()
     version, methods = await exactly(client, 2)
     offered = await exactly(client, methods)
@@ -299,15 +350,20 @@ def reply(code: int) -> bytes:
 
 
 async def first_of(addresses: tuple[str, ...], port: int) -> socket.socket:
-    """A connection to the first of ``addresses`` that answers; the next is tried when one fails, or is slow."""
-    waiting = sorted(addresses, key=lambda address: ":" in address)  # IPv6 is there more often than it works
+    """A connection to the first of ``addresses`` that answers; the next is tried when one fails, or
+    is slow.
+    """
+    # IPv6 is there more often than it works
+    waiting = sorted(addresses, key=lambda address: ":" in address)
     trying: set[asyncio.Task[socket.socket]] = set()
     error: OSError = OSError("no address")
     try:
         while waiting or trying:
             if waiting:
                 trying.add(asyncio.create_task(connected(waiting.pop(0), port)))
-            done, _ = await asyncio.wait(trying, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                trying, timeout=STAGGER if waiting else None, return_when=asyncio.FIRST_COMPLETED
+            )
             for task in done:
                 trying.discard(task)
                 try:
@@ -317,7 +373,9 @@ async def first_of(addresses: tuple[str, ...], port: int) -> socket.socket:
         raise error
     finally:
         for task in trying:
-            task.add_done_callback(lambda task: None if task.cancelled() or task.exception() else task.result().close())
+            task.add_done_callback(
+                lambda task: None if task.cancelled() or task.exception() else task.result().close()
+            )
             task.cancel()
 
 
@@ -355,7 +413,9 @@ async def through(proxy: Proxy, host: str, port: int) -> socket.socket:
 
 
 async def ask_http(proxy_end: socket.socket, proxy: Proxy, host: str, port: int) -> None:
-    """Ask an HTTP proxy to connect. It is asked to for plain HTTP as well, so its rules must allow that."""
+    """Ask an HTTP proxy to connect. It is asked to for plain HTTP as well, so its rules must allow
+    that.
+    """
     loop = asyncio.get_running_loop()
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     head = f"CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n"
@@ -384,7 +444,9 @@ async def ask_socks(proxy_end: socket.socket, proxy: Proxy, host: str, port: int
     _, chosen = await exactly(proxy_end, 2)
     if chosen == PASSWORD and proxy.user:
         user, password = proxy.user.encode()[:TEXT_MAX], proxy.password.encode()[:TEXT_MAX]
-        await loop.sock_sendall(proxy_end, bytes((1, len(user))) + user + bytes((len(password),)) + password)
+        await loop.sock_sendall(
+            proxy_end, bytes((1, len(user))) + user + bytes((len(password),)) + password
+        )
         if (await exactly(proxy_end, 2))[1]:
             raise Refusal("proxy_auth")
     elif chosen != NO_PASSWORD:
@@ -404,7 +466,9 @@ async def ask_socks(proxy_end: socket.socket, proxy: Proxy, host: str, port: int
 
 
 async def relay(client: socket.socket, site: socket.socket) -> None:
-    """Pass on what either side says until both have ended, one breaks off, or nothing moves for long."""
+    """Pass on what either side says until both have ended, one breaks off, or nothing moves for
+    long.
+    """
     try:
         async with asyncio.timeout(IDLE_TIMEOUT) as idle, asyncio.TaskGroup() as ways:
             ways.create_task(pass_on(client, site, idle))
@@ -415,12 +479,15 @@ async def relay(client: socket.socket, site: socket.socket) -> None:
 
 
 async def pass_on(source: socket.socket, sink: socket.socket, idle: asyncio.Timeout) -> None:
-    """Pass bytes from ``source`` to ``sink``, no faster than it takes them, and then the end of them."""
+    """Pass bytes from ``source`` to ``sink``, no faster than it takes them, and then the end of
+    them.
+    """
     loop = asyncio.get_running_loop()
     while piece := await loop.sock_recv(source, PIECE):
         await loop.sock_sendall(sink, piece)
         idle.reschedule(loop.time() + IDLE_TIMEOUT)
-        if len(piece) == PIECE:  # there may be more already, and then the calls above do not let others have their turn
+        # there may be more already, and then the calls above do not let others have their turn
+        if len(piece) == PIECE:
             await asyncio.sleep(0)
     with suppress(OSError):  # it is gone
         sink.shutdown(socket.SHUT_WR)

@@ -3,14 +3,12 @@
 ============ ==========================================================================================
 hook         may ask for
 ============ ==========================================================================================
-before_all   crawl, browser, snapshot, stop
-before       crawl, page (that is about to be fetched), browser, snapshot, stop
-logged_out   crawl, page (live), response, browser, snapshot, stop
-extract      crawl, page (live), response, links, browser, snapshot, stop
-filter       crawl, page (live), response, link (called for each) or links (called once), snapshot, stop
-after        crawl, page (live), response, result, links, browser, snapshot, stop
-after_all    crawl, snapshot (of the crawl that has ended)
-start        crawl, ticket, snapshot
+before_all   crawl, browser, snapshot, stop before       crawl, page (that is about to be fetched),
+browser, snapshot, stop logged_out   crawl, page (live), response, browser, snapshot, stop extract
+crawl, page (live), response, links, browser, snapshot, stop filter       crawl, page (live),
+response, link (called for each) or links (called once), snapshot, stop after        crawl, page
+(live), response, result, links, browser, snapshot, stop after_all    crawl, snapshot (of the crawl
+that has ended) start        crawl, ticket, snapshot
 ============ ==========================================================================================
 """
 
@@ -71,12 +69,16 @@ def signature(hook: Hook) -> Signature:
 @lru_cache(maxsize=1_024)
 def _signature(hook: Hook) -> Signature:
     call_method = getattr(hook, "__call__", hook)  # noqa: B004 -- of an object that can be called, what is called
-    if any(map(inspect.iscoroutinefunction, (hook, call_method))) or any(map(inspect.isasyncgenfunction, (hook, call_method))):
+    if any(map(inspect.iscoroutinefunction, (hook, call_method))) or any(
+        map(inspect.isasyncgenfunction, (hook, call_method))
+    ):
         return Signature(unreadable="is async; a hook is a plain function")
     try:
         parameters = inspect.signature(hook).parameters.values()
     except (TypeError, ValueError):
-        return Signature(unreadable="has arguments that cannot be read; wrap it in a function of your own")
+        return Signature(
+            unreadable="has arguments that cannot be read; wrap it in a function of your own"
+        )
     named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     return Signature(
         required=tuple(p.name for p in named if p.default is p.empty),
@@ -101,7 +103,11 @@ def faults(step: str, hook: object) -> list[str]:
     if asked.unreadable:
         return [asked.unreadable]
     there = ARGUMENTS[step]
-    return [f"asks for {name!r}, which does not exist here{_hint(name, there)}" for name in asked.required if name not in there]
+    return [
+        f"asks for {name!r}, which does not exist here{_hint(name, there)}"
+        for name in asked.required
+        if name not in there
+    ]
 
 
 def _hint(name: str, there: tuple[str, ...]) -> str:
@@ -110,9 +116,11 @@ def _hint(name: str, there: tuple[str, ...]) -> str:
 
 
 def call(hook: Hook | None, available: Mapping[str, Any]) -> Any:
-    """Call ``hook`` with those of the ``available`` values that it names; a :class:`Lazy` one is got only then.
+    """Call ``hook`` with those of the ``available`` values that it names; a :class:`Lazy` one is
+    got only then.
 
-    No hook does nothing. What a hook with a ``yield`` gives is a list. Whatever the hook raises passes through.
+    No hook does nothing. What a hook with a ``yield`` gives is a list. Whatever the hook raises
+    passes through.
     """
     if hook is None:
         return None
@@ -120,7 +128,10 @@ def call(hook: Hook | None, available: Mapping[str, Any]) -> Any:
     names = tuple(available) if asked.everything else asked.required + asked.optional
     missing = [name for name in asked.required if name not in available]
     if missing:
-        raise TypeError(f"{hook_name(hook)} asks for {', '.join(map(repr, missing))}; there are: {', '.join(available)}")
+        raise TypeError(
+            f"{hook_name(hook)} asks for {', '.join(map(repr, missing))}; there are:"
+            f" {', '.join(available)}"
+        )
     values = {name: _value(available[name]) for name in names if name in available}
     positional = [values.pop(name) for name in names if name in asked.positional and name in values]
     answer = hook(*positional, **values)

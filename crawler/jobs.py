@@ -1,8 +1,9 @@
-"""Jobs: crawls that another program orders, follows and stops. Each is one crawl, begun once, under a name of its own.
+"""Jobs: crawls that another program orders, follows and stops. Each is one crawl, begun once, under
+a name of its own.
 
-What a job is doing is never stored here: its frontier knows. Redis keeps, in one slot of a Cluster, under ``{prefix}{jobs}:``,
-what was ordered (``order:ID``, JSON), all jobs by the time of their order (``all``), and when to look whether one may be
-forgotten (``due``).
+What a job is doing is never stored here: its frontier knows. Redis keeps, in one slot of a Cluster,
+under ``{prefix}{jobs}:``, what was ordered (``order:ID``, JSON), all jobs by the time of their
+order (``all``), and when to look whether one may be forgotten (``due``).
 """
 
 from __future__ import annotations
@@ -35,12 +36,22 @@ log = logging.getLogger("crawler.jobs")
 PREFIX = "job-"
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 #: The fields of a crawl that an order may set.
-LIMITS = ("page_limit", "depth_limit", "time_limit", "error_limit", "item_limit", "concurrency_limit", "delay")
-#: Seconds that the addresses of a host are waited for. Should they come later, the worker refuses private ones.
+LIMITS = (
+    "page_limit",
+    "depth_limit",
+    "time_limit",
+    "error_limit",
+    "item_limit",
+    "concurrency_limit",
+    "delay",
+)
+#: Seconds that the addresses of a host are waited for. Should they come later, the worker refuses
+#: private ones.
 RESOLVE_TIMEOUT = 1.5
 #: Names that are looked up at once.
 RESOLVERS = 8
-#: Seconds after which a job that is in no frontier counts as failed: whoever ordered it was cut short.
+#: Seconds after which a job that is in no frontier counts as failed: whoever ordered it was cut
+#: short.
 BEGIN_PATIENCE = 60.0
 #: Jobs that one sweep looks at.
 SWEEP = 100
@@ -60,7 +71,9 @@ class UnknownJob(CrawlerError):
 
 
 class JobConflict(CrawlerError):
-    """The state of a job does not allow this: its id is taken by another order, or it is not begun yet."""
+    """The state of a job does not allow this: its id is taken by another order, or it is not begun
+    yet.
+    """
 
 
 class AddressRefused(CrawlerError):
@@ -76,9 +89,11 @@ class AddressRefused(CrawlerError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be crawled: a crawl of ``CRAWLER_CRAWLS`` by its name, or a ``url`` with the defaults; one of them is None.
+    """What is to be crawled: a crawl of ``CRAWLER_CRAWLS`` by its name, or a ``url`` with the
+    defaults; one of them is None.
 
-    ``limits`` (names of :data:`LIMITS`) take the place of the crawl's own; ``message`` is JSON for its hooks.
+    ``limits`` (names of :data:`LIMITS`) take the place of the crawl's own; ``message`` is JSON for
+    its hooks.
     """
 
     crawl: str | None = None
@@ -88,15 +103,22 @@ class Order:
 
     def record(self) -> dict[str, Json]:
         """It as JSON."""
-        return {"crawl": self.crawl, "url": self.url, "message": self.message, "limits": dict(self.limits)}
+        return {
+            "crawl": self.crawl,
+            "url": self.url,
+            "message": self.message,
+            "limits": dict(self.limits),
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job at one instant. Times are epoch seconds by Redis's clock; ``waiting`` and ``processing`` are seconds.
+    """A job at one instant. Times are epoch seconds by Redis's clock; ``waiting`` and
+    ``processing`` are seconds.
 
-    It waits until its first page is handed out, and is processed from then to its end. ``state`` is new, running, done, failed or
-    stopped; ``status`` is the word of its frontier, None if there is none.
+    It waits until its first page is handed out, and is processed from then to its end. ``state`` is
+    new, running, done, failed or stopped; ``status`` is the word of its frontier, None if there is
+    none.
     """
 
     id: str
@@ -123,11 +145,17 @@ ENDS = {Status.FINISHED: "done", Status.FAILED: "failed", Status.STOPPED: "stopp
 class Jobs:
     """The jobs of one installation.
 
-    ``private``: they may also start at private addresses. ``retention`` is how many seconds an ended one is remembered.
+    ``private``: they may also start at private addresses. ``retention`` is how many seconds an
+    ended one is remembered.
     """
 
     def __init__(
-        self, library: Library, *, private: bool = False, retention: float = 86_400.0, resolve: Resolve = system_resolve
+        self,
+        library: Library,
+        *,
+        private: bool = False,
+        retention: float = 86_400.0,
+        resolve: Resolve = system_resolve,
     ) -> None:
         self.library, self.private, self.retention = library, private, retention
         self.redis: Any = library.redis
@@ -135,13 +163,15 @@ class Jobs:
         self._resolve = resolve
         self._resolvers = ThreadPoolExecutor(RESOLVERS, "crawler-resolve")
 
-    # -- what a client does -----------------------------------------------------------------------------------------------
+    # -- what a client does
+    # -----------------------------------------------------------------------------------------------
 
     def create(self, order: Order, id: str | None = None) -> tuple[Job, bool]:  # noqa: A002
-        """Begin what was ordered; whether the job is new comes second. With an ``id``, repeating the order is harmless.
+        """Begin what was ordered; whether the job is new comes second. With an ``id``, repeating
+        the order is harmless.
 
-        If the broker is away the job is begun all the same, by the next tick of a worker. A crawl with seeds or sitemaps loads
-        them in a thread of this process.
+        If the broker is away the job is begun all the same, by the next tick of a worker. A crawl
+        with seeds or sitemaps loads them in a thread of this process.
 
         Raises:
             UnknownCrawl: no crawl is known here by that name.
@@ -156,7 +186,9 @@ class Jobs:
         if not self._record(order, name):
             return self.get(name), False
         if crawl.seeds or crawl.sitemaps:
-            threading.Thread(target=self._begin, args=(crawl,), name=f"seeds of {crawl.name}", daemon=True).start()
+            threading.Thread(
+                target=self._begin, args=(crawl,), name=f"seeds of {crawl.name}", daemon=True
+            ).start()
         else:
             self._begin(crawl)
         return self.get(name), True
@@ -174,8 +206,11 @@ class Jobs:
         crawl = Crawl(url=order.url, public_only=not self.private, **fields)
         crawl.validate()
         for host in () if self.private else sorted(map(host_of, crawl.urls)):
-            with suppress(NotInTime):  # the worker, too, refuses a host that turns out to be private
-                if self._resolvers.submit(Guard((), resolve=self._resolve).refuses, host).result(RESOLVE_TIMEOUT):
+            # the worker, too, refuses a host that turns out to be private
+            with suppress(NotInTime):
+                if self._resolvers.submit(Guard((), resolve=self._resolve).refuses, host).result(
+                    RESOLVE_TIMEOUT
+                ):
                     raise AddressRefused(host)
         return crawl
 
@@ -184,10 +219,13 @@ class Jobs:
         now = self._micros()
         record = order.record()
         with speaking():
-            # What is listed without an order, because somebody died in between, is forgotten by the sweep.
+            # What is listed without an order, because somebody died in between, is forgotten by the
+            # sweep.
             self.redis.zadd(self.prefix + "all", {id: now}, nx=True)
             self.redis.zadd(self.prefix + "due", {id: now / 1e6 + self.retention}, nx=True)
-            if self.redis.set(f"{self.prefix}order:{id}", json.dumps({"created": now, **record}), nx=True):
+            if self.redis.set(
+                f"{self.prefix}order:{id}", json.dumps({"created": now, **record}), nx=True
+            ):
                 return True
         found = self._ordered(id)
         if {name: value for name, value in found.items() if name != "created"} != record:
@@ -233,7 +271,8 @@ class Jobs:
         return self.get(id)
 
     def page(self, size: int, after: str | None = None) -> tuple[list[Job], str | None]:
-        """At most ``size`` jobs, the youngest first; those that follow the place ``after``. The next place comes second.
+        """At most ``size`` jobs, the youngest first; those that follow the place ``after``. The
+        next place comes second.
 
         Raises:
             ValueError: ``after`` is no such place.
@@ -258,7 +297,8 @@ class Jobs:
         return jobs, more
 
     def results(self, id: str, after: str = "0") -> Iterator[str]:  # noqa: A002
-        """What its pages gave, as far as Redis keeps it, after the place ``after``: lines of JSON, each with its ``place``.
+        """What its pages gave, as far as Redis keeps it, after the place ``after``: lines of JSON,
+        each with its ``place``.
 
         Raises:
             UnknownJob: at once, not when the first line is asked for.
@@ -271,17 +311,21 @@ class Jobs:
             for after, _, text in batch:
                 yield f'{{"place":"{after}",{text[1:]}\n'
 
-    # -- what a tick does -------------------------------------------------------------------------------------------------
+    # -- what a tick does
+    # -------------------------------------------------------------------------------------------------
 
     def settle(self, frontier: Frontier) -> None:
-        """Take the ended crawl of a job off the list of crawls: it needs no tick any more, and there may be many."""
+        """Take the ended crawl of a job off the list of crawls: it needs no tick any more, and
+        there may be many.
+        """
         if not frontier.name.startswith(PREFIX) or frontier.untold():
             return
         with speaking():
             if not self.redis.exists(f"{self.prefix}order:{frontier.name.removeprefix(PREFIX)}"):
                 return
             self.redis.srem(frontier.index, frontier.name)
-        if (seen := self._snapshot(frontier)) and not seen.status.ended:  # somebody re-opened it meanwhile
+        # somebody re-opened it meanwhile
+        if (seen := self._snapshot(frontier)) and not seen.status.ended:
             frontier.enlist()
 
     def sweep(self) -> int:
@@ -295,7 +339,9 @@ class Jobs:
             seen = self._snapshot(frontier)
             if seen and (seen.ended is None or seen.ended + self.retention > now):
                 with speaking():
-                    self.redis.zadd(self.prefix + "due", {id_: (seen.ended or now) + self.retention})
+                    self.redis.zadd(
+                        self.prefix + "due", {id_: (seen.ended or now) + self.retention}
+                    )
                 continue
             with speaking():
                 self.redis.delete(f"{self.prefix}order:{id_}")
@@ -307,19 +353,35 @@ class Jobs:
             forgotten += 1
         return forgotten
 
-    # -- parts ------------------------------------------------------------------------------------------------------------
+    # -- parts
+    # ------------------------------------------------------------------------------------------------------------
 
     def _job(self, id: str, found: Mapping[str, Json]) -> Job:  # noqa: A002
         order = Order(found["crawl"], found["url"], found["message"], found["limits"])
-        created = found["created"] // 1_000 / 1_000  # as exact as the frontier's times, or the first page might precede it
+        # as exact as the frontier's times, or the first page might precede it
+        created = found["created"] // 1_000 / 1_000
         seen = self._snapshot(self._frontier(id))
         now = seen.ended if seen and seen.ended else self._micros() / 1e6
         if seen is None:
             lost = now - created > BEGIN_PATIENCE
             reason = "it never began, or its crawl was cleared" if lost else None
-            zeros = dict.fromkeys(("accepted", "queued", "delayed", "processing", "done", "failed"), 0)
+            zeros = dict.fromkeys(
+                ("accepted", "queued", "delayed", "processing", "done", "failed"), 0
+            )
             state = "failed" if lost else "new"
-            return Job(id, order, state, None, reason, zeros, created, None, None, max(0.0, now - created), 0.0)
+            return Job(
+                id,
+                order,
+                state,
+                None,
+                reason,
+                zeros,
+                created,
+                None,
+                None,
+                max(0.0, now - created),
+                0.0,
+            )
         started = seen.begun
         return Job(
             id=id,

@@ -1,4 +1,6 @@
-"""The life cycle of a run: one function, in the order of its steps. A run handles at most one page and starts the next runs."""
+"""The life cycle of a run: one function, in the order of its steps. A run handles at most one page
+and starts the next runs.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,8 @@ log = logging.getLogger("crawler.lifecycle")
 RENEWALS = 3
 #: Seconds for which no run claims a page after a browser could not be had.
 BROWSER_HOLD = 10.0
-#: Seconds of waiting for a session without which even a full Grid makes a crawl hold: it would be asked again and again.
+#: Seconds of waiting for a session without which even a full Grid makes a crawl hold: it would be
+#: asked again and again.
 QUEUE_MIN = 1.0
 #: Seconds for which no run claims a page after Redis was too full to hand one out.
 FULL_HOLD = 5.0
@@ -52,7 +55,8 @@ START_PATIENCE = 60.0
 #: Longest wait, in seconds, that a run's own timer covers; what is due later is the tick's.
 TIMER_MAX = 30.0
 YEAR = 31_536_000.0
-#: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by a hook.
+#: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by
+#: a hook.
 RESULT_MAX = 1_048_576
 #: How the ticket of a run begins that is to call the hook for the crawl's end, and nothing else.
 END_TICKET = "end-"
@@ -84,7 +88,9 @@ Completion = Callable[[], AbstractContextManager[None]]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A page that this run could not do. ``retry_in`` is in seconds; None: it is in *failed* now."""
+    """A page that this run could not do. ``retry_in`` is in seconds; None: it is in *failed*
+    now.
+    """
 
     page: Page
     failure: FailureClass
@@ -94,7 +100,9 @@ class Failure:
 
 
 class HookError(CrawlerError):
-    """Carries what user code raised at ``step`` to the one place that acts on it; never leaves this module."""
+    """Carries what user code raised at ``step`` to the one place that acts on it; never leaves this
+    module.
+    """
 
     def __init__(self, step: str, cause: Exception) -> None:
         super().__init__(step, cause)
@@ -102,7 +110,9 @@ class HookError(CrawlerError):
 
 
 class LoggedOut(CrawlerError):
-    """The page came, but not for who we are: the log-in ``version`` has expired. Never leaves this module, either."""
+    """The page came, but not for who we are: the log-in ``version`` has expired. Never leaves this
+    module, either.
+    """
 
     def __init__(self, url: str, version: int) -> None:
         super().__init__(url, version)
@@ -125,16 +135,18 @@ def execute(
 ) -> Result | Failure | Outcome:
     """Run one page of ``crawl``, from taking it off the frontier to starting the next runs.
 
-    ``worker`` names this process in the frontier; ``ticket`` is the wake-up that this run answers; ``permits`` are those of the
-    crawl. An outcome other than a page (limit reached, nothing due, crawl over) is a value, and so is a page that failed: nothing
-    is wrong. What a hook raises passes through, after its page was marked as failed. ``evidence`` keeps error snapshots;
-    ``completion`` is entered to report a page, and may take its time. ``owed`` is where a process keeps the steps of one run that
-    the next one hands in.
+    ``worker`` names this process in the frontier; ``ticket`` is the wake-up that this run answers;
+    ``permits`` are those of the crawl. An outcome other than a page (limit reached, nothing due,
+    crawl over) is a value, and so is a page that failed: nothing is wrong. What a hook raises
+    passes through, after its page was marked as failed. ``evidence`` keeps error snapshots;
+    ``completion`` is entered to report a page, and may take its time. ``owed`` is where a process
+    keeps the steps of one run that the next one hands in.
 
     Raises:
         DefinitionError: the crawl is wrong; nothing was claimed.
-        BrowserUnavailable: no session can be had, by nobody; nothing was claimed, and the crawl is held for ``BROWSER_HOLD``
-            seconds. (Where all that there are have been taken the outcome is BUSY, and those who have one go on.)
+        BrowserUnavailable: no session can be had, by nobody; nothing was claimed, and the crawl is
+            held for ``BROWSER_HOLD`` seconds. (Where all that there are have been taken the outcome
+            is BUSY, and those who have one go on.)
         FrontierUnavailable: Redis is away; what was claimed comes back by its lease.
     """
     run = Run(crawl, frontier, start, trace, evidence, completion, owed)
@@ -144,7 +156,8 @@ def execute(
     if ticket and ticket.startswith(END_TICKET):
         return run.told()
     with run.granting(ticket):  # whatever happens below, the next runs are started
-        if not chrome.warm and (over := frontier.refusal(ticket)):  # no browser is started for a crawl that is over
+        # no browser is started for a crawl that is over
+        if not chrome.warm and (over := frontier.refusal(ticket)):
             return over
         run.step("browser")
         with run.session(chrome, permits, ticket) as browser:  # no browser, no claim
@@ -157,7 +170,8 @@ def execute(
                 return turn.outcome
 
             page = turn.claim.page
-            with run.holding(turn.claim, browser):  # renews the lease; an error below returns the page, with its class
+            # renews the lease; an error below returns the page, with its class
+            with run.holding(turn.claim, browser):
                 run.start_later(turn.wait)
                 if turn.first:
                     run.step("before_all")
@@ -176,20 +190,33 @@ def execute(
                 run.step("filter", page)
                 chosen = run.choose(live, response, permits)
                 run.step("queue.deregister", page)
-                result = Result(crawl.name, page, response, data, len(response.links), run.elapsed_ms())
+                result = Result(
+                    crawl.name, page, response, data, len(response.links), run.elapsed_ms()
+                )
                 ending = run.deregister(result, chosen)
             if run.failure is not None:
                 return run.failure
-            if ending.verdict not in (Verdict.OK, Verdict.REPEATED):  # another run did it, or we know it by another URL
+            # another run did it, or we know it by another URL
+            if ending.verdict not in (Verdict.OK, Verdict.REPEATED):
                 return Outcome.DUPLICATE
 
             run.step("after", page)
-            run.hook("after", page=live, response=response, result=result, links=response.links, browser=browser, unwrap=True)
+            run.hook(
+                "after",
+                page=live,
+                response=response,
+                result=result,
+                links=response.links,
+                browser=browser,
+                unwrap=True,
+            )
             return result
 
 
 class Stop:
-    """What hooks get as ``stop``: call it, and no further page is begun; those in flight finish. Does nothing in a rehearsal."""
+    """What hooks get as ``stop``: call it, and no further page is begun; those in flight finish.
+    Does nothing in a rehearsal.
+    """
 
     def __init__(self, frontier: Frontier | None) -> None:
         self._frontier = frontier
@@ -231,7 +258,13 @@ class Run:
         completion: Completion = nullcontext,
         owed: deque[Took] | None = None,
     ) -> None:
-        self.crawl, self.frontier, self.start, self.trace, self.evidence = crawl, frontier, start, trace, evidence
+        self.crawl, self.frontier, self.start, self.trace, self.evidence = (
+            crawl,
+            frontier,
+            start,
+            trace,
+            evidence,
+        )
         self.completion, self.owed = completion, deque() if owed is None else owed
         self.browser: Browser | None = None
         self.failure: Failure | None = None
@@ -251,7 +284,9 @@ class Run:
             log.debug("%s: %s%s", self.crawl.name, name, f" {masked(page.url)}" if page else "")
 
     def sums(self) -> dict[str, int]:
-        """What is to be handed in: the steps of this run so far, and those that the run before left."""
+        """What is to be handed in: the steps of this run so far, and those that the run before
+        left.
+        """
         self.took.extend(drained(self.owed))
         return tallies(self.took)
 
@@ -261,11 +296,12 @@ class Run:
 
     @contextmanager
     def granting(self, ticket: str | None) -> Iterator[None]:
-        """Start the next runs, however this one ends. While Redis is away that waits, as long as a wake-up would.
+        """Start the next runs, however this one ends. While Redis is away that waits, as long as a
+        wake-up would.
 
-        A process that is told to end at once starts nothing: killed between a wake-up's grant and its sending, it would leave the
-        others waiting until the wake-up is missed, in a minute. Their next tick sees that there is work. What was granted with
-        the report is given back.
+        A process that is told to end at once starts nothing: killed between a wake-up's grant and
+        its sending, it would leave the others waiting until the wake-up is missed, in a minute.
+        Their next tick sees that there is work. What was granted with the report is given back.
         """
         leaving = False
         try:
@@ -301,7 +337,9 @@ class Run:
         self.start_later(wake.wait)
 
     def told(self) -> Outcome:
-        """Only do what is left of the crawl's end: a tick asks for it, where whoever ended it could not call its hook."""
+        """Only do what is left of the crawl's end: a tick asks for it, where whoever ended it could
+        not call its hook.
+        """
         if self.frontier.untold():
             self.step("after_all")
             self.conclude()
@@ -325,20 +363,27 @@ class Run:
             self.frontier.drop_ticket(ticket)
 
     def start_later(self, wait: float | None) -> None:
-        """Arm the crawl's one timer for work that is due in ``wait`` seconds, unless it is armed already."""
+        """Arm the crawl's one timer for work that is due in ``wait`` seconds, unless it is armed
+        already.
+        """
         if wait is not None and wait <= TIMER_MAX and (ticket := self.frontier.take_timer(wait)):
             self.start_next(ticket, wait)
 
     @contextmanager
-    def session(self, chrome: Chrome, permits: Permits, ticket: str | None) -> Iterator[Browser | None]:
-        """This process's warm browser; None: every session has been taken, and others go on with theirs.
+    def session(
+        self, chrome: Chrome, permits: Permits, ticket: str | None
+    ) -> Iterator[Browser | None]:
+        """This process's warm browser; None: every session has been taken, and others go on with
+        theirs.
 
         Where there is none at all the crawl is held: it would be no better for the next run.
         """
         sessions, began = ExitStack(), time.monotonic()
         with sessions:
             try:
-                profile = self.crawl.profile(permits.flags(local=chrome.local, fresh=not chrome.warm))
+                profile = self.crawl.profile(
+                    permits.flags(local=chrome.local, fresh=not chrome.warm)
+                )
                 browser = sessions.enter_context(chrome.session(profile))
             except BrowserUnavailable as error:
                 if ticket:
@@ -352,7 +397,9 @@ class Run:
             yield browser
 
     def register(self, worker: str, ticket: str | None) -> Turn:
-        """The next page, or why there is none. A Redis that is full hands none out: the crawl is held, and a tick tries again."""
+        """The next page, or why there is none. A Redis that is full hands none out: the crawl is
+        held, and a tick tries again.
+        """
         try:
             turn = self.frontier.claim(worker, ticket, paced=True)
         except FrontierRefused:
@@ -365,9 +412,11 @@ class Run:
 
     @contextmanager
     def holding(self, claim: Claim, browser: Browser) -> Iterator[None]:
-        """Keep the page while it is worked on; return it, with the class of its failure, if an error comes by.
+        """Keep the page while it is worked on; return it, with the class of its failure, if an
+        error comes by.
 
-        An error that is the page's own ends here, as ``failure``. One of user code, or of ours, goes on to whoever should look.
+        An error that is the page's own ends here, as ``failure``. One of user code, or of ours,
+        goes on to whoever should look.
         """
         self.claim, self.browser, self.began = claim, browser, time.monotonic()
         bind(url=masked(claim.page.url), depth=claim.page.depth)
@@ -386,12 +435,14 @@ class Run:
                 raise fit from None
             log.info("%s: %s", self.crawl.name, masked(str(self.failure)))
         except BaseException:  # told to end at once: no fault of the page
-            self.frontier.fail(claim, FailureClass.INFRA, "shutdown", delay=0)  # others may have it at once
+            # others may have it at once
+            self.frontier.fail(claim, FailureClass.INFRA, "shutdown", delay=0)
             raise
 
     @contextmanager
     def pacing(self, turn: Turn, permits: Permits) -> Iterator[None]:
-        """Let the lane's delay begin when the request is over: any earlier, two might reach the host closer than that.
+        """Let the lane's delay begin when the request is over: any earlier, two might reach the
+        host closer than that.
 
         A delay that robots.txt asked for may have become known only after this page was claimed.
         """
@@ -402,11 +453,17 @@ class Run:
                 self.frontier.sent(self.claim)
 
     def hook(self, step: str, *, unwrap: bool = False, **available: Any) -> Any:
-        """Call the hook of ``step``, if there is one. ``unwrap`` lets its error pass as it is: no page depends on it any more."""
+        """Call the hook of ``step``, if there is one. ``unwrap`` lets its error pass as it is: no
+        page depends on it any more.
+        """
         hook = self.crawl.calls.get(step)
         if hook is None:
             return None
-        common = {"crawl": self.crawl, "snapshot": Lazy(self.frontier.snapshot), "stop": Stop(self.frontier)}
+        common = {
+            "crawl": self.crawl,
+            "snapshot": Lazy(self.frontier.snapshot),
+            "stop": Stop(self.frontier),
+        }
         try:
             return call(hook, common | available)
         except Exception as error:
@@ -417,24 +474,32 @@ class Run:
             raise fit from None
 
     def log_in(self, browser: Browser) -> None:
-        """Do ``before_all``, and keep what it left in the browser for every session of the crawl."""
+        """Do ``before_all``, and keep what it left in the browser for every session of the
+        crawl.
+        """
         browser.login.begin()
         try:
             self.hook("before_all", browser=browser)
         except HookError as error:
-            self.ended = self.frontier.before_all_failed(self.claim, self.secrets.hide(one_line(error.cause))).ended
+            self.ended = self.frontier.before_all_failed(
+                self.claim, self.secrets.hide(one_line(error.cause))
+            ).ended
             raise
         login = browser.login.keep() if "before_all" in self.crawl.calls else None
         _, browser.login.version = self.frontier.before_all_done(self.claim, login)
 
     def stays(self, page: Page, browser: Browser) -> Callable[[Response], None] | None:
-        """What asks ``logged_out`` of a response, and raises LoggedOut if it says so; None without that hook."""
+        """What asks ``logged_out`` of a response, and raises LoggedOut if it says so; None without
+        that hook.
+        """
         if "logged_out" not in self.crawl.calls:
             return None
 
         def check(response: Response) -> None:
             self.step("logged_out", page)
-            if self.hook("logged_out", page=browser.live(page, response), response=response, browser=browser):
+            if self.hook(
+                "logged_out", page=browser.live(page, response), response=response, browser=browser
+            ):
                 raise LoggedOut(page.url, browser.login.version)
 
         return check
@@ -443,17 +508,23 @@ class Run:
         """What the page holds, by the crawl's hook or mapping."""
         if "extract" not in self.crawl.calls:
             return self.crawl.select(response)
-        return self.hook("extract", page=live, response=response, links=response.links, browser=browser)
+        return self.hook(
+            "extract", page=live, response=response, links=response.links, browser=browser
+        )
 
     def choose(self, live: LivePage, response: Response, permits: Permits) -> Chosen:
-        """The links that may become pages, as scope, ``filter`` and what is known of robots.txt say."""
+        """The links that may become pages, as scope, ``filter`` and what is known of robots.txt
+        say.
+        """
         hook = self.crawl.calls.get("filter")
 
         def keep(**of: Any) -> Any:
             return self.hook("filter", page=live, response=response, **of)
 
         try:
-            chosen = self.crawl.choose(self.claim.page, response.links, response=response, keep=keep if hook else None)
+            chosen = self.crawl.choose(
+                self.claim.page, response.links, response=response, keep=keep if hook else None
+            )
         except TypeError as error:
             if hook:  # what it returned is no list of links
                 raise HookError("filter", error) from error
@@ -461,7 +532,8 @@ class Run:
         return permitted(chosen, permits)
 
     def deregister(self, result: Result, chosen: Chosen) -> Ending:
-        """Queue the links and move the page to *done*. If that takes several steps, links come first: a crash loses none.
+        """Queue the links and move the page to *done*. If that takes several steps, links come
+        first: a crash loses none.
 
         With no hook to come, the next runs' wake-ups are asked for at once: a round trip less.
         """
@@ -504,32 +576,49 @@ class Run:
         failure, reason, status = diagnose(error)
         reason = self.secrets.hide(reason)
         delay = error.retry_after if isinstance(error, PageError) else None
-        ending = self.complete(lambda: self.frontier.fail(claim, failure, reason, status=status, delay=delay))
+        ending = self.complete(
+            lambda: self.frontier.fail(claim, failure, reason, status=status, delay=delay)
+        )
         self.ended = self.ended or ending.ended  # before_all may have ended it already
         if failure not in (FailureClass.INFRA, FailureClass.CRASH):
-            self.keep_sight(reason, status, anywhere=isinstance(error, HookError) and error.step == "before_all")
+            self.keep_sight(
+                reason, status, anywhere=isinstance(error, HookError) and error.step == "before_all"
+            )
         return Failure(claim.page, failure, reason, status, ending.retry_in)
 
     def keep_sight(self, reason: str, status: int | None, *, anywhere: bool = False) -> None:
-        """Keep an error snapshot, if they are kept, and it is the first of its kind. The page itself is reported already.
+        """Keep an error snapshot, if they are kept, and it is the first of its kind. The page
+        itself is reported already.
 
         What the tab shows counts if this page was requested last, or ``anywhere``.
         """
-        if self.evidence and self.browser and (anywhere or self.browser.driver.at == self.claim.page.url):
+        if (
+            self.evidence
+            and self.browser
+            and (anywhere or self.browser.driver.at == self.claim.page.url)
+        ):
             self.evidence.take(self.browser, self.claim.page, reason, status, self.secrets.hide)
 
     @property
     def secrets(self) -> Secrets:
         """What must not be read in anything that goes out."""
-        return Secrets([*self.crawl.secrets, *(self.browser.driver.secrets if self.browser else ())])
+        return Secrets(
+            [*self.crawl.secrets, *(self.browser.driver.secrets if self.browser else ())]
+        )
 
     def fit(self, error: Exception) -> Exception:
-        """``error``, or one that stands in for it if it, or its traceback, holds a secret; that is logged without it, then."""
+        """``error``, or one that stands in for it if it, or its traceback, holds a secret; that is
+        logged without it, then.
+        """
         secrets = self.secrets
         told = secrets.told(error)
         if told is None:
             return error
-        log.error("%s: an error that holds a secret, which is left out here:\n%s", self.crawl.name, told.rstrip())
+        log.error(
+            "%s: an error that holds a secret, which is left out here:\n%s",
+            self.crawl.name,
+            told.rstrip(),
+        )
         return HookFailed(secrets.hide(one_line(error)))
 
     def complete(self, transition: Callable[[], T]) -> T:
@@ -542,8 +631,12 @@ class Run:
         return self.report(completing)
 
     def report(self, transition: Callable[[], T]) -> T:
-        """Tell the frontier what became of the page, if need be until its deadline: the work is done."""
-        return self.patiently(transition, self.crawl.policy().page_deadline - self.elapsed_ms() / 1_000)
+        """Tell the frontier what became of the page, if need be until its deadline: the work is
+        done.
+        """
+        return self.patiently(
+            transition, self.crawl.policy().page_deadline - self.elapsed_ms() / 1_000
+        )
 
     def patiently(self, transition: Callable[[], T], seconds: float) -> T:
         """Do ``transition``, again and again while Redis is away, for so many ``seconds``."""
@@ -559,8 +652,11 @@ class Run:
 
 
 @contextmanager
-def heartbeat(frontier: Frontier, claim: Claim, browser: Browser, interval: float) -> Iterator[None]:
-    """Renew the lease of ``claim`` each ``interval`` seconds, from a thread; end the browser when the page is no longer ours.
+def heartbeat(
+    frontier: Frontier, claim: Claim, browser: Browser, interval: float
+) -> Iterator[None]:
+    """Renew the lease of ``claim`` each ``interval`` seconds, from a thread; end the browser when
+    the page is no longer ours.
 
     Then the request in flight fails, and its late report is refused.
     """
@@ -577,21 +673,30 @@ def heartbeat(frontier: Frontier, claim: Claim, browser: Browser, interval: floa
 
 
 def accept(
-    crawl: Crawl, page: Page, browser: Browser, permits: Permits, stays: Callable[[Response], None] | None = None
+    crawl: Crawl,
+    page: Page,
+    browser: Browser,
+    permits: Permits,
+    stays: Callable[[Response], None] | None = None,
 ) -> Response:
-    """Request ``page``, take its answer if it is one that the crawl wants, and do on it what the crawl asks for.
+    """Request ``page``, take its answer if it is one that the crawl wants, and do on it what the
+    crawl asks for.
 
-    ``stays`` is asked before anything else whether the answer is for somebody who is logged in; what it raises passes through.
+    ``stays`` is asked before anything else whether the answer is for somebody who is logged in;
+    what it raises passes through.
 
     Raises:
-        PageError: there is no document, its status is no success, a redirect or a step led to where the crawl may not go, or
-            what is waited for did not come.
+        PageError: there is no document, its status is no success, a redirect or a step led to where
+            the crawl may not go, or what is waited for did not come.
         BrowserLost: the session died or hangs.
     """
     visit = crawl.visit
-    early = not visit or stays is not None  # else the page is only read after the visit, which may change it
+    # else the page is only read after the visit, which may change it
+    early = not visit or stays is not None
     try:
-        response = browser.request(page, html=crawl.wants_html and early, max_links=LINKS_MAX if early else 0)
+        response = browser.request(
+            page, html=crawl.wants_html and early, max_links=LINKS_MAX if early else 0
+        )
     except PageError as error:
         if stays and error.status:  # an answer without a document
             stays(Response(page.url, error.status))
@@ -609,8 +714,11 @@ def admit(response: Response, crawl: Crawl, page: Page, browser: Browser, permit
     """Pass if ``response`` is one that the crawl wants. Raises PageError."""
     status = response.status
     if status is not None and status >= 400 and status not in crawl.accept_status:
-        patience = retry_after(browser.header("Retry-After")) if status in PATIENCE_STATUSES else None
-        named = "auth_required" if status == 401 else f"http_{status}"  # as where it came without a document
+        patience = (
+            retry_after(browser.header("Retry-After")) if status in PATIENCE_STATUSES else None
+        )
+        # as where it came without a document
+        named = "auth_required" if status == 401 else f"http_{status}"
         raise PageError(page.url, named, status, status in RETRY_STATUSES, patience)
     if reason := crawl.refuses(response.url, page):
         raise PageError(page.url, f"redirect_{reason}", status)
@@ -619,7 +727,9 @@ def admit(response: Response, crawl: Crawl, page: Page, browser: Browser, permit
 
 
 def retry_after(value: str | None) -> float | None:
-    """Seconds that a Retry-After asks for: a number, or a date (RFC 9110, 10.2.3). None if there is none, or it is garbage."""
+    """Seconds that a Retry-After asks for: a number, or a date (RFC 9110, 10.2.3). None if there is
+    none, or it is garbage.
+    """
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
         return min(float(text), YEAR)  # "9" a few hundred times is infinite otherwise
@@ -641,18 +751,29 @@ def permitted(chosen: Chosen, permits: Permits) -> Chosen:
 
 
 def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
-    """The class, the reason (short, for counting and for people) and the HTTP status of a failed page."""
+    """The class, the reason (short, for counting and for people) and the HTTP status of a failed
+    page.
+    """
     match error:
         case PageError(status=status) if status == 429 or error.retry_after is not None:
             return FailureClass.THROTTLE, error.reason, status
         case PageError():
-            return FailureClass.RETRY if error.retryable else FailureClass.TERMINAL, error.reason, error.status
+            return (
+                FailureClass.RETRY if error.retryable else FailureClass.TERMINAL,
+                error.reason,
+                error.status,
+            )
         case BrowserLost(away=True):
             return FailureClass.AWAY, "browser_away", None
         case BrowserLost():
-            return FailureClass.RETRY if error.hung else FailureClass.CRASH, "hung" if error.hung else "browser_lost", None
+            return (
+                FailureClass.RETRY if error.hung else FailureClass.CRASH,
+                "hung" if error.hung else "browser_lost",
+                None,
+            )
         case FrontierRefused():
-            return FailureClass.INFRA, one_line(error), None  # Redis is full: the page can wait until it is not
+            # Redis is full: the page can wait until it is not
+            return FailureClass.INFRA, one_line(error), None
         case HookError():
             return FailureClass.HOOK, f"{error.step}: {one_line(error.cause)}", None
         case _:
@@ -666,13 +787,20 @@ def one_line(error: Exception) -> str:
 
 
 def as_json(result: Result) -> str:
-    """The line of ``result``; what cannot be JSON, or is too large, is the fault of the ``extract`` that made it."""
+    """The line of ``result``; what cannot be JSON, or is too large, is the fault of the ``extract``
+    that made it.
+    """
     try:
-        text = json.dumps(result.record(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = json.dumps(
+            result.record(), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
     except (TypeError, ValueError) as error:
         raise HookError("extract", error) from error
     if len(text) > RESULT_MAX:
         raise HookError(
-            "extract", ValueError(f"the result has {len(text):,} characters of JSON; at most {RESULT_MAX:,} are kept")
+            "extract",
+            ValueError(
+                f"the result has {len(text):,} characters of JSON; at most {RESULT_MAX:,} are kept"
+            ),
         )
     return text

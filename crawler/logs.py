@@ -1,4 +1,6 @@
-"""Logs for machines: each record one line of JSON, with the crawl, the page and the task that it is about."""
+"""Logs for machines: each record one line of JSON, with the crawl, the page and the task that it is
+about.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _bound: ContextVar[Mapping[str, Json]] = ContextVar("crawler_log", default=Mappi
 
 @contextmanager
 def binding(**fields: Json) -> Iterator[None]:
-    """Put ``fields``, and what is bound meanwhile, into each line that this thread logs in between."""
+    """Put ``fields``, and what is bound meanwhile, into each line that this thread logs in
+    between.
+    """
     token = _bound.set({**_bound.get(), **fields})
     try:
         yield
@@ -30,7 +34,9 @@ def binding(**fields: Json) -> Iterator[None]:
 
 
 def bind(**fields: Json) -> None:
-    """Put ``fields`` as well into each line, until the :func:`binding` around it ends. Without one, do nothing."""
+    """Put ``fields`` as well into each line, until the :func:`binding` around it ends. Without one,
+    do nothing.
+    """
     if bound := _bound.get():
         _bound.set({**bound, **fields})
 
@@ -42,9 +48,11 @@ def inherited(target: Callable[[], T]) -> Callable[[], T]:
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line: time, level, logger, message, process, what is bound, and a traceback where there is one.
+    """A record as one line: time, level, logger, message, process, what is bound, and a traceback
+    where there is one.
 
-    Passwords in URLs are masked, also those in a page's own. A project may use it: ``{"()": "crawler.logs.JsonFormatter"}``.
+    Passwords in URLs are masked, also those in a page's own. A project may use it: ``{"()":
+    "crawler.logs.JsonFormatter"}``.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -57,9 +65,12 @@ class JsonFormatter(logging.Formatter):
             "process": record.process,
             **_bound.get(),
         }
-        if isinstance(about := getattr(record, "data", None), dict) and "id" in about:  # Celery's own lines about a task
+        # Celery's own lines about a task
+        if isinstance(about := getattr(record, "data", None), dict) and "id" in about:
             line["task"] = about["id"]
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        plain = {name: masked(value) if isinstance(value, str) else value for name, value in line.items()}
+        plain = {
+            name: masked(value) if isinstance(value, str) else value for name, value in line.items()
+        }
         return json.dumps(plain, ensure_ascii=False, default=str)

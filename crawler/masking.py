@@ -9,8 +9,11 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote, unquote, urlsplit
 
 _USERINFO = re.compile(r"(?<=://)([^\s:/?#@]*):[^\s/?#]*@")
-_PARAMETER = re.compile(r"([?&](?:sentinel_|ssl_)?(?:password|passwd|token|secret|api_?key)=)[^\s&#;]*", re.IGNORECASE)
-#: How redis-py shows a client in some of its errors, options and all: three lines that nobody reads.
+_PARAMETER = re.compile(
+    r"([?&](?:sentinel_|ssl_)?(?:password|passwd|token|secret|api_?key)=)[^\s&#;]*", re.IGNORECASE
+)
+#: How redis-py shows a client in some of its errors, options and all: three lines that nobody
+#: reads.
 _CLIENT = re.compile(r"[ :]*<redis\..*>")
 
 
@@ -24,7 +27,9 @@ SECRET_MIN = 6
 
 
 class Secrets:
-    """Values that are to stay out of what people read: as they are, and as a URL or JSON would write them."""
+    """Values that are to stay out of what people read: as they are, and as a URL or JSON would
+    write them.
+    """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._values: set[str] = set()
@@ -43,12 +48,19 @@ class Secrets:
     def hide(self, text: str) -> str:
         """``text`` with ``***`` for each of them, and for every password in a URL."""
         for value in sorted(self._values, key=len, reverse=True):
-            for form in {value, quote(value, safe=""), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}:
+            for form in {
+                value,
+                quote(value, safe=""),
+                json.dumps(value)[1:-1],
+                json.dumps(value, ensure_ascii=False)[1:-1],
+            }:
                 text = text.replace(form, "***")
         return masked(text)
 
     def told(self, error: BaseException) -> str | None:
-        """The traceback of ``error`` without them, if it holds any (its text, a line of source); else None."""
+        """The traceback of ``error`` without them, if it holds any (its text, a line of source);
+        else None.
+        """
         whole = "".join(traceback.format_exception(error))
         hidden = self.hide(whole)
         return hidden if hidden != whole else None

@@ -1,6 +1,8 @@
-"""What Prometheus asks for, read from Redis at each scrape: it covers every worker, and survives all of them.
+"""What Prometheus asks for, read from Redis at each scrape: it covers every worker, and survives
+all of them.
 
-One process serves it (``crawler metrics``). A project that has a registry of its own registers a :class:`Collector` with it.
+One process serves it (``crawler metrics``). A project that has a registry of its own registers a
+:class:`Collector` with it.
 """
 
 from __future__ import annotations
@@ -13,7 +15,12 @@ from itertools import accumulate
 from typing import Any
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector as AnyCollector
 
 from .browser.registry import Registry
@@ -25,13 +32,17 @@ from .model import Snapshot, Status
 from .timings import POWERS, STEPS
 from .workers import Roll
 
-#: Crawls that are shown in detail, those that run before those that ended: each has about 250 lines.
+#: Crawls that are shown in detail, those that run before those that ended: each has about 250
+#: lines.
 CRAWLS_MAX = 100
-#: Seconds for which a crawl that has ended is still shown in detail; afterwards only in the number of crawls.
+#: Seconds for which a crawl that has ended is still shown in detail; afterwards only in the number
+#: of crawls.
 ENDED_SHOWN = 3_600.0
-#: Reasons of failed pages that are shown for a crawl, the most frequent ones; the rest together is "other".
+#: Reasons of failed pages that are shown for a crawl, the most frequent ones; the rest together is
+#: "other".
 REASONS_MAX = 30
-#: Characters of a reason; longer ones hold the words of an exception, and are known by what comes before them.
+#: Characters of a reason; longer ones hold the words of an exception, and are known by what comes
+#: before them.
 REASON_LENGTH = 40
 
 #: Upper bounds of the histograms, in seconds.
@@ -43,9 +54,15 @@ COUNTERS = {
     "retried": ("retries", "Attempts that were put off to another time."),
     "crashed": ("crashes", "Attempts that killed their browser or their worker."),
     "reaped": ("reaps", "Pages taken back because the lease of their worker had run out."),
-    "stale": ("stale_reports", "Reports about pages that were no longer their worker's; they did not count."),
+    "stale": (
+        "stale_reports",
+        "Reports about pages that were no longer their worker's; they did not count.",
+    ),
     "throttled": ("throttles", "Answers that asked for patience (429, Retry-After)."),
-    "released": ("releases", "Pages given back without fault: browsers were away, or their worker ended."),
+    "released": (
+        "releases",
+        "Pages given back without fault: browsers were away, or their worker ended.",
+    ),
     "dup": ("duplicates", "Pages that turned out to be another one, by a redirect."),
 }
 
@@ -62,7 +79,9 @@ class Sight:
 class Collector(AnyCollector):
     """Metrics of all crawls in the Redis of ``redis``, whose keys begin with ``prefix``."""
 
-    def __init__(self, redis: Client, prefix: str = "", *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, redis: Client, prefix: str = "", *, clock: Callable[[], float] = time.time
+    ) -> None:
         self.redis, self.prefix, self.clock = redis, prefix, clock
 
     def describe(self) -> Iterable[Metric]:
@@ -82,7 +101,9 @@ class Collector(AnyCollector):
         yield up
         yield from found
         yield GaugeMetricFamily(
-            "crawler_scrape_duration_seconds", "How long it took to ask Redis for all this.", value=time.monotonic() - began
+            "crawler_scrape_duration_seconds",
+            "How long it took to ask Redis for all this.",
+            value=time.monotonic() - began,
         )
 
     def _server(self) -> Iterator[Metric]:
@@ -93,18 +114,27 @@ class Collector(AnyCollector):
                 used += int(memory.get("used_memory", 0))
                 limit += int(memory.get("maxmemory", 0) or 0)
         yield GaugeMetricFamily("crawler_redis_memory_bytes", "Memory that Redis uses.", value=used)
-        yield GaugeMetricFamily("crawler_redis_memory_limit_bytes", "Its maxmemory; 0: all there is.", value=limit)
+        yield GaugeMetricFamily(
+            "crawler_redis_memory_limit_bytes", "Its maxmemory; 0: all there is.", value=limit
+        )
         workers = Roll(self.redis, self.prefix).workers()
-        yield GaugeMetricFamily("crawler_workers", "Workers that announced themselves lately.", value=len(workers))
+        yield GaugeMetricFamily(
+            "crawler_workers", "Workers that announced themselves lately.", value=len(workers)
+        )
         yield from self._sessions()
 
     def _sessions(self) -> Iterator[Metric]:
         registry = Registry(self.redis, self.prefix)
         entries, now = registry.sessions(), self.clock()
-        text = "Browser sessions at a Grid or another remote endpoint; those of local Chromes are their workers' alone."
+        text = (
+            "Browser sessions at a Grid or another remote endpoint; those of local Chromes are"
+            " their workers' alone."
+        )
         yield GaugeMetricFamily("crawler_browser_sessions", text, value=len(entries))
         age = max((now - entry.started for entry in entries), default=0.0)
-        yield GaugeMetricFamily("crawler_browser_session_age_seconds", "Age of the oldest of them.", value=max(0.0, age))
+        yield GaugeMetricFamily(
+            "crawler_browser_session_age_seconds", "Age of the oldest of them.", value=max(0.0, age)
+        )
         text = "Sessions that were ended because their worker was gone."
         yield CounterMetricFamily("crawler_browser_session_reaps", text, value=registry.reaped())
 
@@ -116,7 +146,9 @@ class Collector(AnyCollector):
             family.add_metric([status.value.lower()], statuses[status])
         yield family
         now = self.clock()
-        shown = [one for one in seen if not one.status.ended or now - (one.ended or 0) < ENDED_SHOWN]
+        shown = [
+            one for one in seen if not one.status.ended or now - (one.ended or 0) < ENDED_SHOWN
+        ]
         shown.sort(key=lambda one: (one.status.ended, -(one.started or 0)))
         sights = [self._sight(one) for one in shown[:CRAWLS_MAX]]
         yield from families(sights, now)
@@ -137,41 +169,105 @@ class Collector(AnyCollector):
 
 def families(sights: list[Sight], now: float) -> Iterator[Metric]:
     """The metrics of crawls, one family after the other."""
-    yield gauge("crawler_crawl_status", "1 for the status that the crawl has.", sights, lambda one: {
-        ("status", status.value.lower()): float(one.snapshot.status is status) for status in Status
-    })  # fmt: skip
-    yield gauge("crawler_pages", "Pages by where they are now.", sights, lambda one: {
-        ("state", state): getattr(one.snapshot, state) for state in ("queued", "delayed", "processing", "done", "failed")
-    })  # fmt: skip
-    yield gauge("crawler_pages_failed", "Failed pages by reason, until they are retried.", sights, lambda one: {
-        ("reason", reason): number for reason, number in reasons(one.snapshot.reasons).items()
-    })  # fmt: skip
-    yield gauge("crawler_concurrency_limit", "Pages that may be in flight.", sights, lambda one: one.concurrency)
-    yield gauge("crawler_tickets", "Wake-ups that are under way.", sights, lambda one: one.snapshot.tickets)
-    yield gauge("crawler_hold_seconds", "Seconds for which no page is claimed, because browsers or Redis were away.", sights,
-                lambda one: max(0.0, (one.snapshot.held_until or 0) - now))  # fmt: skip
-    yield gauge("crawler_started_timestamp_seconds", "When the crawl began.", sights, lambda one: one.snapshot.started or 0)
-    yield gauge("crawler_ended_timestamp_seconds", "When it ended; 0: it has not.", sights, lambda one: one.snapshot.ended or 0)
-    yield counter("crawler_active_seconds", "Time that it was at work; pauses do not count.", sights,
-                  lambda one: one.snapshot.active)  # fmt: skip
-    yield counter("crawler_accepted_pages", "Different pages that were queued.", sights, lambda one: one.snapshot.accepted)
+    yield gauge(
+        "crawler_crawl_status",
+        "1 for the status that the crawl has.",
+        sights,
+        lambda one: {
+            ("status", status.value.lower()): float(one.snapshot.status is status)
+            for status in Status
+        },
+    )
+    yield gauge(
+        "crawler_pages",
+        "Pages by where they are now.",
+        sights,
+        lambda one: {
+            ("state", state): getattr(one.snapshot, state)
+            for state in ("queued", "delayed", "processing", "done", "failed")
+        },
+    )
+    yield gauge(
+        "crawler_pages_failed",
+        "Failed pages by reason, until they are retried.",
+        sights,
+        lambda one: {
+            ("reason", reason): number for reason, number in reasons(one.snapshot.reasons).items()
+        },
+    )
+    yield gauge(
+        "crawler_concurrency_limit",
+        "Pages that may be in flight.",
+        sights,
+        lambda one: one.concurrency,
+    )
+    yield gauge(
+        "crawler_tickets", "Wake-ups that are under way.", sights, lambda one: one.snapshot.tickets
+    )
+    yield gauge(
+        "crawler_hold_seconds",
+        "Seconds for which no page is claimed, because browsers or Redis were away.",
+        sights,
+        lambda one: max(0.0, (one.snapshot.held_until or 0) - now),
+    )
+    yield gauge(
+        "crawler_started_timestamp_seconds",
+        "When the crawl began.",
+        sights,
+        lambda one: one.snapshot.started or 0,
+    )
+    yield gauge(
+        "crawler_ended_timestamp_seconds",
+        "When it ended; 0: it has not.",
+        sights,
+        lambda one: one.snapshot.ended or 0,
+    )
+    yield counter(
+        "crawler_active_seconds",
+        "Time that it was at work; pauses do not count.",
+        sights,
+        lambda one: one.snapshot.active,
+    )
+    yield counter(
+        "crawler_accepted_pages",
+        "Different pages that were queued.",
+        sights,
+        lambda one: one.snapshot.accepted,
+    )
     for name, (called, text) in COUNTERS.items():
-        yield counter(f"crawler_{called}", text, sights, lambda one, name=name: one.snapshot.counts.get(name, 0))  # type: ignore[misc]
-    yield counter("crawler_links_skipped", "Links that became no page, by reason.", sights, lambda one: {
-        ("reason", name.removeprefix("skipped_")): number
-        for name, number in one.snapshot.counts.items() if name.startswith("skipped_")
-    })  # fmt: skip
+        yield counter(
+            f"crawler_{called}",
+            text,
+            sights,
+            lambda one, name=name: one.snapshot.counts.get(name, 0),
+        )  # type: ignore[misc]
+    yield counter(
+        "crawler_links_skipped",
+        "Links that became no page, by reason.",
+        sights,
+        lambda one: {
+            ("reason", name.removeprefix("skipped_")): number
+            for name, number in one.snapshot.counts.items()
+            if name.startswith("skipped_")
+        },
+    )
     attempts = CounterMetricFamily(
-        "crawler_attempts", "Attempts at pages, by class of HTTP status and by reason.", labels=["crawl", "status", "reason"]
+        "crawler_attempts",
+        "Attempts at pages, by class of HTTP status and by reason.",
+        labels=["crawl", "status", "reason"],
     )
     for one in sights:
         for name, number in sorted(one.tallies.items()):
             if name.startswith("attempt:"):
                 attempts.add_metric([one.snapshot.name, *name.split(":", 2)[1:]], number)
     yield attempts
-    steps = HistogramMetricFamily("crawler_step_seconds", "How long the steps of runs took.", labels=["crawl", "step"])
+    steps = HistogramMetricFamily(
+        "crawler_step_seconds", "How long the steps of runs took.", labels=["crawl", "step"]
+    )
     wakeups = HistogramMetricFamily(
-        "crawler_wakeup_seconds", "Time from the grant of a wake-up to the claim that answers it.", labels=["crawl"]
+        "crawler_wakeup_seconds",
+        "Time from the grant of a wake-up to the claim that answers it.",
+        labels=["crawl"],
     )
     for one in sights:
         for step in STEPS:
@@ -206,17 +302,23 @@ def filled(kind: Any, name: str, text: str, sights: list[Sight], value: Value) -
     return family
 
 
-def histogram(family: HistogramMetricFamily, labels: list[str], tallies: Mapping[str, int], name: str) -> None:
+def histogram(
+    family: HistogramMetricFamily, labels: list[str], tallies: Mapping[str, int], name: str
+) -> None:
     """Add the histogram ``name`` of a crawl, if it has one."""
     counts = [tallies.get(f"{name}:{power}", 0) for power in range(POWERS + 1)]
     if any(counts):
         totals = accumulate(counts)
-        buckets = [(str(bound), total) for bound, total in zip([*BOUNDS, "+Inf"], totals, strict=True)]
+        buckets = [
+            (str(bound), total) for bound, total in zip([*BOUNDS, "+Inf"], totals, strict=True)
+        ]
         family.add_metric(labels, buckets, tallies.get(f"{name}:us", 0) / 1_000_000)
 
 
 def reasons(found: Mapping[str, int]) -> dict[str, int]:
-    """Failed pages by reason, as few reasons as a label may have; of an exception only where it was raised."""
+    """Failed pages by reason, as few reasons as a label may have; of an exception only where it was
+    raised.
+    """
     sums: Counter[str] = Counter()
     for reason, number in found.items():
         word = reason.partition(":")[0].strip()

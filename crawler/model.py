@@ -1,4 +1,6 @@
-"""The values that travel: between rooms, through Redis, to hooks. Frozen, small, and without behaviour beyond their own facts."""
+"""The values that travel: between rooms, through Redis, to hooks. Frozen, small, and without
+behaviour beyond their own facts.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,15 @@ Json = Any
 
 
 class Status(StrEnum):
-    """Where a crawl stands. FINISHED, STOPPED and FAILED are ends: it leaves them only when it is begun anew or re-opened."""
+    """Where a crawl stands. FINISHED, STOPPED and FAILED are ends: it leaves them only when it is
+    begun anew or re-opened.
+    """
 
     NEW = "NEW"
     ACTIVE = "ACTIVE"
     PAUSED = "PAUSED"
-    DRAINING = "DRAINING"  # a limit was reached: pages already begun may still be retried, no new page is begun
+    # a limit was reached: pages already begun may still be retried, no new page is begun
+    DRAINING = "DRAINING"
     STOPPING = "STOPPING"
     FINISHED = "FINISHED"
     STOPPED = "STOPPED"
@@ -31,7 +36,9 @@ class Status(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What ``queue.register`` answers. Every one of them is a success; all but PAGE mean that this run has nothing to do."""
+    """What ``queue.register`` answers. Every one of them is a success; all but PAGE mean that this
+    run has nothing to do.
+    """
 
     PAGE = "PAGE"
     BUSY = "BUSY"  # the concurrency limit is reached, or every browser session is taken
@@ -40,7 +47,8 @@ class Outcome(StrEnum):
     PAUSED = "PAUSED"
     STOPPED = "STOPPED"
     FINISHED = "FINISHED"
-    DUPLICATE = "DUPLICATE"  # the page was done by another run meanwhile, or is a known one under another URL
+    # the page was done by another run meanwhile, or is a known one under another URL
+    DUPLICATE = "DUPLICATE"
 
 
 class FailureClass(StrEnum):
@@ -48,10 +56,13 @@ class FailureClass(StrEnum):
 
     RETRY = "retry"  # the page's fault, may pass: back-off, then failed after the last attempt
     TERMINAL = "terminal"  # the page's fault, will not pass: failed at once
-    THROTTLE = "throttle"  # the host asks for patience: its lane is blocked, the page is queued again
+    # the host asks for patience: its lane is blocked, the page is queued again
+    THROTTLE = "throttle"
     CRASH = "crash"  # it took the browser or the worker with it: a strike
     INFRA = "infra"  # not the page's fault: back to the head of its lane, no attempt burned
-    AWAY = "away"  # the browser's endpoint broke off: as INFRA, but over the same page again and again it is as CRASH
+    # the browser's endpoint broke off: as INFRA, but over the same page again and again it is as
+    # CRASH
+    AWAY = "away"
     HOOK = "hook"  # user code raised or took too long: failed, the chain goes on
 
 
@@ -67,9 +78,9 @@ class Band(IntEnum):
 class Page:
     """A URL at a depth (links from the entry page, which is 0).
 
-    ``url`` is fetched as it was found; ``key`` is its canonical form and only serves to recognise it. ``attempt`` counts from 1
-    and includes the present one; ``strikes`` counts crashes. ``lane`` groups pages that share a delay ("" is the only lane of a
-    crawl that needs no more).
+    ``url`` is fetched as it was found; ``key`` is its canonical form and only serves to recognise
+    it. ``attempt`` counts from 1 and includes the present one; ``strikes`` counts crashes. ``lane``
+    groups pages that share a delay ("" is the only lane of a crawl that needs no more).
     """
 
     url: str
@@ -88,13 +99,17 @@ class Page:
 
 
 def page_id(canonical: str) -> str:
-    """16 hexadecimal digits that stand for a canonical URL in every process, for ever. Redis's scripts can make them, too."""
+    """16 hexadecimal digits that stand for a canonical URL in every process, for ever. Redis's
+    scripts can make them, too.
+    """
     return sha1(canonical.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An ``<a href>`` (or area) as Chrome resolved it: absolute ``url``, ``rel`` and visible ``text`` (both may be "")."""
+    """An ``<a href>`` (or area) as Chrome resolved it: absolute ``url``, ``rel`` and visible
+    ``text`` (both may be "").
+    """
 
     url: str
     rel: str = ""
@@ -103,7 +118,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that a page left: its ``name`` in the crawl's folder, ``size`` in bytes, SHA-256 as ``digest``; ``path`` is here."""
+    """A file that a page left: its ``name`` in the crawl's folder, ``size`` in bytes, SHA-256 as
+    ``digest``; ``path`` is here.
+    """
 
     name: str
     size: int
@@ -115,10 +132,12 @@ class File:
 class Response:
     """What came back for a page. What is unknown is None, never a guess.
 
-    ``url`` is the committed URL (after redirects, and after what scripts did to it). ``timing`` holds milliseconds since the
-    navigation began (``response``, ``dom``, ``load``) and ``total``, as far as Chrome knew them. Headers have their names in
-    lower case, and *** for cookies and credentials; ``redirects`` are the URLs that led to ``url``. ``console`` holds errors and
-    warnings, ``timings`` what a crawl that asks for them gets in its results, ``files`` pictures, prints and downloads.
+    ``url`` is the committed URL (after redirects, and after what scripts did to it). ``timing``
+    holds milliseconds since the navigation began (``response``, ``dom``, ``load``) and ``total``,
+    as far as Chrome knew them. Headers have their names in lower case, and *** for cookies and
+    credentials; ``redirects`` are the URLs that led to ``url``. ``console`` holds errors and
+    warnings, ``timings`` what a crawl that asks for them gets in its results, ``files`` pictures,
+    prints and downloads.
     """
 
     url: str
@@ -144,7 +163,9 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run made of a page; what ``after`` and the sinks get. ``ms`` is the time from claim to result, in milliseconds."""
+    """What a run made of a page; what ``after`` and the sinks get. ``ms`` is the time from claim to
+    result, in milliseconds.
+    """
 
     crawl: str
     page: Page
@@ -154,11 +175,16 @@ class Result:
     ms: float
 
     def record(self) -> dict[str, Json]:
-        """The line of this page in a results file. What only some crawls ask for is only there for those."""
+        """The line of this page in a results file. What only some crawls ask for is only there for
+        those.
+        """
         response = self.response
         extras: dict[str, Json] = {}
         if response.files:
-            extras["files"] = [{"name": file.name, "size": file.size, "digest": file.digest} for file in response.files]
+            extras["files"] = [
+                {"name": file.name, "size": file.size, "digest": file.digest}
+                for file in response.files
+            ]
         if response.console is not None:
             extras["console"] = [dict(entry) for entry in response.console]
         if response.timings is not None:
@@ -187,7 +213,8 @@ class Policy:
     idle_limit: float | None = None  # without any page done
     error_limit: int | None = None  # pages in failed
     item_limit: int | None = None  # pages whose extract gave something
-    queue_limit: int | None = None  # pages waiting; further links are counted as skipped, and stay unknown
+    # pages waiting; further links are counted as skipped, and stay unknown
+    queue_limit: int | None = None
     lane_limit: int | None = None  # pages accepted per lane
     delay: float = 0.0  # between two requests to one lane, over all workers
     jitter: bool = True  # the delay times 1.0 to 1.5: the gap is never below the delay
@@ -200,7 +227,8 @@ class Policy:
     retry_after_cap: float = 3_600.0
     breaker_failures: int = 10  # failures in a row that snooze a lane; 0 switches the breaker off
     breaker_snooze: float = 60.0  # doubles up to a day
-    breaker_trips: int = 5  # snoozes in a row after which the lane's pages are failed, reason "breaker"; 0: never
+    # snoozes in a row after which the lane's pages are failed, reason "breaker"; 0: never
+    breaker_trips: int = 5
     lease: float = 60.0
     page_deadline: float = 180.0  # hard: no lease is renewed beyond it
     results_limit: int = 100_000  # results that the stream keeps, about
@@ -208,9 +236,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the frontier keeps about a crawl: name, policy, definition (JSON; None for a crawl with code), and its digest.
+    """What the frontier keeps about a crawl: name, policy, definition (JSON; None for a crawl with
+    code), and its digest.
 
-    ``base`` names the crawl with code that this one is a variant of; the definition then says only what it changes.
+    ``base`` names the crawl with code that this one is a variant of; the definition then says only
+    what it changes.
     """
 
     name: str
@@ -223,7 +253,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A page that is being worked on, and the proof of it. ``deadline`` is the hard end: epoch seconds by Redis's clock."""
+    """A page that is being worked on, and the proof of it. ``deadline`` is the hard end: epoch
+    seconds by Redis's clock.
+    """
 
     page: Page
     token: str
@@ -235,9 +267,10 @@ class Claim:
 class Turn:
     """What ``queue.register`` answered: a claim (outcome PAGE), or why there is none.
 
-    ``wait``: seconds until more is due, where that is known. ``first`` asks this run to do ``before_all``; ``login`` is the
-    version of the log-in that is kept with the crawl (0: none; no two are alike). ``paced``: the page's lane serves nobody else
-    until this run says that its request is over.
+    ``wait``: seconds until more is due, where that is known. ``first`` asks this run to do
+    ``before_all``; ``login`` is the version of the log-in that is kept with the crawl (0: none; no
+    two are alike). ``paced``: the page's lane serves nobody else until this run says that its
+    request is over.
     """
 
     outcome: Outcome
@@ -251,7 +284,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Counts and state of a frontier at one instant. Times are seconds; ``started`` and ``ended`` are epoch seconds or None."""
+    """Counts and state of a frontier at one instant. Times are seconds; ``started`` and ``ended``
+    are epoch seconds or None.
+    """
 
     name: str
     status: Status
@@ -263,7 +298,8 @@ class Snapshot:
     processing: int
     done: int
     failed: int
-    counts: Mapping[str, int] = field(default_factory=dict)  # started, items, retried, reaped, stale, crashed, dup, skipped_…
+    # started, items, retried, reaped, stale, crashed, dup, skipped_…
+    counts: Mapping[str, int] = field(default_factory=dict)
     reasons: Mapping[str, int] = field(default_factory=dict)  # failed pages by reason
     started: float | None = None
     ended: float | None = None

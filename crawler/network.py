@@ -1,9 +1,11 @@
-"""Which hosts a crawl may talk to: a crawl of the public web must not be led into the network that the crawler stands in.
+"""Which hosts a crawl may talk to: a crawl of the public web must not be led into the network that
+the crawler stands in.
 
-A crawl that starts on public addresses is refused every private, loopback, link-local or reserved one, whether a link spells
-it out or a name resolves to it. One that starts on a private address may go there, on that host. The lifecycle asks before each
-request and after redirects; what Chrome does by itself in between goes through the gateway (``gateway.py``), which asks here for
-the addresses that it may connect to.
+A crawl that starts on public addresses is refused every private, loopback, link-local or reserved
+one, whether a link spells it out or a name resolves to it. One that starts on a private address may
+go there, on that host. The lifecycle asks before each request and after redirects; what Chrome does
+by itself in between goes through the gateway (``gateway.py``), which asks here for the addresses
+that it may connect to.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ _LOCAL_NAMES = ("localhost", "localhost.localdomain")
 
 
 class PrivateAddress(CrawlerError):
-    """A crawl of the public web may not connect to ``host``, which is a private address, or has one."""
+    """A crawl of the public web may not connect to ``host``, which is a private address, or has
+    one.
+    """
 
     def __init__(self, host: str) -> None:
         super().__init__(host)
@@ -36,7 +40,9 @@ class PrivateAddress(CrawlerError):
 
 def system_resolve(host: str) -> tuple[str, ...]:
     """The addresses of ``host`` by this machine's resolver."""
-    return tuple({str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)})
+    return tuple(
+        {str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    )
 
 
 def is_private_address(address: str) -> bool:
@@ -59,15 +65,18 @@ def _inner(ip: IPv6Address) -> IPv4Address | None:
 
 @lru_cache(maxsize=4_096)
 def is_private_host(host: str) -> bool | None:
-    """Whether ``host`` is a private address or a name of this machine; None for a name that only a resolver can tell about.
+    """Whether ``host`` is a private address or a name of this machine; None for a name that only a
+    resolver can tell about.
 
-    Any spelling of an address that Chrome understands is understood here. What is no host at all counts as private.
+    Any spelling of an address that Chrome understands is understood here. What is no host at all
+    counts as private.
     """
     try:
         host = normal_host(f"[{host}]" if ":" in host and not host.startswith("[") else host)
     except InvalidURL:
         return True
-    if host in _LOCAL_NAMES or host.endswith(".localhost"):  # Chrome knows these without asking anybody
+    # Chrome knows these without asking anybody
+    if host in _LOCAL_NAMES or host.endswith(".localhost"):
         return True
     try:
         return is_private_address(host)
@@ -76,11 +85,13 @@ def is_private_host(host: str) -> bool | None:
 
 
 class Guard:
-    """Says which hosts are refused, for a crawl that starts at ``entries`` and was allowed the private hosts ``also``.
+    """Says which hosts are refused, for a crawl that starts at ``entries`` and was allowed the
+    private hosts ``also``.
 
-    ``resolve`` is asked at most once in ``ttl`` seconds about a host; at most ``size`` answers are kept. A name that does not
-    resolve is not refused: Chrome will say what is wrong with it, and behind a proxy only the proxy may know it. ``private`` says
-    of an address that a name resolved to whether it is private.
+    ``resolve`` is asked at most once in ``ttl`` seconds about a host; at most ``size`` answers are
+    kept. A name that does not resolve is not refused: Chrome will say what is wrong with it, and
+    behind a proxy only the proxy may know it. ``private`` says of an address that a name resolved
+    to whether it is private.
     """
 
     def __init__(
@@ -94,28 +105,43 @@ class Guard:
         size: int = 4_096,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._resolve, self._private, self._ttl, self._size, self._clock = resolve, private, ttl, size, clock
+        self._resolve, self._private, self._ttl, self._size, self._clock = (
+            resolve,
+            private,
+            ttl,
+            size,
+            clock,
+        )
         self._answers: OrderedDict[str, tuple[float, bool]] = OrderedDict()
         self._entries = frozenset(entries)
         self._started_private: dict[str, bool] = {}
         self._also = frozenset(also)
 
     def refuses(self, host: str) -> bool:
-        """Whether the crawl must not send a request to ``host``. May take as long as a look-up of a name."""
+        """Whether the crawl must not send a request to ``host``. May take as long as a look-up of a
+        name.
+        """
         return not self._allows(host) and self.is_private(host)
 
     @property
     def starts_private(self) -> bool:
-        """Whether the crawl stays in a private network: every entry was at a private address when it was first asked about."""
+        """Whether the crawl stays in a private network: every entry was at a private address when
+        it was first asked about.
+        """
         return bool(self._entries) and all(map(self._began_private, self._entries))
 
     @property
     def private_hosts(self) -> frozenset[str]:
-        """The hosts that may be private, as far as is known: what the author allowed, and entries that began so."""
-        return self._also | {host for host, private in tuple(self._started_private.items()) if private}
+        """The hosts that may be private, as far as is known: what the author allowed, and entries
+        that began so.
+        """
+        return self._also | {
+            host for host, private in tuple(self._started_private.items()) if private
+        }
 
     def addresses(self, host: str) -> tuple[str, ...]:
-        """The addresses of ``host`` as they are now, to connect to one of them: what was checked is then what is used.
+        """The addresses of ``host`` as they are now, to connect to one of them: what was checked is
+        then what is used.
 
         Raises:
             PrivateAddress: one of them is private, and the crawl may not go there.
@@ -133,7 +159,9 @@ class Guard:
         return found
 
     def _allows(self, host: str) -> bool:
-        """Whether ``host`` may be private. An entry that was public at first and is private now was rebound: it may not."""
+        """Whether ``host`` may be private. An entry that was public at first and is private now was
+        rebound: it may not.
+        """
         return host in self._also or (host in self._entries and self._began_private(host))
 
     def _began_private(self, host: str) -> bool:

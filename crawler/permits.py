@@ -1,4 +1,6 @@
-"""May this page be requested? What robots.txt and the safety of the network say, asked once per site and kept for all workers."""
+"""May this page be requested? What robots.txt and the safety of the network say, asked once per
+site and kept for all workers.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,16 @@ log = logging.getLogger("crawler.permits")
 
 #: Seconds for which a robots.txt is waited for.
 ROBOTS_TIMEOUT = 10.0
-#: What Chrome says when its proxy, which is our gateway, has no connection for it, or to a page that went on by itself to there.
+#: What Chrome says when its proxy, which is our gateway, has no connection for it, or to a page
+#: that went on by itself to there.
 PROXY_REASONS = frozenset(
-    {"proxy", "err_socks_connection_failed", "err_socks_connection_host_unreachable", "unreachable", "err_failed"}
+    {
+        "proxy",
+        "err_socks_connection_failed",
+        "err_socks_connection_host_unreachable",
+        "unreachable",
+        "err_failed",
+    }
 )
 #: Sites whose rules a process keeps in memory; the others are asked of Redis again.
 SITES_MAX = 1_000
@@ -34,10 +43,11 @@ SITES_MAX = 1_000
 class Permits:
     """What one crawl may request, for one process.
 
-    ``guard`` knows the hosts that must not be talked to. With ``obey``, robots.txt is asked; what a site said is kept in
-    ``redis`` under ``{prefix}robots:{origin}``, so that all workers ask it once a day; without, this process remembers.
-    ``pace`` is told the lane's Crawl-delay, in seconds, when a site asks for one. With ``proxies``, Chrome and robots.txt go
-    through one of them at a time.
+    ``guard`` knows the hosts that must not be talked to. With ``obey``, robots.txt is asked; what a
+    site said is kept in ``redis`` under ``{prefix}robots:{origin}``, so that all workers ask it
+    once a day; without, this process remembers. ``pace`` is told the lane's Crawl-delay, in
+    seconds, when a site asks for one. With ``proxies``, Chrome and robots.txt go through one of
+    them at a time.
     """
 
     def __init__(
@@ -58,13 +68,15 @@ class Permits:
         self._failures = 0  # of the gateway, before the page at hand was requested
 
     def flags(self, *, local: bool, fresh: bool = False) -> tuple[str, ...]:
-        """Command line flags that keep Chrome, which is on this machine if ``local``, where ``check`` would let it go.
+        """Command line flags that keep Chrome, which is on this machine if ``local``, where
+        ``check`` would let it go.
 
-        A crawl of a private network needs none. The gateway is opened here, and ends with this object. ``fresh``: they are for a
-        new session, which goes through the next proxy.
+        A crawl of a private network needs none. The gateway is opened here, and ends with this
+        object. ``fresh``: they are for a new session, which goes through the next proxy.
 
         Raises:
-            BrowserUnavailable: the proxy has a password, which a Chrome on another machine cannot be told.
+            BrowserUnavailable: the proxy has a password, which a Chrome on another machine cannot
+                be told.
         """
         if self._proxies:
             proxy = self._proxies.current(fresh=fresh)
@@ -73,10 +85,11 @@ class Permits:
                 return gateway.flags
             if proxy.user:
                 raise BrowserUnavailable(
-                    f"the proxy {proxy} has a password, which a Chrome elsewhere cannot be told; use a local Chrome, or a proxy "
-                    "that knows the Grid by its address"
+                    f"the proxy {proxy} has a password, which a Chrome elsewhere cannot be told;"
+                    " use a local Chrome, or a proxy that knows the Grid by its address"
                 )
-            return f"--proxy-server={proxy}", EVERYTHING, *NO_DATAGRAMS  # what is private, the proxy must refuse
+            # what is private, the proxy must refuse
+            return f"--proxy-server={proxy}", EVERYTHING, *NO_DATAGRAMS
         if self.guard.starts_private:
             return ()
         if not local:
@@ -94,23 +107,32 @@ class Permits:
         return gateway
 
     def explain(self, error: PageError) -> PageError:
-        """``error``, with the true reason if all that Chrome could say is that our gateway had no connection for it.
+        """``error``, with the true reason if all that Chrome could say is that our gateway had no
+        connection for it.
 
         A proxy that is to blame is set aside, so the next session goes through another.
         """
         if self._gateway is None or error.reason not in PROXY_REASONS:
             return error
         reason = self._gateway.reason(host_of(error.url), self._failures)
-        if self._proxies and (reason in ("proxy", "proxy_auth") or (reason is None and error.reason == "proxy")):
-            log.warning("the proxy %s is set aside: %s", self._proxies.fail(), reason or error.reason)
-        return PageError(error.url, reason, retryable=reason != "private_address") if reason else error
+        if self._proxies and (
+            reason in ("proxy", "proxy_auth") or (reason is None and error.reason == "proxy")
+        ):
+            log.warning(
+                "the proxy %s is set aside: %s", self._proxies.fail(), reason or error.reason
+            )
+        return (
+            PageError(error.url, reason, retryable=reason != "private_address") if reason else error
+        )
 
     def check(self, url: str, lane: str = "") -> None:
-        """Pass, or say why ``url`` must not be requested. May take as long as a look-up of its name and a fetch of robots.txt.
+        """Pass, or say why ``url`` must not be requested. May take as long as a look-up of its name
+        and a fetch of robots.txt.
 
         Raises:
-            PageError: ``private_address``, ``robots`` (both final), ``robots_unavailable`` (its server is at fault: by RFC 9309
-                that forbids everything for now, so ask again when that has passed), or why the site cannot be reached.
+            PageError: ``private_address``, ``robots`` (both final), ``robots_unavailable`` (its
+                server is at fault: by RFC 9309 that forbids everything for now, so ask again when
+                that has passed), or why the site cannot be reached.
         """
         if self._gateway is not None:
             self._failures = self._gateway.count
@@ -128,7 +150,9 @@ class Permits:
             return
         if rules.everything is None:
             raise PageError(url, "robots")
-        raise PageError(url, "robots_unavailable", retryable=True, retry_after=until - time.monotonic())
+        raise PageError(
+            url, "robots_unavailable", retryable=True, retry_after=until - time.monotonic()
+        )
 
     def crawl_delay(self, url: str) -> float | None:
         """The Crawl-delay, in seconds, that is known of the site of ``url``; asks nobody."""
@@ -156,7 +180,9 @@ class Permits:
         return self._sites[origin]
 
     def _ask(self, origin: str) -> tuple[int, str, float]:
-        """Status, text and remaining life, in seconds, of the robots.txt of ``origin``: as kept in Redis, else as fetched now."""
+        """Status, text and remaining life, in seconds, of the robots.txt of ``origin``: as kept in
+        Redis, else as fetched now.
+        """
         key = f"{self.prefix}robots:{origin}"
         if self.redis is not None:
             try:
@@ -178,7 +204,11 @@ class Permits:
         headers = {"User-Agent": robots.AGENT}
         url = f"{origin}/robots.txt"
         got = fetch(
-            url, timeout=ROBOTS_TIMEOUT, max_bytes=robots.SIZE_MAX, headers=headers, addresses=self.guard.addresses,
+            url,
+            timeout=ROBOTS_TIMEOUT,
+            max_bytes=robots.SIZE_MAX,
+            headers=headers,
+            addresses=self.guard.addresses,
             gateway=self._gateway.port if self._gateway and self._proxies else None,
-        )  # fmt: skip
+        )
         return got.status, got.body.decode("utf-8", "replace")

@@ -20,7 +20,8 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(sig: int = signal.SIGTERM) -> Callable[[], None] | None:
-    """What a child calls before it starts, so that the kernel sends it ``sig`` when the thread that started it ends.
+    """What a child calls before it starts, so that the kernel sends it ``sig`` when the thread that
+    started it ends.
 
     None where the kernel cannot (not Linux).
     """
@@ -49,7 +50,8 @@ def end(process: subprocess.Popen[bytes], timeout: float = STOP_TIMEOUT) -> None
 
 
 def birth(pid: int) -> int | None:
-    """A number that tells this process from any other that had, or will have, its id; None: no such process, or a dead one.
+    """A number that tells this process from any other that had, or will have, its id; None: no such
+    process, or a dead one.
 
     On Linux it is in ticks since boot: unlike a time of day, no clock that is set changes it.
     """
@@ -83,7 +85,9 @@ def is_here(name: str) -> bool:
 
 
 def is_gone(name: str) -> bool:
-    """Whether the process ``name`` was one of this machine and has ended. False where nobody here can know."""
+    """Whether the process ``name`` was one of this machine and has ended. False where nobody here
+    can know.
+    """
     machine, _, process = name.partition("/")
     if machine != machine_name():
         return False

@@ -1,4 +1,6 @@
-"""The proxies of a crawl: its browser sessions go through one each, in turn. One that fails is set aside, by this process."""
+"""The proxies of a crawl: its browser sessions go through one each, in turn. One that fails is set
+aside, by this process.
+"""
 
 from __future__ import annotations
 
@@ -38,20 +40,31 @@ def parse(url: str) -> Proxy:
     parts = urlsplit(url if "://" in url else f"http://{url}")
     scheme = "socks5" if parts.scheme == "socks5h" else parts.scheme
     if scheme not in SCHEMES:
-        raise ValueError(f"a proxy's address begins with {' or '.join(f'{name}://' for name in SCHEMES)}")
+        raise ValueError(
+            f"a proxy's address begins with {' or '.join(f'{name}://' for name in SCHEMES)}"
+        )
     try:
         port = parts.port or SCHEMES[scheme]
     except ValueError:
         raise ValueError("a proxy's address has a port that does not exist") from None
     if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("a proxy's address is scheme://user:password@host:port; other characters are written as %-codes")
-    return Proxy(scheme, parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""))
+        raise ValueError(
+            "a proxy's address is scheme://user:password@host:port; other characters are written as"
+            " %-codes"
+        )
+    return Proxy(
+        scheme, parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or "")
+    )
 
 
 class Proxies:
-    """The proxies at ``urls`` in turn; :meth:`fail` sets one aside for ``pause`` seconds. ``secrets``: what URLs may refer to."""
+    """The proxies at ``urls`` in turn; :meth:`fail` sets one aside for ``pause`` seconds.
+    ``secrets``: what URLs may refer to.
+    """
 
-    def __init__(self, urls: Iterable[str] = (), pause: float = 0.0, secrets: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, urls: Iterable[str] = (), pause: float = 0.0, secrets: Mapping[str, str] | None = None
+    ) -> None:
         self._urls, self._pause, self._secrets = tuple(urls), pause, secrets or {}
         self._until: dict[Proxy, float] = {}  # those set aside
         self._turn = 0
@@ -69,7 +82,8 @@ class Proxies:
             raise BrowserUnavailable(str(error)) from None
 
     def current(self, *, fresh: bool = False) -> Proxy:
-        """This thread's proxy: the same as before, unless it failed, or a ``fresh`` one is wanted for a new session.
+        """This thread's proxy: the same as before, unless it failed, or a ``fresh`` one is wanted
+        for a new session.
 
         If all are set aside, it is the one whose time is up first.
 
@@ -81,7 +95,8 @@ class Proxies:
         with self._lock:
             if mine is None or fresh or self._until.get(mine, 0.0) > now:
                 order = self._proxies[self._turn :] + self._proxies[: self._turn]
-                mine = min(order, key=lambda proxy: max(now, self._until.get(proxy, 0.0)))  # the first of those not set aside
+                # the first of those not set aside
+                mine = min(order, key=lambda proxy: max(now, self._until.get(proxy, 0.0)))
                 self._turn = (self._proxies.index(mine) + 1) % len(self._proxies)
         self._mine.proxy = mine
         return mine

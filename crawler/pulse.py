@@ -1,6 +1,8 @@
-"""A heart that beats while a page is worked on: a thread for each thread that does runs, kept from one page to the next.
+"""A heart that beats while a page is worked on: a thread for each thread that does runs, kept from
+one page to the next.
 
-Most pages are done long before the first beat, so starting a thread for each of them would be for nothing.
+Most pages are done long before the first beat, so starting a thread for each of them would be for
+nothing.
 """
 
 from __future__ import annotations
@@ -35,14 +37,19 @@ class Pulse:
         self._renew: Callable[[], bool] | None = None
         self._lost: Callable[[], None] = lambda: None
         self._interval = 0.0
-        self._due = 0.0  # when the next beat is, and when the thread looks next, by the monotonic clock
+        # when the next beat is, and when the thread looks next, by the monotonic clock
+        self._due = 0.0
         self._looks = 0.0
 
     @contextmanager
-    def beating(self, renew: Callable[[], bool], lost: Callable[[], None], interval: float) -> Iterator[None]:
-        """In this block call ``renew`` each ``interval`` seconds; once it says False, call ``lost``, and no more.
+    def beating(
+        self, renew: Callable[[], bool], lost: Callable[[], None], interval: float
+    ) -> Iterator[None]:
+        """In this block call ``renew`` each ``interval`` seconds; once it says False, call
+        ``lost``, and no more.
 
-        Both are called from another thread. ``lost`` is over when the block is left, and not called after.
+        Both are called from another thread. ``lost`` is over when the block is left, and not called
+        after.
         """
         with self._change:
             self._renew, self._lost, self._interval = renew, lost, interval
@@ -62,7 +69,8 @@ class Pulse:
     def _loop(self) -> None:
         with self._change:
             while (now := time.monotonic()) < self._due + IDLE or self._renew is not None:
-                if self._renew is None or now < self._due:  # a page that begins meanwhile is due later, and need not wake us
+                # a page that begins meanwhile is due later, and need not wake us
+                if self._renew is None or now < self._due:
                     self._looks = self._due if now < self._due else self._due + IDLE
                     self._change.wait(self._looks - now)
                 else:

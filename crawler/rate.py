@@ -1,4 +1,6 @@
-"""How many runs all workers together may complete in a second: for load tests, and for what stands behind a crawl's hooks."""
+"""How many runs all workers together may complete in a second: for load tests, and for what stands
+behind a crawl's hooks.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,12 @@ SLEEP_MAX, SLEEP_MIN = 0.5, 0.005
 
 
 class Rate:
-    """At most ``per_second`` completions a second, over all processes that share a Redis and ``prefix``.
+    """At most ``per_second`` completions a second, over all processes that share a Redis and
+    ``prefix``.
 
-    Each completion holds a slot, which then rests: with five slots that rest for a second there are at most five completions
-    within any second, however late each of them is. A rate below one makes the rest longer; of one like 2.5, at most three fall
-    into any second.
+    Each completion holds a slot, which then rests: with five slots that rest for a second there are
+    at most five completions within any second, however late each of them is. A rate below one makes
+    the rest longer; of one like 2.5, at most three fall into any second.
     """
 
     def __init__(self, redis: Client, prefix: str, per_second: float) -> None:
@@ -38,7 +41,9 @@ class Rate:
             FrontierUnavailable: Redis is away.
         """
         slot = self._take()
-        yield  # after an error the slot is free when its life is over: nobody knows whether the report arrived
+        # after an error the slot is free when its life is over: nobody knows whether the report
+        # arrived
+        yield
         self._ask(slot)
 
     def _take(self) -> str:

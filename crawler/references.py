@@ -1,6 +1,8 @@
-"""Passwords that a crawl refers to, so that they need not stand in it: ``$CRAWLER_SECRET_SHOP`` is a variable of each worker.
+"""Passwords that a crawl refers to, so that they need not stand in it: ``$CRAWLER_SECRET_SHOP`` is
+a variable of each worker.
 
-Only variables with this beginning can be referred to: a crawl that somebody else wrote gets no other out of a worker.
+Only variables with this beginning can be referred to: a crawl that somebody else wrote gets no
+other out of a worker.
 """
 
 from __future__ import annotations
@@ -20,13 +22,16 @@ def reveal(text: str, known: Mapping[str, str]) -> str:
     """``text``, or what it refers to.
 
     Raises:
-        BrowserUnavailable: this worker has no such variable. No page is to blame, and none is claimed until it has one.
+        BrowserUnavailable: this worker has no such variable. No page is to blame, and none is
+            claimed until it has one.
     """
     match = _REFERENCE.fullmatch(text)
     if match is None:
         return text
     if match[1] not in known:
-        raise BrowserUnavailable(f"the environment of this worker has no {match[1]}, which the crawl refers to")
+        raise BrowserUnavailable(
+            f"the environment of this worker has no {match[1]}, which the crawl refers to"
+        )
     return known[match[1]]
 
 

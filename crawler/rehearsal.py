@@ -17,7 +17,9 @@ from .permits import Permits
 
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What one page would give: its result, the links that would be queued, and the others with the reason why not."""
+    """What one page would give: its result, the links that would be queued, and the others with the
+    reason why not.
+    """
 
     result: Result
     kept: tuple[Page, ...]
@@ -25,7 +27,8 @@ class Rehearsal:
 
 
 def rehearse(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = None) -> Rehearsal:
-    """Do the steps of a run for the entry page of ``crawl``, or for ``url``, without a frontier: nothing is queued or kept.
+    """Do the steps of a run for the entry page of ``crawl``, or for ``url``, without a frontier:
+    nothing is queued or kept.
 
     Hooks get what a run would hand them, but a snapshot of an empty crawl.
 
@@ -42,23 +45,38 @@ def rehearse(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = N
         return call(found, common | available) if found else None
 
     def stays(response: Response) -> None:
-        if hook("logged_out", page=browser.live(page, response), response=response, browser=browser):
+        if hook(
+            "logged_out", page=browser.live(page, response), response=response, browser=browser
+        ):
             raise PageError(page.url, "login", response.status)
 
     with chrome.session(crawl.profile(permits.flags(local=chrome.local))) as browser:
         hook("before_all", browser=browser)
         hook("before", page=page, browser=browser)
         permits.check(page.url)
-        response = accept(crawl, page, browser, permits, stays if "logged_out" in crawl.calls else None)
+        response = accept(
+            crawl, page, browser, permits, stays if "logged_out" in crawl.calls else None
+        )
         live = browser.live(page, response)
         seen = {"page": live, "response": response, "links": response.links}
-        data = hook("extract", **seen, browser=browser) if "extract" in crawl.calls else crawl.select(response)
+        data = (
+            hook("extract", **seen, browser=browser)
+            if "extract" in crawl.calls
+            else crawl.select(response)
+        )
 
         def keep(**of: Any) -> Any:
             return hook("filter", **{**seen, **of})
 
         chosen = crawl.choose(page, response.links, response=response, keep=keep, explain=True)
         chosen = permitted(chosen, permits)
-        result = Result(crawl.name, page, response, data, len(response.links), (time.monotonic() - began) * 1_000)
+        result = Result(
+            crawl.name,
+            page,
+            response,
+            data,
+            len(response.links),
+            (time.monotonic() - began) * 1_000,
+        )
         hook("after", **seen, result=result, browser=browser)
     return Rehearsal(result, chosen.pages, chosen.reasons)

@@ -6,17 +6,21 @@ from .model import Json, Snapshot, Status
 
 #: Why a page came back to be tried again: what a report calls it, and the count of the frontier.
 RETURNS = {
-    "retried": "retried",  # its own fault, and may pass; those that were asked for patience are among them
+    # its own fault, and may pass; those that were asked for patience are among them
+    "retried": "retried",
     "throttled": "throttled",
     "crashed": "crashed",  # it took its browser or worker with it
     "lost": "reaped",  # nobody heard of its worker any more
-    "released": "released",  # nobody's fault: no browser, a worker that ended, a log-in that had expired
+    # nobody's fault: no browser, a worker that ended, a log-in that had expired
+    "released": "released",
     "logged_out": "logouts",  # log-ins that had expired
 }
 
 
 def report(seen: Snapshot) -> dict[str, Json]:
-    """The report of a crawl from its snapshot. Times are seconds; ``started`` and ``ended`` are those since the epoch."""
+    """The report of a crawl from its snapshot. Times are seconds; ``started`` and ``ended`` are
+    those since the epoch.
+    """
     seconds = round(seen.active, 3)
     return {
         "crawl": seen.name,
@@ -34,7 +38,9 @@ def report(seen: Snapshot) -> dict[str, Json]:
         "failures": dict(sorted(seen.reasons.items(), key=lambda pair: (-pair[1], pair[0]))),
         "returns": {name: n for name, count in RETURNS.items() if (n := seen.counts.get(count, 0))},
         "skipped": {
-            name.removeprefix("skipped_"): n for name, n in sorted(seen.counts.items()) if name.startswith("skipped_") and n
+            name.removeprefix("skipped_"): n
+            for name, n in sorted(seen.counts.items())
+            if name.startswith("skipped_") and n
         },
         "started": seen.started,
         "ended": seen.ended,
@@ -50,15 +56,22 @@ def lines(seen: Snapshot) -> list[str]:
     rate = f", {facts['pages_per_s']} pages/s" if facts["pages_per_s"] else ""
     text = [
         f"{seen.name}: {seen.status.value.lower()}{reason} after {facts['seconds']:.1f} s{rate}",
-        f"  pages    {pages['done']} done, {pages['failed']} failed" + (f", {waiting(seen)} not begun" if waiting(seen) else ""),
+        f"  pages    {pages['done']} done, {pages['failed']} failed"
+        + (f", {waiting(seen)} not begun" if waiting(seen) else ""),
         f"  items    {facts['items']}",
     ]
     if facts["returns"]:
-        text.append("  returns  " + ", ".join(f"{name} {n}" for name, n in facts["returns"].items()))
+        text.append(
+            "  returns  " + ", ".join(f"{name} {n}" for name, n in facts["returns"].items())
+        )
     if facts["failures"]:
-        text.append("  failures " + ", ".join(f"{reason} {n}" for reason, n in facts["failures"].items()))
+        text.append(
+            "  failures " + ", ".join(f"{reason} {n}" for reason, n in facts["failures"].items())
+        )
     if facts["skipped"]:
-        text.append("  skipped  " + ", ".join(f"{reason} {n}" for reason, n in facts["skipped"].items()))
+        text.append(
+            "  skipped  " + ", ".join(f"{reason} {n}" for reason, n in facts["skipped"].items())
+        )
     return text
 
 
@@ -68,5 +81,7 @@ def waiting(seen: Snapshot) -> int:
 
 
 def succeeded(seen: Snapshot) -> bool:
-    """Whether a crawl that has ended did what it was asked for. Single failed pages do not spoil it; none done at all does."""
+    """Whether a crawl that has ended did what it was asked for. Single failed pages do not spoil
+    it; none done at all does.
+    """
     return seen.status is not Status.FAILED

@@ -1,4 +1,6 @@
-"""Results on their way from the frontier's stream into files: each once, also when the writer is killed and started again."""
+"""Results on their way from the frontier's stream into files: each once, also when the writer is
+killed and started again.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ Read = Callable[[str], Sequence[tuple[str, int, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a file has come: the last stream id, the running number of its page, and the file's length in bytes by then."""
+    """How far a file has come: the last stream id, the running number of its page, and the file's
+    length in bytes by then.
+    """
 
     stream: str = "0"
     number: int = 0
@@ -32,9 +36,10 @@ class Position:
 class JsonLines:
     """A file with one JSON object per page, that follows the stream of one crawl.
 
-    Where it stands is kept beside the private state, not in the file. The file is written before its position: after a crash
-    the surplus is cut off and written again, so no line is missing and none is there twice. ``origin`` names the crawl and when
-    it was begun; with another origin the file begins anew, if ``anew`` allows to overwrite it.
+    Where it stands is kept beside the private state, not in the file. The file is written before
+    its position: after a crash the surplus is cut off and written again, so no line is missing and
+    none is there twice. ``origin`` names the crawl and when it was begun; with another origin the
+    file begins anew, if ``anew`` allows to overwrite it.
 
     Raises:
         SetupError: the file cannot be written, or holds something else and ``anew`` is not set.
@@ -63,7 +68,8 @@ class JsonLines:
             return known, file
         if length and not anew and not known:
             raise SetupError(
-                f"{self.path} exists and is not of this crawl: choose another file, or --reset to begin anew and overwrite it"
+                f"{self.path} exists and is not of this crawl: choose another file, or --reset to"
+                " begin anew and overwrite it"
             )
         return Position(), self.path.open("wb")
 
@@ -83,7 +89,9 @@ class JsonLines:
         while batch := read(self.position.stream):
             for stream, number, line in batch:
                 self.lost += max(0, number - self.position.number - 1)
-                length = self.position.length + self._file.write(line.encode("utf-8", "replace") + b"\n")
+                length = self.position.length + self._file.write(
+                    line.encode("utf-8", "replace") + b"\n"
+                )
                 self.position = Position(stream, number, length)
             self._file.flush()
             written += len(batch)
@@ -93,7 +101,9 @@ class JsonLines:
 
     def _remember(self) -> None:
         os.fsync(self._file.fileno())
-        text = json.dumps({"origin": self.origin, "position": vars_of(self.position), "file": str(self.path)})
+        text = json.dumps(
+            {"origin": self.origin, "position": vars_of(self.position), "file": str(self.path)}
+        )
         temporary = self._memo.with_suffix(".new")
         temporary.write_text(text)
         temporary.replace(self._memo)

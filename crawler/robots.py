@@ -1,4 +1,6 @@
-"""What a site asks of crawlers in its robots.txt (RFC 9309). Pure: whoever fetches it hands its status and body in."""
+"""What a site asks of crawlers in its robots.txt (RFC 9309). Pure: whoever fetches it hands its
+status and body in.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ KEEP, KEEP_UNREACHABLE = 86_400.0, 300.0
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one site allows ``agent``. ``keep`` says for how many seconds this holds; then the file is to be fetched again."""
+    """What one site allows ``agent``. ``keep`` says for how many seconds this holds; then the file
+    is to be fetched again.
+    """
 
     agent: str = AGENT
     everything: bool | None = None  # allowed or forbidden as a whole; None: as the file says
@@ -38,8 +42,9 @@ class Rules:
 def read(status: int | None, body: bytes | str = b"", agent: str = AGENT) -> Rules:
     """The rules that an answer to ``/robots.txt`` means, after at most five redirects.
 
-    A file that does not exist (4xx) allows all. A site that cannot answer (no ``status``, 5xx, and 429, which asks for patience)
-    forbids all, for now. Anything else that is no success allows all, as does a file that holds no rules.
+    A file that does not exist (4xx) allows all. A site that cannot answer (no ``status``, 5xx, and
+    429, which asks for patience) forbids all, for now. Anything else that is no success allows all,
+    as does a file that holds no rules.
     """
     if status is None or status >= 500 or status == 429:
         return Rules(agent, everything=False, keep=KEEP_UNREACHABLE)

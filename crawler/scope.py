@@ -1,7 +1,8 @@
 """Which links of a page belong to its crawl, and which pages they become.
 
-Every link that is not followed has a reason, one word of :data:`REASONS`. All of it is strings in, strings out: nothing is
-looked up on the network here (see ``network`` for names that resolve to a private address).
+Every link that is not followed has a reason, one word of :data:`REASONS`. All of it is strings in,
+strings out: nothing is looked up on the network here (see ``network`` for names that resolve to a
+private address).
 """
 
 from __future__ import annotations
@@ -13,7 +14,16 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .hooks import Hook, call
-from .links import DEFAULT_RULES, LENGTH_MAX, InvalidURL, Rules, domain_of, has_known_suffix, normal_host, parse
+from .links import (
+    DEFAULT_RULES,
+    LENGTH_MAX,
+    InvalidURL,
+    Rules,
+    domain_of,
+    has_known_suffix,
+    normal_host,
+    parse,
+)
 from .model import Band, Link, Page, page_id
 from .network import is_private_host
 
@@ -37,13 +47,129 @@ REASONS: Mapping[str, str] = {
 }
 #: What a link leads to that is no page.
 DENY_EXTENSIONS = (
-    *("7z", "7zip", "apk", "bz2", "cab", "deb", "dmg", "gz", "img", "iso", "jar", "msi", "pkg", "rar", "rpm", "tar"),
-    *("tgz", "xz", "zip", "zst", "avif", "bmp", "cdr", "drw", "dxf", "eps", "gif", "heic", "ico", "jpeg", "jpg", "mng"),
-    *("pct", "png", "ps", "psd", "psp", "svg", "tif", "tiff", "webp", "aac", "aiff", "au", "flac", "m4a", "mid", "mp3"),
-    *("oga", "ogg", "opus", "ra", "wav", "wma", "3gp", "asf", "asx", "avi", "flv", "m4v", "mkv", "mov", "mp4", "mpg"),
-    *("mpeg", "ogv", "qt", "rm", "swf", "webm", "wmv", "doc", "docm", "docx", "dotx", "epub", "key", "mobi", "odg"),
-    *("odp", "ods", "odt", "pdf", "potx", "pps", "ppt", "pptx", "rtf", "xls", "xlsm", "xlsx", "xltm", "bat", "bin"),
-    *("class", "css", "csv", "dll", "eot", "exe", "hta", "js", "mjs", "otf", "parquet", "rss", "so", "ttf", "wasm"),
+    *(
+        "7z",
+        "7zip",
+        "apk",
+        "bz2",
+        "cab",
+        "deb",
+        "dmg",
+        "gz",
+        "img",
+        "iso",
+        "jar",
+        "msi",
+        "pkg",
+        "rar",
+        "rpm",
+        "tar",
+    ),
+    *(
+        "tgz",
+        "xz",
+        "zip",
+        "zst",
+        "avif",
+        "bmp",
+        "cdr",
+        "drw",
+        "dxf",
+        "eps",
+        "gif",
+        "heic",
+        "ico",
+        "jpeg",
+        "jpg",
+        "mng",
+    ),
+    *(
+        "pct",
+        "png",
+        "ps",
+        "psd",
+        "psp",
+        "svg",
+        "tif",
+        "tiff",
+        "webp",
+        "aac",
+        "aiff",
+        "au",
+        "flac",
+        "m4a",
+        "mid",
+        "mp3",
+    ),
+    *(
+        "oga",
+        "ogg",
+        "opus",
+        "ra",
+        "wav",
+        "wma",
+        "3gp",
+        "asf",
+        "asx",
+        "avi",
+        "flv",
+        "m4v",
+        "mkv",
+        "mov",
+        "mp4",
+        "mpg",
+    ),
+    *(
+        "mpeg",
+        "ogv",
+        "qt",
+        "rm",
+        "swf",
+        "webm",
+        "wmv",
+        "doc",
+        "docm",
+        "docx",
+        "dotx",
+        "epub",
+        "key",
+        "mobi",
+        "odg",
+    ),
+    *(
+        "odp",
+        "ods",
+        "odt",
+        "pdf",
+        "potx",
+        "pps",
+        "ppt",
+        "pptx",
+        "rtf",
+        "xls",
+        "xlsm",
+        "xlsx",
+        "xltm",
+        "bat",
+        "bin",
+    ),
+    *(
+        "class",
+        "css",
+        "csv",
+        "dll",
+        "eot",
+        "exe",
+        "hta",
+        "js",
+        "mjs",
+        "otf",
+        "parquet",
+        "rss",
+        "so",
+        "ttf",
+        "wasm",
+    ),
     *("whl", "woff", "woff2"),
 )
 KINDS = ("same-host", "same-domain", "same-origin", "all")
@@ -73,7 +199,8 @@ Chooser = Callable[[Sequence[Link]], Iterable[tuple[Link, Band]]]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What became of the links of one page: the ``pages`` to queue, and how many links were ``dropped``, by reason.
+    """What became of the links of one page: the ``pages`` to queue, and how many links were
+    ``dropped``, by reason.
 
     ``reasons`` names each dropped link, in the order of the page, if that was asked for.
     """
@@ -84,7 +211,9 @@ class Chosen:
 
 
 class Look(NamedTuple):
-    """What is known about a URL, whatever page it is found on. Without a ``reason``, the rest makes a page of it."""
+    """What is known about a URL, whatever page it is found on. Without a ``reason``, the rest makes
+    a page of it.
+    """
 
     reason: str | None
     url: str = ""
@@ -96,11 +225,13 @@ class Look(NamedTuple):
 class Scope:
     """The bounds of a crawl that starts at ``entries``.
 
-    ``kind`` is one of :data:`KINDS`, or a function that is asked about each link (by ``url``, ``link`` or ``page``, as it
-    names them). ``same-host`` takes ``www.`` and any port for the same host; ``same-origin`` is exact.
+    ``kind`` is one of :data:`KINDS`, or a function that is asked about each link (by ``url``,
+    ``link`` or ``page``, as it names them). ``same-host`` takes ``www.`` and any port for the same
+    host; ``same-origin`` is exact.
 
-    A hostname in ``allow`` belongs to the crawl as well, with its subdomains (with the kind ``all``: only these do); if
-    ``allow`` has regular expressions, a link must match one of them. A link that matches anything in ``deny`` is dropped.
+    A hostname in ``allow`` belongs to the crawl as well, with its subdomains (with the kind
+    ``all``: only these do); if ``allow`` has regular expressions, a link must match one of them. A
+    link that matches anything in ``deny`` is dropped.
     """
 
     def __init__(
@@ -121,27 +252,38 @@ class Scope:
         self.hosts = frozenset(start.host for start in starts)
         self._origins = frozenset(start.origin for start in starts)
         self._bare_hosts = frozenset(map(_bare, self.hosts))
-        self._domains = frozenset(map(domain_of, self.hosts)) if kind == "same-domain" else frozenset[str]()
+        self._domains = (
+            frozenset(map(domain_of, self.hosts)) if kind == "same-domain" else frozenset[str]()
+        )
         self._allow_hosts, self._allow = _split(allow)
         self._deny_hosts, self._deny = _split(deny)
         self._extensions = frozenset(extension.lower().lstrip(".") for extension in deny_extensions)
         self._private = self.hosts | set(private_hosts)
         self._function = kind if callable(kind) else None
-        self.look = lru_cache(maxsize=8_192)(self._look)  # pages of a site share most of their links
+        # pages of a site share most of their links
+        self.look = lru_cache(maxsize=8_192)(self._look)
 
     @property
     def one_host(self) -> bool:
         """Whether every page of the crawl is on one host."""
-        return self.kind in ("same-host", "same-origin") and len(self._bare_hosts) == 1 and not self._allow_hosts
+        return (
+            self.kind in ("same-host", "same-origin")
+            and len(self._bare_hosts) == 1
+            and not self._allow_hosts
+        )
 
     def judge(self, link: Link, parent: Page) -> str | None:
-        """Why ``link``, found on ``parent``, is not followed, as a word of :data:`REASONS`; None if it is."""
+        """Why ``link``, found on ``parent``, is not followed, as a word of :data:`REASONS`; None if
+        it is.
+        """
         return self._verdict(link, parent).reason
 
     def refuses(self, url: str, page: Page | None = None) -> str | None:
-        """Why ``url``, at which ``page`` arrived by a redirect or a script, is out of bounds; None if it is not.
+        """Why ``url``, at which ``page`` arrived by a redirect or a script, is out of bounds; None
+        if it is not.
 
-        Arriving is not following: extensions do not matter, and what ``allow`` matches does not either for an entry page.
+        Arriving is not following: extensions do not matter, and what ``allow`` matches does not
+        either for an entry page.
         """
         try:
             address = parse(url)
@@ -150,7 +292,9 @@ class Scope:
         except InvalidURL as invalid:
             return invalid.reason
         at_entry = page is not None and page.depth == 0
-        reason = self._bounds(address.host, address.origin, self.rules.target(address), allow=not at_entry)
+        reason = self._bounds(
+            address.host, address.origin, self.rules.target(address), allow=not at_entry
+        )
         if reason is None and self._function and page and not self._asks(Link(url), page):
             return "scope"
         return reason
@@ -165,11 +309,19 @@ class Scope:
         lane = address.lane if self.lanes else ""
         return Page(self.rules.target(address), 0, self.rules.canonical(address), lane)
 
-    def choose(self, page: Page, links: Iterable[Link], *, keep: Chooser | None = None, explain: bool = False) -> Chosen:
+    def choose(
+        self,
+        page: Page,
+        links: Iterable[Link],
+        *,
+        keep: Chooser | None = None,
+        explain: bool = False,
+    ) -> Chosen:
         """The pages that the ``links`` of ``page`` become, each once, and what was dropped.
 
-        ``keep`` is handed what is left of the links, and says which of them to take, with which priority; it may add others,
-        which are judged like links. ``explain`` asks for the reason of each dropped link.
+        ``keep`` is handed what is left of the links, and says which of them to take, with which
+        priority; it may add others, which are judged like links. ``explain`` asks for the reason of
+        each dropped link.
         """
         dropped: dict[str, int] = {}
         reasons: list[tuple[Link, str]] = []
@@ -192,11 +344,18 @@ class Scope:
         if keep is not None:
             chosen = self._kept(page, found, keep, drop)
         depth = page.depth + 1
-        pages = tuple(Page(look.url, depth, look.key, look.lane, band, parent=page.id, id=look.id) for look, band in chosen)
+        pages = tuple(
+            Page(look.url, depth, look.key, look.lane, band, parent=page.id, id=look.id)
+            for look, band in chosen
+        )
         return Chosen(pages, dropped, tuple(reasons))
 
     def _kept(
-        self, page: Page, found: dict[str, tuple[Link, Look]], keep: Chooser, drop: Callable[[Link, str], None]
+        self,
+        page: Page,
+        found: dict[str, tuple[Link, Look]],
+        keep: Chooser,
+        drop: Callable[[Link, str], None],
     ) -> Iterable[tuple[Look, Band]]:
         kept: dict[str, tuple[Look, Band]] = {}
         for link, band in keep(tuple(link for link, _ in found.values())):
@@ -263,15 +422,19 @@ class Scope:
 
 
 def why_long(url: str) -> str:
-    """Why a very long ``url`` is dropped: by its scheme, if that is not ours (``data:``), else by its length."""
+    """Why a very long ``url`` is dropped: by its scheme, if that is not ours (``data:``), else by
+    its length.
+    """
     return "length" if url[:64].lstrip().lower().startswith(("http:", "https:")) else "scheme"
 
 
 def pattern(item: str | re.Pattern[str]) -> str | re.Pattern[str]:
-    """What an item of ``allow`` or ``deny`` means: a hostname (str), or a regular expression that is searched in the URL.
+    """What an item of ``allow`` or ``deny`` means: a hostname (str), or a regular expression that
+    is searched in the URL.
 
-    A plain name with a dot, ``localhost`` and an address are hostnames; whatever has a character that means something in a
-    regular expression, or a slash, is one. ``books.toscrape.com`` is a hostname, ``/reviews/`` and ``page-\\d+`` are not.
+    A plain name with a dot, ``localhost`` and an address are hostnames; whatever has a character
+    that means something in a regular expression, or a slash, is one. ``books.toscrape.com`` is a
+    hostname, ``/reviews/`` and ``page-\\d+`` are not.
 
     Raises:
         re.error: it is no regular expression.
@@ -282,18 +445,28 @@ def pattern(item: str | re.Pattern[str]) -> str | re.Pattern[str]:
 
 
 def doubtful_host(item: str, hosts: Iterable[str]) -> bool:
-    """Whether ``item`` reads as a hostname, but is none that exists (``logout.php``): its author meant to search in URLs."""
+    """Whether ``item`` reads as a hostname, but is none that exists (``logout.php``): its author
+    meant to search in URLs.
+    """
     if not _HOST_PATTERN.fullmatch(item) or item.startswith("["):
         return False
     last = item.rpartition(".")[2].lower()
-    if last in _OWN_SUFFIXES or last.isdigit() or any(_within(host, (item.lower(),)) for host in hosts):
+    if (
+        last in _OWN_SUFFIXES
+        or last.isdigit()
+        or any(_within(host, (item.lower(),)) for host in hosts)
+    ):
         return False
     return not has_known_suffix(item)
 
 
-def _split(items: Iterable[str | re.Pattern[str]]) -> tuple[tuple[str, ...], tuple[re.Pattern[str], ...]]:
+def _split(
+    items: Iterable[str | re.Pattern[str]],
+) -> tuple[tuple[str, ...], tuple[re.Pattern[str], ...]]:
     patterns = [pattern(item) for item in items]
-    return tuple(p for p in patterns if isinstance(p, str)), tuple(p for p in patterns if not isinstance(p, str))
+    return tuple(p for p in patterns if isinstance(p, str)), tuple(
+        p for p in patterns if not isinstance(p, str)
+    )
 
 
 def _within(host: str, names: Iterable[str]) -> bool:

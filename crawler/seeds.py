@@ -1,7 +1,9 @@
-"""URLs that were found on no page: from a file, from sitemaps, from somebody's hand. Here they become pages of a crawl.
+"""URLs that were found on no page: from a file, from sitemaps, from somebody's hand. Here they
+become pages of a crawl.
 
-Whatever the source, it is read as a stream, each URL is held to the crawl's scope as a link would be, and the crawl cannot end
-while a loader is at work. All of it may be repeated: what is known is not queued again.
+Whatever the source, it is read as a stream, each URL is held to the crawl's scope as a link would
+be, and the crawl cannot end while a loader is at work. All of it may be repeated: what is known is
+not queued again.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from .model import Band, Link, Page
 
 log = logging.getLogger("crawler.seeds")
 
-#: The key that says that all seeds are in, and of which crawl: one that is begun anew does not believe it.
+#: The key that says that all seeds are in, and of which crawl: one that is begun anew does not
+#: believe it.
 MARK = "seeds"
 #: Seconds for one sitemap to arrive.
 SITEMAP_TIMEOUT = 60.0
@@ -50,10 +53,11 @@ Alive = Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Fed:
-    """What became of URLs that a crawl was fed: ``new`` ones are queued, ``known`` ones were queued before.
+    """What became of URLs that a crawl was fed: ``new`` ones are queued, ``known`` ones were queued
+    before.
 
-    ``refused`` counts the others by reason (a word of ``scope.REASONS``, or a limit of the frontier: depth, full, lane), and
-    ``examples`` has the first URL for each reason of the scope.
+    ``refused`` counts the others by reason (a word of ``scope.REASONS``, or a limit of the
+    frontier: depth, full, lane), and ``examples`` has the first URL for each reason of the scope.
     """
 
     new: int = 0
@@ -65,12 +69,16 @@ class Fed:
         text = f"{self.new:,} queued, {self.known:,} known before"
         if self.refused:
             ordered = sorted(self.refused.items(), key=lambda pair: (-pair[1], pair[0]))
-            text += f", {sum(self.refused.values()):,} refused: " + "; ".join(self._refusal(*pair) for pair in ordered)
+            text += f", {sum(self.refused.values()):,} refused: " + "; ".join(
+                self._refusal(*pair) for pair in ordered
+            )
         return text
 
     def _refusal(self, reason: str, count: int) -> str:
         example = self.examples.get(reason, "")[:200]
-        return f"{reason} {count:,}" + (f" ({example}{', …' if count > 1 else ''})" if example else "")
+        return f"{reason} {count:,}" + (
+            f" ({example}{', …' if count > 1 else ''})" if example else ""
+        )
 
 
 def feed(
@@ -129,10 +137,11 @@ def _judge(crawl: Crawl, band: Band, depth: int) -> Callable[[str], Page | str]:
 
 @contextmanager
 def producing(frontier: Frontier, *, reopen: bool = False) -> Iterator[Alive]:
-    """Keep the crawl from ending while this lasts; what it gives is to be called at least once in half a minute.
+    """Keep the crawl from ending while this lasts; what it gives is to be called at least once in
+    half a minute.
 
-    ``reopen`` lets a crawl that has ended go on. After an error the crawl is kept for a minute more, for another attempt; unless
-    it is the crawl itself that wants no more pages.
+    ``reopen`` lets a crawl that has ended go on. After an error the crawl is kept for a minute
+    more, for another attempt; unless it is the crawl itself that wants no more pages.
     """
     name, last = f"seeds-{secrets.token_hex(4)}", time.monotonic()
     frontier.open_producer(name)
@@ -157,7 +166,9 @@ def producing(frontier: Frontier, *, reopen: bool = False) -> Iterator[Alive]:
 
 
 def lines(file: BinaryIO) -> Iterator[str]:
-    """The URLs of a file: one per line, without what follows a ``#`` at the beginning of a line or after white space."""
+    """The URLs of a file: one per line, without what follows a ``#`` at the beginning of a line or
+    after white space.
+    """
     first = True
     while raw := file.readline(LINE_MAX):
         line = raw.decode("utf-8-sig" if first else "utf-8", "replace")
@@ -177,7 +188,9 @@ def opened(path: str | Path) -> Iterator[BinaryIO]:
         with (gzip.open if str(path).endswith(".gz") else open)(path, "rb") as file:
             yield file  # type: ignore[misc]
     except (OSError, EOFError) as error:
-        raise SetupError(f"the file of seeds {path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise SetupError(
+            f"the file of seeds {path} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 def from_file(path: str | Path) -> Iterator[str]:
@@ -186,14 +199,20 @@ def from_file(path: str | Path) -> Iterator[str]:
         yield from lines(file)
 
 
-def from_sitemaps(crawl: Crawl, urls: Iterable[str], *, alive: Alive = lambda: None) -> Iterator[str]:
-    """The URLs that the sitemaps at ``urls`` list (``auto``: those that robots.txt names). What cannot be read is warned of."""
+def from_sitemaps(
+    crawl: Crawl, urls: Iterable[str], *, alive: Alive = lambda: None
+) -> Iterator[str]:
+    """The URLs that the sitemaps at ``urls`` list (``auto``: those that robots.txt names). What
+    cannot be read is warned of.
+    """
     addresses = crawl.guard().addresses
 
     def get(url: str) -> Iterator[bytes]:
         alive()
         try:
-            got = fetch(url, timeout=SITEMAP_TIMEOUT, max_bytes=sitemaps.SIZE_MAX + 1, addresses=addresses)
+            got = fetch(
+                url, timeout=SITEMAP_TIMEOUT, max_bytes=sitemaps.SIZE_MAX + 1, addresses=addresses
+            )
         except FetchError as error:
             raise OSError(error.reason) from error
         if not 200 <= got.status < 300:
@@ -248,12 +267,18 @@ def forget(frontier: Frontier) -> None:
 
 
 def load(
-    crawl: Crawl, frontier: Frontier, *, reopen: bool = False, begun: Callable[[], object] = lambda: None, tell: Tell = log.info
+    crawl: Crawl,
+    frontier: Frontier,
+    *,
+    reopen: bool = False,
+    begun: Callable[[], object] = lambda: None,
+    tell: Tell = log.info,
 ) -> Fed:
-    """Queue the entry pages of ``crawl``, its file of seeds and what its sitemaps list, and remember that they are in.
+    """Queue the entry pages of ``crawl``, its file of seeds and what its sitemaps list, and
+    remember that they are in.
 
-    ``begun`` is called when the entry pages are queued, ``tell`` now and then. A load that was cut short is simply repeated;
-    ``reopen`` is for a crawl that ended meanwhile.
+    ``begun`` is called when the entry pages are queued, ``tell`` now and then. A load that was cut
+    short is simply repeated; ``reopen`` is for a crawl that ended meanwhile.
 
     Raises:
         FrontierRefused: somebody stopped the crawl.
@@ -266,7 +291,10 @@ def load(
         with producing(frontier, reopen=reopen) as alive:
             frontier.enqueue(crawl.entries())
             begun()
-            urls = chain(from_file(crawl.seeds) if crawl.seeds else (), from_sitemaps(crawl, crawl.sitemaps, alive=alive))
+            urls = chain(
+                from_file(crawl.seeds) if crawl.seeds else (),
+                from_sitemaps(crawl, crawl.sitemaps, alive=alive),
+            )
             fed = feed(crawl, frontier, urls, alive=alive, tell=tell)
             (log.warning if fed.refused else tell)(f"{crawl.name}: seeds: {fed}")
     with speaking():

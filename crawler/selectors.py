@@ -1,8 +1,10 @@
-"""What an ``extract`` without code takes from a page: CSS selectors as in parsel, by the name of the field that they fill.
+"""What an ``extract`` without code takes from a page: CSS selectors as in parsel, by the name of
+the field that they fill.
 
-``"h1"`` is the whole text of the first match, ``".price::text"`` its own first text, ``"img::attr(src)"`` an attribute; white
-space is made even. A list asks for all: ``["a.tag"]``. A table asks for a field made of fields, and ``["li", {…}]`` for one of
-them per match. Nothing found is None (or an empty list).
+``"h1"`` is the whole text of the first match, ``".price::text"`` its own first text,
+``"img::attr(src)"`` an attribute; white space is made even. A list asks for all: ``["a.tag"]``. A
+table asks for a field made of fields, and ``["li", {…}]`` for one of them per match. Nothing found
+is None (or an empty list).
 """
 
 from __future__ import annotations
@@ -48,7 +50,9 @@ def _one(root: parsel.Selector, rule: Any) -> Json:
 
 
 def _values(root: parsel.Selector, css: str) -> Iterator[str]:
-    """The non-empty texts of what ``css`` finds: of a whole element, or the text or attribute that it points at."""
+    """The non-empty texts of what ``css`` finds: of a whole element, or the text or attribute that
+    it points at.
+    """
     for found in root.css(css):
         text = found.root if isinstance(found.root, str) else str(found.xpath("string()").get())
         if text := " ".join(text.split()):
@@ -64,8 +68,14 @@ def faults(wanted: object, path: str = "extract") -> list[tuple[str, str]]:
         case [str() as css, Mapping() as inner]:
             return [*faults(css, path), *faults(inner, path)]
         case Mapping():
-            found = [(f"{path}", f"{name!r} is no name of a field") for name in wanted if not isinstance(name, str)]
-            return found + [fault for name, rule in wanted.items() for fault in faults(rule, f"{path}.{name}")]
+            found = [
+                (f"{path}", f"{name!r} is no name of a field")
+                for name in wanted
+                if not isinstance(name, str)
+            ]
+            return found + [
+                fault for name, rule in wanted.items() for fault in faults(rule, f"{path}.{name}")
+            ]
     return [(path, f"{wanted!r} is neither a selector, nor a list with one, nor a table of them")]
 
 
@@ -80,7 +90,9 @@ def css_problem(css: str) -> str | None:
 
 def says_nofollow(html: str) -> bool:
     """Whether the page asks, in a meta tag for robots, that its links be left alone."""
-    for content in parsel.Selector(text=html or " ", type="html").xpath("//meta[@name and @content]"):
+    for content in parsel.Selector(text=html or " ", type="html").xpath(
+        "//meta[@name and @content]"
+    ):
         if content.attrib["name"].strip().lower() == "robots":
             words = {word.strip() for word in content.attrib["content"].lower().split(",")}
             if words & {"nofollow", "none"}:
@@ -89,10 +101,16 @@ def says_nofollow(html: str) -> bool:
 
 
 def links_within(html: str, url: str, regions: Iterable[str]) -> frozenset[str]:
-    """The targets of the links inside of what the selectors ``regions`` find, absolute, as found at ``url``."""
+    """The targets of the links inside of what the selectors ``regions`` find, absolute, as found at
+    ``url``.
+    """
     root = parsel.Selector(text=html or " ", type="html")
     base = urljoin(url, root.css("base::attr(href)").get(""))
-    hrefs = (link.attrib["href"].strip() for css in regions for link in root.css(css).css("a[href], area[href]"))
+    hrefs = (
+        link.attrib["href"].strip()
+        for css in regions
+        for link in root.css(css).css("a[href], area[href]")
+    )
     return frozenset(_resolved(base, href) for href in hrefs)
 
 

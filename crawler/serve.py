@@ -32,7 +32,8 @@ HEAD_MAX = 16_384
 CONNECTIONS = 1_000
 #: Seconds that answers under way may take when the server is told to end.
 GRACE = 10
-#: Names under which a server without authentication answers: no web page can then reach it by a name of its own.
+#: Names under which a server without authentication answers: no web page can then reach it by a
+#: name of its own.
 LOOPBACK_NAMES = ("localhost",)
 
 
@@ -53,16 +54,30 @@ class Server:
                 answer = await self.answer(request)
             except ClientDisconnect:
                 return
-            log.info("%s %s %s %.0f ms", request.method, request.url.path, answer.status, (time.monotonic() - began) * 1_000)
-            headers = {**answer.headers, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+            log.info(
+                "%s %s %s %.0f ms",
+                request.method,
+                request.url.path,
+                answer.status,
+                (time.monotonic() - began) * 1_000,
+            )
+            headers = {
+                **answer.headers,
+                "Cache-Control": "no-store",
+                "X-Content-Type-Options": "nosniff",
+            }
             body, args = answer.body, (answer.status, headers, answer.type)
-            response = Response(body, *args) if isinstance(body, bytes) else StreamingResponse(body, *args)
+            response = (
+                Response(body, *args) if isinstance(body, bytes) else StreamingResponse(body, *args)
+            )
             await response(scope, receive, send)
 
     async def answer(self, request: Request) -> Answer:
         """The API's answer, in time."""
         if self.api.tokens is None and not is_loopback(request.url.hostname or ""):
-            return Problem(403, "without authentication, this server answers to localhost only").answer()
+            return Problem(
+                403, "without authentication, this server answers to localhost only"
+            ).answer()
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
                 body = await read(request, self.api.body_max + 1)
@@ -74,11 +89,15 @@ class Server:
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 return await run_in_threadpool(self.api, ask)
         except TimeoutError:
-            return Problem(503, "Redis did not answer in time; try again", headers={"Retry-After": "5"}).answer()
+            return Problem(
+                503, "Redis did not answer in time; try again", headers={"Retry-After": "5"}
+            ).answer()
 
 
 async def read(request: Request, most: int) -> bytes:
-    """The body of ``request``, or the beginning of it: at least ``most`` bytes, if there are as many."""
+    """The body of ``request``, or the beginning of it: at least ``most`` bytes, if there are as
+    many.
+    """
     body = bytearray()
     async for piece in request.stream():
         body += piece
@@ -106,7 +125,9 @@ def is_loopback(host: str) -> bool:
 
 
 def app() -> Server:
-    """The server as the environment describes it, for ``uvicorn --factory crawler.serve:app --workers 4``."""
+    """The server as the environment describes it, for ``uvicorn --factory crawler.serve:app
+    --workers 4``.
+    """
     return Server(Api.of(configuration.load()))
 
 
@@ -114,12 +135,16 @@ def serve(settings: Settings, host: str, port: int, *, authentication: bool = Tr
     """Serve until told to end.
 
     Raises:
-        SetupError: without ``authentication``, ``host`` is not loopback; or there is no token; or the port is taken.
+        SetupError: without ``authentication``, ``host`` is not loopback; or there is no token; or
+            the port is taken.
     """
     import uvicorn
 
     if not authentication and not is_loopback(host):
-        raise SetupError(f"without authentication the server listens on loopback only (127.0.0.1, ::1), not on {host}")
+        raise SetupError(
+            "without authentication the server listens on loopback only (127.0.0.1, ::1), not on"
+            f" {host}"
+        )
     server = uvicorn.Server(
         uvicorn.Config(
             Server(Api.of(settings, authentication=authentication)),

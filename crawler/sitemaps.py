@@ -1,7 +1,8 @@
 """The pages that a site lists in its sitemaps, one by one, in bounded memory.
 
-Understands ``urlset`` and ``sitemapindex`` in XML (also where it is not quite XML), lists of URLs in plain text, and gzip of
-each. A sitemap that is missing, broken, too large or too deep costs its own pages only.
+Understands ``urlset`` and ``sitemapindex`` in XML (also where it is not quite XML), lists of URLs
+in plain text, and gzip of each. A sitemap that is missing, broken, too large or too deep costs its
+own pages only.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from .links import why_invalid
 
-#: Bytes, after decompression, of one sitemap; what follows is not read. The protocol allows no more.
+#: Bytes, after decompression, of one sitemap; what follows is not read. The protocol allows no
+#: more.
 SIZE_MAX = 52_428_800
 #: Indexes within indexes; the protocol allows none.
 DEPTH_MAX = 10
@@ -41,10 +43,13 @@ class _TroubleError(Exception):
     """A sitemap cannot be read any further."""
 
 
-def read(url: str, fetch: Fetch, *, since: date | None = None, tell: Tell = lambda _url, _what: None) -> Iterator[Entry]:
+def read(
+    url: str, fetch: Fetch, *, since: date | None = None, tell: Tell = lambda _url, _what: None
+) -> Iterator[Entry]:
     """The entries of the sitemap at ``url`` and of those that it lists, as they arrive.
 
-    Entries (and whole sitemaps) that say they have not changed ``since`` are left out. URLs that cannot be fetched are, too.
+    Entries (and whole sitemaps) that say they have not changed ``since`` are left out. URLs that
+    cannot be fetched are, too.
     """
     after = _moment(since.isoformat()) if since else None
     seen, waiting = {url}, [(url, 0)]
@@ -71,7 +76,9 @@ def _entries(pieces: Iterable[bytes]) -> Iterator[tuple[bool, Entry]]:
     start = next(plain, b"").removeprefix(b"\xef\xbb\xbf").lstrip()
     rest = _joined(start, plain)
     return (
-        _from_xml(rest) if start.startswith((b"<", b"\xfe\xff", b"\xff\xfe")) else ((False, entry) for entry in _from_text(rest))
+        _from_xml(rest)
+        if start.startswith((b"<", b"\xfe\xff", b"\xff\xfe"))
+        else ((False, entry) for entry in _from_text(rest))
     )
 
 
@@ -81,7 +88,9 @@ def _joined(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _plain(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The bytes, decompressed if they are gzip; a bomb is let out in pieces that fit into memory."""
+    """The bytes, decompressed if they are gzip; a bomb is let out in pieces that fit into
+    memory.
+    """
     whole = iter(pieces)
     first = b""
     for piece in whole:
@@ -126,7 +135,9 @@ def _from_text(pieces: Iterable[bytes]) -> Iterator[Entry]:
 
 def _from_xml(pieces: Iterable[bytes]) -> Iterator[tuple[bool, Entry]]:
     # Entities are not resolved and nothing is loaded: a sitemap is a stranger's text.
-    parser = etree.XMLPullParser(events=("end",), recover=True, resolve_entities=False, no_network=True, load_dtd=False)
+    parser = etree.XMLPullParser(
+        events=("end",), recover=True, resolve_entities=False, no_network=True, load_dtd=False
+    )
     try:
         for piece in pieces:
             parser.feed(piece)
@@ -146,10 +157,15 @@ def _check(root: etree._Element | None) -> None:
 def _finished(parser: etree.XMLPullParser) -> Iterator[tuple[bool, Entry]]:
     for _, element in parser.read_events():
         parent = element.getparent()
-        if parent is None or parent.getparent() is not None:  # only what stands right below the root counts
+        # only what stands right below the root counts
+        if parent is None or parent.getparent() is not None:
             continue
         _check(parent)  # now, not at the end: other documents pile up
-        told = {_local(child): "".join(child.itertext()).strip() for child in element if isinstance(child.tag, str)}
+        told = {
+            _local(child): "".join(child.itertext()).strip()
+            for child in element
+            if isinstance(child.tag, str)
+        }
         if (url := told.get("loc")) and (kind := _local(element)) in ("url", "sitemap"):
             yield kind == "sitemap", Entry(url, _moment(told.get("lastmod", "")))
         element.clear()

@@ -1,7 +1,8 @@
-"""Spans for OpenTelemetry: one per run, and one under it for each step. Without a place to send them, nothing is imported.
+"""Spans for OpenTelemetry: one per run, and one under it for each step. Without a place to send
+them, nothing is imported.
 
-A run is the root of its own trace: a crawl has no end in sight, and a trace must have one. It is linked to what sent its
-wake-up: a request of somebody's web site, or the run before.
+A run is the root of its own trace: a crawl has no end in sight, and a trace must have one. It is
+linked to what sent its wake-up: a request of somebody's web site, or the run before.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ FLUSH_TIMEOUT_MS = 3_000
 
 
 def headers() -> dict[str, str]:
-    """What a message carries so that its run can be linked to the span that is current here; nothing where nobody traces."""
+    """What a message carries so that its run can be linked to the span that is current here;
+    nothing where nobody traces.
+    """
     if "opentelemetry.trace" not in sys.modules:
         return {}
     from opentelemetry import propagate
@@ -31,9 +34,11 @@ def headers() -> dict[str, str]:
 
 
 class Spans:
-    """Sends spans to the OTLP collector at ``url`` (``http://host:4318/v1/traces``), from this process.
+    """Sends spans to the OTLP collector at ``url`` (``http://host:4318/v1/traces``), from this
+    process.
 
-    It has a thread, so it is made after the fork. Headers and the like are the exporter's own ``OTEL_…`` variables.
+    It has a thread, so it is made after the fork. Headers and the like are the exporter's own
+    ``OTEL_…`` variables.
 
     Raises:
         SetupError: the extra ``otel`` is not installed.
@@ -47,17 +52,23 @@ class Spans:
             from opentelemetry.sdk.trace import TracerProvider
             from opentelemetry.sdk.trace.export import BatchSpanProcessor
         except ModuleNotFoundError as error:
-            raise SetupError("CRAWLER_TRACES_URL needs the extra `otel`: pip install 'celery-crawler[otel]'") from error
+            raise SetupError(
+                "CRAWLER_TRACES_URL needs the extra `otel`: pip install 'celery-crawler[otel]'"
+            ) from error
         self.trace: Any = trace
         self.propagate: Any = propagate
-        self.provider = TracerProvider(resource=Resource.create({"service.name": "celery-crawler"}), shutdown_on_exit=False)
+        self.provider = TracerProvider(
+            resource=Resource.create({"service.name": "celery-crawler"}), shutdown_on_exit=False
+        )
         self.provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
         self.tracer: Any = self.provider.get_tracer("crawler")
 
     @contextmanager
     def run(self, crawl: str, carrier: Mapping[str, str]) -> Iterator[Steps]:
         """The span of a run; what it gives is told of each step."""
-        sender = self.trace.get_current_span(self.propagate.extract(dict(carrier))).get_span_context()
+        sender = self.trace.get_current_span(
+            self.propagate.extract(dict(carrier))
+        ).get_span_context()
         span = self.tracer.start_as_current_span(
             "crawler.run",
             context=self.trace.set_span_in_context(self.trace.INVALID_SPAN),
@@ -91,7 +102,11 @@ class Steps:
         self.end()
         if page is not None:
             self.whole.set_attributes(
-                {"url.full": masked(page.url), "crawler.depth": page.depth, "crawler.attempt": page.attempt}
+                {
+                    "url.full": masked(page.url),
+                    "crawler.depth": page.depth,
+                    "crawler.attempt": page.attempt,
+                }
             )
         self.current = self.tracer.start_as_current_span(f"crawler.{step}", record_exception=False)
         self.current.__enter__()

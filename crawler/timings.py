@@ -1,12 +1,14 @@
-"""How long the steps of runs take: histograms in powers of two, as sums that a crawl keeps in its hash ``tallies``.
+"""How long the steps of runs take: histograms in powers of two, as sums that a crawl keeps in its
+hash ``tallies``.
 
 ============================ =======================================================================================
 name                         what it counts
 ============================ =======================================================================================
 ``step:request:7``           steps ``request`` that took at most 2**7 ms, and more than 2**6
-``step:request:us``          microseconds of all steps ``request`` together
-``wakeup:4``, ``wakeup:us``  the same for wake-ups, from their grant to the claim that answers them
-``attempt:5xx:timeout``      attempts at a page that ended with this class of HTTP status, and for this reason
+``step:request:us``          microseconds of all steps ``request`` together ``wakeup:4``,
+``wakeup:us``  the same for wake-ups, from their grant to the claim that answers them
+``attempt:5xx:timeout``      attempts at a page that ended with this class of HTTP status, and for
+this reason
 ============================ =======================================================================================
 """
 
@@ -17,10 +19,21 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-#: Steps of a run that are timed, in their order. ``start``, the last one, sends the sums; without a hook ``after`` the step
-#: ``queue.deregister`` does, and what comes after that is sent by the next run of the process. (If the run that it starts goes
-#: to another process, and no other comes here, that is never sent: of at most one run of a process.)
-STEPS = ("browser", "queue.register", "before_all", "before", "request", "extract", "filter", "queue.deregister", "after")
+#: Steps of a run that are timed, in their order. ``start``, the last one, sends the sums; without a
+#: hook ``after`` the step ``queue.deregister`` does, and what comes after that is sent by the next
+#: run of the process. (If the run that it starts goes to another process, and no other comes here,
+#: that is never sent: of at most one run of a process.)
+STEPS = (
+    "browser",
+    "queue.register",
+    "before_all",
+    "before",
+    "request",
+    "extract",
+    "filter",
+    "queue.deregister",
+    "after",
+)
 #: The last bucket of the histograms, for all that takes longer than 2**16 ms (66 s).
 POWERS = 17
 
@@ -38,7 +51,10 @@ def tallies(took: Iterable[Took]) -> dict[str, int]:
     sums: dict[str, int] = {}
     for step, seconds in took:
         if step in STEPS:
-            for name, amount in ((f"step:{step}:{bucket(seconds)}", 1), (f"step:{step}:us", int(seconds * 1_000_000))):
+            for name, amount in (
+                (f"step:{step}:{bucket(seconds)}", 1),
+                (f"step:{step}:us", int(seconds * 1_000_000)),
+            ):
                 sums[name] = sums.get(name, 0) + amount
     return sums
 

@@ -1,4 +1,5 @@
-"""What is done on a page before it is read: waits, scrolling, and steps such as clicks, declared as data.
+"""What is done on a page before it is read: waits, scrolling, and steps such as clicks, declared as
+data.
 
 A step is a table with one action, and perhaps how to go about it::
 
@@ -11,15 +12,13 @@ A step is a table with one action, and perhaps how to go about it::
 =========  ====================  ======================================================================
 action     value                 does
 =========  ====================  ======================================================================
-click      a selector            clicks the first that matches
-fill       [selector, text]      replaces what is in the field; the text is kept out of logs and errors
-choose     [selector, value]     picks the option with this value, or this text, of a list
-press      a key                 Enter, Tab, Escape, ArrowDown, …, or a character, where the focus is
-wait       a selector            waits until something matches
-until      an expression         waits until it is true
-quiet      seconds               waits until nothing was loaded for so long
-scroll     true                  scrolls to the end, as long as the page grows
-pause      seconds               does nothing; a wait for something is better
+click      a selector            clicks the first that matches fill       [selector, text]
+replaces what is in the field; the text is kept out of logs and errors choose     [selector, value]
+picks the option with this value, or this text, of a list press      a key                 Enter,
+Tab, Escape, ArrowDown, …, or a character, where the focus is wait       a selector            waits
+until something matches until      an expression         waits until it is true quiet      seconds
+waits until nothing was loaded for so long scroll     true                  scrolls to the end, as
+long as the page grows pause      seconds               does nothing; a wait for something is better
 =========  ====================  ======================================================================
 """
 
@@ -44,7 +43,8 @@ _NUMBERS = ("quiet", "pause")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One action. ``times`` repeats it as long as its element is there; an ``optional`` one may fail.
+    """One action. ``times`` repeats it as long as its element is there; an ``optional`` one may
+    fail.
 
     ``timeout``: seconds to wait for what it needs; None: as long as the crawl's ``wait_timeout``.
     """
@@ -61,7 +61,8 @@ class Step:
 class Visit:
     """All that is done on a page before it is read, in this order. Times are seconds.
 
-    What ``wait_for`` names, ``wait_until`` says and ``wait_quiet`` asks for is awaited at once, for ``wait_timeout`` in all.
+    What ``wait_for`` names, ``wait_until`` says and ``wait_quiet`` asks for is awaited at once, for
+    ``wait_timeout`` in all.
     """
 
     wait_for: tuple[str, ...] = ()
@@ -96,12 +97,16 @@ class Visit:
 
 
 def faults(steps: Any) -> list[str]:
-    """What is wrong with ``steps`` as an author wrote them; no text that is to be filled in is repeated."""
+    """What is wrong with ``steps`` as an author wrote them; no text that is to be filled in is
+    repeated.
+    """
     if not isinstance(steps, Sequence) or isinstance(steps, str | bytes):
         return ["is no list of steps"]
     if len(steps) > STEPS_MAX:
         return [f"has {len(steps)} steps, at most {STEPS_MAX} are done"]
-    return [f"step {number} {what}" for number, step in enumerate(steps, 1) for what in _faults_of(step)]
+    return [
+        f"step {number} {what}" for number, step in enumerate(steps, 1) for what in _faults_of(step)
+    ]
 
 
 def _faults_of(step: Any) -> list[str]:
@@ -110,9 +115,12 @@ def _faults_of(step: Any) -> list[str]:
     found = []
     actions = [name for name in step if name in ACTIONS]
     if len(actions) != 1:
-        found.append(f"has {' and '.join(actions) or 'no action'}; it needs one of {', '.join(ACTIONS)}")
+        found.append(
+            f"has {' and '.join(actions) or 'no action'}; it needs one of {', '.join(ACTIONS)}"
+        )
     found += [
-        f"has {name!r}, which is neither an action ({', '.join(ACTIONS)}) nor one of {', '.join(MODIFIERS)}"
+        f"has {name!r}, which is neither an action ({', '.join(ACTIONS)}) nor one of"
+        f" {', '.join(MODIFIERS)}"
         for name in step
         if name not in ACTIONS + MODIFIERS
     ]
@@ -156,7 +164,13 @@ def read(steps: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
 def _read_one(step: Mapping[str, Any]) -> Step:
     (action,) = (name for name in step if name in ACTIONS)
     given = step[action]
-    css, value = (given[0], given[1]) if action in _PAIRS else (given, None) if action in ("click", "wait") else ("", given)
+    css, value = (
+        (given[0], given[1])
+        if action in _PAIRS
+        else (given, None)
+        if action in ("click", "wait")
+        else ("", given)
+    )
     return Step(action, css, value, **{name: step[name] for name in MODIFIERS if name in step})
 
 
@@ -169,5 +183,7 @@ KEYS = {
 
 
 def key_of(name: str) -> str | None:
-    """What WebDriver types for the key ``name`` (or for a character); None if there is no such key."""
+    """What WebDriver types for the key ``name`` (or for a character); None if there is no such
+    key.
+    """
     return KEYS.get(name) or (name if len(name) == 1 else None)

@@ -23,11 +23,15 @@ WAKE_UP_LIFE = 60.0
 
 
 class BrokerUnavailable(CrawlerError):
-    """The broker did not take a message in time. What was written to the frontier stays; a worker's tick starts it."""
+    """The broker did not take a message in time. What was written to the frontier stays; a worker's
+    tick starts it.
+    """
 
 
 class Sender(Protocol):
-    """Sends the wake-up ``ticket`` for one run of the crawl ``name``, to arrive after ``delay`` seconds."""
+    """Sends the wake-up ``ticket`` for one run of the crawl ``name``, to arrive after ``delay``
+    seconds.
+    """
 
     def __call__(self, name: str, ticket: str, delay: float = 0.0) -> None:
         """Send it."""
@@ -36,8 +40,9 @@ class Sender(Protocol):
 class WakeUps:
     """A sender, through a Celery app of its own that serves nothing else.
 
-    Each run sends one, and Celery's making of a message is a quarter of all that a run costs beside the page itself. They differ
-    in a few words only, so Celery makes one, and what is sent are copies of it.
+    Each run sends one, and Celery's making of a message is a quarter of all that a run costs beside
+    the page itself. They differ in a few words only, so Celery makes one, and what is sent are
+    copies of it.
 
     Raises BrokerUnavailable after a few seconds, however silent the broker is.
     """
@@ -48,7 +53,9 @@ class WakeUps:
         self.app.conf.update(celery_config.sender_settings(settings))
 
     def __call__(self, name: str, ticket: str, delay: float = 0.0) -> None:
-        """Send the wake-up ``ticket`` for one run of the crawl ``name``, to arrive after ``delay`` seconds."""
+        """Send the wake-up ``ticket`` for one run of the crawl ``name``, to arrive after ``delay``
+        seconds.
+        """
         try:
             if delay or is_watched():
                 self.send(name, ticket, delay)
@@ -56,7 +63,9 @@ class WakeUps:
                 self.send_copy(name, ticket)
         except OperationalError as error:
             url = masked(self.settings.broker_url or "")
-            raise BrokerUnavailable(f"the broker {url} took no message: {masked(str(error))}") from error
+            raise BrokerUnavailable(
+                f"the broker {url} took no message: {masked(str(error))}"
+            ) from error
 
     def send(self, name: str, ticket: str, delay: float = 0.0) -> None:
         """Let Celery do it."""
@@ -100,12 +109,15 @@ class WakeUps:
     @cached_property
     def pattern(self) -> Any:
         """A message that Celery made: its headers, properties and body."""
-        return self.app.amqp.create_task_message("", TASK, ("", ""), reply_to=self.app.thread_oid, **self._options(""))
+        return self.app.amqp.create_task_message(
+            "", TASK, ("", ""), reply_to=self.app.thread_oid, **self._options("")
+        )
 
     def _options(self, name: str) -> dict[str, Any]:
         return {
             "ignore_result": True,
-            "soft_time_limit": self.settings.run_timeout,  # a worker of somebody else's app has none of its own
+            # a worker of somebody else's app has none of its own
+            "soft_time_limit": self.settings.run_timeout,
             "time_limit": self.settings.hard_timeout,
             "argsrepr": shown(name),
         }
@@ -117,5 +129,10 @@ def shown(name: str) -> str:
 
 
 def is_watched() -> bool:
-    """Whether somebody in this process, say a monitor of errors, wants to hear of each message that Celery sends."""
-    return any(signal.receivers for signal in (signals.before_task_publish, signals.after_task_publish, signals.task_sent))
+    """Whether somebody in this process, say a monitor of errors, wants to hear of each message that
+    Celery sends.
+    """
+    return any(
+        signal.receivers
+        for signal in (signals.before_task_publish, signals.after_task_publish, signals.task_sent)
+    )

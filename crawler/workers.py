@@ -1,4 +1,6 @@
-"""The roll of live workers: each announces itself and the crawls it knows, so that a start can say that nobody would run it."""
+"""The roll of live workers: each announces itself and the crawls it knows, so that a start can say
+that nobody would run it.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +17,27 @@ from .errors import FrontierUnavailable
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker that announced itself lately; ``crawls`` maps the names it knows to the digests of their definitions."""
+    """A worker that announced itself lately; ``crawls`` maps the names it knows to the digests of
+    their definitions.
+    """
 
     name: str
     crawls: Mapping[str, str]
 
 
 class Roll:
-    """The roll, in Redis: ``workers``, a hash of announcements, each with the time after which it no longer counts."""
+    """The roll, in Redis: ``workers``, a hash of announcements, each with the time after which it
+    no longer counts.
+    """
 
     def __init__(self, redis: Client, prefix: str = "") -> None:
         self.redis = redis
         self.key = f"{prefix}workers"
 
     def announce(self, name: str, crawls: Mapping[str, str], life: float) -> None:
-        """Say that the worker ``name`` lives, and will for ``life`` seconds if nothing more is heard of it."""
+        """Say that the worker ``name`` lives, and will for ``life`` seconds if nothing more is
+        heard of it.
+        """
         text = json.dumps({"until": self._now() + life, "crawls": dict(crawls)}, sort_keys=True)
         self._ask("hset", self.key, name, text)
 

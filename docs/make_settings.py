@@ -1,4 +1,6 @@
-"""Writes settings.md from the settings and fields themselves: `make docs`. A test holds the file to what this gives."""
+"""Writes settings.md from the settings and fields themselves: `make docs`. A test holds the file to
+what this gives.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,8 @@ def page() -> str:
         for name, field in Settings.model_fields.items()
     ]
     fields = [
-        f"| `{name}` | {shown(field.default)} | {cell(field.description)} | `{cell(str((field.examples or [''])[0]))}` |"
+        f"| `{name}` | {shown(field.default)} | {cell(field.description)} |"
+        f" `{cell(str((field.examples or [''])[0]))}` |"
         for name, field in Fields.model_fields.items()
     ]
     return HEAD + "\n".join(settings) + "\n" + FIELDS + "\n".join(fields) + "\n"

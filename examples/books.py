@@ -8,7 +8,13 @@ The same without code is books.toml.
 
 from crawler import Crawl
 
-books = Crawl(name="books", url="http://127.0.0.1:8765/", concurrency_limit=4, depth_limit=3, deny=[r"/reviews/$"])
+books = Crawl(
+    name="books",
+    url="http://127.0.0.1:8765/",
+    concurrency_limit=4,
+    depth_limit=3,
+    deny=[r"/reviews/$"],
+)
 
 
 @books.extract

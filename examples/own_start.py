@@ -1,9 +1,11 @@
-"""A crawl whose runs are started by itself: each is a system process that does one page and starts the next ones.
+"""A crawl whose runs are started by itself: each is a system process that does one page and starts
+the next ones.
 
     CRAWLER_REDIS_URL=redis://127.0.0.1:6379/0 python examples/own_start.py http://127.0.0.1:8765/
 
-No Celery worker takes part. `start` may as well start a container or a serverless function that calls `crawler.execute`. What
-is lost with a process that is killed comes back with `crawler tick`: let cron, or anything else, call it now and then.
+No Celery worker takes part. `start` may as well start a container or a serverless function that
+calls `crawler.execute`. What is lost with a process that is killed comes back with `crawler tick`:
+let cron, or anything else, call it now and then.
 """
 
 import json

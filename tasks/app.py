@@ -1,4 +1,6 @@
-"""The stand-alone Celery app: ``celery -A crawler.tasks.app worker``. A project with an app of its own never imports this."""
+"""The stand-alone Celery app: ``celery -A crawler.tasks.app worker``. A project with an app of its
+own never imports this.
+"""
 
 import logging
 import sys
@@ -19,8 +21,14 @@ app.finalize()
 
 
 def log_as_json(loglevel: int | None = None, logfile: str | None = None, **_: Any) -> None:
-    """Set logging up in Celery's stead. Only here: a project with an app of its own owns its logging."""
-    log = WatchedFileHandler(logfile, encoding="utf-8") if logfile else logging.StreamHandler(sys.__stderr__)
+    """Set logging up in Celery's stead. Only here: a project with an app of its own owns its
+    logging.
+    """
+    log = (
+        WatchedFileHandler(logfile, encoding="utf-8")
+        if logfile
+        else logging.StreamHandler(sys.__stderr__)
+    )
     log.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [log]  # in a child, those of its parent were there

@@ -1,4 +1,6 @@
-"""Celery's consumer, which tells of runs more seldom, and of more of them at once, and hears when a thread is free."""
+"""Celery's consumer, which tells of runs more seldom, and of more of them at once, and hears when a
+thread is free.
+"""
 
 from __future__ import annotations
 
@@ -12,19 +14,24 @@ from typing import Any
 from celery.concurrency import thread
 from celery.worker import consumer
 
-#: Seconds for which events are gathered before they are sent. Celery itself sends them two or three times in a run.
+#: Seconds for which events are gathered before they are sent. Celery itself sends them two or three
+#: times in a run.
 EVENTS_INTERVAL = 0.25
 
 
 # Celery has no types: what is derived from it is Any.
 class Consumer(consumer.Consumer):  # type: ignore[misc, unused-ignore]
-    """What Flower sees of a run is up to a quarter of a second late, and costs less. Two dozen events are sent in any case.
+    """What Flower sees of a run is up to a quarter of a second late, and costs less. Two dozen
+    events are sent in any case.
 
-    And in a pool of threads (``-P threads``) the next message is taken as soon as a thread is free. Celery's own consumer, which
-    fetches no message that nobody can begin yet, sees that when its next timer is due: after as much as a second.
+    And in a pool of threads (``-P threads``) the next message is taken as soon as a thread is free.
+    Celery's own consumer, which fetches no message that nobody can begin yet, sees that when its
+    next timer is due: after as much as a second.
     """
 
-    _due = 0.0  # when what is gathered is sent, by the monotonic clock. A lost connection may take the timer along.
+    # when what is gathered is sent, by the monotonic clock. A lost connection may take the timer
+    # along.
+    _due = 0.0
     _bell: Bell | None = None
 
     def register_with_event_loop(self, hub: Any) -> None:

@@ -1,4 +1,6 @@
-"""The three tasks. What a run means lives in the library; here are only names, arguments and what Flower shows."""
+"""The three tasks. What a run means lives in the library; here are only names, arguments and what
+Flower shows.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ TICKET = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class PageFailed(CrawlerError):
-    """A page ended in *failed*. Raised so that Flower shows it as a failure, with its reason in one line."""
+    """A page ended in *failed*. Raised so that Flower shows it as a failure, with its reason in one
+    line.
+    """
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(url, reason)
@@ -36,7 +40,9 @@ class BadMessage(CrawlerError):
 
 @shared_task(name="crawler.run", ignore_result=True, acks_late=False, throws=(PageFailed,))
 def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
-    """Run one page of the crawl named ``crawl``; ``ticket`` is the wake-up that this message answers."""
+    """Run one page of the crawl named ``crawl``; ``ticket`` is the wake-up that this message
+    answers.
+    """
     check(crawl, NAME)
     if ticket is not None:
         check(ticket, TICKET)
@@ -48,7 +54,12 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     if isinstance(made, Failure):
         if made.retry_in is None:
             raise PageFailed(masked(made.page.url), masked(made.reason))
-        return {"outcome": "RETRY", "url": masked(made.page.url), "reason": masked(made.reason), "attempt": made.page.attempt}
+        return {
+            "outcome": "RETRY",
+            "url": masked(made.page.url),
+            "reason": masked(made.reason),
+            "attempt": made.page.attempt,
+        }
     return {
         "url": masked(made.page.url),
         "status": made.response.status,
@@ -60,7 +71,8 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
 
 @shared_task(name="crawler.start", ignore_result=True)
 def start(crawl: str, reset: bool = False) -> dict[str, Json]:
-    """Start the crawl named ``crawl``, for schedules. While it runs, a start says so and changes nothing.
+    """Start the crawl named ``crawl``, for schedules. While it runs, a start says so and changes
+    nothing.
 
     One that has ended is begun anew with ``reset``, else it is an error.
     """
@@ -71,7 +83,9 @@ def start(crawl: str, reset: bool = False) -> dict[str, Json]:
 
 @shared_task(name="crawler.tick", ignore_result=True)
 def tick() -> dict[str, Json]:
-    """Find again what was lost: expired leases, wake-ups that never arrived, retries that are due. Harmless to repeat."""
+    """Find again what was lost: expired leases, wake-ups that never arrived, retries that are due.
+    Harmless to repeat.
+    """
     return Services.current().tick()
 
 

@@ -37,12 +37,15 @@ log = logging.getLogger("crawler.services")
 
 #: Crawls without code that a process remembers; it reads others again when it meets them.
 STORED_MAX = 256
-#: Seconds for which a process that ends a session for another has it to itself, beyond what the endpoint may take.
+#: Seconds for which a process that ends a session for another has it to itself, beyond what the
+#: endpoint may take.
 REAP_MARGIN = 15.0
 
 
 class Services:
-    """The connections and crawls of one process. Each is opened when it is first used, and none is shared over a fork."""
+    """The connections and crawls of one process. Each is opened when it is first used, and none is
+    shared over a fork.
+    """
 
     _current: Services | None = None
 
@@ -110,7 +113,8 @@ class Services:
         return load_all(self.settings.crawls)
 
     def crawl(self, name: str) -> Crawl:
-        """The crawl ``name``: one of those that this process loaded, else one without code that is stored with its frontier.
+        """The crawl ``name``: one of those that this process loaded, else one without code that is
+        stored with its frontier.
 
         Raises:
             UnknownCrawl: it is neither. Nothing that a message names is ever imported.
@@ -138,10 +142,14 @@ class Services:
     def execute(
         self, name: str, ticket: str | None = None, sender: Mapping[str, str] | None = None
     ) -> Result | Failure | Outcome:
-        """One run of the crawl ``name``: see :func:`crawler.lifecycle.execute`. ``sender`` is the trace of who asked for it."""
+        """One run of the crawl ``name``: see :func:`crawler.lifecycle.execute`. ``sender`` is the
+        trace of who asked for it.
+        """
         return self.run(self.crawl(name), ticket, sender)
 
-    def run(self, crawl: Crawl, ticket: str | None = None, sender: Mapping[str, str] | None = None) -> Result | Failure | Outcome:
+    def run(
+        self, crawl: Crawl, ticket: str | None = None, sender: Mapping[str, str] | None = None
+    ) -> Result | Failure | Outcome:
         """One run of ``crawl``."""
         frontier = self.library.frontier(crawl.name)
         permits = self.permits(crawl, frontier)
@@ -164,7 +172,11 @@ class Services:
     def evidence(self, crawl: Crawl, frontier: Frontier) -> Evidence | None:
         """Where error snapshots of ``crawl`` go; None: nowhere."""
         folder = self.settings.errors_dir
-        return Evidence(folder / crawl.name, frontier, crawl.error_snapshots) if folder and crawl.error_snapshots else None
+        return (
+            Evidence(folder / crawl.name, frontier, crawl.error_snapshots)
+            if folder and crawl.error_snapshots
+            else None
+        )
 
     def permits(self, crawl: Crawl, frontier: Frontier) -> Permits:
         """What ``crawl`` may request, as far as this process has asked."""
@@ -180,19 +192,25 @@ class Services:
         return self._permits[crawl]
 
     def begin(self, name: str, *, reset: bool = False) -> tuple[Handle, bool]:
-        """Start the crawl ``name``, with ``reset`` also one that has ended; whether it is new comes second."""
+        """Start the crawl ``name``, with ``reset`` also one that has ended; whether it is new comes
+        second.
+        """
         crawl = self.crawl(name)
         return self.library.restart(crawl) if reset else self.library.start(crawl)
 
     def tick(self) -> dict[str, Json]:
-        """One tick of every crawl: what it found, by crawl. An unknown crawl is left to the workers that know it."""
+        """One tick of every crawl: what it found, by crawl. An unknown crawl is left to the workers
+        that know it.
+        """
         found: dict[str, Json] = {}
         for name in Frontier.names(self.library.redis, self.settings.key_prefix):
             try:
                 found[name] = self.tick_crawl(self.library.frontier(name))
             except FrontierUnavailable:
                 raise
-            except CrawlerError as error:  # what is wrong with one crawl must not keep the others from their tick
+            except (
+                CrawlerError
+            ) as error:  # what is wrong with one crawl must not keep the others from their tick
                 log.warning("tick of %s: %s", name, error)
             except Exception:  # its own start hook, for instance
                 log.exception("tick of %s", name)
@@ -206,17 +224,25 @@ class Services:
         return found
 
     def reap(self) -> None:
-        """End the remote sessions of processes that are gone. No tick waits for that: an endpoint may take its time."""
+        """End the remote sessions of processes that are gone. No tick waits for that: an endpoint
+        may take its time.
+        """
         url, patience = self.settings.chrome_url or "", self.settings.http_timeout
         try:
-            self.sessions.reap(parted(url)[0], lambda session: end_session(url, session, patience), 2 * patience + REAP_MARGIN)
+            self.sessions.reap(
+                parted(url)[0],
+                lambda session: end_session(url, session, patience),
+                2 * patience + REAP_MARGIN,
+            )
         except FrontierUnavailable as error:
             log.warning("remote sessions of processes that are gone: %s", error)
         except Exception:
             log.exception("remote sessions of processes that are gone")
 
     def tick_crawl(self, frontier: Frontier) -> dict[str, Json]:
-        """One tick of one crawl. A wake-up that cannot be sent is given back: the next tick tries again."""
+        """One tick of one crawl. A wake-up that cannot be sent is given back: the next tick tries
+        again.
+        """
         self.release_dead(frontier)
         tick = frontier.tick()
         for alarm in tick.alarms:
@@ -224,7 +250,9 @@ class Services:
         unsent = list(tick.tickets)
         if tick.ended:  # this tick ended it, or whoever did died over it
             if "after_all" in self.crawl(frontier.name).hooks:
-                self.library.start_run(self.crawl(frontier.name), f"{END_TICKET}{secrets.token_hex(6)}")
+                self.library.start_run(
+                    self.crawl(frontier.name), f"{END_TICKET}{secrets.token_hex(6)}"
+                )
             else:
                 frontier.notified()
         try:
@@ -239,15 +267,24 @@ class Services:
         return {"started": len(tick.tickets), "reaped": tick.reaped}
 
     def release_dead(self, frontier: Frontier) -> None:
-        """Return the pages of processes of this machine that are gone: nobody needs to wait for their leases."""
+        """Return the pages of processes of this machine that are gone: nobody needs to wait for
+        their leases.
+        """
         for claim in frontier.processing():
             if is_gone(claim.worker):
                 frontier.fail(claim, FailureClass.CRASH, "worker_died")
-                log.warning("%s: the process %s died over %s", frontier.name, claim.worker, masked(claim.page.url))
+                log.warning(
+                    "%s: the process %s died over %s",
+                    frontier.name,
+                    claim.worker,
+                    masked(claim.page.url),
+                )
 
     def announce(self, name: str, life: float) -> None:
         """Put the worker ``name`` on the roll, with the crawls it knows, for ``life`` seconds."""
-        self.library.roll.announce(name, {crawl.name: crawl.digest for crawl in self.crawls.values()}, life)
+        self.library.roll.announce(
+            name, {crawl.name: crawl.digest for crawl in self.crawls.values()}, life
+        )
 
     def leave(self, name: str) -> None:
         """Take the worker ``name`` off the roll."""
@@ -275,9 +312,11 @@ def endpoint(settings: Settings) -> Endpoint:
 
 
 def execute(crawl: Crawl, ticket: str | None = None) -> Result | Failure | Outcome:
-    """One run of ``crawl`` in this process, which need not be a Celery worker: what a crawl's own ``start`` may call elsewhere.
+    """One run of ``crawl`` in this process, which need not be a Celery worker: what a crawl's own
+    ``start`` may call elsewhere.
 
-    The frontier, the broker and Chrome are those of the environment (``CRAWLER_…``). The browser ends with the process.
+    The frontier, the broker and Chrome are those of the environment (``CRAWLER_…``). The browser
+    ends with the process.
     """
     if not Services.is_open():
         atexit.register(Services.close_current)

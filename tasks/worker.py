@@ -1,4 +1,6 @@
-"""What every worker does beside its runs: the tick, its announcement, and leaving no browser behind."""
+"""What every worker does beside its runs: the tick, its announcement, and leaving no browser
+behind.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +39,14 @@ MISSED_ANNOUNCEMENTS = 3
 class QoS(redis_transport.QoS):  # type: ignore[misc, name-defined, unused-ignore]
     """What a worker has taken from the broker and not begun yet; kombu's, but for two things.
 
-    A wake-up for now is not noted in the broker as well, nor crossed off there: two transactions that cost each page half a
-    millisecond. If the worker dies before it has begun it, kombu would put it back an hour later, when nobody wants it any
-    more; the crawl's tick sees after a minute that it is missing. A worker that ends in order still puts it back.
+    A wake-up for now is not noted in the broker as well, nor crossed off there: two transactions
+    that cost each page half a millisecond. If the worker dies before it has begun it, kombu would
+    put it back an hour later, when nobody wants it any more; the crawl's tick sees after a minute
+    that it is missing. A worker that ends in order still puts it back.
 
-    And kombu closes a dead broker's connection twice, and the second time ends the worker with an AttributeError. That happens
-    to a worker that holds an unacknowledged message: each wake-up for later is one.
+    And kombu closes a dead broker's connection twice, and the second time ends the worker with an
+    AttributeError. That happens to a worker that holds an unacknowledged message: each wake-up for
+    later is one.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -90,10 +94,11 @@ redis_transport.Channel.QoS = QoS
 
 
 def keeping(create: Callable[..., Any]) -> Callable[..., Any]:
-    """``create``, which makes the Redis client of a channel, and one client kept for as long as its pool is.
+    """``create``, which makes the Redis client of a channel, and one client kept for as long as its
+    pool is.
 
-    Kombu makes one for each command, eight times in a run, and each fills a table of hundreds of callbacks. A client of a pool
-    has no connection of its own, so one serves as well.
+    Kombu makes one for each command, eight times in a run, and each fills a table of hundreds of
+    callbacks. A client of a pool has no connection of its own, so one serves as well.
     """
 
     @wraps(create)
@@ -112,14 +117,19 @@ redis_transport.Channel._create_client = keeping(redis_transport.Channel._create
 
 
 class Hearing:
-    """When the broker last answered whether there is a message, which a worker with a free hand asks each second."""
+    """When the broker last answered whether there is a message, which a worker with a free hand
+    asks each second.
+    """
 
-    #: Epoch seconds, of the one connection on which this process consumes. None: not yet, or the broker is no Redis.
+    #: Epoch seconds, of the one connection on which this process consumes. None: not yet, or the
+    #: broker is no Redis.
     last: float | None = None
 
     @classmethod
     def noted(cls, read: Callable[..., Any]) -> Callable[..., Any]:
-        """``read``, which waits for the answer of a channel, and the time noted when there was one."""
+        """``read``, which waits for the answer of a channel, and the time noted when there was
+        one.
+        """
 
         def answer(channel: Any, **options: Any) -> Any:
             try:
@@ -137,7 +147,8 @@ redis_transport.Channel._brpop_read = Hearing.noted(redis_transport.Channel._brp
 
 
 def stats(of: Any, **_: Any) -> Any:
-    """What a worker tells of itself, to Flower and to ``inspect``, without the password of a broker on a socket.
+    """What a worker tells of itself, to Flower and to ``inspect``, without the password of a broker
+    on a socket.
 
     Kombu takes such a URL for a host's name, and shows it whole.
     """
@@ -152,7 +163,9 @@ control.Panel.data["stats"] = stats
 
 
 class Ticker(bootsteps.StartStopStep):
-    """Ticks at once and then each ``tick_interval`` seconds, in a thread: a slow Redis must never hold up the consumer."""
+    """Ticks at once and then each ``tick_interval`` seconds, in a thread: a slow Redis must never
+    hold up the consumer.
+    """
 
     requires = ("celery.worker.components:Pool",)
 
@@ -162,12 +175,16 @@ class Ticker(bootsteps.StartStopStep):
         self.thread: threading.Thread | None = None
 
     def include_if(self, parent: Any) -> bool:
-        """Whether this worker takes our tasks: one of a project's other queues has nothing to tick for."""
+        """Whether this worker takes our tasks: one of a project's other queues has nothing to tick
+        for.
+        """
         return configuration.load().queue in parent.app.amqp.queues.consume_from
 
     def start(self, parent: Any) -> None:
         """Begin to tick."""
-        self.thread = threading.Thread(target=self.loop, args=(parent.hostname,), name="crawler-tick", daemon=True)
+        self.thread = threading.Thread(
+            target=self.loop, args=(parent.hostname,), name="crawler-tick", daemon=True
+        )
         self.thread.start()
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002, Celery passes it
@@ -201,14 +218,18 @@ class Ticker(bootsteps.StartStopStep):
         """Write the heartbeat file, for probes."""
         running, heard = len(state.active_requests), Hearing.last
         try:
-            Heartbeat(name, time.time(), heard, running, settings.tick_interval, settings.hard_timeout).write(path)
+            Heartbeat(
+                name, time.time(), heard, running, settings.tick_interval, settings.hard_timeout
+            ).write(path)
         except OSError as error:
             log.warning("the heartbeat file %s cannot be written: %s", path, error.strerror)
 
 
 @signals.worker_ready.connect
 def check_promises(sender: Any = None, **_: Any) -> None:
-    """Warn of settings that break promises, once. In a thread, as Redis is asked, and the worker is not to wait for that."""
+    """Warn of settings that break promises, once. In a thread, as Redis is asked, and the worker is
+    not to wait for that.
+    """
 
     def check() -> None:
         try:
@@ -228,7 +249,9 @@ def add_ticker(instance: Any = None, **_: Any) -> None:
 
 @signals.worker_process_shutdown.connect
 def close_browser(**_: Any) -> None:
-    """End this process's browser: on warm, soft and cold shutdown and on recycling; a sweep does it after a kill."""
+    """End this process's browser: on warm, soft and cold shutdown and on recycling; a sweep does it
+    after a kill.
+    """
     Services.close_current()
 
 

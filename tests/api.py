@@ -1,4 +1,6 @@
-"""The jobs API as its clients meet it: a real server process, and requests over a real connection."""
+"""The jobs API as its clients meet it: a real server process, and requests over a real
+connection.
+"""
 
 from __future__ import annotations
 
@@ -39,13 +41,19 @@ class Reply:
 class Service:
     """A server that listens at ``url``."""
 
-    def __init__(self, url: str, process: subprocess.Popen[str] | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self, url: str, process: subprocess.Popen[str] | None = None, log: Path | None = None
+    ) -> None:
         self.url, self.process, self.log = url, process, log
         self.parts = urlsplit(url)
 
-    def ask(self, method: str, path: str, body: Any = None, *, token: str | None = TOKEN, **headers: str) -> Reply:
+    def ask(
+        self, method: str, path: str, body: Any = None, *, token: str | None = TOKEN, **headers: str
+    ) -> Reply:
         """One request; ``body`` is sent as JSON unless it is bytes."""
-        connection = http.client.HTTPConnection(self.parts.hostname or "", self.parts.port, timeout=30)
+        connection = http.client.HTTPConnection(
+            self.parts.hostname or "", self.parts.port, timeout=30
+        )
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
             sent["Authorization"] = f"Bearer {token}"
@@ -55,7 +63,11 @@ class Service:
         try:
             connection.request(method, self.parts.path + path, body, sent)
             response = connection.getresponse()
-            return Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+            return Reply(
+                response.status,
+                {name.lower(): value for name, value in response.getheaders()},
+                response.read(),
+            )
         finally:
             connection.close()
 
@@ -78,12 +90,20 @@ class Service:
 def serving(tmp_path: Path, redis_url: str, *options: str, **settings: str) -> Iterator[Service]:
     """``crawler serve`` on a free port."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CRAWLER_")}
-    given = {"redis_url": redis_url, "api_tokens": TOKEN, "api_rate": "0", "state_dir": str(tmp_path / "state"), **settings}
+    given = {
+        "redis_url": redis_url,
+        "api_tokens": TOKEN,
+        "api_rate": "0",
+        "state_dir": str(tmp_path / "state"),
+        **settings,
+    }
     environ |= {f"CRAWLER_{name.upper()}": value for name, value in given.items()}
     log = tmp_path / "serve.log"
     with log.open("w") as out:
         command = [str(CRAWLER), "serve", "--port", "0", *options]
-        process = subprocess.Popen(command, env=environ, stdout=out, stderr=out, text=True, cwd=tmp_path)
+        process = subprocess.Popen(
+            command, env=environ, stdout=out, stderr=out, text=True, cwd=tmp_path
+        )
     try:
         yield Service(address(process, log), process, log)
     finally:

@@ -1,4 +1,6 @@
-"""Real parts for every test: a Redis server of the session's own, and one empty database of it per test."""
+"""Real parts for every test: a Redis server of the session's own, and one empty database of it per
+test.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRe
 @pytest.fixture
 def redis(redis_server: PrivateRedis) -> Iterator[redis_py.Redis]:
     """A client on an empty Redis."""
-    client = redis_py.Redis.from_url(redis_server.url, decode_responses=False, max_connections=256)  # some tests have 200 threads
+    # some tests have 200 threads
+    client = redis_py.Redis.from_url(redis_server.url, decode_responses=False, max_connections=256)
     client.flushall()
     yield client
     client.close()
@@ -32,7 +35,9 @@ def redis(redis_server: PrivateRedis) -> Iterator[redis_py.Redis]:
 
 @pytest.fixture
 def den() -> Iterator[Path]:
-    """A folder with a short path, for a ChromeDriver: its Chrome makes sockets there, whose paths may have 107 characters."""
+    """A folder with a short path, for a ChromeDriver: its Chrome makes sockets there, whose paths
+    may have 107 characters.
+    """
     with tempfile.TemporaryDirectory(prefix="den-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 

@@ -1,4 +1,6 @@
-"""A user's folder in which the real command line runs, and how a test waits for what a command does."""
+"""A user's folder in which the real command line runs, and how a test waits for what a command
+does.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,15 @@ CRAWLER = Path(sys.executable).parent / "crawler"
 
 
 class Folder:
-    """A user's folder: commands run in it, and what they leave running can be told by its state folder in their environment."""
+    """A user's folder: commands run in it, and what they leave running can be told by its state
+    folder in their environment.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.environ = {name: value for name, value in os.environ.items() if not name.startswith("CRAWLER_")}
+        self.environ = {
+            name: value for name, value in os.environ.items() if not name.startswith("CRAWLER_")
+        }
         self.environ["CRAWLER_STATE_DIR"] = str(path / "state")
 
     def command(self, *words: str) -> list[str]:
@@ -28,12 +34,23 @@ class Folder:
 
     def run(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.command(*words), cwd=self.path, env=self.environ, capture_output=True, text=True, timeout=timeout, check=False
+            self.command(*words),
+            cwd=self.path,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
 
     def begin(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            self.command(*words), cwd=self.path, env=self.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            self.command(*words),
+            cwd=self.path,
+            env=self.environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
 
     def processes(self) -> list[psutil.Process]:
@@ -54,14 +71,18 @@ class Folder:
 
     def workers(self) -> list[psutil.Process]:
         """The worker's parent process first, then its children."""
-        found = [process for process in self.processes() if "crawler.tasks.app" in process.cmdline()]
+        found = [
+            process for process in self.processes() if "crawler.tasks.app" in process.cmdline()
+        ]
         return sorted(found, key=lambda process: process.ppid() in {other.pid for other in found})
 
     def lines(self, name: str = "items.jsonl") -> list[dict]:
         return [json.loads(line) for line in (self.path / name).read_text().splitlines()]
 
 
-def until(condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 60) -> None:
+def until(
+    condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 60
+) -> None:
     """Wait until ``condition`` holds; fail if ``process`` ends first."""
     end = time.monotonic() + seconds
     while not condition():

@@ -1,4 +1,5 @@
-"""Write docs/hostile.md: what came of each hostile page on each kind of endpoint that is installed here.
+"""Write docs/hostile.md: what came of each hostile page on each kind of endpoint that is installed
+here.
 
     python -m tests.hostile_table [FILE]
 
@@ -57,7 +58,11 @@ def endpoints(folder: Path) -> Iterator[dict[str, Chrome]]:
             ending.callback(driver.kill)
             found["remote ChromeDriver"] = Chrome(endpoint(url=driver.url, binary=WHOLE))
         if not missing:
-            found["Grid"] = Chrome(endpoint(url=ending.enter_context(Grid(folder / "grid", slots=4, session_timeout=20)).url))
+            found["Grid"] = Chrome(
+                endpoint(
+                    url=ending.enter_context(Grid(folder / "grid", slots=4, session_timeout=20)).url
+                )
+            )
         for chrome in found.values():
             ending.callback(chrome.close)
         yield found
@@ -85,14 +90,24 @@ def main(file: Path) -> int:
     if missing:
         lines.append(f"There was no Grid: {missing}.\n")
     for section, rows in SECTIONS.items():
-        lines += [f"## {section}", "", f"| page | expected | {' | '.join(found)} |", "| --- " * (len(found) + 2) + "|"]
+        lines += [
+            f"## {section}",
+            "",
+            f"| page | expected | {' | '.join(found)} |",
+            "| --- " * (len(found) + 2) + "|",
+        ]
         for row in rows:
-            right = " or ".join(dict.fromkeys(map(str, row.right))) + (f" ({row.why})" if row.why else "")
+            right = " or ".join(dict.fromkeys(map(str, row.right))) + (
+                f" ({row.why})" if row.why else ""
+            )
             cells = (cell(seen[row.path][name]) for name in found)
             lines.append(f"| `{row.path}` | {right} | {' | '.join(cells)} |")
         lines.append("")
     wrong = sum(bool(step.faults) for steps in seen.values() for step in steps.values())
-    lines.append(f"{len(HOSTILE)} pages on {len(found)} endpoints: {len(HOSTILE) * len(found) - wrong} as expected, {wrong} not.")
+    lines.append(
+        f"{len(HOSTILE)} pages on {len(found)} endpoints: {len(HOSTILE) * len(found) - wrong} as"
+        f" expected, {wrong} not."
+    )
     file.write_text("\n".join(lines) + "\n")
     return wrong
 

@@ -1,4 +1,6 @@
-"""The example project of Django as a user has it: a folder of its own, a database, a server, and workers, all as processes."""
+"""The example project of Django as a user has it: a folder of its own, a database, a server, and
+workers, all as processes.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 SETUP = "import django; django.setup()\n"
 #: The two workers that can run a project's crawls, as their documentation starts them.
-WORKERS: Mapping[str, tuple[str, ...]] = {"the project's app": ("-A", "shop"), "our own app": ("-A", "crawler.tasks.app")}
+WORKERS: Mapping[str, tuple[str, ...]] = {
+    "the project's app": ("-A", "shop"),
+    "our own app": ("-A", "crawler.tasks.app"),
+}
 #: Makes a superuser, and one user for each kind of permission.
 USERS = """
 from django.contrib.auth.models import Permission, User
@@ -40,13 +45,28 @@ class Project:
 
     def __init__(self, folder: Path, redis: PrivateRedis, site: str, **environ: str) -> None:
         self.folder, self.redis = folder / "project", redis
-        shutil.copytree(ROOT / "examples" / "django", self.folder, ignore=shutil.ignore_patterns("__pycache__", "db.sqlite3"))
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("CRAWLER_", "CELERY_"))}
+        shutil.copytree(
+            ROOT / "examples" / "django",
+            self.folder,
+            ignore=shutil.ignore_patterns("__pycache__", "db.sqlite3"),
+        )
+        clean = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("CRAWLER_", "CELERY_"))
+        }
         self.environ = clean | {
-            "DJANGO_SETTINGS_MODULE": "shop.settings", "SHOP_DATABASE": str(folder / "db.sqlite3"), "SHOP_URL": site,
-            "SHOP_DELAY": "0", "REDIS_URL": redis.url, "BROKER_URL": redis.broker_url, "CRAWLER_TICK_INTERVAL": "1",
-            "CRAWLER_STATE_DIR": str(folder / "state"), "PYTHONDONTWRITEBYTECODE": "1", **environ,
-        }  # fmt: skip
+            "DJANGO_SETTINGS_MODULE": "shop.settings",
+            "SHOP_DATABASE": str(folder / "db.sqlite3"),
+            "SHOP_URL": site,
+            "SHOP_DELAY": "0",
+            "REDIS_URL": redis.url,
+            "BROKER_URL": redis.broker_url,
+            "CRAWLER_TICK_INTERVAL": "1",
+            "CRAWLER_STATE_DIR": str(folder / "state"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **environ,
+        }
 
     def frontier(self, name: str = "books") -> Frontier:
         """A crawl, seen without a process of the project."""
@@ -55,8 +75,15 @@ class Project:
     def forget(self) -> None:
         """Empty Redis and the table of books."""
         redis_py.Redis(unix_socket_path=str(self.redis.socket)).flushall()
-        with closing(sqlite3.connect(self.environ["SHOP_DATABASE"], timeout=20)) as database, database:
-            for table in ("catalogue_book", "crawler_store_storedresult", "crawler_store_storedcrawl"):
+        with (
+            closing(sqlite3.connect(self.environ["SHOP_DATABASE"], timeout=20)) as database,
+            database,
+        ):
+            for table in (
+                "catalogue_book",
+                "crawler_store_storedresult",
+                "crawler_store_storedcrawl",
+            ):
                 database.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
 
     def edit(self, name: str, old: str, new: str) -> None:
@@ -65,7 +92,9 @@ class Project:
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, new))
 
-    def manage(self, *words: str, status: int = 0, **environ: str) -> subprocess.CompletedProcess[str]:
+    def manage(
+        self, *words: str, status: int = 0, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
         """What ``manage.py`` says; it must end with ``status``, and never with a traceback."""
         done = self.run([sys.executable, "manage.py", *words], **environ)
         assert done.returncode == status, (done.stdout, done.stderr)
@@ -73,23 +102,41 @@ class Project:
         return done
 
     def python(self, code: str, **environ: str) -> Any:
-        """What ``code``, which runs in the project after Django's set-up, prints as JSON in its last line."""
+        """What ``code``, which runs in the project after Django's set-up, prints as JSON in its
+        last line.
+        """
         done = self.run([sys.executable, "-c", SETUP + code], **environ)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
     def run(self, command: list[str], **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, cwd=self.folder, env=self.environ | environ, capture_output=True, text=True, check=False, timeout=100
+            command,
+            cwd=self.folder,
+            env=self.environ | environ,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=100,
         )
 
     @contextmanager
-    def running(self, *command: str | Path, log: str, ready: Callable[[str], bool]) -> Iterator[subprocess.Popen[str]]:
+    def running(
+        self, *command: str | Path, log: str, ready: Callable[[str], bool]
+    ) -> Iterator[subprocess.Popen[str]]:
         """A process of the project; entered when it is ``ready`` by what it says."""
         path = self.folder.parent / log
-        with path.open("w") as out, subprocess.Popen(
-            [str(word) for word in command], cwd=self.folder, env=self.environ, stdout=out, stderr=out, text=True
-        ) as process:  # fmt: skip
+        with (
+            path.open("w") as out,
+            subprocess.Popen(
+                [str(word) for word in command],
+                cwd=self.folder,
+                env=self.environ,
+                stdout=out,
+                stderr=out,
+                text=True,
+            ) as process,
+        ):
             try:
                 until(lambda: ready(path.read_text(errors="replace")), process)
                 yield process

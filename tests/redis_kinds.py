@@ -1,4 +1,6 @@
-"""Redis servers of every kind, as local processes: with TLS, as a Cluster, watched by Sentinels. They say when they are ready."""
+"""Redis servers of every kind, as local processes: with TLS, as a Cluster, watched by Sentinels.
+They say when they are ready.
+"""
 
 from __future__ import annotations
 
@@ -35,18 +37,30 @@ def free_port() -> int:
 
 @cache
 def knows_tls() -> bool:
-    """Whether the server was built with TLS. It reads its configuration in order, and ends at the first fault."""
+    """Whether the server was built with TLS. It reads its configuration in order, and ends at the
+    first fault.
+    """
     done = subprocess.run(
-        [find_redis(), "--tls-port", "0", "--maxmemory-policy", "none"], capture_output=True, text=True, check=False
+        [find_redis(), "--tls-port", "0", "--maxmemory-policy", "none"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return "tls-port" not in done.stdout + done.stderr
 
 
 class Server:
-    """A ``redis-server`` process. Its log is read as it is written, so that what it says can be waited for."""
+    """A ``redis-server`` process. Its log is read as it is written, so that what it says can be
+    waited for.
+    """
 
     def __init__(
-        self, folder: Path, *lines: str, port: int | None = None, tls: Certificates | None = None, role: str = ""
+        self,
+        folder: Path,
+        *lines: str,
+        port: int | None = None,
+        tls: Certificates | None = None,
+        role: str = "",
     ) -> None:
         self.folder, self.port, self.tls = folder, port or free_port(), tls
         folder.mkdir(parents=True, exist_ok=True)
@@ -54,13 +68,19 @@ class Server:
         if not file.exists():  # a Sentinel writes into its own
             own = tls.lines(self.port) if tls else [f"port {self.port}"]
             save = [] if role else ['save ""']
-            file.write_text("\n".join([f'dir "{folder}"', f"bind {HOST}", *own, *save, *lines]) + "\n")
+            file.write_text(
+                "\n".join([f'dir "{folder}"', f"bind {HOST}", *own, *save, *lines]) + "\n"
+            )
         self.log: list[str] = []
         self._news = threading.Condition()
         self.process = subprocess.Popen(
             [find_redis(), str(file), *([f"--{role}"] if role else [])],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", preexec_fn=die_with_parent(),
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            preexec_fn=die_with_parent(),
+        )
         threading.Thread(target=self._read, daemon=True).start()
         self.wait_for("Sentinel ID" if role else "Ready to accept")
 
@@ -78,7 +98,9 @@ class Server:
         """Wait until the log holds lines that match ``said``, so many ``times``."""
 
         def seen() -> bool:
-            return sum(bool(re.search(said, line)) for line in self.log) >= times or self.log[-1:] == ["the process has ended\n"]
+            return sum(bool(re.search(said, line)) for line in self.log) >= times or self.log[
+                -1:
+            ] == ["the process has ended\n"]
 
         with self._news:
             assert self._news.wait_for(seen, seconds), f"{said!r} was not said: {self.log[-5:]}"
@@ -115,11 +137,14 @@ class Server:
         self.kill()
 
 
-# -- TLS ------------------------------------------------------------------------------------------------------------------
+# -- TLS
+# ------------------------------------------------------------------------------------------------------------------
 
 
 class Certificates:
-    """A certificate authority of our own, a server's certificate that it signed, and another authority that signed nothing."""
+    """A certificate authority of our own, a server's certificate that it signed, and another
+    authority that signed nothing.
+    """
 
     def __init__(self, folder: Path) -> None:
         if not knows_tls():
@@ -129,19 +154,31 @@ class Certificates:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         for name in ("ca", "other"):
-            self._openssl(f"req -x509 -nodes {KEY} -keyout {name}.key -out {name}.pem -days 2 -subj /CN={name}")
+            self._openssl(
+                f"req -x509 -nodes {KEY} -keyout {name}.key -out {name}.pem -days 2 -subj"
+                f" /CN={name}"
+            )
         self._openssl(f"req -nodes {KEY} -keyout server.key -out server.csr -subj /CN=redis")
         (folder / "names").write_text(f"subjectAltName=IP:{HOST},DNS:localhost\n")
-        signed = "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem -days 2 -extfile names"
+        signed = (
+            "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem"
+            " -days 2 -extfile names"
+        )
         self._openssl(signed)
         self.ca, self.other = folder / "ca.pem", folder / "other.pem"
 
     def _openssl(self, words: str) -> None:
-        subprocess.run(["openssl", *words.split()], cwd=self.folder, check=True, capture_output=True)
+        subprocess.run(
+            ["openssl", *words.split()], cwd=self.folder, check=True, capture_output=True
+        )
 
     def lines(self, port: int) -> list[str]:
         """The configuration of a server that speaks nothing but TLS."""
-        files = {"tls-cert-file": "server.pem", "tls-key-file": "server.key", "tls-ca-cert-file": "ca.pem"}
+        files = {
+            "tls-cert-file": "server.pem",
+            "tls-key-file": "server.key",
+            "tls-ca-cert-file": "ca.pem",
+        }
         named = [f'{name} "{self.folder / file}"' for name, file in files.items()]
         return ["port 0", f"tls-port {port}", "tls-auth-clients no", "tls-replication yes", *named]
 
@@ -149,7 +186,8 @@ class Certificates:
 KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
 
 
-# -- Cluster --------------------------------------------------------------------------------------------------------------
+# -- Cluster
+# --------------------------------------------------------------------------------------------------------------
 
 
 class LocalCluster:
@@ -158,8 +196,16 @@ class LocalCluster:
     def __init__(self, folder: Path, *, tls: Certificates | None = None) -> None:
         self._ending = ExitStack()
         self.tls = tls
-        own = ("cluster-enabled yes", "cluster-node-timeout 2000", "appendonly yes", *(["tls-cluster yes"] if tls else []))
-        self.nodes = [self._ending.enter_context(Server(folder / str(number), *own, tls=tls)) for number in range(3)]
+        own = (
+            "cluster-enabled yes",
+            "cluster-node-timeout 2000",
+            "appendonly yes",
+            *(["tls-cluster yes"] if tls else []),
+        )
+        self.nodes = [
+            self._ending.enter_context(Server(folder / str(number), *own, tls=tls))
+            for number in range(3)
+        ]
         clients = [node.client() for node in self.nodes]
         for number, client in enumerate(clients):
             first, last = number * SLOTS // 3, (number + 1) * SLOTS // 3
@@ -173,12 +219,18 @@ class LocalCluster:
     @property
     def url(self) -> str:
         hosts = ",".join(node.address for node in self.nodes)
-        return f"rediss+cluster://{hosts}?ssl_ca_certs={self.tls.ca}" if self.tls else f"redis+cluster://{hosts}"
+        return (
+            f"rediss+cluster://{hosts}?ssl_ca_certs={self.tls.ca}"
+            if self.tls
+            else f"redis+cluster://{hosts}"
+        )
 
     def owner(self, key: str) -> Server:
         """The node that holds ``key``."""
         slot = self.slot(key)
-        for first, last, (_, port, *_), *_ in self.nodes[0].client().execute_command("CLUSTER SLOTS"):
+        for first, last, (_, port, *_), *_ in (
+            self.nodes[0].client().execute_command("CLUSTER SLOTS")
+        ):
             if first <= slot <= last:
                 return next(node for node in self.nodes if node.port == port)
         raise AssertionError(f"nobody holds slot {slot}")
@@ -188,7 +240,9 @@ class LocalCluster:
 
     @contextmanager
     def moving(self, key: str) -> Iterator[Server]:
-        """Move the slot of ``key`` to another node. In the block the move has begun, and no key of the slot is over there yet."""
+        """Move the slot of ``key`` to another node. In the block the move has begun, and no key of
+        the slot is over there yet.
+        """
         slot, source = self.slot(key), self.owner(key)
         target = next(node for node in self.nodes if node is not source)
         here, there = source.client(), target.client()
@@ -208,7 +262,8 @@ class LocalCluster:
         self._ending.close()
 
 
-# -- Sentinel -------------------------------------------------------------------------------------------------------------
+# -- Sentinel
+# -------------------------------------------------------------------------------------------------------------
 
 
 class Watched:
@@ -219,7 +274,12 @@ class Watched:
     def __init__(self, folder: Path, *, password: str, tls: Certificates | None = None) -> None:
         self._ending = ExitStack()
         self.tls, self.password = tls, password
-        own = ("appendonly yes", "repl-diskless-sync-delay 0", f"requirepass {password}", f"masterauth {password}")
+        own = (
+            "appendonly yes",
+            "repl-diskless-sync-delay 0",
+            f"requirepass {password}",
+            f"masterauth {password}",
+        )
 
         def serve(name: str, *lines: str, role: str = "") -> Server:
             return self._ending.enter_context(Server(folder / name, *lines, tls=tls, role=role))
@@ -233,7 +293,9 @@ class Watched:
             f"sentinel failover-timeout {self.service} 3000",
         )
         self.replica.wait_for("MASTER <-> REPLICA sync: Finished")
-        self.sentinels = [serve(f"sentinel{number}", *watch, role="sentinel") for number in range(3)]
+        self.sentinels = [
+            serve(f"sentinel{number}", *watch, role="sentinel") for number in range(3)
+        ]
         for one in self.sentinels:
             one.wait_for(r"\+slave")
             one.wait_for(r"\+sentinel ", times=2)

@@ -1,4 +1,6 @@
-"""What comes of going to a page: each way in which Chrome deceives is one test, on a session that showed /ok just before."""
+"""What comes of going to a page: each way in which Chrome deceives is one test, on a session that
+showed /ok just before.
+"""
 
 from __future__ import annotations
 
@@ -29,14 +31,20 @@ WAYS = [pytest.param((path, devtools), id=name) for path, name, devtools in (
 @pytest.fixture(scope="module", params=WAYS)
 def chrome(request: pytest.FixtureRequest) -> Iterator[Chrome]:
     binary, devtools = request.param
-    with Chrome(Endpoint(binary=binary, page_load_timeout=20, script_timeout=10, devtools=devtools)) as chrome:
+    with Chrome(
+        Endpoint(binary=binary, page_load_timeout=20, script_timeout=10, devtools=devtools)
+    ) as chrome:
         yield chrome
 
 
 @pytest.fixture(scope="module", params=[WIRE, WEBDRIVER])
 def hasty(request: pytest.FixtureRequest) -> Iterator[Chrome]:
     """A Chrome that soon loses patience."""
-    with Chrome(Endpoint(page_load_timeout=1.5, script_timeout=1.5, command_timeout=4, devtools=request.param)) as chrome:
+    with Chrome(
+        Endpoint(
+            page_load_timeout=1.5, script_timeout=1.5, command_timeout=4, devtools=request.param
+        )
+    ) as chrome:
         yield chrome
 
 
@@ -85,7 +93,12 @@ def test_a_page_has_its_status_title_links_and_timing(chrome, site):
     assert response.content_type == "text/html"
     assert response.links == (Link(site.url("/a"), "", "A"), Link(site.url("/b"), "nofollow", "B"))
     assert 0 < response.timing["response"] <= response.timing["load"] <= response.timing["total"]
-    assert (response.headers, response.redirects, response.status_text, response.html) == (None, None, None, None)
+    assert (response.headers, response.redirects, response.status_text, response.html) == (
+        None,
+        None,
+        None,
+        None,
+    )
 
 
 def test_the_source_comes_where_it_is_asked_for(chrome, site):
@@ -111,7 +124,12 @@ def test_a_pdf_is_a_download_with_or_without_a_viewer(chrome, site):
 @pytest.mark.parametrize("path", ["/hop/1", "/hop/5", "/to?url=/a&status=307", "/meta", "/moves"])
 def test_after_a_redirect_of_any_kind_the_url_is_the_final_one(chrome, site, path):
     response = go(chrome, site.url(path))
-    assert (response.url, response.status, response.title, paths(response)) == (site.url("/a"), 200, "A", ["/from-a"])
+    assert (response.url, response.status, response.title, paths(response)) == (
+        site.url("/a"),
+        200,
+        "A",
+        ["/from-a"],
+    )
 
 
 def test_a_redirect_to_another_origin_is_seen_as_such(chrome, site):
@@ -123,16 +141,21 @@ def test_a_redirect_to_another_origin_is_seen_as_such(chrome, site):
 def test_links_are_absolute_unique_and_lead_to_web_pages(chrome, site):
     response = go(chrome, site.url("/links"))
     assert [link.url for link in response.links] == [
-        site.url("/a"), site.url("/%C3%A4%20%C3%B6?%C3%BC"), site.url("/area"), "http://x.test/",
-    ]  # fmt: skip
+        site.url("/a"),
+        site.url("/%C3%A4%20%C3%B6?%C3%BC"),
+        site.url("/area"),
+        "http://x.test/",
+    ]
     assert [link.text for link in response.links] == ["One", "uml aut", "", "X"]
 
 
 def test_base_moves_relative_links(chrome, site):
     response = go(chrome, site.url("/base"))
     assert [link.url for link in response.links] == [
-        site.url("/shelf/book/deep"), site.url("/shelf/book/?q=1"), "http://other.test/x",
-    ]  # fmt: skip
+        site.url("/shelf/book/deep"),
+        site.url("/shelf/book/?q=1"),
+        "http://other.test/x",
+    ]
 
 
 def test_links_made_by_scripts_are_found(chrome, site):
@@ -149,9 +172,15 @@ def test_a_page_with_very_many_links_is_collected(chrome, site):
 
 @pytest.mark.parametrize(
     ("path", "title", "link"),
-    [("/clobbers", "Clobbers", "/from-clobber"), ("/freezes", "Frozen", "/from-frozen"), ("/strict", "Strict", "/from-strict")],
+    [
+        ("/clobbers", "Clobbers", "/from-clobber"),
+        ("/freezes", "Frozen", "/from-frozen"),
+        ("/strict", "Strict", "/from-strict"),
+    ],
 )
-def test_pages_that_shadow_freeze_or_forbid_are_collected_all_the_same(chrome, site, path, title, link):
+def test_pages_that_shadow_freeze_or_forbid_are_collected_all_the_same(
+    chrome, site, path, title, link
+):
     response = go(chrome, site.url(path))
     assert (response.title, paths(response)) == (title, [link])
 
@@ -192,7 +221,13 @@ def test_the_same_url_twice_is_fetched_twice(chrome, site):
 def test_urls_that_differ_in_their_fragment_are_fetched_each(chrome, site):
     site.hits.clear()
     url = site.url("/counter?fragment")
-    assert [title_of(chrome, url + tail) for tail in ("", "#x", "#y", "#y", "")] == ["1", "2", "3", "4", "5"]
+    assert [title_of(chrome, url + tail) for tail in ("", "#x", "#y", "#y", "")] == [
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+    ]
 
 
 def title_of(chrome: Chrome, url: str) -> str | None:
@@ -259,7 +294,15 @@ def test_a_port_that_browsers_do_not_speak_to_is_unsafe(chrome, port):
 
 @pytest.mark.parametrize(
     "url",
-    ["mailto:x@y.z", "javascript:alert(1)", "data:,x", "file:///etc/passwd", "chrome://crash", "ftp://x/", ""],
+    [
+        "mailto:x@y.z",
+        "javascript:alert(1)",
+        "data:,x",
+        "file:///etc/passwd",
+        "chrome://crash",
+        "ftp://x/",
+        "",
+    ],
 )
 def test_only_the_web_is_navigated_to(chrome, url):
     assert refusal(chrome, url) == ("unsupported_scheme", None, False)
@@ -284,11 +327,17 @@ def test_a_server_that_never_answers_is_a_time_out_and_not_the_page_before(hasty
 
 
 @pytest.mark.parametrize(
-    ("path", "title", "link"), [("/slow-body", "Slow", "/from-slow"), ("/slow-image", "Slow image", "/from-slow-image")]
+    ("path", "title", "link"),
+    [("/slow-body", "Slow", "/from-slow"), ("/slow-image", "Slow image", "/from-slow-image")],
 )
 def test_a_page_that_loads_too_slowly_comes_as_far_as_it_came(hasty, site, path, title, link):
     response = go(hasty, site.url(path))
-    assert (response.url, response.status, response.title, paths(response)) == (site.url(path), 200, title, [link])
+    assert (response.url, response.status, response.title, paths(response)) == (
+        site.url(path),
+        200,
+        title,
+        [link],
+    )
     assert "load" not in response.timing
     assert response.timing["total"] > 1_400
 
@@ -308,8 +357,11 @@ def test_a_second_time_out_in_a_row_replaces_the_session(hasty, site):
 
 
 @pytest.mark.parametrize("path", ["/hash-storm", "/script-loop"])
-def test_a_page_that_goes_elsewhere_without_end_keeps_no_other_page_from_going_where_it_leads(hasty, site, path):
-    with contextlib.suppress(PageError, BrowserLost):  # either may be, as the table of hostile pages says
+def test_a_page_that_goes_elsewhere_without_end_keeps_no_other_page_from_going_where_it_leads(
+    hasty, site, path
+):
+    # either may be, as the table of hostile pages says
+    with contextlib.suppress(PageError, BrowserLost):
         go(hasty, site.url(path))
     assert go(hasty, site.url("/pushes")).url == site.url("/pushed")
     assert go(hasty, site.url("/moves")).url == site.url("/a")
@@ -335,7 +387,8 @@ def test_a_dialog_after_a_page_has_loaded_does_not_stop_its_hooks_or_the_next_pa
 def test_a_page_that_does_not_want_to_be_left_is_left(chrome, site):
     with chrome.session(TESTS) as browser:
         page = Page(site.url("/stay"))
-        browser.live(page, browser.request(page)).click("button")  # without a gesture Chrome does not ask
+        # without a gesture Chrome does not ask
+        browser.live(page, browser.request(page)).click("button")
         assert browser.request(Page(site.url("/a"))).title == "A"
 
 

@@ -104,4 +104,7 @@ def test_cookies_are_those_of_the_page(chrome, site):
     with chrome.session(Profile("tests")) as browser:
         page = Page(site.url("/login"))
         live = browser.live(page, browser.request(page))
-        assert {cookie["name"]: cookie["value"] for cookie in live.cookies} == {"session": "abc", "seen": "1"}
+        assert {cookie["name"]: cookie["value"] for cookie in live.cookies} == {
+            "session": "abc",
+            "seen": "1",
+        }

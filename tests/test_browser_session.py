@@ -33,7 +33,9 @@ TESTS = Profile("tests")
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
-    """A folder for Chromes; whatever a test did, nothing is in it, and nobody uses it, in the end."""
+    """A folder for Chromes; whatever a test did, nothing is in it, and nobody uses it, in the
+    end.
+    """
     folder = tmp_path / "state"
     yield folder
     assert not folder.exists() or list(folder.iterdir()) == []
@@ -47,16 +49,24 @@ def chrome(state: Path) -> Iterator[Chrome]:
 
 
 def users(folder: Path) -> list[psutil.Process]:
-    """The living processes of the Chromes in ``folder``; those that are dying have a moment to do so."""
+    """The living processes of the Chromes in ``folder``; those that are dying have a moment to do
+    so.
+    """
     end = time.monotonic() + 5
-    while (found := [process for process in psutil.process_iter() if str(folder) in words(process)]) and time.monotonic() < end:
+    while (
+        found := [process for process in psutil.process_iter() if str(folder) in words(process)]
+    ) and time.monotonic() < end:
         time.sleep(0.02)
     return found
 
 
 def words(process: psutil.Process) -> str:
     try:
-        return " ".join([*process.cmdline(), *process.environ().values()]) if "chrom" in process.name() else ""
+        return (
+            " ".join([*process.cmdline(), *process.environ().values()])
+            if "chrom" in process.name()
+            else ""
+        )
     except psutil.Error:
         return ""
 
@@ -74,7 +84,9 @@ def chromes_of(browser: Browser, chrome: Chrome) -> list[psutil.Process]:
     """The browser processes (no renderers and the like) of a local session."""
     (session,) = (session for session in chrome._sessions if session.browser is browser)
     children = psutil.Process(session.local.process.pid).children(recursive=True)
-    return [child for child in children if "chrom" in words(child) and "--type=" not in words(child)]
+    return [
+        child for child in children if "chrom" in words(child) and "--type=" not in words(child)
+    ]
 
 
 # Kept
@@ -115,7 +127,9 @@ def test_another_profile_gets_another_session_without_the_cookies_of_the_first(c
 
 
 def test_a_profile_chooses_agent_language_and_window(chrome, site):
-    with chrome.session(Profile("me", user_agent="Spider/1", language="fr-CH,fr", window=(800, 500))) as browser:
+    with chrome.session(
+        Profile("me", user_agent="Spider/1", language="fr-CH,fr", window=(800, 500))
+    ) as browser:
         page = Page(site.url("/agent"))
         live = browser.live(page, browser.request(page))
         assert live.text("h1") == "Spider/1"
@@ -178,7 +192,9 @@ from pathlib import Path
 with Chrome(Endpoint(state=Path({str(state)!r}))) as chrome, chrome.session(Profile("x")) as browser:
     print(browser.request(Page({site.url("/ok")!r})).title)
 """
-    children = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(4)]
+    children = [
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(4)
+    ]
     assert [child.communicate(timeout=60)[0] for child in children] == [b"OK\n"] * 4
 
 
@@ -197,7 +213,9 @@ def test_a_session_that_rests_shows_no_page(chrome, site):
 
 
 @pytest.mark.parametrize(("endpoint", "profile"), [(2, None), (500, 2), (2, 100)])
-def test_a_session_is_replaced_after_as_many_pages_as_the_endpoint_or_its_crawl_says(state, site, endpoint, profile):
+def test_a_session_is_replaced_after_as_many_pages_as_the_endpoint_or_its_crawl_says(
+    state, site, endpoint, profile
+):
     with Chrome(Endpoint(state=state, recycle_pages=endpoint)) as chrome:
         seen = []
         for _ in range(4):
@@ -322,7 +340,9 @@ def test_an_idle_session_that_died_costs_no_page(chrome, site, monkeypatch):
 
 @pytest.mark.parametrize("path", ["/endless", "/endless-late"])
 def test_a_page_that_never_ends_its_script_is_lost_within_bounds(state, site, path):
-    with Chrome(Endpoint(state=state, page_load_timeout=1.5, script_timeout=1.5, command_timeout=3)) as chrome:
+    with Chrome(
+        Endpoint(state=state, page_load_timeout=1.5, script_timeout=1.5, command_timeout=3)
+    ) as chrome:
         began = time.monotonic()
         with lost(chrome, site, hung=True) as browser:
             get(browser, site, path)
@@ -388,8 +408,11 @@ def test_a_chrome_that_ends_at_once_is_unavailable_within_seconds(state, tmp_pat
     assert time.monotonic() - began < 8
 
 
-def test_a_chrome_that_cannot_use_its_sandbox_runs_without_and_that_is_said_once(state, tmp_path, caplog, monkeypatch):
-    # Given a Chrome that ends as it does where the kernel lets nobody make a sandbox, and a user who is not root
+def test_a_chrome_that_cannot_use_its_sandbox_runs_without_and_that_is_said_once(
+    state, tmp_path, caplog, monkeypatch
+):
+    # Given a Chrome that ends as it does where the kernel lets nobody make a sandbox, and a user
+    # who is not root
     binary = program(
         tmp_path,
         f"""
@@ -404,7 +427,9 @@ def test_a_chrome_that_cannot_use_its_sandbox_runs_without_and_that_is_said_once
     for _ in range(2):
         with Chrome(Endpoint(state=state, binary=binary)) as chrome:
             session_of(chrome)
-    assert [record.message for record in caplog.records if "without its sandbox" in record.message][1:] == []
+    assert [record.message for record in caplog.records if "without its sandbox" in record.message][
+        1:
+    ] == []
     assert "without its sandbox: Chrome cannot use it" in caplog.text
 
 
@@ -417,14 +442,19 @@ def program(folder: Path, script: str) -> str:
 
 
 def test_a_driver_that_ends_at_once_is_unavailable(state):
-    with Chrome(Endpoint(state=state, driver="/bin/false")) as chrome, pytest.raises(BrowserUnavailable, match="does not start"):
+    with (
+        Chrome(Endpoint(state=state, driver="/bin/false")) as chrome,
+        pytest.raises(BrowserUnavailable, match="does not start"),
+    ):
         session_of(chrome)
 
 
 def test_an_endpoint_that_is_not_there_is_unavailable_and_keeps_its_password():
     with (
         Chrome(Endpoint(url="http://me:canary@127.0.0.1:8", session_timeout=2)) as chrome,
-        pytest.raises(BrowserUnavailable, match=r"http://127\.0\.0\.1:8 cannot be reached") as caught,
+        pytest.raises(
+            BrowserUnavailable, match=r"http://127\.0\.0\.1:8 cannot be reached"
+        ) as caught,
     ):
         session_of(chrome)
     assert "canary" not in repr(caught.value)
@@ -432,7 +462,10 @@ def test_an_endpoint_that_is_not_there_is_unavailable_and_keeps_its_password():
 
 def test_an_endpoint_that_is_silent_is_unavailable_in_time(site):
     began = time.monotonic()
-    with Chrome(Endpoint(url=site.url("/silence"), session_timeout=1)) as chrome, pytest.raises(BrowserUnavailable):
+    with (
+        Chrome(Endpoint(url=site.url("/silence"), session_timeout=1)) as chrome,
+        pytest.raises(BrowserUnavailable),
+    ):
         session_of(chrome)
     assert time.monotonic() - began < 5
 
@@ -445,10 +478,16 @@ def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a ChromeDriver that is not ours to end."""
     driver = subprocess.Popen(
         [find_driver(), "--port=0"],
-        stdout=subprocess.PIPE, text=True, start_new_session=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
         env={**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("r"))},
-    )  # fmt: skip
-    port = next(match[1] for line in driver.stdout if (match := re.search(r"successfully on port (\d+)", line)))
+    )
+    port = next(
+        match[1]
+        for line in driver.stdout
+        if (match := re.search(r"successfully on port (\d+)", line))
+    )
     yield f"http://127.0.0.1:{port}"
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
@@ -469,13 +508,19 @@ def test_a_remote_driver_serves_as_a_local_one_does(remote, site):
             assert get(browser, site) == "OK"
         with lost(chrome, site, hung=False) as browser:
             browser.driver.get("chrome://crash")
-    with Chrome(Endpoint(url=remote, binary=find_chrome(), flags=("--no-sandbox",))) as chrome, chrome.session(TESTS) as browser:
+    with (
+        Chrome(Endpoint(url=remote, binary=find_chrome(), flags=("--no-sandbox",))) as chrome,
+        chrome.session(TESTS) as browser,
+    ):
         assert get(browser, site) == "OK"
         assert get(browser, site, "/popup") == "Popup"
 
 
 def test_a_remote_session_that_was_ended_is_lost(remote, site):
-    with Chrome(Endpoint(url=remote, flags=("--no-sandbox",))) as chrome, lost(chrome, site, hung=False) as browser:
+    with (
+        Chrome(Endpoint(url=remote, flags=("--no-sandbox",))) as chrome,
+        lost(chrome, site, hung=False) as browser,
+    ):
         browser.driver.delete()
         get(browser, site)
 
@@ -496,7 +541,9 @@ with chrome.session(Profile("x")) as browser:
 
 def owner(state: Path, devtools: str = "local") -> subprocess.Popen[str]:
     """A process that has a Chrome in ``state``."""
-    process = subprocess.Popen([sys.executable, "-c", OWNER, str(state), devtools], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(state), devtools], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout.readline().strip()
     return process
 
@@ -527,12 +574,15 @@ def test_nothing_remains_of_an_owner_that_was_killed(tmp_path, deep, devtools):
 
 
 def test_a_sweep_kills_drivers_and_chromes_that_outlived_their_owner(tmp_path):
-    # Given a Chrome that does not die with its owner: the folder says that its owner is a process that is no more
+    # Given a Chrome that does not die with its owner: the folder says that its owner is a process
+    # that is no more
     ended = subprocess.Popen(["true"])
     ended.wait()
     folder = tmp_path / f"chrome-{ended.pid}-1-00000000@{os.uname().nodename}"
     folder.mkdir()
-    driver = subprocess.Popen([find_driver(), "--port=0"], cwd=folder, stdout=subprocess.DEVNULL, start_new_session=True)
+    driver = subprocess.Popen(
+        [find_driver(), "--port=0"], cwd=folder, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     # When the folder is swept, then the process is killed, and the folder is gone
     assert sweep(tmp_path) == 1
     assert driver.poll() is not None

@@ -1,4 +1,6 @@
-"""The commands around a crawl, as an operator meets them: real Redis, the real command line, no browser."""
+"""The commands around a crawl, as an operator meets them: real Redis, the real command line, no
+browser.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Desk:
         folder.environ |= {"CRAWLER_REDIS_URL": server.url, "CRAWLER_BROKER_URL": server.broker_url}
         self.sent: list[str] = []
         settings = configuration.load(redis_url=server.url, broker_url=server.broker_url)
-        self.library = Library(settings, send=lambda _name, ticket, _delay=0.0: self.sent.append(ticket))
+        self.library = Library(
+            settings, send=lambda _name, ticket, _delay=0.0: self.sent.append(ticket)
+        )
         self.broker = redis_py.Redis(unix_socket_path=str(server.socket), db=1)
 
     def begin(self, *urls: str, **fields) -> Handle:
@@ -45,8 +49,14 @@ class Desk:
         """What the command printed; its status is checked."""
         done = subprocess.run(
             self.folder.command(*words),
-            cwd=self.folder.path, env=self.folder.environ, input=stdin, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+            cwd=self.folder.path,
+            env=self.folder.environ,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         assert "Traceback" not in done.stderr, done.stderr
         assert done.returncode == status, (done.stdout, done.stderr)
         return done.stdout if status == 0 else done.stdout + done.stderr
@@ -70,12 +80,25 @@ def take(frontier: Frontier) -> Claim:
 def fail_all(frontier: Frontier, *reasons: str) -> None:
     """Fail one page for each reason."""
     for reason in reasons:
-        frontier.fail(take(frontier), FailureClass.TERMINAL, reason, status=404 if reason == "http_404" else None)
+        frontier.fail(
+            take(frontier),
+            FailureClass.TERMINAL,
+            reason,
+            status=404 if reason == "http_404" else None,
+        )
 
 
 def finish(frontier: Frontier, data: object = None) -> None:
     claim = take(frontier)
-    record = {"url": claim.page.url, "final_url": claim.page.url, "status": 200, "depth": 0, "data": data, "links": 2, "ms": 30}
+    record = {
+        "url": claim.page.url,
+        "final_url": claim.page.url,
+        "status": 200,
+        "depth": 0,
+        "data": data,
+        "links": 2,
+        "ms": 30,
+    }
     frontier.finish(claim, claim.page.url, result=json.dumps(record))
 
 
@@ -104,7 +127,9 @@ def test_a_pause_outlives_a_restart_of_everything(tmp_path):
     with PrivateRedis(tmp_path) as server:
         settings = configuration.load(redis_url=server.url, broker_url=server.broker_url)
         sent: list[str] = []
-        handle, new = Library(settings, send=lambda _name, ticket, _delay=0.0: sent.append(ticket)).start(crawl)
+        handle, new = Library(
+            settings, send=lambda _name, ticket, _delay=0.0: sent.append(ticket)
+        ).start(crawl)
         assert not new
         assert handle.status is Status.PAUSED
         assert handle.frontier.claim("w1").outcome is Outcome.PAUSED
@@ -140,7 +165,20 @@ def test_a_crawl_that_has_ended_cannot_be_paused_and_says_so_in_a_line(desk):
 
 
 @pytest.mark.parametrize(
-    "command", ["pause", "resume", "cancel", "failed", "audit", "repair", "limits", "report", "export", "info", "clear"]
+    "command",
+    [
+        "pause",
+        "resume",
+        "cancel",
+        "failed",
+        "audit",
+        "repair",
+        "limits",
+        "report",
+        "export",
+        "info",
+        "clear",
+    ],
 )
 def test_a_name_that_nobody_knows_is_a_mistake(desk, command):
     desk.begin()
@@ -210,11 +248,19 @@ def test_dead_letters_are_listed_with_all_that_is_known_of_them(desk):
     first, second = map(json.loads, desk.run("failed", "shop", "--json").splitlines())
     assert first.pop("at").endswith("+00:00")
     assert len(first.pop("id")) == 16
-    assert first == {"url": f"{SITE}/", "reason": "http_404", "class": "terminal", "status": 404, "attempts": 1, "depth": 0}
+    assert first == {
+        "url": f"{SITE}/",
+        "reason": "http_404",
+        "class": "terminal",
+        "status": 404,
+        "attempts": 1,
+        "depth": 0,
+    }
     assert (second["url"], second["status"]) == (f"{SITE}/a", None)
-    assert [json.loads(line)["url"] for line in desk.run("failed", "shop", "--json", "--reason", "dns").splitlines()] == [
-        f"{SITE}/a"
-    ]
+    assert [
+        json.loads(line)["url"]
+        for line in desk.run("failed", "shop", "--json", "--reason", "dns").splitlines()
+    ] == [f"{SITE}/a"]
 
 
 def test_failed_pages_of_one_reason_are_sent_back_and_the_workers_woken(desk):
@@ -264,10 +310,22 @@ def test_many_failed_pages_are_listed_and_sent_back_in_batches(desk, monkeypatch
 def test_a_running_crawl_is_fed_by_hand_and_told_what_was_refused_and_why(desk):
     crawl = desk.begin(deny=["/private/"])
     said = desk.run(
-        "enqueue", "shop", f"{SITE}/a", f"{SITE}/", "https://other.example/", f"{SITE}/private/x", "mailto:x", "http://10.0.0.1/"
+        "enqueue",
+        "shop",
+        f"{SITE}/a",
+        f"{SITE}/",
+        "https://other.example/",
+        f"{SITE}/private/x",
+        "mailto:x",
+        "http://10.0.0.1/",
     )
     assert "1 queued, 1 known before, 4 refused" in said
-    for reason in ("scope 1 (https://other.example/)", "deny 1", "scheme 1 (mailto:x)", "private 1"):
+    for reason in (
+        "scope 1 (https://other.example/)",
+        "deny 1",
+        "scheme 1 (mailto:x)",
+        "private 1",
+    ):
         assert reason in said
     assert desk.wake_ups() == 2
     assert [page.url for page in crawl.frontier.queued()] == [f"{SITE}/", f"{SITE}/a"]
@@ -281,15 +339,20 @@ def test_priority_and_depth_of_what_is_fed_can_be_said(desk):
     assert "depth 1" in desk.run("enqueue", "shop", f"{SITE}/deep", "--depth", "3")
     claims = [take(crawl.frontier) for _ in range(4)]
     assert [(claim.page.url.removeprefix(SITE), claim.page.depth) for claim in claims] == [
-        ("/high", 2), ("/", 0), ("/a", 0), ("/low", 0),
-    ]  # fmt: skip
+        ("/high", 2),
+        ("/", 0),
+        ("/a", 0),
+        ("/low", 0),
+    ]
 
 
 def test_urls_come_from_files_and_from_standard_input(desk):
     crawl = desk.begin()
     (desk.folder.path / "more.txt").write_text(f"# more\n{SITE}/a\n\n{SITE}/b  # the second\n")
     assert "2 queued" in desk.run("enqueue", "shop", "--file", "more.txt")
-    assert "1 queued, 1 known" in desk.run("enqueue", "shop", "--file", "-", stdin=f"{SITE}/b\n{SITE}/c#top\n")
+    assert "1 queued, 1 known" in desk.run(
+        "enqueue", "shop", "--file", "-", stdin=f"{SITE}/b\n{SITE}/c#top\n"
+    )
     assert len(crawl.frontier.queued()) == 4
     assert "nowhere.txt" in desk.run("enqueue", "shop", "--file", "nowhere.txt", status=2)
     assert "--file" in desk.run("enqueue", "shop", status=2)
@@ -306,7 +369,8 @@ def test_a_crawl_that_has_ended_is_fed_only_when_that_is_asked_for(desk):
 
 def test_a_crawl_with_code_is_fed_by_who_has_the_code(desk):
     (desk.folder.path / "shop.py").write_text(
-        f"from crawler import Crawl\nshop = Crawl(name='shop', url='{SITE}/')\n@shop.extract\ndef data(page): return page.title\n"
+        f"from crawler import Crawl\nshop = Crawl(name='shop', url='{SITE}/')\n@shop.extract\ndef"
+        " data(page): return page.title\n"
     )
     with_code = Crawl(name="shop", url=f"{SITE}/")
     with_code.extract(lambda page: page.title)
@@ -352,7 +416,9 @@ def test_info_says_where_a_crawl_stands_and_how_to_look_for_oneself(desk):
     said = desk.run("info", "shop")
     assert "2 queued, 0 delayed, 1 processing" in said
     assert "seconds on hold" in said
-    command = next(line for line in said.splitlines() if "redis-cli" in line).partition("redis-cli")[2]
+    command = next(line for line in said.splitlines() if "redis-cli" in line).partition(
+        "redis-cli"
+    )[2]
     assert "HGETALL 'crawl:{shop}:meta'" in command
     facts = json.loads(desk.run("info", "--json"))
     assert facts[0]["now"]["processing"] == 1
@@ -374,8 +440,18 @@ def test_the_lists_of_a_crawl_can_be_looked_at(desk):
     take(crawl.frontier)
     assert f"{SITE}/b" in desk.run("info", "shop", "--lists", "queued")
     assert f"w1  1  0  {SITE}/a" in desk.run("info", "shop", "--lists", "processing")
-    assert json.loads(desk.run("info", "shop", "--lists", "failed", "--json"))["failed"][0]["reason"] == "dns"
-    assert len(json.loads(desk.run("info", "shop", "--lists", "queued", "--count", "1", "--json"))["queued"]) == 1
+    assert (
+        json.loads(desk.run("info", "shop", "--lists", "failed", "--json"))["failed"][0]["reason"]
+        == "dns"
+    )
+    assert (
+        len(
+            json.loads(desk.run("info", "shop", "--lists", "queued", "--count", "1", "--json"))[
+                "queued"
+            ]
+        )
+        == 1
+    )
     assert desk.run("info", "shop", "--lists", "delayed")
 
 
@@ -463,7 +539,9 @@ def test_results_that_redis_no_longer_has_are_told(desk, full):
 
 def test_commands_work_on_the_private_crawl_of_a_folder_and_say_who_goes_on(folder):
     with Embedded(configuration.load(state_dir=folder.path / "state")) as embedded:
-        handle, _ = Library(embedded.settings, attended=False).start(Crawl(name="shop", url=f"{SITE}/"), alone=True)
+        handle, _ = Library(embedded.settings, attended=False).start(
+            Crawl(name="shop", url=f"{SITE}/"), alone=True
+        )
         fail_all(handle.frontier, "dns")
     assert "dns" in folder.run("failed", "shop").stdout
     retried = folder.run("retry", "shop", "--all")

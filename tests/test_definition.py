@@ -12,7 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from crawler import Band, Crawl, DefinitionError, Link, Page, Response, SetupError, UnknownCrawl, load
+from crawler import (
+    Band,
+    Crawl,
+    DefinitionError,
+    Link,
+    Page,
+    Response,
+    SetupError,
+    UnknownCrawl,
+    load,
+)
 from crawler.definition import load_all, module_path, stored
 from crawler.fields import Fields
 from crawler.model import Policy
@@ -49,8 +59,18 @@ def write(folder: Path, name: str, text: str) -> str:
 def test_a_crawl_says_what_it_was_told_and_the_defaults_for_the_rest():
     crawl = shop(concurrency_limit=8, delay=1, deny=r"/reviews/")
     crawl.validate()
-    assert (crawl.name, crawl.urls, crawl.concurrency_limit, crawl.delay) == ("books", (SHOP,), 8, 1.0)
-    assert (crawl.depth_limit, crawl.robots, crawl.accept_status, crawl.deny) == (3, True, (), (r"/reviews/",))
+    assert (crawl.name, crawl.urls, crawl.concurrency_limit, crawl.delay) == (
+        "books",
+        (SHOP,),
+        8,
+        1.0,
+    )
+    assert (crawl.depth_limit, crawl.robots, crawl.accept_status, crawl.deny) == (
+        3,
+        True,
+        (),
+        (r"/reviews/",),
+    )
     assert crawl.policy() == Policy(concurrency_limit=8, delay=1.0)
     with pytest.raises(AttributeError):
         _ = crawl.colour
@@ -93,10 +113,21 @@ def test_a_hook_added_after_a_look_counts():
 
 def test_making_a_crawl_never_fails_and_validating_it_tells_all_faults_at_once():
     crawl = Crawl(
-        name="my books", url=["books.toscrape.com", "http://a..b/"], concurency_limit=3, delay="fast", attempts=0,
-        page_limit=True, time_limit=float("nan"), scope="same_host", deny=["[", "logout.php"], accept_status=[20],
-        load_strategy="lazy", extract={"title": "h1::foo"}, restrict_css="a[", private_hosts=["a b"],
-    )  # fmt: skip
+        name="my books",
+        url=["books.toscrape.com", "http://a..b/"],
+        concurency_limit=3,
+        delay="fast",
+        attempts=0,
+        page_limit=True,
+        time_limit=float("nan"),
+        scope="same_host",
+        deny=["[", "logout.php"],
+        accept_status=[20],
+        load_strategy="lazy",
+        extract={"title": "h1::foo"},
+        restrict_css="a[",
+        private_hosts=["a b"],
+    )
 
     @crawl.after
     def save(resutl): ...
@@ -119,10 +150,21 @@ def test_making_a_crawl_never_fails_and_validating_it_tells_all_faults_at_once()
             "deny[0]",
             "deny",
         ),
-        *("accept_status[0]", "load_strategy", "extract.title", "restrict_css", "private_hosts[0]", "after", "filter"),
+        *(
+            "accept_status[0]",
+            "load_strategy",
+            "extract.title",
+            "restrict_css",
+            "private_hosts[0]",
+            "after",
+            "filter",
+        ),
     }
     assert found["url[0]"] == "'books.toscrape.com' has no http:// or https:// in front"
-    assert found["concurency_limit"] == "no field of a crawl has this name; did you mean concurrency_limit?"
+    assert (
+        found["concurency_limit"]
+        == "no field of a crawl has this name; did you mean concurrency_limit?"
+    )
     assert found["delay"] == "'fast' is no number"
     assert found["attempts"] == "0 is too small, at least 1"
     assert "did you mean 'same-host'" in found["scope"]
@@ -133,9 +175,11 @@ def test_making_a_crawl_never_fails_and_validating_it_tells_all_faults_at_once()
 def test_each_fault_comes_with_an_example():
     with pytest.raises(DefinitionError) as caught:
         shop(delay=-1, url="ftp://a.b/").validate()
-    assert str(caught.value) == (
-        "crawl 'books': url: 'ftp://a.b/' is neither http nor https (for example: url=\"https://books.toscrape.com/\"); "
-        "delay: -1 is too small, at least 0 (for example: delay=0.5)"
+    assert (
+        str(caught.value)
+        == "crawl 'books': url: 'ftp://a.b/' is neither http nor https (for example:"
+        ' url="https://books.toscrape.com/"); delay: -1 is too small, at least 0 (for example:'
+        " delay=0.5)"
     )
 
 
@@ -196,7 +240,10 @@ def test_there_is_one_lane_for_one_host_and_one_per_host_for_more():
     assert shop().entries()[0].lane == ""
     assert shop(scope="all").entries()[0].lane == "books.toscrape.com"
     assert shop(scope="all", robots=False, breaker_failures=0).entries()[0].lane == ""
-    assert shop(scope="all", robots=False, breaker_failures=0, host_cap=1).entries()[0].lane == "books.toscrape.com"
+    assert (
+        shop(scope="all", robots=False, breaker_failures=0, host_cap=1).entries()[0].lane
+        == "books.toscrape.com"
+    )
 
 
 def test_a_link_too_deep_is_dropped_and_said():
@@ -218,7 +265,11 @@ def test_a_filter_that_asks_for_link_says_yes_or_no_or_a_priority():
         return {"a": True, "b": Band.HIGH, "c": Band.LOW}.get(link.url[-1])
 
     seen = chosen(crawl, *(SHOP + letter for letter in "abcd"))
-    assert [(page.url[-1], page.band) for page in seen.pages] == [("a", Band.NORMAL), ("b", Band.HIGH), ("c", Band.LOW)]
+    assert [(page.url[-1], page.band) for page in seen.pages] == [
+        ("a", Band.NORMAL),
+        ("b", Band.HIGH),
+        ("c", Band.LOW),
+    ]
     assert seen.dropped == {"filter": 1}
 
 
@@ -234,8 +285,11 @@ def test_a_filter_that_asks_for_links_returns_those_to_keep():
 
     seen = chosen(crawl, *(SHOP + letter for letter in "abcd"))
     assert [(page.url, page.band) for page in seen.pages] == [
-        (SHOP + "a", Band.NORMAL), (SHOP + "b", Band.NORMAL), (SHOP + "c", Band.HIGH), (SHOP + "new", Band.LOW),
-    ]  # fmt: skip
+        (SHOP + "a", Band.NORMAL),
+        (SHOP + "b", Band.NORMAL),
+        (SHOP + "c", Band.HIGH),
+        (SHOP + "new", Band.LOW),
+    ]
 
 
 @pytest.mark.parametrize("answer", [None, 3, "http://a.org/", [3], [("a",)], {"a": 1}])
@@ -253,7 +307,12 @@ def test_a_filter_that_returns_no_links_is_told_so(answer):
 def test_whoever_has_more_for_a_filter_calls_it():
     crawl = shop()
     crawl.filter(lambda link, response: link.url == response)
-    seen = chosen(crawl, SHOP + "a", SHOP + "b", keep=lambda link, links: crawl.hooks["filter"](link, links[1].url))
+    seen = chosen(
+        crawl,
+        SHOP + "a",
+        SHOP + "b",
+        keep=lambda link, links: crawl.hooks["filter"](link, links[1].url),
+    )
     assert [page.url for page in seen.pages] == [SHOP + "b"]
 
 
@@ -262,7 +321,14 @@ def test_links_outside_of_a_region_are_dropped():
     response = Response(SHOP, 200, html=html)
     crawl = shop(restrict_css="main")
     assert crawl.wants_html
-    seen = chosen(crawl, SHOP + "all", SHOP + "Caf%C3%A9#x", "mailto:bob@a.org", response=response, explain=True)
+    seen = chosen(
+        crawl,
+        SHOP + "all",
+        SHOP + "Caf%C3%A9#x",
+        "mailto:bob@a.org",
+        response=response,
+        explain=True,
+    )
     assert [page.url for page in seen.pages] == [SHOP + "Caf%C3%A9"]
     assert seen.dropped == {"restrict": 1, "scheme": 1}
 
@@ -274,9 +340,18 @@ def test_a_page_that_says_nofollow_is_obeyed_if_its_author_says_so():
 
 
 def test_a_crawl_without_an_extract_takes_title_description_and_canonical_link():
-    html = '<title> Books </title><meta name="description" content="All of them"><link rel="canonical" href="/">'
-    assert shop().select(Response(SHOP, html=html)) == {"title": "Books", "description": "All of them", "canonical": "/"}
-    assert shop(extract={"h": ["h1"]}).select(Response(SHOP, html="<h1>a</h1><h1>b</h1>")) == {"h": ["a", "b"]}
+    html = (
+        '<title> Books </title><meta name="description" content="All of them"><link rel="canonical"'
+        ' href="/">'
+    )
+    assert shop().select(Response(SHOP, html=html)) == {
+        "title": "Books",
+        "description": "All of them",
+        "canonical": "/",
+    }
+    assert shop(extract={"h": ["h1"]}).select(Response(SHOP, html="<h1>a</h1><h1>b</h1>")) == {
+        "h": ["a", "b"]
+    }
     assert shop(extract={"h": "h1"}).select(Response(SHOP)) == {"h": None}
 
 
@@ -303,7 +378,11 @@ def test_where_a_redirect_leads_is_judged():
 
 def test_a_crawl_without_code_travels_as_json():
     crawl = shop(
-        scope="all", deny=[re.compile("/Reviews/", re.I)], depth_limit=None, window=[800, 600], extract={"tags": ["a.tag"]}
+        scope="all",
+        deny=[re.compile("/Reviews/", re.I)],
+        depth_limit=None,
+        window=[800, 600],
+        extract={"tags": ["a.tag"]},
     )
     there = Crawl.from_definition(json.loads(json.dumps(crawl.plan().definition)))
     assert not crawl.has_code
@@ -326,7 +405,15 @@ def test_a_crawl_with_code_does_not():
 def test_a_digest_tells_versions_apart_and_is_blind_to_a_default_that_is_spelled_out():
     assert shop().digest == shop(depth_limit=3).digest == shop(url=[SHOP]).digest
     assert (
-        len({shop().digest, shop(delay=1).digest, shop(scope=lambda url: url).digest, shop(scope=lambda link: link).digest}) == 4
+        len(
+            {
+                shop().digest,
+                shop(delay=1).digest,
+                shop(scope=lambda url: url).digest,
+                shop(scope=lambda link: link).digest,
+            }
+        )
+        == 4
     )
 
 
@@ -348,7 +435,12 @@ def test_a_digest_is_the_same_in_every_process(tmp_path):
         """,
     )
     code = f"from crawler import load; print(load({path!r}).digest)"
-    digests = {subprocess.check_output([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, text=True) for seed in "123"}
+    digests = {
+        subprocess.check_output(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, text=True
+        )
+        for seed in "123"
+    }
     assert len(digests) == 1
     assert load(path).digest in digests.pop()
 
@@ -413,7 +505,11 @@ def test_a_file_with_several_crawls_lists_them(tmp_path):
 
 def test_a_module_is_found_from_the_folder_one_is_in(tmp_path, monkeypatch):
     write(tmp_path, "a_shop/__init__.py", "")
-    write(tmp_path, "a_shop/crawls.py", 'from crawler import Crawl\nbooks = Crawl(name="books", url="https://a.org/")')
+    write(
+        tmp_path,
+        "a_shop/crawls.py",
+        'from crawler import Crawl\nbooks = Crawl(name="books", url="https://a.org/")',
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     assert load("a_shop.crawls:books").name == "books"
@@ -425,7 +521,10 @@ def test_a_module_is_found_from_the_folder_one_is_in(tmp_path, monkeypatch):
     [
         (
             "import no_such_module_at_all",
-            r"ModuleNotFoundError: No module named 'no_such_module_at_all' \(line 1 of .*broken.py\)",
+            (
+                r"ModuleNotFoundError: No module named 'no_such_module_at_all' \(line 1 of"
+                r" .*broken.py\)"
+            ),
         ),
         ("x = 1\n1 / 0", r"ZeroDivisionError: division by zero \(line 2 of .*broken.py\)"),
         ("def x(:", r"SyntaxError: .*\(line 1 of .*broken.py\)"),
@@ -492,7 +591,12 @@ def test_a_toml_file_says_the_same_without_code(tmp_path):
     )
     crawl = load(path)
     crawl.validate()
-    assert (crawl.name, crawl.depth_limit, crawl.delay, crawl.has_code) == ("books", None, 0.5, False)
+    assert (crawl.name, crawl.depth_limit, crawl.delay, crawl.has_code) == (
+        "books",
+        None,
+        0.5,
+        False,
+    )
     assert crawl.select(Response(SHOP, html="<h1>A</h1><table><tr><td>x</table>")) == {
         "title": "A",
         "tags": [],
@@ -504,16 +608,29 @@ def test_a_toml_file_says_the_same_without_code(tmp_path):
 def test_a_toml_file_with_a_mistake_says_where(tmp_path):
     with pytest.raises(DefinitionError, match=r"bad.toml: is no TOML: Invalid value"):
         load(write(tmp_path, "bad.toml", "url = "))
-    assert "colour" in faults(load(write(tmp_path, "odd.toml", 'url = "https://a.org/"\ncolour = 3')))
+    assert "colour" in faults(
+        load(write(tmp_path, "odd.toml", 'url = "https://a.org/"\ncolour = 3'))
+    )
 
 
 def test_fields_can_be_changed_on_the_way_unless_there_is_code(tmp_path):
-    crawl = load(SHOP, ["delay=0.5", "scope=all", 'allow=["a.org"]', "depth_limit=none", "robots=false"])
+    crawl = load(
+        SHOP, ["delay=0.5", "scope=all", 'allow=["a.org"]', "depth_limit=none", "robots=false"]
+    )
     crawl.validate()
-    assert (crawl.delay, crawl.scope, crawl.allow, crawl.depth_limit, crawl.robots) == (0.5, "all", ("a.org",), None, False)
+    assert (crawl.delay, crawl.scope, crawl.allow, crawl.depth_limit, crawl.robots) == (
+        0.5,
+        "all",
+        ("a.org",),
+        None,
+        False,
+    )
     with pytest.raises(DefinitionError, match="is no change of a field"):
         load(SHOP, ["delay"])
-    text = 'from crawler import Crawl\nc = Crawl(name="c", url="https://a.org/")\nc.after(lambda result: None)'
+    text = (
+        'from crawler import Crawl\nc = Crawl(name="c", url="https://a.org/")\nc.after(lambda'
+        " result: None)"
+    )
     with pytest.raises(SetupError, match="has code"):
         load(write(tmp_path, "with_code.py", text), ["delay=1"])
 
@@ -521,7 +638,9 @@ def test_fields_can_be_changed_on_the_way_unless_there_is_code(tmp_path):
 def test_two_crawls_with_one_name_are_refused(tmp_path):
     text = 'from crawler import Crawl\nc = Crawl(name="same", url="https://a.org/")'
     paths = [write(tmp_path, name, text) for name in ("first.py", "second.py")]
-    with pytest.raises(DefinitionError, match=r"name: is taken twice, in .*first.py and in .*second.py"):
+    with pytest.raises(
+        DefinitionError, match=r"name: is taken twice, in .*first.py and in .*second.py"
+    ):
         load_all(paths)
 
 
@@ -539,8 +658,9 @@ def test_a_path_is_made_absolute_for_a_worker_elsewhere(tmp_path, monkeypatch):
 
 def test_importing_the_library_brings_no_browser_no_redis_and_no_celery():
     code = (
-        "import sys, crawler; crawler.Crawl(name='a', url='http://a.org/').validate();"
-        "print({'selenium', 'redis', 'celery', 'kombu', 'parsel', 'tldextract', 'requests'} & set(sys.modules))"
+        "import sys, crawler; crawler.Crawl(name='a',"
+        " url='http://a.org/').validate();print({'selenium', 'redis', 'celery', 'kombu', 'parsel',"
+        " 'tldextract', 'requests'} & set(sys.modules))"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
 
@@ -558,7 +678,11 @@ def test_a_variant_of_a_crawl_with_code_is_stored_as_what_it_changes_and_made_ag
     night = books.variant(name="night", page_limit=5).variant(message={"shop": [7, True, None]})
     plan = night.plan()
     assert (plan.name, plan.base) == ("night", "books")
-    assert json.loads(json.dumps(plan.definition)) == {"name": "night", "page_limit": 5, "message": {"shop": [7, True, None]}}
+    assert json.loads(json.dumps(plan.definition)) == {
+        "name": "night",
+        "page_limit": 5,
+        "message": {"shop": [7, True, None]},
+    }
     again = stored(plan, {"books": books})
     assert (again.name, again.digest, again.hooks, again.message) == (
         "night",
@@ -577,7 +701,12 @@ def test_a_variant_of_a_crawl_without_code_needs_nobody_who_knows_it():
 
 
 @pytest.mark.parametrize(
-    ("message", "what"), [({1, 2}, "is no JSON"), (float("inf"), "is no JSON"), ("x" * 70_000, "at most 65,536 are kept")]
+    ("message", "what"),
+    [
+        ({1, 2}, "is no JSON"),
+        (float("inf"), "is no JSON"),
+        ("x" * 70_000, "at most 65,536 are kept"),
+    ],
 )
 def test_a_message_is_json_and_not_too_large(message, what):
     with pytest.raises(DefinitionError, match=what):

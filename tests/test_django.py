@@ -1,4 +1,6 @@
-"""Django as its users meet it: the example project in processes of its own, with a real Redis, real workers and a real Chrome."""
+"""Django as its users meet it: the example project in processes of its own, with a real Redis, real
+workers and a real Chrome.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +23,27 @@ pytest.importorskip("django", reason="Django is not installed: pip install -e .[
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, shop) -> Iterator[Project]:
-    """The project, migrated. Its connections to the database are kept for ever, and break after each row that a hook writes."""
+    """The project, migrated. Its connections to the database are kept for ever, and break after
+    each row that a hook writes.
+    """
     folder = tmp_path_factory.mktemp("django")
     with PrivateRedis(folder / "redis") as redis:
         project = Project(folder, redis, shop)
         project.edit(
-            "catalogue/crawls.py", "defaults=result.data)", "defaults=result.data)\n        connection.connection.close()"
+            "catalogue/crawls.py",
+            "defaults=result.data)",
+            "defaults=result.data)\n        connection.connection.close()",
         )
-        project.edit("catalogue/crawls.py", 'if page.text("article.book h1")', "if page.title")  # every page gives a row
-        project.edit("catalogue/crawls.py", "from .models", "from django.db import connection\n\nfrom .models")
-        project.edit("shop/settings.py", '"ATOMIC_REQUESTS"', '"CONN_MAX_AGE": None, "ATOMIC_REQUESTS"')
+        # every page gives a row
+        project.edit("catalogue/crawls.py", 'if page.text("article.book h1")', "if page.title")
+        project.edit(
+            "catalogue/crawls.py",
+            "from .models",
+            "from django.db import connection\n\nfrom .models",
+        )
+        project.edit(
+            "shop/settings.py", '"ATOMIC_REQUESTS"', '"CONN_MAX_AGE": None, "ATOMIC_REQUESTS"'
+        )
         project.manage("migrate", "-v", "0")
         project.python(USERS)
         yield project
@@ -43,9 +56,11 @@ def project(place) -> Project:
     return place
 
 
-# -- workers --------------------------------------------------------------------------------------------------------------
+# -- workers
+# --------------------------------------------------------------------------------------------------------------
 
-#: What a view does, in a transaction, and what its user sees then: a request as a browser makes it, with Selenium out of reach.
+#: What a view does, in a transaction, and what its user sees then: a request as a browser makes it,
+#: with Selenium out of reach.
 VIEW = """
 import json, sys
 sys.modules["selenium"] = None
@@ -80,22 +95,33 @@ def test_a_crawl_that_a_view_starts_is_run_and_its_hook_writes_rows_in_a_worker_
 
 
 @needs_chrome
-def test_a_schedule_starts_a_crawl_and_then_says_that_it_runs_until_it_can_be_begun_anew(tmp_path, shop):
+def test_a_schedule_starts_a_crawl_and_then_says_that_it_runs_until_it_can_be_begun_anew(
+    tmp_path, shop
+):
     with PrivateRedis(tmp_path / "redis") as redis:
         project = Project(tmp_path, redis, shop, SHOP_DELAY="0.7")
         project.edit("shop/settings.py", 'crontab(hour="2", minute="0")', "0.5")
-        project.edit("catalogue/crawls.py", "concurrency_limit=2", "concurrency_limit=2, page_limit=3")
+        project.edit(
+            "catalogue/crawls.py", "concurrency_limit=2", "concurrency_limit=2, page_limit=3"
+        )
         beat = (BIN / "celery", "-A", "shop", "beat", "-l", "INFO", "-s", tmp_path / "beat")
         with project.worker("the project's app") as worker:
-            with project.running(*beat, log="beat.log", ready=lambda said: "beat: Starting" in said):
+            with project.running(
+                *beat, log="beat.log", ready=lambda said: "beat: Starting" in said
+            ):
                 until(lambda: project.log("worker.log").count("'started': True") == 2, worker, 90)
-            said = [line for line in project.log("worker.log").splitlines() if "crawler.start[" in line and "'started'" in line]
+            said = [
+                line
+                for line in project.log("worker.log").splitlines()
+                if "crawler.start[" in line and "'started'" in line
+            ]
     answers = ["'started': True" in line for line in said]
     assert answers[:2] == [True, False]
     assert "raised" not in project.log("worker.log")
 
 
-# -- starting -------------------------------------------------------------------------------------------------------------
+# -- starting
+# -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_start_waits_for_the_transaction_of_its_caller_and_is_forgotten_with_it(project):
@@ -136,7 +162,10 @@ print(json.dumps(told))
 
 
 def test_outside_of_a_transaction_a_crawl_starts_at_once(project):
-    assert project.python("from crawler import client; print(client.start('books').counts['queued'])") == 1
+    assert (
+        project.python("from crawler import client; print(client.start('books').counts['queued'])")
+        == 1
+    )
 
 
 AWAY = """
@@ -166,9 +195,15 @@ print(json.dumps([timed(start), timed(page), timed(live)]))
 
 
 @pytest.mark.parametrize("kind", ["away", "frozen"])
-def test_without_redis_a_start_and_the_admin_say_so_in_one_line_within_five_seconds(kind, place, tmp_path):
+def test_without_redis_a_start_and_the_admin_say_so_in_one_line_within_five_seconds(
+    kind, place, tmp_path
+):
     with Server(tmp_path) as server:
-        url = f"redis://:secret@{server.address}/0" if kind == "frozen" else "redis://:secret@127.0.0.1:1/0"
+        url = (
+            f"redis://:secret@{server.address}/0"
+            if kind == "frozen"
+            else "redis://:secret@127.0.0.1:1/0"
+        )
         if kind == "frozen":
             with server.frozen():
                 answers = place.python(AWAY, REDIS_URL=url, BROKER_URL=url)
@@ -183,19 +218,25 @@ def test_without_redis_a_start_and_the_admin_say_so_in_one_line_within_five_seco
     assert max(times + more + yet_more) < 5
 
 
-# -- commands and checks --------------------------------------------------------------------------------------------------
+# -- commands and checks
+# --------------------------------------------------------------------------------------------------
 
 
 def test_a_crawl_is_started_seen_and_stopped_by_commands(project):
     assert project.manage("crawl_status").stdout == "books: not started\n"
-    assert project.manage("crawl", "books").stdout == "books: active; 0 done, 0 failed, 1 waiting, 0 in flight\n"
+    assert (
+        project.manage("crawl", "books").stdout
+        == "books: active; 0 done, 0 failed, 1 waiting, 0 in flight\n"
+    )
     assert json.loads(project.manage("crawl", "books", "--reset", "--json").stdout)["new"] is False
     assert "stopped by manage.py" in project.manage("crawl_stop", "books").stdout
     assert "--reset" in project.manage("crawl", "books", status=2).stderr
     assert json.loads(project.manage("crawl", "books", "--reset", "--json").stdout)["new"] is True
     assert "books" in json.loads(project.manage("crawl_tick", "--json").stdout)
     assert project.frontier().snapshot().queued == 1
-    assert [crawl["crawl"] for crawl in json.loads(project.manage("crawl_status", "--json").stdout)] == ["books"]
+    assert [
+        crawl["crawl"] for crawl in json.loads(project.manage("crawl_status", "--json").stdout)
+    ] == ["books"]
 
 
 @pytest.mark.parametrize(
@@ -216,17 +257,31 @@ def test_a_mistake_is_one_line_and_exit_status_two(words, environ, says, project
 def test_check_finds_what_is_wrong_before_a_worker_does(project):
     assert "no issues" in project.manage("check").stdout
     (project.folder / "shop" / "wrong.py").write_text(
-        "from .settings import *\nCRAWLER_QUEU = 'x'\nCRAWLER = {}\nCELERY_ACCEPT_CONTENT = ['pickle']\n"
-        "CELERY_BROKER_TRANSPORT_OPTIONS = {'global_keyprefix': 'shop:'}\n"
+        "from .settings import *\nCRAWLER_QUEU = 'x'\nCRAWLER = {}\nCELERY_ACCEPT_CONTENT ="
+        " ['pickle']\nCELERY_BROKER_TRANSPORT_OPTIONS = {'global_keyprefix': 'shop:'}\n"
     )
     said = project.manage("check", DJANGO_SETTINGS_MODULE="shop.wrong").stderr
-    for words in ("crawler.W001", "crawler.W002", "Did you mean CRAWLER_QUEUE?", "crawler.W003", "'shop:'", "crawler.W004"):
+    for words in (
+        "crawler.W001",
+        "crawler.W002",
+        "Did you mean CRAWLER_QUEUE?",
+        "crawler.W003",
+        "'shop:'",
+        "crawler.W004",
+    ):
         assert words in said
-    assert "(crawler.E001) CRAWLER_TICK_INTERVAL" in project.manage("check", status=1, CRAWLER_TICK_INTERVAL="0").stderr
-    assert "(crawler.E002) there is no module nope" in project.manage("check", status=1, CRAWLER_CRAWLS="nope").stderr
+    assert (
+        "(crawler.E001) CRAWLER_TICK_INTERVAL"
+        in project.manage("check", status=1, CRAWLER_TICK_INTERVAL="0").stderr
+    )
+    assert (
+        "(crawler.E002) there is no module nope"
+        in project.manage("check", status=1, CRAWLER_CRAWLS="nope").stderr
+    )
 
 
-# -- pages ----------------------------------------------------------------------------------------------------------------
+# -- pages
+# ----------------------------------------------------------------------------------------------------------------
 
 ROUND = """
 import json
@@ -292,7 +347,14 @@ print(json.dumps({"texts": texts, "gone": gone, "left": left, "failed": handle.s
 def test_what_crawled_pages_say_is_shown_as_text_and_many_failed_pages_are_paged(project):
     found = project.python(HOSTILE)
     for text in found["texts"]:
-        for evil in ("<script>alert", "<b onclick", "<img src=x", 'href="javascript:', "'onmouseover", '"><script'):
+        for evil in (
+            "<script>alert",
+            "<b onclick",
+            "<img src=x",
+            'href="javascript:',
+            "'onmouseover",
+            '"><script',
+        ):
             assert evil not in text
     rows = [text.count('name="id"') for text in found["texts"]]
     assert rows == [0, 0, 0, 100, 100, 44, 100, 100, 0]
@@ -301,7 +363,8 @@ def test_what_crawled_pages_say_is_shown_as_text_and_many_failed_pages_are_paged
     assert (found["left"], found["failed"]) == (241, 0)
 
 
-# -- the store ------------------------------------------------------------------------------------------------------------
+# -- the store
+# ------------------------------------------------------------------------------------------------------------
 
 RESULTS = """
 import json
@@ -328,10 +391,15 @@ print(json.dumps([rows.count(), rows.values("page").distinct().count(), rows.fil
 def test_results_are_stored_once_also_by_two_at_a_time_and_after_a_crawl_is_begun_anew(project):
     assert project.python(RESULTS) == 600
     both = [
-        subprocess.Popen([sys.executable, "manage.py", "crawl_store", "stored", "--json"], cwd=project.folder,
-                         env=project.environ, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "manage.py", "crawl_store", "stored", "--json"],
+            cwd=project.folder,
+            env=project.environ,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         for _ in range(2)
-    ]  # fmt: skip
+    ]
     assert sum(json.loads(one.communicate()[0])["stored"] for one in both) == 600
     assert project.python(ROWS) == [600, 600, 600, 0]
     assert project.manage("crawl_store", "stored").stdout == "stored: 0 results stored\n"

@@ -1,4 +1,6 @@
-"""The crawls in the admin of the example project, in a real browser: what an operator sees and does."""
+"""The crawls in the admin of the example project, in a real browser: what an operator sees and
+does.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ from tests.site.chromes import needs_chrome
 pytest_plugins = ["tests.site.shop"]
 pytest.importorskip("django", reason="Django is not installed: pip install -e .[django]")
 
-#: Where the pictures of the documentation are; with UPDATE_IMAGES set, a run of these tests writes them anew.
+#: Where the pictures of the documentation are; with UPDATE_IMAGES set, a run of these tests writes
+#: them anew.
 IMAGES = ROOT / "docs" / "images"
 
 
@@ -39,8 +42,18 @@ def place(tmp_path_factory, shop) -> Iterator[tuple[Project, str]]:
         project.manage("migrate", "-v", "0")
         project.python(USERS)
         address = f"127.0.0.1:{free_port()}"
-        command = (sys.executable, "-u", "manage.py", "runserver", "--noreload", "--skip-checks", address)
-        with project.running(*command, log="server.log", ready=lambda said: "Quit the server" in said):
+        command = (
+            sys.executable,
+            "-u",
+            "manage.py",
+            "runserver",
+            "--noreload",
+            "--skip-checks",
+            address,
+        )
+        with project.running(
+            *command, log="server.log", ready=lambda said: "Quit the server" in said
+        ):
             yield project, f"http://{address}"
 
 
@@ -48,7 +61,12 @@ def place(tmp_path_factory, shop) -> Iterator[tuple[Project, str]]:
 def browser() -> Iterator[WebDriver]:
     options = webdriver.ChromeOptions()
     options.binary_location = behind(find_chrome() or "")
-    for flag in ("--headless", "--window-size=1180,560", "--force-device-scale-factor=1", "--hide-scrollbars"):
+    for flag in (
+        "--headless",
+        "--window-size=1180,560",
+        "--force-device-scale-factor=1",
+        "--hide-scrollbars",
+    ):
         options.add_argument(flag)
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")
@@ -74,12 +92,15 @@ class Screen:
 
     def text(self, css: str) -> str:
         """What stands there at this instant, "" where there is no such place."""
-        return self.browser.execute_script("return document.querySelector(arguments[0])?.innerText ?? ''", css)
+        return self.browser.execute_script(
+            "return document.querySelector(arguments[0])?.innerText ?? ''", css
+        )
 
     def buttons(self) -> list[str]:
         """The buttons that can be seen."""
         return self.browser.execute_script(
-            "return [...document.querySelectorAll('.deeds button')].filter(b => b.checkVisibility()).map(b => b.innerText)"
+            "return [...document.querySelectorAll('.deeds button')].filter(b =>"
+            " b.checkVisibility()).map(b => b.innerText)"
         )
 
     def press(self, label: str) -> None:
@@ -100,7 +121,9 @@ class Screen:
         WebDriverWait(self.browser, 60).until(staleness_of(link))
 
     def until(self, condition, seconds: float = 60) -> None:
-        WebDriverWait(self.browser, seconds, 0.1).until(lambda _: condition(), self.text("#content"))
+        WebDriverWait(self.browser, seconds, 0.1).until(
+            lambda _: condition(), self.text("#content")
+        )
 
     def picture(self, name: str) -> None:
         """Keep what is seen as a picture of the documentation, if that is asked for."""
@@ -121,7 +144,9 @@ BOOKS = "[data-crawl=books]"
 
 
 @needs_chrome
-def test_an_operator_starts_a_crawl_watches_it_stops_it_and_retries_what_failed(place, browser, shop):
+def test_an_operator_starts_a_crawl_watches_it_stops_it_and_retries_what_failed(
+    place, browser, shop
+):
     project, address = place
     screen = Screen(browser, address)
     screen.log_in("ada")
@@ -138,8 +163,9 @@ def test_an_operator_starts_a_crawl_watches_it_stops_it_and_retries_what_failed(
         project.python(
             "from crawler.contrib.django.library import library\n"
             f"print(library().enqueue('books', '{shop}sold-out/').new)"
-        )  # fmt: skip
-        screen.until(lambda: int(screen.text("[data-count=done]")) >= 5)  # nobody loads the page anew
+        )
+        # nobody loads the page anew
+        screen.until(lambda: int(screen.text("[data-count=done]")) >= 5)
         screen.until(lambda: screen.text("[data-count=failed]") == "1")
         assert screen.text(".status") == "active"
         assert screen.buttons() == ["Pause", "Stop", "Retry failed"]

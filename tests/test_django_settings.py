@@ -1,4 +1,6 @@
-"""Settings that a Django project gives, in processes that belong to it; the tests' own process never sets Django up."""
+"""Settings that a Django project gives, in processes that belong to it; the tests' own process
+never sets Django up.
+"""
 
 from __future__ import annotations
 
@@ -35,19 +37,30 @@ def load(tmp_path: Path):
     shop.mkdir()
     (shop / "__init__.py").touch()
     (shop / "crawls.py").write_text(
-        "from crawler import Crawl\nfrom django.apps import apps\nassert apps.ready\nbooks = Crawl(name='books', url='http://x.test/')\n"
+        "from crawler import Crawl\nfrom django.apps import apps\nassert apps.ready\nbooks ="
+        " Crawl(name='books', url='http://x.test/')\n"
     )
 
     def answer(
-        *lines: str, apps: str = '["crawler.contrib.django", "shop"]', words: tuple[str, ...] = ("setup",), **environ: str
+        *lines: str,
+        apps: str = '["crawler.contrib.django", "shop"]',
+        words: tuple[str, ...] = ("setup",),
+        **environ: str,
     ):
-        (tmp_path / "project.py").write_text("\n".join([f"INSTALLED_APPS = {apps}", "SECRET_KEY = 'x'", *lines]))
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("CRAWLER_")}
+        (tmp_path / "project.py").write_text(
+            "\n".join([f"INSTALLED_APPS = {apps}", "SECRET_KEY = 'x'", *lines])
+        )
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith("CRAWLER_")
+        }
         done = subprocess.run(
             [sys.executable, "-c", LOAD, *words],
-            cwd=tmp_path, env=clean | {"DJANGO_SETTINGS_MODULE": "project"} | environ,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=tmp_path,
+            env=clean | {"DJANGO_SETTINGS_MODULE": "project"} | environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -55,17 +68,29 @@ def load(tmp_path: Path):
 
 
 def test_a_table_and_single_names_are_read_and_the_crawls_of_the_apps_are_found(load):
-    found = load('CRAWLER = {"REDIS_URL": "redis://frontier:6379/3", "TICK_INTERVAL": 5}', 'CRAWLER_QUEUE = "shop"')
+    found = load(
+        'CRAWLER = {"REDIS_URL": "redis://frontier:6379/3", "TICK_INTERVAL": 5}',
+        'CRAWLER_QUEUE = "shop"',
+    )
     assert found == {
-        "redis_url": "redis://frontier:6379/3", "broker_url": "redis://frontier:6379/4", "queue": "shop",
-        "crawls": ["shop.crawls"], "tick_interval": 5.0,
-    }  # fmt: skip
+        "redis_url": "redis://frontier:6379/3",
+        "broker_url": "redis://frontier:6379/4",
+        "queue": "shop",
+        "crawls": ["shop.crawls"],
+        "tick_interval": 5.0,
+    }
 
 
 def test_the_project_s_own_broker_is_ours_if_it_is_a_redis(load):
     table = 'CRAWLER = {"REDIS_URL": "redis://frontier:6379/3"}'
-    assert load(table, 'CELERY_BROKER_URL = "redis://broker:6379/0"')["broker_url"] == "redis://broker:6379/0"
-    assert load(table, 'CELERY_BROKER_URL = "amqp://broker"')["broker_url"] == "redis://frontier:6379/4"
+    assert (
+        load(table, 'CELERY_BROKER_URL = "redis://broker:6379/0"')["broker_url"]
+        == "redis://broker:6379/0"
+    )
+    assert (
+        load(table, 'CELERY_BROKER_URL = "amqp://broker"')["broker_url"]
+        == "redis://frontier:6379/4"
+    )
 
 
 def test_a_variable_of_the_environment_comes_before_them(load):
@@ -87,8 +112,14 @@ def test_a_project_without_our_app_has_no_say(load):
     [
         ('CRAWLER = "redis://localhost"', "CRAWLER: must be a dict"),
         ('CRAWLER = {"REDIS_ULR": "redis://localhost"}', "redis_ulr: is no setting (redis_url is)"),
-        ('CRAWLER = {"REDIS_URL": "http://:secret@localhost"}', "CRAWLER_REDIS_URL: must begin with redis://"),
-        ('CRAWLER = {"TICK_INTERVAL": "often"}', "CRAWLER_TICK_INTERVAL: input should be a valid number"),
+        (
+            'CRAWLER = {"REDIS_URL": "http://:secret@localhost"}',
+            "CRAWLER_REDIS_URL: must begin with redis://",
+        ),
+        (
+            'CRAWLER = {"TICK_INTERVAL": "often"}',
+            "CRAWLER_TICK_INTERVAL: input should be a valid number",
+        ),
     ],
 )
 def test_what_is_wrong_with_them_is_one_line(load, line, says):

@@ -1,4 +1,6 @@
-"""The oldest Django that is promised, beside the one that is installed: it is fetched, or comes from pip's cache."""
+"""The oldest Django that is promised, beside the one that is installed: it is fetched, or comes
+from pip's cache.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,12 @@ def oldest(tmp_path) -> str:
         "--no-compile",
         "--target",
     ]
-    done = subprocess.run([*command, tmp_path / "lib", f"django=={OLDEST}.*"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, tmp_path / "lib", f"django=={OLDEST}.*"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode and "connection" in done.stderr.lower() and not os.environ.get("CI"):
         pytest.skip("pip cannot reach its index")
     assert done.returncode == 0, done.stderr
@@ -65,4 +72,6 @@ def test_the_oldest_django_migrates_starts_and_shows_crawls(oldest, tmp_path):
         assert started == {"crawl": "books", "status": "NEW"}
         assert pages == [200] * 5 + [302]
         assert status == "STOPPED"
-        assert json.loads(project.manage("crawl", "books", "--reset", "--json").stdout)["new"] is True
+        assert (
+            json.loads(project.manage("crawl", "books", "--reset", "--json").stdout)["new"] is True
+        )

@@ -1,4 +1,6 @@
-"""The end of a crawl is told to its author: once, by whichever process ended it, or by a tick if that could not."""
+"""The end of a crawl is told to its author: once, by whichever process ended it, or by a tick if
+that could not.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
 
 
 def write(ground: Ground, *, raises: bool = False) -> Path:
-    """The definition of a crawl with the hook; returns the file in which the hook notes its calls."""
+    """The definition of a crawl with the hook; returns the file in which the hook notes its
+    calls.
+    """
     notes = ground.folder / "notes.txt"
     notes.touch()
     (ground.folder / "shop.py").write_text(DEFINITION.format(notes=str(notes), raises=raises))
@@ -56,12 +60,15 @@ def test_the_hook_for_the_end_is_called_once_when_the_last_page_is_done(ground: 
     assert notes.read_text() == "shop FINISHED 3\n"
 
 
-def test_a_crawl_that_was_stopped_from_outside_is_told_by_a_tick_and_again_if_the_hook_raises(ground: Ground):
+def test_a_crawl_that_was_stopped_from_outside_is_told_by_a_tick_and_again_if_the_hook_raises(
+    ground: Ground,
+):
     notes = write(ground, raises=True)
     ground.chrome_on({})
     crawls = (str(ground.folder / "shop.py"),)
     frontier = ground.crawl(load_all(crawls)["shop"], wake=False)
-    assert frontier.stop("enough")  # nobody was at work, so this ends it, and no hook of it is known here
+    # nobody was at work, so this ends it, and no hook of it is known here
+    assert frontier.stop("enough")
     ground.worker(crawls=crawls)
     for times in (1, 2, 3):
         frontier.redis.hset(frontier.key("meta"), "told", 0)  # as if a minute had passed

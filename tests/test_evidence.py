@@ -36,29 +36,42 @@ def price(page):
 
 @needs_chrome
 def test_each_kind_of_failure_leaves_once_what_chrome_showed(folder, site):
-    # Given pages that fail: with a document, in a hook (of which two are alike), and without any document
+    # Given pages that fail: with a document, in a hook (of which two are alike), and without any
+    # document
     (folder.path / "shop.py").write_text(DEFINITION.format(url=site.url("/ok")))
     done = folder.run("start", "shop.py", "--output", "out", "-c", "2")
     assert done.returncode == 0, done.stderr
     assert "errors   out/errors/shop" in done.stdout
-    failed = {line["url"].rpartition("/")[2]: line["reason"] for line in folder.lines("out/failed.jsonl")}
+    failed = {
+        line["url"].rpartition("/")[2]: line["reason"] for line in folder.lines("out/failed.jsonl")
+    }
     assert set(failed) == {"404", "500", "a", "b", "204", "download"}
     # Then there is one snapshot of each kind that could be seen
     there = folder.path / "out" / "errors" / "shop"
     kept = {kind_of(line["reason"]): line for line in folder.lines(str(there / INDEX))}
     assert set(kept) == {"http_404", "http_500", "extract: ValueError"}
     assert len(folder.lines(str(there / INDEX))) == 3
-    # With the page that failed, which does nothing any more, its picture, and a name that tells them
-    for kind, heading in (("http_404", "<h1>Gone</h1>"), ("http_500", "<h1>Broken</h1>"), ("extract: ValueError", "<h1>")):
+    # With the page that failed, which does nothing any more, its picture, and a name that tells
+    # them
+    for kind, heading in (
+        ("http_404", "<h1>Gone</h1>"),
+        ("http_500", "<h1>Broken</h1>"),
+        ("extract: ValueError", "<h1>"),
+    ):
         page = kept[kind]
         assert page["url"] == page["shown"]
         assert page["html"].startswith(f"{kind.replace(': ', '-')}-127.0.0.1-")
         html = (there / page["html"]).read_text()
         assert heading in html
-        assert html.startswith("<!doctype html><meta http-equiv=Content-Security-Policy content=\"default-src 'none';")
+        assert html.startswith(
+            "<!doctype html><meta http-equiv=Content-Security-Policy content=\"default-src 'none';"
+        )
         assert (there / page["png"]).read_bytes().startswith(b"\x89PNG")
     # For nobody else to read
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (there.parent, there, *there.iterdir())}
+    modes = {
+        path.name: stat.S_IMODE(path.stat().st_mode)
+        for path in (there.parent, there, *there.iterdir())
+    }
     assert {modes.pop("errors"), modes.pop("shop")} == {0o700}
     assert set(modes.values()) == {0o600}
     assert len(modes) == 7
@@ -72,7 +85,12 @@ def test_a_folder_that_cannot_be_written_fails_no_page_and_is_said(redis, site, 
     page = Page(site.url("/404"))
     with Chrome(Endpoint(state=tmp_path)) as chrome, chrome.session(Profile("shop")) as browser:
         browser.request(page)
-        assert Evidence(tmp_path / "file" / "shop", frontier, 5).take(browser, page, "http_404", 404, str) is None
+        assert (
+            Evidence(tmp_path / "file" / "shop", frontier, 5).take(
+                browser, page, "http_404", 404, str
+            )
+            is None
+        )
         assert not browser.doubt
     assert "no error snapshot of" in caplog.text
 
@@ -107,7 +125,11 @@ def test_a_kind_of_failure_is_witnessed_once_and_so_many_kinds_at_most(redis):
 
 @pytest.mark.parametrize(
     ("reason", "kind"),
-    [("http_404", "http_404"), ("extract: KeyError: 'price'", "extract: KeyError"), ("filter: ValueError", "filter: ValueError")],
+    [
+        ("http_404", "http_404"),
+        ("extract: KeyError: 'price'", "extract: KeyError"),
+        ("filter: ValueError", "filter: ValueError"),
+    ],
 )
 def test_failures_of_a_hook_are_of_one_kind_whatever_they_say(reason, kind):
     assert kind_of(reason) == kind

@@ -19,15 +19,22 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture
 def shop() -> Iterator[str]:
-    with subprocess.Popen([sys.executable, ROOT / "examples/demo/serve.py"], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, ROOT / "examples/demo/serve.py"], stdout=subprocess.PIPE, text=True
+    ) as server:
         assert server.stdout is not None
         yield server.stdout.readline().strip()
         server.kill()
 
 
-def test_a_crawl_with_its_own_start_hook_runs_as_system_processes_without_any_celery_worker(shop, tmp_path):
+def test_a_crawl_with_its_own_start_hook_runs_as_system_processes_without_any_celery_worker(
+    shop, tmp_path
+):
     with PrivateRedis(tmp_path / "redis") as redis:
-        environ = os.environ | {"CRAWLER_REDIS_URL": redis.url, "CRAWLER_STATE_DIR": str(tmp_path / "state")}
+        environ = os.environ | {
+            "CRAWLER_REDIS_URL": redis.url,
+            "CRAWLER_STATE_DIR": str(tmp_path / "state"),
+        }
         done = subprocess.run(
             [sys.executable, ROOT / "examples/own_start.py", shop],
             env=environ,
@@ -40,7 +47,9 @@ def test_a_crawl_with_its_own_start_hook_runs_as_system_processes_without_any_ce
         report = json.loads(done.stdout.splitlines()[-1])
         assert report["status"] == "FINISHED"
         assert report["done"] == 6  # its page limit
-        _, left = psutil.wait_procs([one for one in psutil.process_iter() if belongs(one, tmp_path)], timeout=10)
+        _, left = psutil.wait_procs(
+            [one for one in psutil.process_iter() if belongs(one, tmp_path)], timeout=10
+        )
         assert left == []
         assert list((tmp_path / "state").glob("chrome-*")) == []
 

@@ -47,7 +47,9 @@ def test_secrets_of_the_caller_stay_with_the_origin_they_are_for(site):
     secrets = {"Authorization": "Bearer 1", "Cookie": "a=1", "X-Mine": "yes"}
     same = json.loads(fetch(site.url("/to?url=/echo"), headers=secrets).body)
     assert {"authorization", "cookie", "x-mine"} <= set(same)
-    other = json.loads(fetch(site.url("/to?url=" + site.url("/echo", "localhost")), headers=secrets).body)
+    other = json.loads(
+        fetch(site.url("/to?url=" + site.url("/echo", "localhost")), headers=secrets).body
+    )
     assert {"authorization", "cookie"}.isdisjoint(other)
     assert "x-mine" in other
 
@@ -107,7 +109,10 @@ def test_what_cannot_be_reached_is_one_word(url, reason):
     assert caught.value.reason == reason
 
 
-@pytest.mark.parametrize(("path", "reason"), [("/no-answer", "reset"), ("/garbage", "protocol"), ("/truncated?kb=1", "protocol")])
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [("/no-answer", "reset"), ("/garbage", "protocol"), ("/truncated?kb=1", "protocol")],
+)
 def test_an_answer_that_is_none_is_one_word(site, path, reason):
     with pytest.raises(FetchError) as caught:
         fetch(site.url(path))

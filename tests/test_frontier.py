@@ -23,7 +23,9 @@ def plan(before_all: bool = False, digest: str = "d1", **policy) -> Plan:
 
 
 class Clock:
-    """Stands in for Redis's clock: the scripts read the field ``clock`` where a test has written it."""
+    """Stands in for Redis's clock: the scripts read the field ``clock`` where a test has written
+    it.
+    """
 
     def __init__(self, frontier: Frontier) -> None:
         self.frontier, self.now = frontier, 1_000_000_000_000
@@ -40,7 +42,9 @@ class Clock:
 def begin(redis):
     """Creates the crawl "shop", with pages in its queue and a clock that stands still."""
 
-    def begin(*urls: str, before_all: bool = False, pages: list[Page] | None = None, **policy) -> tuple[Frontier, Clock]:
+    def begin(
+        *urls: str, before_all: bool = False, pages: list[Page] | None = None, **policy
+    ) -> tuple[Frontier, Clock]:
         frontier = Frontier(redis, "shop")
         assert frontier.create(plan(before_all, **policy))
         clock = Clock(frontier)
@@ -74,7 +78,12 @@ def test_a_page_goes_from_queued_over_processing_to_done(begin):
     assert (ending.verdict, ending.ended) == (Verdict.OK, True)
     assert frontier.done() == [A]
     snapshot = frontier.snapshot()
-    assert (snapshot.status, snapshot.accepted, snapshot.done, snapshot.processing) == (Status.FINISHED, 1, 1, 0)
+    assert (snapshot.status, snapshot.accepted, snapshot.done, snapshot.processing) == (
+        Status.FINISHED,
+        1,
+        1,
+        0,
+    )
 
 
 def test_a_link_found_twice_is_queued_once(begin):
@@ -93,7 +102,13 @@ def test_a_link_found_twice_is_queued_once(begin):
 def test_a_crawl_is_created_once_and_goes_on_when_started_again(redis):
     frontier = Frontier(redis, "shop")
     assert frontier.plan() is None
-    wanted = Plan("shop", Policy(delay=0.5, page_limit=7, depth_limit=None, time_limit=60.0), "d1", {"url": A}, True)
+    wanted = Plan(
+        "shop",
+        Policy(delay=0.5, page_limit=7, depth_limit=None, time_limit=60.0),
+        "d1",
+        {"url": A},
+        True,
+    )
     assert frontier.create(wanted) is True
     assert frontier.create(wanted) is False
     assert frontier.plan() == wanted
@@ -257,9 +272,17 @@ def test_a_retryable_failure_backs_off_and_ends_among_the_failed(begin):
     assert (ending.ended, ending.retry_in) == (True, None)
 
     (letter,) = frontier.failed()
-    assert (letter.page.url, letter.page.attempt, letter.reason, letter.status) == (A, 2, "timeout", 504)
+    assert (letter.page.url, letter.page.attempt, letter.reason, letter.status) == (
+        A,
+        2,
+        "timeout",
+        504,
+    )
     snapshot = frontier.snapshot()
-    assert (snapshot.status, snapshot.reason) == (Status.FAILED, "no page was done (last failure: timeout)")
+    assert (snapshot.status, snapshot.reason) == (
+        Status.FAILED,
+        "no page was done (last failure: timeout)",
+    )
     assert snapshot.reasons == {"timeout": 1}
 
 
@@ -301,7 +324,8 @@ def test_a_page_over_which_the_endpoint_breaks_off_again_and_again_is_suspected_
     for wait in (1, 2, 4):
         assert frontier.fail(take(frontier), FailureClass.AWAY, "browser_away").retry_in == wait
         clock.advance(wait)
-    assert frontier.snapshot().counts.get("crashed", 0) == 0  # three times a restart of the Grid may have met it
+    # three times a restart of the Grid may have met it
+    assert frontier.snapshot().counts.get("crashed", 0) == 0
     frontier.fail(take(frontier), FailureClass.AWAY, "browser_away")
     assert frontier.snapshot().counts["crashed"] == 1
     clock.advance(1)
@@ -316,8 +340,12 @@ def test_a_page_over_which_the_endpoint_breaks_off_again_and_again_is_suspected_
 
 
 def test_a_throttled_host_is_left_in_peace_while_others_go_on(begin):
-    frontier, clock = begin(pages=[Page(A, lane="a"), Page(B, lane="a"), Page(C, lane="b")], retry_after_cap=100)
-    ending = frontier.fail(take(frontier), FailureClass.THROTTLE, "429", status=429, delay=10 * 365 * 86_400)
+    frontier, clock = begin(
+        pages=[Page(A, lane="a"), Page(B, lane="a"), Page(C, lane="b")], retry_after_cap=100
+    )
+    ending = frontier.fail(
+        take(frontier), FailureClass.THROTTLE, "429", status=429, delay=10 * 365 * 86_400
+    )
     assert ending.retry_in == 100
     frontier.finish(take(frontier), C)
     turn = frontier.claim("w1")
@@ -336,7 +364,9 @@ def test_a_host_that_throttles_for_ever_does_not_keep_the_crawl_alive(begin):
 
 def test_a_host_that_fails_in_a_row_is_snoozed_twice_as_long_each_time_and_then_given_up(begin):
     pages = [Page(f"{A}/{n}", lane="a") for n in range(30)] + [Page(B, lane="b")]
-    frontier, clock = begin(pages=pages, attempts=1, breaker_failures=3, breaker_snooze=60, breaker_trips=2)
+    frontier, clock = begin(
+        pages=pages, attempts=1, breaker_failures=3, breaker_snooze=60, breaker_trips=2
+    )
     claims = [take(frontier) for _ in range(4)]
     frontier.finish(next(claim for claim in claims if claim.page.url == B), B)
     for claim in claims:
@@ -404,7 +434,10 @@ def test_links_that_are_too_deep_are_counted_and_stay_unknown(begin):
 
 def test_queue_and_lane_limits_bound_what_waits(begin):
     frontier, _ = begin(A, queue_limit=2, lane_limit=1)
-    assert frontier.enqueue([Page(B), Page(C, lane="c"), Page(D, lane="d")]).skipped == {"lane": 1, "full": 1}
+    assert frontier.enqueue([Page(B), Page(C, lane="c"), Page(D, lane="d")]).skipped == {
+        "lane": 1,
+        "full": 1,
+    }
 
 
 def test_a_stale_claim_adds_no_links(begin):
@@ -418,7 +451,13 @@ def test_a_stale_claim_adds_no_links(begin):
 
 def test_links_that_no_browser_could_open_are_skipped_and_counted(begin):
     frontier, _ = begin()
-    added = frontier.enqueue([Page("https://a.example/\ud800"), Page("data:" + "x" * 50_000), Page("https://a.example/\x00é“”")])
+    added = frontier.enqueue(
+        [
+            Page("https://a.example/\ud800"),
+            Page("data:" + "x" * 50_000),
+            Page("https://a.example/\x00é“”"),
+        ]
+    )
     assert added == Added(1, 0, {"invalid": 2})
     assert take(frontier).page.url == "https://a.example/\x00é“”"
 
@@ -426,13 +465,17 @@ def test_links_that_no_browser_could_open_are_skipped_and_counted(begin):
 def test_a_page_and_its_links_are_reported_in_one_step(begin):
     frontier, _ = begin(A)
     entry = take(frontier)
-    ending = frontier.finish(entry, A, [Page(B, 1), Page(A, 1), Page(C, 9)], skipped={"scope": 2}, result="{}")
+    ending = frontier.finish(
+        entry, A, [Page(B, 1), Page(A, 1), Page(C, 9)], skipped={"scope": 2}, result="{}"
+    )
     assert (ending.verdict, ending.ended) == (Verdict.OK, False)
     assert (urls(frontier.queued()), frontier.done()) == ([B], [A])
     counts = frontier.snapshot().counts
     assert (counts["skipped_depth"], counts["skipped_scope"], counts["results"]) == (1, 2, 1)
     # When its report is repeated, because the answer was lost
-    ending = frontier.finish(entry, A, [Page(B, 1), Page(f"{A}/late", 1)], skipped={"scope": 2}, result="{}")
+    ending = frontier.finish(
+        entry, A, [Page(B, 1), Page(f"{A}/late", 1)], skipped={"scope": 2}, result="{}"
+    )
     # Then nothing is added, nor counted
     assert (ending.verdict, ending.ended) == (Verdict.REPEATED, False)
     assert urls(frontier.queued()) == [B]
@@ -442,7 +485,11 @@ def test_a_page_and_its_links_are_reported_in_one_step(begin):
 def test_a_page_whose_links_are_all_known_may_be_the_last_one(begin):
     frontier, _ = begin(A)
     ending = frontier.finish(take(frontier), A, [Page(A, 1)], skipped={"scope": 1})
-    assert (ending.verdict, ending.ended, frontier.snapshot().status) == (Verdict.OK, True, Status.FINISHED)
+    assert (ending.verdict, ending.ended, frontier.snapshot().status) == (
+        Verdict.OK,
+        True,
+        Status.FINISHED,
+    )
 
 
 def test_a_stale_claim_reports_neither_page_nor_links(begin):
@@ -456,7 +503,9 @@ def test_a_stale_claim_reports_neither_page_nor_links(begin):
 
 def test_more_links_than_one_step_takes_are_all_there_when_their_page_is_done(begin):
     frontier, _ = begin(A)
-    ending = frontier.finish(take(frontier), A, [Page(f"{A}/{n}", 1) for n in range(1_001)], skipped={"scope": 3})
+    ending = frontier.finish(
+        take(frontier), A, [Page(f"{A}/{n}", 1) for n in range(1_001)], skipped={"scope": 3}
+    )
     assert (ending.verdict, ending.ended, frontier.done()) == (Verdict.OK, False, [A])
     snapshot = frontier.snapshot()
     assert (snapshot.queued, snapshot.counts["skipped_scope"]) == (1_001, 3)
@@ -478,7 +527,9 @@ def test_long_urls_are_added_in_smaller_batches(begin, monkeypatch):
     frontier, _ = begin()
     calls: list[int] = []
     enqueue = frontier._enqueue
-    monkeypatch.setattr(frontier, "_enqueue", lambda *args: calls.append(len(args[-1]) // 3) or enqueue(*args))
+    monkeypatch.setattr(
+        frontier, "_enqueue", lambda *args: calls.append(len(args[-1]) // 3) or enqueue(*args)
+    )
     assert frontier.enqueue(Page(f"{A}?{n}{'x' * 16_000}") for n in range(100)).new == 100
     assert max(calls) == 6
 
@@ -489,7 +540,9 @@ def test_bands_are_served_in_order_within_a_lane(begin):
 
 
 def test_everything_about_a_page_comes_back_from_the_queue(begin):
-    page = Page(A + '?q="quoted\\"]', 2, A, "shop.example_8080", Band.HIGH, 0, 0, "00ff00ff00ff00ff")
+    page = Page(
+        A + '?q="quoted\\"]', 2, A, "shop.example_8080", Band.HIGH, 0, 0, "00ff00ff00ff00ff"
+    )
     frontier, _ = begin(pages=[page])
     claimed = take(frontier).page
     assert claimed == Page(page.url, 2, A, "shop.example_8080", Band.HIGH, 1, 0, "00ff00ff00ff00ff")
@@ -497,8 +550,14 @@ def test_everything_about_a_page_comes_back_from_the_queue(begin):
 
 
 def test_a_lane_whose_name_no_key_can_hold_gets_one_that_can(begin):
-    frontier, _ = begin(pages=[Page(A, lane="[::1]:80"), Page(B, lane="0", band=Band.HIGH), Page(C, band=Band.HIGH)])
-    assert sorted((page.url, page.lane) for page in frontier.queued()) == [(A, "___1__80"), (B, "0_"), (C, "")]
+    frontier, _ = begin(
+        pages=[Page(A, lane="[::1]:80"), Page(B, lane="0", band=Band.HIGH), Page(C, band=Band.HIGH)]
+    )
+    assert sorted((page.url, page.lane) for page in frontier.queued()) == [
+        (A, "___1__80"),
+        (B, "0_"),
+        (C, ""),
+    ]
 
 
 # -- redirects and results
@@ -553,7 +612,10 @@ def test_two_claims_of_one_lane_are_never_closer_than_the_delay(begin):
 
 
 def test_lanes_are_served_round_robin(begin):
-    frontier, _ = begin(pages=[Page(f"{lane}{n}", lane=lane) for lane in "xyz" for n in range(2)], concurrency_limit=6)
+    frontier, _ = begin(
+        pages=[Page(f"{lane}{n}", lane=lane) for lane in "xyz" for n in range(2)],
+        concurrency_limit=6,
+    )
     assert [take(frontier).page.url for _ in range(6)] == ["x0", "y0", "z0", "x1", "y1", "z1"]
 
 
@@ -626,14 +688,20 @@ def test_each_finisher_starts_one_run(begin):
 def test_who_finishes_a_page_may_be_given_the_wake_ups_in_the_same_step(begin, links):
     frontier, _ = begin(*(f"{A}/{n}" for n in range(20)), concurrency_limit=10)
     claims = [take(frontier, ticket=ticket) for ticket in frontier.grant()]
-    tickets = [ticket for claim in claims for ticket in frontier.finish(claim, "-", links, wake={}).wake.tickets]
+    tickets = [
+        ticket
+        for claim in claims
+        for ticket in frontier.finish(claim, "-", links, wake={}).wake.tickets
+    ]
     assert len(set(tickets)) == 10
     assert frontier.snapshot().tickets == 10
     assert take(frontier, ticket=tickets[-1])
     assert frontier.snapshot().tickets == 9
 
 
-def test_with_no_page_to_wake_for_a_finisher_is_told_when_there_will_be_one_and_the_tallies_count_once(begin):
+def test_with_no_page_to_wake_for_a_finisher_is_told_when_there_will_be_one_and_the_tallies_count_once(
+    begin,
+):
     frontier, _ = begin(pages=[Page(A, lane="a"), Page(B, lane="a")], delay=3)
     claim = take(frontier)
     for ending in (Ending(Verdict.OK, wake=Wake((), 3)), Ending(Verdict.REPEATED)):
@@ -715,7 +783,10 @@ def test_a_claim_says_when_another_page_is_due(begin):
 
 def test_a_retry_that_is_due_in_twenty_minutes_keeps_the_crawl_alive_without_a_busy_loop(begin):
     frontier, clock = begin(A, retry_after_cap=3_600)
-    assert frontier.fail(take(frontier), FailureClass.RETRY, "503", status=503, delay=1_200).retry_in == 1_200
+    assert (
+        frontier.fail(take(frontier), FailureClass.RETRY, "503", status=503, delay=1_200).retry_in
+        == 1_200
+    )
     tick = frontier.tick()
     assert (tick.status, tick.tickets, tick.ended) == (Status.ACTIVE, (), False)
     assert frontier.claim("w1").wait == 1_200
@@ -767,7 +838,11 @@ def test_a_page_limit_counts_the_pages_begun_and_lets_their_retries_finish(begin
     assert retried.page.url == A
     assert frontier.finish(retried, A).ended
     snapshot = frontier.snapshot()
-    assert (snapshot.status, snapshot.reason, snapshot.queued) == (Status.FINISHED, "page limit 2 reached", 1)
+    assert (snapshot.status, snapshot.reason, snapshot.queued) == (
+        Status.FINISHED,
+        "page limit 2 reached",
+        1,
+    )
 
 
 def test_a_page_limit_on_done_pages_is_met_exactly(begin):
@@ -806,7 +881,13 @@ def test_a_limit_that_is_raised_in_time_drains_nothing(begin):
 
 def test_limits_that_do_not_exist_or_make_no_sense_are_refused(begin):
     frontier, _ = begin(A)
-    for wrong in ({"pages": 3}, {"page_limit": -1}, {"page_limit": "many"}, {"page_limit_counts": "seen"}, {"delay": None}):
+    for wrong in (
+        {"pages": 3},
+        {"page_limit": -1},
+        {"page_limit": "many"},
+        {"page_limit_counts": "seen"},
+        {"delay": None},
+    ):
         with pytest.raises(FrontierRefused):
             frontier.set_limits(**wrong)
 
@@ -826,7 +907,11 @@ def test_the_time_limit_counts_active_time_only(begin):
     frontier.release("w1")
     assert frontier.tick().ended
     snapshot = frontier.snapshot()
-    assert (snapshot.status, snapshot.reason, snapshot.active) == (Status.STOPPED, "time limit 60 s reached", 60)
+    assert (snapshot.status, snapshot.reason, snapshot.active) == (
+        Status.STOPPED,
+        "time limit 60 s reached",
+        60,
+    )
 
 
 @pytest.mark.parametrize(
@@ -933,7 +1018,10 @@ def test_a_crawl_without_any_seed_has_failed(begin):
     frontier, _ = begin()
     frontier.open_producer("seeds")
     assert frontier.close_producer("seeds") is True
-    assert (frontier.snapshot().status, frontier.snapshot().reason) == (Status.FAILED, "no page was done")
+    assert (frontier.snapshot().status, frontier.snapshot().reason) == (
+        Status.FAILED,
+        "no page was done",
+    )
 
 
 # -- before_all
@@ -972,7 +1060,10 @@ def test_a_crawl_whose_before_all_always_fails_has_failed(begin):
         assert frontier.before_all_failed(turn.claim, "no such password").ended is (attempt == 2)
         clock.advance(60)
     snapshot = frontier.snapshot()
-    assert (snapshot.status, snapshot.reason) == (Status.FAILED, "before_all failed: no such password")
+    assert (snapshot.status, snapshot.reason) == (
+        Status.FAILED,
+        "before_all failed: no such password",
+    )
 
 
 # -- a log-in that expires
@@ -1001,11 +1092,18 @@ def test_a_page_that_is_logged_out_goes_back_unburned_and_one_run_logs_in_anew_f
     assert frontier.logged_out(first, version).retry_in == 0.0  # and after it has
     # Then nobody logs in a third time, and no attempt is gone
     turns = [frontier.claim("w1"), frontier.claim("w3")]
-    assert [(turn.first, turn.login, turn.claim.page.attempt) for turn in turns] == [(False, newer, 1)] * 2
+    assert [(turn.first, turn.login, turn.claim.page.attempt) for turn in turns] == [
+        (False, newer, 1)
+    ] * 2
     assert newer > version
     assert frontier.login() == {"cookies": [{"name": "new"}]}
     seen = frontier.snapshot()
-    assert (seen.counts["logins"], seen.counts["logouts"], seen.counts["started"], seen.queued) == (2, 1, 3, 0)
+    assert (seen.counts["logins"], seen.counts["logouts"], seen.counts["started"], seen.queued) == (
+        2,
+        1,
+        3,
+        0,
+    )
     assert frontier.audit() == []
 
 
@@ -1036,7 +1134,11 @@ def test_log_ins_that_bring_no_page_end_and_the_pages_fail_with_that_reason(begi
         ending = frontier.logged_out(turn.claim, turn.login)
     assert ending == Ending(Verdict.OK, True, None)
     seen = frontier.snapshot()
-    assert (seen.status, seen.reason, seen.reasons) == (Status.FAILED, "no page was done (last failure: login)", {"login": 3})
+    assert (seen.status, seen.reason, seen.reasons) == (
+        Status.FAILED,
+        "no page was done (last failure: login)",
+        {"login": 3},
+    )
     assert seen.counts["logins"] == 3
     # When somebody has mended what kept us out
     assert frontier.retry_failed() == 3
@@ -1057,7 +1159,9 @@ def test_a_page_that_is_logged_out_whatever_we_do_fails_alone(begin):
 
 
 def test_a_hundred_runs_that_are_logged_out_at_once_lead_to_one_log_in(begin):
-    frontier, _ = begin(*(f"https://shop.example/{n}" for n in range(100)), before_all=True, concurrency_limit=100)
+    frontier, _ = begin(
+        *(f"https://shop.example/{n}" for n in range(100)), before_all=True, concurrency_limit=100
+    )
     claim, version = logged_in(frontier)
     claims = [claim, *(frontier.claim(f"w{n}").claim for n in range(99))]
     with ThreadPoolExecutor(20) as threads:
@@ -1166,7 +1270,11 @@ def test_a_damaged_crawl_of_many_lanes_is_found_out_and_repaired_in_steps(begin)
     assert len(frontier.repair()) >= 650
     assert frontier.audit() == []
     assert frontier.snapshot().queued == 1_397
-    assert [frontier.finish(claim, "-").verdict for claim in claims] == [Verdict.STALE, Verdict.OK, Verdict.OK]
+    assert [frontier.finish(claim, "-").verdict for claim in claims] == [
+        Verdict.STALE,
+        Verdict.OK,
+        Verdict.OK,
+    ]
 
 
 def test_whoever_comes_while_a_crawl_is_closed_for_a_repair_waits(begin, monkeypatch):
@@ -1201,7 +1309,9 @@ def test_clearing_deletes_every_key_of_the_crawl_and_no_other(begin, redis):
     redis.set("mine", 1)
     other = Frontier(redis, "other")
     other.create(plan())
-    frontier, _ = begin(pages=[Page(f"{A}/{n}", lane=f"h{n}", band=Band(n % 3)) for n in range(300)], delay=1)
+    frontier, _ = begin(
+        pages=[Page(f"{A}/{n}", lane=f"h{n}", band=Band(n % 3)) for n in range(300)], delay=1
+    )
     claim = take(frontier)
     frontier.finish(claim, A, result="1")
     frontier.fail(take(frontier), FailureClass.TERMINAL, "404")
@@ -1249,7 +1359,11 @@ def test_workers_that_race_do_every_page_once_and_one_of_them_ends_the_crawl(red
                 continue
             most = max(most, len(frontier.processing()))
             number = int(turn.claim.page.url.rpartition("/")[2])
-            links = [Page(f"{A}/{n}", turn.claim.page.depth + 1) for n in (2 * number, 2 * number + 1, number) if n < 400]
+            links = [
+                Page(f"{A}/{n}", turn.claim.page.depth + 1)
+                for n in (2 * number, 2 * number + 1, number)
+                if n < 400
+            ]
             frontier.enqueue(links, parent=turn.claim)
             ends += frontier.finish(turn.claim, turn.claim.page.url).ended
         return ends + turn.ended
@@ -1265,7 +1379,11 @@ def test_workers_that_race_do_every_page_once_and_one_of_them_ends_the_crawl(red
 
 
 def test_two_crawls_and_two_prefixes_do_not_meet(redis):
-    frontiers = [Frontier(redis, "a"), Frontier(redis, "b"), Frontier(redis, "a", prefix="staging:")]
+    frontiers = [
+        Frontier(redis, "a"),
+        Frontier(redis, "b"),
+        Frontier(redis, "a", prefix="staging:"),
+    ]
     for frontier in frontiers:
         frontier.create(plan())
         frontier.enqueue([Page(A)])
@@ -1340,7 +1458,11 @@ def test_a_key_of_another_type_and_another_schema_are_told_clearly(redis):
 
 def test_a_redis_that_is_away_is_unavailable():
     client = redis_py.Redis(unix_socket_path="/nonexistent/redis.sock", retry=Retry(NoBackoff(), 0))
-    for call in (Frontier(client, "shop").snapshot, Frontier(client, "shop").queued, lambda: Frontier.names(client)):
+    for call in (
+        Frontier(client, "shop").snapshot,
+        Frontier(client, "shop").queued,
+        lambda: Frontier.names(client),
+    ):
         with pytest.raises(FrontierUnavailable):
             call()
 
@@ -1359,7 +1481,14 @@ def test_a_server_that_throws_keys_away_is_refused_and_one_without_aof_warned_of
 
 
 def test_a_server_that_forbids_questions_about_its_settings_is_taken(redis):
-    redis.acl_setuser("guest", enabled=True, passwords=["+pw"], keys=["*"], categories=["+@all"], commands=["-config"])
+    redis.acl_setuser(
+        "guest",
+        enabled=True,
+        passwords=["+pw"],
+        keys=["*"],
+        categories=["+@all"],
+        commands=["-config"],
+    )
     guest = redis_py.Redis(connection_pool=redis.connection_pool)
     with guest.client() as connection:
         connection.execute_command("AUTH", "guest", "pw")

@@ -30,7 +30,9 @@ def free_port() -> int:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
     """A client of the Cluster, once it says that it is well."""
-    version = subprocess.run([find_redis(), "--version"], capture_output=True, text=True, check=True).stdout
+    version = subprocess.run(
+        [find_redis(), "--version"], capture_output=True, text=True, check=True
+    ).stdout
     if "v=6." in version:
         pytest.skip("a Cluster on free ports needs Redis 7 (--cluster-port)")
     folder: Path = tmp_path_factory.mktemp("cluster")
@@ -40,15 +42,33 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
         for port in ports:
             (folder / str(port)).mkdir()
             options = [
-                "--port", port, "--cluster-port", free_port(), "--cluster-enabled", "yes", "--dir", folder / str(port),
-                "--save", "", "--bind", "127.0.0.1",
-            ]  # fmt: skip
+                "--port",
+                port,
+                "--cluster-port",
+                free_port(),
+                "--cluster-enabled",
+                "yes",
+                "--dir",
+                folder / str(port),
+                "--save",
+                "",
+                "--bind",
+                "127.0.0.1",
+            ]
             processes.append(
-                subprocess.Popen([find_redis(), *map(str, options)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                subprocess.Popen(
+                    [find_redis(), *map(str, options)],
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
             )
         await_that(lambda: all(node.ping() for node in nodes))
         for number, node in enumerate(nodes):
-            node.execute_command("CLUSTER ADDSLOTSRANGE", SLOTS * number // MASTERS, SLOTS * (number + 1) // MASTERS - 1)
+            node.execute_command(
+                "CLUSTER ADDSLOTSRANGE",
+                SLOTS * number // MASTERS,
+                SLOTS * (number + 1) // MASTERS - 1,
+            )
             node.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
         for port in ports[1:]:
             bus = nodes[ports.index(port)].config_get("cluster-port")["cluster-port"]
@@ -83,7 +103,12 @@ def test_crawls_of_a_cluster_live_on_one_node_each_and_do_all_that_they_do_elsew
     for name in crawls:
         frontier = Frontier(cluster, name)
         assert frontier.create(Plan(name, Policy(host_cap=1), "d", {"url": "/"}, before_all=False))
-        assert frontier.enqueue(Page(f"https://a.example/{n}", lane=f"h{n % 3}") for n in range(500)).new == 500
+        assert (
+            frontier.enqueue(
+                Page(f"https://a.example/{n}", lane=f"h{n % 3}") for n in range(500)
+            ).new
+            == 500
+        )
         assert len(frontier.queued(0, 1_000)) == 500
         claim, other, third = (frontier.claim("w").claim for _ in range(3))
         assert frontier.finish(claim, claim.page.url, result="{}").verdict is Verdict.OK
@@ -91,7 +116,11 @@ def test_crawls_of_a_cluster_live_on_one_node_each_and_do_all_that_they_do_elsew
         assert frontier.fail(third, FailureClass.RETRY, "timeout").verdict is Verdict.OK
         assert frontier.retry_failed() == 1
         assert len(frontier.tick().tickets) == 3
-        assert (frontier.snapshot().status, len(frontier.results()), frontier.audit()) == (Status.ACTIVE, 1, [])
+        assert (frontier.snapshot().status, len(frontier.results()), frontier.audit()) == (
+            Status.ACTIVE,
+            1,
+            [],
+        )
         homes.add(cluster.get_node_from_key(frontier.prefix).port)
     assert Frontier.names(cluster) == crawls
     assert len(homes) > 1

@@ -1,4 +1,6 @@
-"""Random interleavings of everything the frontier can do, against a model in plain Python that cannot lose a page."""
+"""Random interleavings of everything the frontier can do, against a model in plain Python that
+cannot lose a page.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from crawler.model import Claim, FailureClass, Outcome, Page, Plan, Policy, Stat
 STEPS = 10_000
 ACK_LIFE = 600_000
 
-#: I1 and I2 in one round trip: pages where they are, pages accepted, the four structures of pages in flight, the status.
+#: I1 and I2 in one round trip: pages where they are, pages accepted, the four structures of pages
+#: in flight, the status.
 INVARIANTS = """
 local p, sum = KEYS[1], 0
 for _, lane in ipairs(redis.call("SMEMBERS", p .. "lanes")) do
@@ -62,16 +65,28 @@ class World:
         self.random = random.Random(seed)
         random.seed(seed)  # the frontier draws its jitter from it
         self.policy = Policy(
-            concurrency_limit=20 if seed & 1 else 4, delay=0.5 if seed & 2 else 0, host_cap=3 if seed & 4 else None,
-            depth_limit=3, jitter=False, attempts=3, crash_strikes=2, backoff=4, backoff_cap=10, retry_after_cap=30,
-            breaker_failures=0, lease=20, page_deadline=60,
-        )  # fmt: skip
+            concurrency_limit=20 if seed & 1 else 4,
+            delay=0.5 if seed & 2 else 0,
+            host_cap=3 if seed & 4 else None,
+            depth_limit=3,
+            jitter=False,
+            attempts=3,
+            crash_strikes=2,
+            backoff=4,
+            backoff_cap=10,
+            retry_after_cap=30,
+            breaker_failures=0,
+            lease=20,
+            page_deadline=60,
+        )
         self.frontier = Frontier(redis, "model", buckets=2)
         self.frontier.create(Plan("model", self.policy, "d", None, before_all=False))
         self.invariants = redis.register_script(INVARIANTS)
         self.now = 1_000_000_000_000
         self.pages: dict[str, Known] = {}
-        self.places: dict[str, set[str]] = {where: set() for where in ("waiting", "processing", "done", "failed")}
+        self.places: dict[str, set[str]] = {
+            where: set() for where in ("waiting", "processing", "done", "failed")
+        }
         self.lanes: dict[str, Lane] = {}
         self.urls: set[str] = set()
         self.aliases: set[str] = set()
@@ -112,7 +127,9 @@ class World:
             and len(lane.running) < (self.policy.host_cap or 1_000)
         }
         waiting = (self.pages[id_] for id_ in self.all("waiting"))
-        return {known.page.id for known in waiting if known.due <= self.now and known.page.lane in free}
+        return {
+            known.page.id for known in waiting if known.due <= self.now and known.page.lane in free
+        }
 
     def leave(self, known: Known, where: str) -> None:
         lane = self.lane(known.page.lane)
@@ -122,7 +139,9 @@ class World:
         known.token, known.due = "", 0
         self.move(known, where)
 
-    def failed(self, known: Known, failure: FailureClass, delay: float | None, retry: float | None) -> None:
+    def failed(
+        self, known: Known, failure: FailureClass, delay: float | None, retry: float | None
+    ) -> None:
         """What a failure leads to; ``retry`` is what the frontier said (its back-off is random)."""
         lane = self.lane(known.page.lane)
         if failure is FailureClass.AWAY:
@@ -141,7 +160,11 @@ class World:
         if failure is FailureClass.THROTTLE:
             wait = min(30, delay if delay is not None else min(10, 4 * 2 ** (known.attempts - 1)))
             lane.blocked = max(lane.blocked, self.now + round(wait * 1_000))
-        final = failure in (FailureClass.TERMINAL, FailureClass.HOOK) or known.strikes >= 2 or known.attempts >= 3
+        final = (
+            failure in (FailureClass.TERMINAL, FailureClass.HOOK)
+            or known.strikes >= 2
+            or known.attempts >= 3
+        )
         assert (retry is None) == final
         self.leave(known, "failed" if final else "waiting")
         if not final and failure is not FailureClass.THROTTLE:
@@ -168,13 +191,23 @@ class World:
     def links(self) -> list[Page]:
         numbers = [self.random.randrange(5_000) for _ in range(self.random.choice([1, 2, 8]))]
         return [
-            Page(f"https://a.example/{n}", depth=n % 5, lane=["", "x", "y", "z.example_8080"][n % 4], band=n % 3) for n in numbers
+            Page(
+                f"https://a.example/{n}",
+                depth=n % 5,
+                lane=["", "x", "y", "z.example_8080"][n % 4],
+                band=n % 3,
+            )
+            for n in numbers
         ]
 
     def added(self, pages: list[Page]) -> int:
         """Keep account of ``pages``, which are added now; how many of them are new."""
         fine = [page for page in pages if page.depth <= 3]
-        new = {page.id: page for page in fine if page.id not in self.pages and page.url not in self.aliases}
+        new = {
+            page.id: page
+            for page in fine
+            if page.id not in self.pages and page.url not in self.aliases
+        }
         for id_, page in new.items():
             self.pages[id_] = Known(page)
             self.move(self.pages[id_], "waiting")
@@ -208,39 +241,64 @@ class World:
             delay = max(round(self.policy.delay * 1_000), lane.delay)
             if delay:
                 lane.next = max(lane.next, self.now + delay)
-                if self.frontier.redis.hget(self.frontier.key(f"lane:{page.lane}"), "sending") == page.id.encode():
+                if (
+                    self.frontier.redis.hget(self.frontier.key(f"lane:{page.lane}"), "sending")
+                    == page.id.encode()
+                ):
                     lane.sending = page.id
             self.claims.append(turn.claim)
         elif turn.outcome in (Outcome.WAIT, Outcome.EMPTY, Outcome.BUSY):
             late = sum(0 < self.pages[id_].due <= self.now for id_ in self.all("waiting"))
-            idle = before in (Status.NEW, Status.ACTIVE) and self.held <= self.now and working < self.policy.concurrency_limit
-            assert not (claimable and idle) or late > 16, turn  # one call brings back 16 retries at most
+            idle = (
+                before in (Status.NEW, Status.ACTIVE)
+                and self.held <= self.now
+                and working < self.policy.concurrency_limit
+            )
+            # one call brings back 16 retries at most
+            assert not (claimable and idle) or late > 16, turn
         else:
-            assert turn.outcome is {Status.PAUSED: Outcome.PAUSED, Status.STOPPING: Outcome.STOPPED}.get(before, turn.outcome)
+            assert turn.outcome is {
+                Status.PAUSED: Outcome.PAUSED,
+                Status.STOPPING: Outcome.STOPPED,
+            }.get(before, turn.outcome)
             assert before.ended or before in (Status.PAUSED, Status.STOPPING) or turn.ended
         return turn.ended
 
     def report(self) -> bool:
-        """Finish a page, with its links or without, or fail it; sometimes one that is lost, or was reported before."""
+        """Finish a page, with its links or without, or fail it; sometimes one that is lost, or was
+        reported before.
+        """
         stale = self.old and self.random.random() < 0.15
         if not stale and not self.claims:
             return False
-        claim = self.random.choice(self.old) if stale else self.claims.pop(self.random.randrange(len(self.claims)))
+        claim = (
+            self.random.choice(self.old)
+            if stale
+            else self.claims.pop(self.random.randrange(len(self.claims)))
+        )
         known = self.pages[claim.page.id]
         failure = self.random.choice(list(FailureClass)) if self.random.random() < 0.3 else None
         delay = self.random.choice([None, None, 0, 3, 100])
-        final = f"https://a.example/{self.random.randrange(6_000)}" if self.random.random() < 0.1 else None
+        final = (
+            f"https://a.example/{self.random.randrange(6_000)}"
+            if self.random.random() < 0.1
+            else None
+        )
         links = self.links() if self.random.random() < 0.5 else []
         held = self.holds(claim)
         wake = self.random.choice([None, {}])
         if failure:
             ending = self.frontier.fail(claim, failure, failure.value, delay=delay)
         elif links and not (held and self.status.ended):
-            ending = self.frontier.finish(claim, claim.page.url, links, result="{}", final=final, wake=wake)
+            ending = self.frontier.finish(
+                claim, claim.page.url, links, result="{}", final=final, wake=wake
+            )
             if held:
                 self.added(links)
         else:
-            ending = self.frontier.finish(claim, claim.page.url, result="{}", final=final, wake=wake)
+            ending = self.frontier.finish(
+                claim, claim.page.url, result="{}", final=final, wake=wake
+            )
 
         if not held:
             when = self.accepted.get(claim.token)
@@ -303,7 +361,9 @@ class World:
         return tick.ended
 
     def lose(self, pages: int) -> None:
-        """Pages were taken back from the dead: their places say which, and their entries when they are tried again."""
+        """Pages were taken back from the dead: their places say which, and their entries when they
+        are tried again.
+        """
         if not pages:
             return
         held = {claim.page.id for claim in self.frontier.processing(0, 1_000)}
@@ -318,10 +378,15 @@ class World:
     def delayed(self) -> dict[str, int]:
         """When each delayed page is due."""
         scores = self.frontier.redis.zrange(self.frontier.key("delayed"), 0, -1, withscores=True)
-        return {page.id: int(at) for page, (_, at) in zip(self.frontier.delayed(0, 10_000), scores, strict=True)}
+        return {
+            page.id: int(at)
+            for page, (_, at) in zip(self.frontier.delayed(0, 10_000), scores, strict=True)
+        }
 
     def look_at_delayed(self) -> None:
-        """A crawl that drains keeps what it gives back among the delayed, and puts off what its lane cannot serve."""
+        """A crawl that drains keeps what it gives back among the delayed, and puts off what its
+        lane cannot serve.
+        """
         for id_, at in self.delayed().items():
             self.pages[id_].due = at
 
@@ -404,14 +469,31 @@ class World:
     def step(self) -> str:
         """One random step, then everything that must hold after each."""
         actions = {
-            self.claim: 30, self.report: 22, self.enqueue: 9, self.advance: 14, self.die: 2, self.renew: 4, self.sent: 4,
-            self.reap: 5, self.release: 1, self.pause: 0.4, self.resume: 3, self.stop: 0.2, self.retry: 0.5, self.lane_rules: 0.7,
-            self.hold: 0.5, self.wake: 3, self.produce: 1, self.limit: 2,
-        }  # fmt: skip
+            self.claim: 30,
+            self.report: 22,
+            self.enqueue: 9,
+            self.advance: 14,
+            self.die: 2,
+            self.renew: 4,
+            self.sent: 4,
+            self.reap: 5,
+            self.release: 1,
+            self.pause: 0.4,
+            self.resume: 3,
+            self.stop: 0.2,
+            self.retry: 0.5,
+            self.lane_rules: 0.7,
+            self.hold: 0.5,
+            self.wake: 3,
+            self.produce: 1,
+            self.limit: 2,
+        }
         action = self.random.choices(list(actions), list(actions.values()))[0]
         said = action()
         before = self.status
-        listed, queued, there, accepted, *flight, status = self.invariants(keys=[self.frontier.prefix])
+        listed, queued, there, accepted, *flight, status = self.invariants(
+            keys=[self.frontier.prefix]
+        )
         self.status = Status(status.decode())
         assert there == accepted == len(self.pages), "I1"
         assert listed == queued, "queued"
@@ -419,7 +501,9 @@ class World:
         if self.status in (Status.DRAINING, Status.PAUSED):
             self.look_at_delayed()
         if action not in (self.resume, self.limit):  # these return the status
-            assert said == (self.status.ended and not before.ended), f"the end was said: {said}, {before} to {self.status}"
+            assert said == (self.status.ended and not before.ended), (
+                f"the end was said: {said}, {before} to {self.status}"
+            )
         if self.status in (Status.FINISHED, Status.FAILED) and not before.ended:
             drained = (self.frontier.snapshot().reason or "").startswith("page limit")
             assert not self.all("processing")
@@ -433,7 +517,10 @@ class World:
         """The lists hold exactly the pages that the model says, and the audit finds nothing."""
         frontier = self.frontier
         counts = frontier.snapshot().counts
-        assert (counts.get("started", 0), counts.get("seen", 0)) == (self.started, len(self.pages) + self.marked)
+        assert (counts.get("started", 0), counts.get("seen", 0)) == (
+            self.started,
+            len(self.pages) + self.marked,
+        )
         delayed = {page.id for page in frontier.delayed(0, 10_000)}
         queued = [page.id for page in frontier.queued(0, 10_000)]
         assert len(queued) == len(set(queued))
@@ -443,7 +530,9 @@ class World:
             id_: self.pages[id_].token for id_ in self.all("processing")
         }
         assert {letter.page.id for letter in frontier.failed(0, 10_000)} == self.all("failed")
-        assert sorted(frontier.done(0, 10_000)) == sorted(self.pages[id_].page.url for id_ in self.all("done"))
+        assert sorted(frontier.done(0, 10_000)) == sorted(
+            self.pages[id_].page.url for id_ in self.all("done")
+        )
         assert frontier.audit() == []
 
     def run_out(self) -> None:

@@ -1,7 +1,9 @@
-"""A crawl of the public web cannot be led into the network that it stands in, whatever a page does: real Chrome, real servers.
+"""A crawl of the public web cannot be led into the network that it stands in, whatever a page does:
+real Chrome, real servers.
 
-The "public" site is at 127.0.0.1, which the guard of these tests counts as public when a name resolves to it. The trap is at
-127.0.0.2, which is what it is: a private address. It must never be connected to.
+The "public" site is at 127.0.0.1, which the guard of these tests counts as public when a name
+resolves to it. The trap is at 127.0.0.2, which is what it is: a private address. It must never be
+connected to.
 """
 
 from __future__ import annotations
@@ -34,7 +36,16 @@ from tests.site.chromes import needs_chrome
 
 SITE, TRAP = "127.0.0.1", "127.0.0.2"
 #: The trap's address, as Chrome understands it.
-SPELLINGS = ("127.0.0.2", "2130706434", "0177.0.0.2", "0x7f000002", "127.2", "[::ffff:7f00:2]", "127。0。0。2", "trap.example")
+SPELLINGS = (
+    "127.0.0.2",
+    "2130706434",
+    "0177.0.0.2",
+    "0x7f000002",
+    "127.2",
+    "[::ffff:7f00:2]",
+    "127。0。0。2",
+    "trap.example",
+)
 #: How a page, once it is shown, leads to the URL in its query.
 LEADS = {
     "meta": '<meta http-equiv="refresh" content="0;url={url}">',
@@ -43,7 +54,10 @@ LEADS = {
     "frame": "<iframe src='{url}'></iframe>",
     "fetch": "<script>fetch('{url}', {{mode: 'no-cors'}})</script>",
     "websocket": "<script>new WebSocket('{url}'.replace('http', 'ws'))</script>",
-    "worker": "<script>new Worker(URL.createObjectURL(new Blob([`fetch('{url}', {{mode: 'no-cors'}})`])))</script>",
+    "worker": (
+        "<script>new Worker(URL.createObjectURL(new Blob([`fetch('{url}', {{mode:"
+        " 'no-cors'}})`])))</script>"
+    ),
 }
 
 
@@ -59,7 +73,9 @@ class Server(ThreadingHTTPServer):
 
 
 class Answer(BaseHTTPRequestHandler):
-    """``/`` is a page; ``/redirect?URL`` redirects; ``/LEAD?URL`` is a page that leads to the URL; a POST returns its hash."""
+    """``/`` is a page; ``/redirect?URL`` redirects; ``/LEAD?URL`` is a page that leads to the URL;
+    a POST returns its hash.
+    """
 
     protocol_version = "HTTP/1.1"
 
@@ -72,7 +88,9 @@ class Answer(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        self.page(f"<title>{name or 'home'}</title><h1>{name}</h1>" + LEADS.get(name, "").format(url=url))
+        self.page(
+            f"<title>{name or 'home'}</title><h1>{name}</h1>" + LEADS.get(name, "").format(url=url)
+        )
 
     def do_POST(self) -> None:
         left, digest = int(self.headers["Content-Length"]), hashlib.sha256()
@@ -95,7 +113,9 @@ class Answer(BaseHTTPRequestHandler):
 
 
 class Names:
-    """A resolver. A name may have answers that change: each look-up takes the next, and the last one stays."""
+    """A resolver. A name may have answers that change: each look-up takes the next, and the last
+    one stays.
+    """
 
     def __init__(self, **known: list[str]) -> None:
         self.known = {name.replace("_", "."): answers for name, answers in known.items()}
@@ -164,7 +184,9 @@ def lead_to(site: Server, lead: str, url: str) -> str:
     return address_of(site, "books.example", f"/{lead}?{quote(url, safe='')}")
 
 
-def visit(chrome: Chrome, permits: Permits, url: str, then: Callable[[], Any] | None = None) -> Rehearsal:
+def visit(
+    chrome: Chrome, permits: Permits, url: str, then: Callable[[], Any] | None = None
+) -> Rehearsal:
     """Run one page as ``crawler run`` does; ``then`` is called while it is shown."""
     crawl = Crawl(name="books", url="http://books.example/", robots=False, extract={"title": "h1"})
     if then:
@@ -183,8 +205,13 @@ def refusal(*args: Any) -> tuple[str, bool]:
 
 @needs_chrome
 @pytest.mark.parametrize("host", SPELLINGS)
-def test_a_redirect_to_a_private_address_in_any_spelling_is_refused_and_the_next_page_is_right(chrome, permits, site, trap, host):
-    assert refusal(chrome, permits, lead_to(site, "redirect", address_of(trap, host))) == ("private_address", False)
+def test_a_redirect_to_a_private_address_in_any_spelling_is_refused_and_the_next_page_is_right(
+    chrome, permits, site, trap, host
+):
+    assert refusal(chrome, permits, lead_to(site, "redirect", address_of(trap, host))) == (
+        "private_address",
+        False,
+    )
     seen = visit(chrome, permits, address_of(site, "books.example", "/next"))
     assert (seen.result.response.title, seen.result.response.status) == ("next", 200)
     assert trap.connections == 0
@@ -199,20 +226,30 @@ def test_a_page_cannot_send_chrome_to_a_private_address(chrome, permits, site, t
     before = gateway.count
 
     try:
-        visit(chrome, permits, lead_to(site, lead, address_of(trap, host)), lambda: until(lambda: gateway.count > before))
+        visit(
+            chrome,
+            permits,
+            lead_to(site, lead, address_of(trap, host)),
+            lambda: until(lambda: gateway.count > before),
+        )
     except PageError as error:  # it was quick, and went there before it was looked at
         if error.reason != "private_address":
             raise
     assert gateway.reason("books.example", before) == "private_address"
     assert trap.connections == 0
-    assert visit(chrome, permits, address_of(site, "books.example", "/next")).result.response.title == "next"
+    assert (
+        visit(chrome, permits, address_of(site, "books.example", "/next")).result.response.title
+        == "next"
+    )
 
 
 @needs_chrome
 @pytest.mark.parametrize("lead", ["redirect", *LEADS])
 def test_without_the_gateway_each_of_these_pages_reaches_the_trap(chrome, site, trap, lead):
     """So that the tests above prove something."""
-    crawl = Crawl(name="open", url=address_of(site, SITE), robots=False, scope="all", extract={"title": "h1"})
+    crawl = Crawl(
+        name="open", url=address_of(site, SITE), robots=False, scope="all", extract={"title": "h1"}
+    )
     crawl.after(lambda: until(lambda: trap.connections))
     start = lead_to(site, lead, address_of(trap, TRAP)).replace("books.example", SITE)
     with suppress(PageError):  # a redirect is noticed on arrival: too late
@@ -223,7 +260,10 @@ def test_without_the_gateway_each_of_these_pages_reaches_the_trap(chrome, site, 
 @needs_chrome
 def test_a_name_that_is_public_when_it_is_checked_and_private_afterwards_is_refused(chrome, trap):
     rebound = Permits(guard(rebind_example=[SITE, TRAP]), obey=False)
-    assert refusal(chrome, rebound, address_of(trap, "rebind.example")) == ("private_address", False)
+    assert refusal(chrome, rebound, address_of(trap, "rebind.example")) == (
+        "private_address",
+        False,
+    )
     assert trap.connections == 0
 
 
@@ -231,9 +271,14 @@ def test_a_name_that_is_public_when_it_is_checked_and_private_afterwards_is_refu
 def test_what_is_wrong_with_a_host_is_told_as_without_the_gateway(chrome, permits, site):
     with socket.socket() as closed:
         closed.bind((SITE, 0))
-        assert refusal(chrome, permits, f"http://books.example:{closed.getsockname()[1]}/") == ("refused", True)
+        assert refusal(chrome, permits, f"http://books.example:{closed.getsockname()[1]}/") == (
+            "refused",
+            True,
+        )
     assert refusal(chrome, permits, address_of(site, "gone.example")) == ("dns", True)
-    assert refusal(chrome, permits, lead_to(site, "redirect", address_of(site, "gone.example"))) == ("dns", True)
+    assert refusal(
+        chrome, permits, lead_to(site, "redirect", address_of(site, "gone.example"))
+    ) == ("dns", True)
 
 
 @needs_chrome
@@ -252,7 +297,11 @@ def test_nothing_leaves_by_webrtc(chrome, permits, site, trap):
             setTimeout(done, 3000);"""
         where = f"{TRAP}:{stun.getsockname()[1]}"
         crawl = Crawl(name="books", url="http://books.example/", robots=False)
-        crawl.after(lambda browser: browser.driver.execute_async_script(gather, where, f"{TRAP}:{trap.server_port}"))
+        crawl.after(
+            lambda browser: browser.driver.execute_async_script(
+                gather, where, f"{TRAP}:{trap.server_port}"
+            )
+        )
         rehearse(crawl, chrome, permits, address_of(site, "books.example"))
         with pytest.raises(TimeoutError):
             stun.recv(100)
@@ -261,10 +310,25 @@ def test_nothing_leaves_by_webrtc(chrome, permits, site, trap):
 
 @needs_chrome
 @pytest.mark.parametrize(
-    "host", [*SPELLINGS[:-1], "localhost", "[::1]", "10.0.0.1", "[fd00::1]", "169.254.169.254", "192.168.0.1"]
+    "host",
+    [
+        *SPELLINGS[:-1],
+        "localhost",
+        "[::1]",
+        "10.0.0.1",
+        "[fd00::1]",
+        "169.254.169.254",
+        "192.168.0.1",
+    ],
 )
 def test_a_chrome_elsewhere_finds_no_private_address_that_is_spelled_out(chrome, site, trap, host):
-    crawl = Crawl(name="grid", url=address_of(site, SITE), robots=False, flags=literal_flags([SITE]), scope="all")
+    crawl = Crawl(
+        name="grid",
+        url=address_of(site, SITE),
+        robots=False,
+        flags=literal_flags([SITE]),
+        scope="all",
+    )
     there = lead_to(site, "redirect", address_of(trap, host)).replace("books.example", SITE)
     with pytest.raises(PageError) as error:
         rehearse(crawl, chrome, Permits(crawl.guard(), obey=False), there)
@@ -278,7 +342,10 @@ def test_a_crawl_that_starts_on_a_private_address_does_not_pay_for_a_gateway():
 
 
 def test_a_name_that_begins_like_a_private_address_is_not_taken_for_one():
-    assert not any(rule.split()[1] in ("10.*", "127.*") for rule in literal_flags([])[0].partition("=")[2].split(","))
+    assert not any(
+        rule.split()[1] in ("10.*", "127.*")
+        for rule in literal_flags([])[0].partition("=")[2].split(",")
+    )
 
 
 # Without Chrome
@@ -319,7 +386,9 @@ def test_any_bytes_pass_both_ways_and_each_way_ends_by_itself(gateway, echo):
     client, code = ask(gateway, "books.example", echo)
     assert code == 0
     with client:
-        sender = threading.Thread(target=lambda: (client.sendall(sent), client.shutdown(socket.SHUT_WR)))
+        sender = threading.Thread(
+            target=lambda: (client.sendall(sent), client.shutdown(socket.SHUT_WR))
+        )
         sender.start()
         got = b"".join(iter(lambda: client.recv(65_536), b""))
         sender.join()
@@ -330,7 +399,10 @@ def test_a_large_body_arrives_as_it_was_sent(gateway, site):
     body = os.urandom(1_000_000) * 50
     client, _ = ask(gateway, "books.example", site.server_port)
     with client:
-        client.sendall(b"POST / HTTP/1.1\r\nHost: books.example\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body))
+        client.sendall(
+            b"POST / HTTP/1.1\r\nHost: books.example\r\nConnection: close\r\nContent-Length:"
+            b" %d\r\n\r\n" % len(body)
+        )
         client.sendall(body)
         answer = b"".join(iter(lambda: client.recv(65_536), b""))
     assert answer.endswith(hashlib.sha256(body).hexdigest().encode())
@@ -397,7 +469,15 @@ def test_it_remembers_why_a_connection_failed(gateway):
         closed.bind((SITE, 0))
         port = closed.getsockname()[1]
         codes = []
-        for host in ("trap.example", "gone.example", "books.example", "localhost", "127.0.0.1", "0x7f.1", "::1"):
+        for host in (
+            "trap.example",
+            "gone.example",
+            "books.example",
+            "localhost",
+            "127.0.0.1",
+            "0x7f.1",
+            "::1",
+        ):
             client, code = ask(gateway, host, port)
             client.close()
             codes.append((gateway.reason(host, 0), code))
@@ -435,7 +515,13 @@ def test_it_offers_neither_bind_nor_udp_and_drops_what_is_no_socks(gateway, echo
 
 
 def test_a_private_host_that_the_author_allowed_passes(trap):
-    allowed = Gateway(Guard(["books.example"], ["trap.example"], resolve=Names(books_example=[SITE], trap_example=[TRAP])))
+    allowed = Gateway(
+        Guard(
+            ["books.example"],
+            ["trap.example"],
+            resolve=Names(books_example=[SITE], trap_example=[TRAP]),
+        )
+    )
     client, code = ask(allowed, "trap.example", trap.server_port)
     client.close()
     allowed.close()

@@ -1,4 +1,6 @@
-"""A real Selenium Grid as the endpoint: sessions over pages, what ends them, and that none is left."""
+"""A real Selenium Grid as the endpoint: sessions over pages, what ends them, and that none is
+left.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,11 @@ def test_a_session_of_a_grid_serves_page_after_page_as_a_local_one_does(grid: Gr
         for _ in range(2):
             with chrome.session(TESTS) as browser:
                 assert get(browser, site, "/a") == "A"
-                for path, reason in (("/204", "no_content"), ("/download", "download"), ("/404-empty", "http_404")):
+                for path, reason in (
+                    ("/204", "no_content"),
+                    ("/download", "download"),
+                    ("/404-empty", "http_404"),
+                ):
                     with pytest.raises(PageError, match=reason):
                         get(browser, site, path)
                 assert get(browser, site, "/b") == "B"
@@ -44,8 +50,12 @@ def test_a_session_of_a_grid_serves_page_after_page_as_a_local_one_does(grid: Gr
 
 @pytest.fixture(scope="module")
 def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    """A Grid with two slots, which gives up a session after some seconds of idleness, and lets in one user."""
-    with Grid(tmp_path_factory.mktemp("fragile"), slots=2, session_timeout=5, user="me:canary-7") as grid:
+    """A Grid with two slots, which gives up a session after some seconds of idleness, and lets in
+    one user.
+    """
+    with Grid(
+        tmp_path_factory.mktemp("fragile"), slots=2, session_timeout=5, user="me:canary-7"
+    ) as grid:
         yield grid
 
 
@@ -93,7 +103,9 @@ def fork(request: Request) -> None:
 
 
 @pytest.mark.usefixtures("idle")  # it may begin to wait
-def test_sessions_of_a_killed_worker_are_ended_and_a_warm_shutdown_leaves_none(grid: Grid, ground: Ground, site, held):
+def test_sessions_of_a_killed_worker_are_ended_and_a_warm_shutdown_leaves_none(
+    grid: Grid, ground: Ground, site, held
+):
     # Given two workers, each with a session, one of them over a page
     first = ground.worker(chrome_url=grid.url, page_load_timeout=40)
     frontier = ground.crawl(shop(url=site.url("/fork"), depth_limit=1, concurrency_limit=2))
@@ -102,7 +114,11 @@ def test_sessions_of_a_killed_worker_are_ended_and_a_warm_shutdown_leaves_none(g
     second = ground.worker(chrome_url=grid.url, page_load_timeout=40)
     # When the first is killed
     ground.until(lambda: len(registry.sessions()) == 2)
-    (lost,) = [entry.id for entry in registry.sessions() if os.getpgid(int(entry.worker.split("/")[1])) == first.process.pid]
+    (lost,) = [
+        entry.id
+        for entry in registry.sessions()
+        if os.getpgid(int(entry.worker.split("/")[1])) == first.process.pid
+    ]
     assert lost in grid.sessions()
     first.kill()
     held.set()
@@ -132,7 +148,8 @@ def test_while_a_grid_is_full_runs_wait_without_a_claim_and_the_crawl_goes_on_wh
 
         taken = [pool.submit(occupy) for _ in range(3)]
         grid.until(lambda: len(grid.sessions()) == 3)
-        # When a crawl begins, then its run waits for a session, ends, and another waits; no page is claimed, none is blamed
+        # When a crawl begins, then its run waits for a session, ends, and another waits; no page is
+        # claimed, none is blamed
         worker = ground.worker(chrome_url=grid.url, session_timeout=1.5)
         frontier = ground.crawl(shop(url=site.url("/a"), depth_limit=0))
         ground.until(lambda: worker.said().count("no page is begun") >= 2)
@@ -158,7 +175,8 @@ def test_a_session_that_serves_nobody_is_given_back_before_the_grid_gives_it_up(
     with Chrome(Endpoint(url=grid.url, page_load_timeout=10, idle_timeout=0.5)) as chrome:
         with chrome.session(TESTS) as browser:
             assert get(browser, site, "/a") == "A"
-        grid.until(lambda: not chrome.warm and not grid.sessions(), seconds=30)  # far below the Grid's own 300
+        # far below the Grid's own 300
+        grid.until(lambda: not chrome.warm and not grid.sessions(), seconds=30)
         with chrome.session(TESTS) as browser:
             assert get(browser, site, "/b") == "B"
 
@@ -173,7 +191,9 @@ def test_a_session_that_the_grid_gave_up_costs_no_page(fragile: Grid, idle: Chro
     idle.close()
 
 
-def test_a_page_whose_node_is_killed_or_whose_hub_is_restarted_is_done_by_the_next(fragile: Grid, ground: Ground, site, held):
+def test_a_page_whose_node_is_killed_or_whose_hub_is_restarted_is_done_by_the_next(
+    fragile: Grid, ground: Ground, site, held
+):
     # Given a page that waits for its answer
     hits = site.hits["/waits"]
     worker = ground.worker(chrome_url=fragile.url, session_timeout=5, page_load_timeout=8)
@@ -190,7 +210,9 @@ def test_a_page_whose_node_is_killed_or_whose_hub_is_restarted_is_done_by_the_ne
     held.set()
     # Then every page is done, and the log holds no password
     ground.until_end(frontier, 90)
-    seen = ended_well(frontier, map(site.url, ("/fork", "/a", "/waits", "/b", "/ok")), log=ground.redis)
+    seen = ended_well(
+        frontier, map(site.url, ("/fork", "/a", "/waits", "/b", "/ok")), log=ground.redis
+    )
     assert seen.counts.get("crashed", 0) <= 1
     worker.process.terminate()
     worker.process.wait(60)

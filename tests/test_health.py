@@ -1,4 +1,6 @@
-"""Whether a worker lives, what a probe is told, and what a worker leaves behind when it is told to end."""
+"""Whether a worker lives, what a probe is told, and what a worker leaves behind when it is told to
+end.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,15 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
 def beat(**given: object) -> Heartbeat:
     """The heartbeat of a worker that is well at the time 1,000."""
     return Heartbeat(
-        **{"worker": "w@here", "tick": 999.0, "heard": 999.5, "running": 0, "interval": 10.0, "longest": 230.0} | given
+        **{
+            "worker": "w@here",
+            "tick": 999.0,
+            "heard": 999.5,
+            "running": 0,
+            "interval": 10.0,
+            "longest": 230.0,
+        }
+        | given
     )  # type: ignore[arg-type]
 
 
@@ -55,10 +65,19 @@ class Probe:
 
     def __init__(self, ground: Ground) -> None:
         self.file = ground.folder / "alive"
-        self.environ = {"PATH": "/usr/bin:/bin", **environment(ground.settings(heartbeat_file=self.file))}
+        self.environ = {
+            "PATH": "/usr/bin:/bin",
+            **environment(ground.settings(heartbeat_file=self.file)),
+        }
 
     def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([CRAWLER, "health", *words], env=self.environ, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            [CRAWLER, "health", *words],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
 
 
 def test_a_probe_finds_a_worker_that_works_and_says_so_in_less_than_a_second_of_cpu(ground: Ground):
@@ -72,7 +91,11 @@ def test_a_probe_finds_a_worker_that_works_and_says_so_in_less_than_a_second_of_
     done = probe.ask("--json")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     said = json.loads(done.stdout)
-    assert (done.returncode, said["ok"], sorted(said["parts"])) == (0, True, ["broker", "chrome", "redis", "worker"]), done
+    assert (done.returncode, said["ok"], sorted(said["parts"])) == (
+        0,
+        True,
+        ["broker", "chrome", "redis", "worker"],
+    ), done
     assert "heard" in said["parts"]["worker"]["said"]
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
 
@@ -90,7 +113,9 @@ def test_a_probe_finds_what_is_away(ground: Ground):
     assert done.stderr == ""
 
 
-def test_a_worker_that_hears_nothing_because_the_broker_is_away_is_not_to_be_restarted(ground: Ground):
+def test_a_worker_that_hears_nothing_because_the_broker_is_away_is_not_to_be_restarted(
+    ground: Ground,
+):
     ground.chrome_on({"/": Doc()})
     probe = Probe(ground)
     Heartbeat("w@here", time.time(), time.time() - 3_600, 0, 10.0, 230.0).write(probe.file)
@@ -129,9 +154,17 @@ def test_a_worker_that_is_asked_to_end_does_its_page_first(ground: Ground):
 
 
 def test_a_worker_that_is_ended_at_once_gives_its_pages_back_before_it_is_gone(ground: Ground):
-    """Cold: SIGQUIT. No lease has to run out, no attempt is burned, and others may claim the pages at once."""
+    """Cold: SIGQUIT. No lease has to run out, no attempt is burned, and others may claim the pages
+    at once.
+    """
     never = threading.Event()
-    chrome = ground.chrome_on({"/": Doc(links=["/a", "/b"]), "/a": [Doc(gate=never), Doc()], "/b": [Doc(gate=never), Doc()]})
+    chrome = ground.chrome_on(
+        {
+            "/": Doc(links=["/a", "/b"]),
+            "/a": [Doc(gate=never), Doc()],
+            "/b": [Doc(gate=never), Doc()],
+        }
+    )
     worker = ground.worker(2)
     frontier = ground.crawl(shop(concurrency_limit=2))
     ground.until(lambda: chrome.count("/a") and chrome.count("/b"))
@@ -163,23 +196,52 @@ app.autodiscover_tasks(["crawler"], force=True)
 """
 
 
-def test_a_worker_of_a_project_whose_settings_break_promises_says_which_and_how_to_mend_each(ground: Ground):
+def test_a_worker_of_a_project_whose_settings_break_promises_says_which_and_how_to_mend_each(
+    ground: Ground,
+):
     ground.client.config_set("maxmemory-policy", "allkeys-lru")
     settings = ground.settings(events=True)
     (ground.folder / "project.py").write_text(PROJECT.format(broker=settings.broker_url))
     log = ground.folder / "worker.log"
-    command = [sys.executable, "-m", "celery", "-A", "project", "worker", "-P", "threads", "-c", "1", "-l", "INFO"]
-    environ = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ground.folder), "C_FORCE_ROOT": "yes", **environment(settings)}
-    with log.open("wb") as out, subprocess.Popen(command, env=environ, cwd=ground.folder, stdout=out, stderr=out) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "project",
+        "worker",
+        "-P",
+        "threads",
+        "-c",
+        "1",
+        "-l",
+        "INFO",
+    ]
+    environ = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ground.folder),
+        "C_FORCE_ROOT": "yes",
+        **environment(settings),
+    }
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            command, env=environ, cwd=ground.folder, stdout=out, stderr=out
+        ) as process,
+    ):
         try:
             ground.until(lambda: "keys away" in log.read_text())
         finally:
             process.kill()
     said = log.read_text()
     for words in (
-        "set accept_content to ['json']", "runs are handed out again while they run", "use -P prefork", "start it with -E",
-        "start it with --disable-prefetch", "this Redis throws keys away when it is full (maxmemory-policy allkeys-lru)",
-    ):  # fmt: skip
+        "set accept_content to ['json']",
+        "runs are handed out again while they run",
+        "use -P prefork",
+        "start it with -E",
+        "start it with --disable-prefetch",
+        "this Redis throws keys away when it is full (maxmemory-policy allkeys-lru)",
+    ):
         assert said.count(words) == 1, words
 
 
@@ -188,6 +250,7 @@ def test_our_own_worker_breaks_no_promise(ground: Ground):
     worker = ground.worker(events=True)
     ground.until_end(ground.crawl(shop()))
     said = warnings(worker).splitlines()
-    if int(ground.client.info("server")["redis_version"].split(".")[0]) < 7:  # which breaks one by itself
+    # which breaks one by itself
+    if int(ground.client.info("server")["redis_version"].split(".")[0]) < 7:
         assert "a full server refuses a step as a whole" in said.pop()
     assert said == []

@@ -86,7 +86,9 @@ def test_what_a_hook_raises_passes_through():
 
 
 def test_an_unknown_name_is_a_fault_that_lists_the_names_there_are():
-    assert faults("extract", lambda pgae: None) == ["asks for 'pgae', which does not exist here; did you mean 'page'?"]
+    assert faults("extract", lambda pgae: None) == [
+        "asks for 'pgae', which does not exist here; did you mean 'page'?"
+    ]
     (fault,) = faults("start", lambda result: None)
     assert "'result'" in fault
     assert all(name in fault for name in ARGUMENTS["start"])

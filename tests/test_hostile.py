@@ -1,4 +1,6 @@
-"""Pages that mean harm: each ends as the table says, wherever Chrome is, and the page after it in the same session is right."""
+"""Pages that mean harm: each ends as the table says, wherever Chrome is, and the page after it in
+the same session is right.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ from tests.site.walk import SMALL_HEAP, endpoint, fits, path_on, short, walk
 pytest_plugins = ["tests.site.fixture"]
 pytestmark = needs_chrome
 
-#: Seconds after which the Grid here ends a session that is idle. No page of the table takes so long.
+#: Seconds after which the Grid here ends a session that is idle. No page of the table takes so
+#: long.
 IDLE = 20
 
 each_section = pytest.mark.parametrize("section", SECTIONS)
@@ -57,7 +60,9 @@ def test_a_hostile_page_ends_the_same_at_a_remote_chromedriver(site, remote, sec
 
 @pytest.fixture(scope="module")
 def hasty_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
-    """A Grid that soon ends what is idle: a ChromeDriver that waits for a script without an end hears of nothing else."""
+    """A Grid that soon ends what is idle: a ChromeDriver that waits for a script without an end
+    hears of nothing else.
+    """
     with Grid(tmp_path_factory.mktemp("grid"), slots=4, session_timeout=IDLE) as grid:
         yield grid
         grid.until(lambda: not grid.sessions() and not grid.chromes(), seconds=4 * IDLE)
@@ -81,9 +86,19 @@ def test_a_crawl_over_all_hostile_pages_with_four_workers_ends_with_exactly_the_
     # Given every hostile page, and four workers of their own Chromes
     rows = {site.url(row.path): row for row in HOSTILE}
     crawl = Crawl(
-        name="hostile", url=list(rows), robots=False, depth_limit=0, concurrency_limit=4, attempts=1, crash_strikes=1,
-        breaker_failures=0, scope="all", deny_extensions=(), throttle=False, flags=[SMALL_HEAP],
-    )  # fmt: skip
+        name="hostile",
+        url=list(rows),
+        robots=False,
+        depth_limit=0,
+        concurrency_limit=4,
+        attempts=1,
+        crash_strikes=1,
+        breaker_failures=0,
+        scope="all",
+        deny_extensions=(),
+        throttle=False,
+        flags=[SMALL_HEAP],
+    )
     state = ground.settings().state_dir
     worker = ground.worker(4, page_load_timeout=15.0, script_timeout=12.0)
     frontier = ground.crawl(crawl)
@@ -95,12 +110,18 @@ def test_a_crawl_over_all_hostile_pages_with_four_workers_ends_with_exactly_the_
     came: dict[str, Done | Failed] = {}
     for _, _, line in frontier.results("0", 10_000):
         record = json.loads(line)
-        came[record["url"]] = Done(record["links"], None, record["status"], path_on(site, record["final_url"]))
+        came[record["url"]] = Done(
+            record["links"], None, record["status"], path_on(site, record["final_url"])
+        )
     for page in frontier.failed(0, 10_000):
         assert page.page.url not in came
         reason = "browser_lost" if page.reason == "poison" else page.reason  # it has no strike left
         came[page.page.url] = Failed(reason, page.failure, page.status)
-    wrong = {rows[url].path: short(outcome) for url, outcome in came.items() if not as_said(outcome, rows[url])}
+    wrong = {
+        rows[url].path: short(outcome)
+        for url, outcome in came.items()
+        if not as_said(outcome, rows[url])
+    }
     assert wrong == {}, wrong
     # (of those that lead to the same page, one has its result; the others are done as well)
     assert set(came) | set(frontier.done(0, 10_000)) == set(rows)
@@ -113,15 +134,22 @@ def test_a_crawl_over_all_hostile_pages_with_four_workers_ends_with_exactly_the_
     assert snapshot.reasons == dict(failed)
     assert (snapshot.done, snapshot.failed) == (len(rows) - failed.total(), failed.total())
     # And nothing is left of it
-    assert not state.exists() or [path for path in state.iterdir() if path.name.startswith("chrome-")] == []
+    assert (
+        not state.exists()
+        or [path for path in state.iterdir() if path.name.startswith("chrome-")] == []
+    )
     assert [
-        process for process in psutil.process_iter(["cmdline"]) if str(state) in " ".join(process.info["cmdline"] or ())
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if str(state) in " ".join(process.info["cmdline"] or ())
     ] == []
 
 
 def leads_to(row: Row) -> str | None:
     """The page of the site that it is known as in the end."""
-    return (row.right[0].url or row.path).partition("#")[0] if isinstance(row.right[0], Done) else None
+    return (
+        (row.right[0].url or row.path).partition("#")[0] if isinstance(row.right[0], Done) else None
+    )
 
 
 def as_said(came: Done | Failed, row: Row) -> bool:

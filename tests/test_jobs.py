@@ -1,4 +1,6 @@
-"""The jobs API without workers: who may order, what is refused, what a job says of itself, when it is forgotten."""
+"""The jobs API without workers: who may order, what is refused, what a job says of itself, when it
+is forgotten.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ PUBLIC = "http://93.184.215.14/"
 
 
 @pytest.fixture(scope="module")
-def server(redis_server: PrivateRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def server(
+    redis_server: PrivateRedis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     with serving(tmp_path_factory.mktemp("serve"), redis_server.url) as there:
         yield there
 
@@ -44,7 +48,10 @@ def library(redis: Redis, redis_server: PrivateRedis) -> Library:  # noqa: ARG00
 
 @pytest.fixture
 def jobs(library: Library) -> Jobs:
-    return Jobs(library, resolve=lambda host: ("10.0.0.7",) if host == "inside.example" else ("93.184.215.14",))
+    return Jobs(
+        library,
+        resolve=lambda host: ("10.0.0.7",) if host == "inside.example" else ("93.184.215.14",),
+    )
 
 
 def work(jobs: Jobs, id: str, pages: int = 1) -> None:  # noqa: A002
@@ -53,20 +60,31 @@ def work(jobs: Jobs, id: str, pages: int = 1) -> None:  # noqa: A002
     for number in range(pages):
         claim = frontier.claim("a worker").claim
         assert claim is not None
-        frontier.finish(claim, claim.page.url, result=json.dumps({"url": claim.page.url, "number": number}))
+        frontier.finish(
+            claim, claim.page.url, result=json.dumps({"url": claim.page.url, "number": number})
+        )
 
 
 # Orders
 
 
 def test_an_order_is_answered_with_the_job_and_where_it_is(service):
-    reply = service.ask("POST", "/jobs", {"url": PUBLIC, "page_limit": 3, "message": {"shop": [1, None, "ü"]}})
+    reply = service.ask(
+        "POST", "/jobs", {"url": PUBLIC, "page_limit": 3, "message": {"shop": [1, None, "ü"]}}
+    )
     assert reply.status == 201
     job = reply.json
     assert reply.headers["location"] == f"/jobs/{job['id']}"
     assert (job["state"], job["url"], job["crawl"]) == ("new", PUBLIC, None)
     assert (job["limits"], job["message"]) == ({"page_limit": 3}, {"shop": [1, None, "ü"]})
-    assert job["counts"] == {"accepted": 1, "queued": 1, "delayed": 0, "processing": 0, "done": 0, "failed": 0}
+    assert job["counts"] == {
+        "accepted": 1,
+        "queued": 1,
+        "delayed": 0,
+        "processing": 0,
+        "done": 0,
+        "failed": 0,
+    }
     assert (job["started"], job["finished"], job["processing"]) == (None, None, 0)
     seen = service.ask("GET", reply.headers["location"]).json
     assert seen.pop("waiting") >= job.pop("waiting")
@@ -116,12 +134,24 @@ def test_a_wrong_order_is_refused_with_its_reason(service, order, status, said):
 
 
 def test_an_order_must_say_that_it_is_json(service):
-    assert service.ask("POST", "/jobs", b"url=http://93.184.215.14/", Content_Type="text/plain").status == 415
+    assert (
+        service.ask("POST", "/jobs", b"url=http://93.184.215.14/", Content_Type="text/plain").status
+        == 415
+    )
 
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "localhost", "shop.localhost", "10.1.2.3", "169.254.169.254", "[::1]", "[fd00:0:0:0:0:0:0:1]", "0.0.0.0"],
+    [
+        "127.0.0.1",
+        "localhost",
+        "shop.localhost",
+        "10.1.2.3",
+        "169.254.169.254",
+        "[::1]",
+        "[fd00:0:0:0:0:0:0:1]",
+        "0.0.0.0",
+    ],
 )
 def test_a_job_may_not_start_at_a_private_address(service, host):
     reply = service.ask("POST", "/jobs", {"url": f"http://{host}/"})
@@ -156,7 +186,11 @@ def test_nobody_gets_in_without_a_token(service):
             ("GET", "/jobs/x/results"),
         ):
             reply = service.ask(method, path, token=token)
-            assert (reply.status, reply.headers.get("www-authenticate")) == (401, "Bearer"), (method, path, token)
+            assert (reply.status, reply.headers.get("www-authenticate")) == (401, "Bearer"), (
+                method,
+                path,
+                token,
+            )
     assert service.ask("GET", "/health", token=None).json == {"status": "ok"}
     assert service.ask("GET", "/openapi.json", token=None).json["openapi"] == "3.1.0"
 
@@ -173,8 +207,11 @@ def test_no_token_reaches_the_log(service):
 
 @pytest.mark.usefixtures("redis")
 def test_each_token_has_a_rate_of_its_own_over_all_servers(redis_server, tmp_path):
-    with serving(tmp_path, redis_server.url, api_rate="3", api_tokens=f"{TOKEN},the-token-of-another") as there:
-        statuses = [there.ask("GET", "/jobs").status for _ in range(8)]  # should a minute begin meanwhile, 3 more pass
+    with serving(
+        tmp_path, redis_server.url, api_rate="3", api_tokens=f"{TOKEN},the-token-of-another"
+    ) as there:
+        # should a minute begin meanwhile, 3 more pass
+        statuses = [there.ask("GET", "/jobs").status for _ in range(8)]
         assert statuses[:3] == [200, 200, 200]
         assert 429 in statuses
         with serving(tmp_path, redis_server.url, api_rate="3") as second:
@@ -190,11 +227,17 @@ def test_each_token_has_a_rate_of_its_own_over_all_servers(redis_server, tmp_pat
         ((), {"api_tokens": ""}, "the jobs API has no token: set CRAWLER_API_TOKENS"),
         ((), {"api_tokens": "short"}, "CRAWLER_API_TOKENS: each must have 16 to 256 characters"),
         ((), {"api_tokens_file": "nowhere"}, "the tokens in nowhere cannot be read: No such file"),
-        (("--no-auth", "--host", "0.0.0.0"), {}, "without authentication the server listens on loopback only"),
+        (
+            ("--no-auth", "--host", "0.0.0.0"),
+            {},
+            "without authentication the server listens on loopback only",
+        ),
         ((), {"redis_url": ""}, "CRAWLER_REDIS_URL is not set"),
     ],
 )
-def test_a_server_that_would_be_open_or_useless_does_not_start(redis_server, options, settings, said):
+def test_a_server_that_would_be_open_or_useless_does_not_start(
+    redis_server, options, settings, said
+):
     environ = {"CRAWLER_REDIS_URL": redis_server.url, "CRAWLER_API_TOKENS": TOKEN}
     environ |= {f"CRAWLER_{name.upper()}": value for name, value in settings.items()}
     done = CliRunner().invoke(main, ["serve", "--port", "0", *options], env=environ)
@@ -206,7 +249,9 @@ def test_a_server_that_would_be_open_or_useless_does_not_start(redis_server, opt
 @pytest.mark.usefixtures("redis")
 def test_tokens_may_stand_in_a_file(redis_server, tmp_path):
     (tmp_path / "tokens").write_text("# of the night shift\nthe-token-of-the-night   # Ada\n\n")
-    with serving(tmp_path, redis_server.url, api_tokens="", api_tokens_file=str(tmp_path / "tokens")) as there:
+    with serving(
+        tmp_path, redis_server.url, api_tokens="", api_tokens_file=str(tmp_path / "tokens")
+    ) as there:
         assert there.ask("GET", "/jobs", token="the-token-of-the-night").status == 200
         assert there.ask("GET", "/jobs").status == 401
 
@@ -243,10 +288,18 @@ def test_delete_stops_a_job_and_may_be_repeated(service, jobs):
     frontier = jobs.library.frontier(f"job-{job['id']}")
     claim = frontier.claim("a worker").claim
     stopping = service.ask("DELETE", f"/jobs/{job['id']}")
-    assert (stopping.status, stopping.json["state"]) == (202, "running")  # the page in flight may end
+    # the page in flight may end
+    assert (stopping.status, stopping.json["state"]) == (202, "running")
     frontier.finish(claim, PUBLIC)
-    first, second = service.ask("DELETE", f"/jobs/{job['id']}"), service.ask("DELETE", f"/jobs/{job['id']}")
-    assert (first.status, first.json["state"], first.json["reason"]) == (200, "stopped", "stopped by its client")
+    first, second = (
+        service.ask("DELETE", f"/jobs/{job['id']}"),
+        service.ask("DELETE", f"/jobs/{job['id']}"),
+    )
+    assert (first.status, first.json["state"], first.json["reason"]) == (
+        200,
+        "stopped",
+        "stopped by its client",
+    )
     assert second.json == first.json
     assert service.ask("DELETE", "/jobs/unknown").status == 404
 

@@ -1,4 +1,6 @@
-"""Jobs from the order to the results: a real server, a real worker with a real Chrome, a real site on loopback."""
+"""Jobs from the order to the results: a real server, a real worker with a real Chrome, a real site
+on loopback.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,11 @@ def settings(tmp_path_factory: pytest.TempPathFactory, site: Server) -> Iterator
     crawls.write_text(CRAWLS.format(site=site.url("/tree/0")))
     with PrivateRedis(folder / "redis") as redis:
         given = load(
-            redis_url=redis.url, broker_url=redis.broker_url, state_dir=folder / "state", crawls=(str(crawls),), tick_interval=1.0
+            redis_url=redis.url,
+            broker_url=redis.broker_url,
+            state_dir=folder / "state",
+            crawls=(str(crawls),),
+            tick_interval=1.0,
         )
         workers = PrivateWorkers(given, 2, log=folder / "worker.log")
         workers.start()
@@ -52,13 +58,20 @@ def settings(tmp_path_factory: pytest.TempPathFactory, site: Server) -> Iterator
 def service(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder: Path = tmp_path_factory.mktemp("serve")
     with serving(
-        folder, settings.redis_url or "", broker_url=settings.broker_url or "", crawls=settings.crawls[0], api_private="true"
+        folder,
+        settings.redis_url or "",
+        broker_url=settings.broker_url or "",
+        crawls=settings.crawls[0],
+        api_private="true",
     ) as there:
         yield there
 
 
 def test_jobs_of_one_crawl_with_code_run_side_by_side_each_with_its_message_and_limits(service):
-    orders = [{"crawl": "reader", "message": {"for": "Ada"}}, {"crawl": "reader", "message": "Bob", "depth_limit": 1}]
+    orders = [
+        {"crawl": "reader", "message": {"for": "Ada"}},
+        {"crawl": "reader", "message": "Bob", "depth_limit": 1},
+    ]
     ids = [service.ask("POST", "/jobs", order).json["id"] for order in orders]
     seen = [service.ended(id) for id in ids]  # noqa: A001
     assert [(job["state"], job["counts"]["done"]) for job in seen] == [("done", 7), ("done", 3)]
@@ -67,14 +80,18 @@ def test_jobs_of_one_crawl_with_code_run_side_by_side_each_with_its_message_and_
         assert len({line["url"] for line in lines}) == job["counts"]["done"]
         assert all(line["data"]["said"] == order["message"] for line in lines)
         assert {line["data"]["title"] for line in lines} >= {"Page 0", "Page 1", "Page 2"}
-        created, started, finished = (datetime.fromisoformat(job[name]) for name in ("created", "started", "finished"))
+        created, started, finished = (
+            datetime.fromisoformat(job[name]) for name in ("created", "started", "finished")
+        )
         assert created <= started <= finished
         assert job["waiting"] == pytest.approx((started - created).total_seconds(), abs=0.002)
         assert job["processing"] == pytest.approx((finished - started).total_seconds(), abs=0.002)
 
 
 def test_a_running_job_is_stopped_and_keeps_what_it_has(service, site):  # noqa: F811
-    job = service.ask("POST", "/jobs", {"url": site.url("/tree/0?size=500"), "depth_limit": None, "delay": 0.2}).json
+    job = service.ask(
+        "POST", "/jobs", {"url": site.url("/tree/0?size=500"), "depth_limit": None, "delay": 0.2}
+    ).json
     service.until(job["id"], lambda seen: seen["counts"]["done"] >= 2)
     assert service.ask("DELETE", f"/jobs/{job['id']}").status in (200, 202)
     ended = service.ended(job["id"])
@@ -99,10 +116,16 @@ def crowded(moments: list[float], seconds: float = 1.0) -> int:
 
 
 def test_workers_complete_at_most_so_many_runs_in_any_second(settings, tmp_path):
-    """By Redis's clock: a result's place in its stream is the time at which the run was complete."""
+    """By Redis's clock: a result's place in its stream is the time at which the run was
+    complete.
+    """
     with PrivateRedis(tmp_path / "redis") as redis:
         given = settings.model_copy(
-            update={"redis_url": redis.url, "broker_url": redis.broker_url, "worker_job_completion_rate_per_second": RATE}
+            update={
+                "redis_url": redis.url,
+                "broker_url": redis.broker_url,
+                "worker_job_completion_rate_per_second": RATE,
+            }
         )
         workers = PrivateWorkers(given, 2, log=tmp_path / "worker.log")
         workers.start()
@@ -116,8 +139,12 @@ def test_workers_complete_at_most_so_many_runs_in_any_second(settings, tmp_path)
     assert crowded([int(place.partition("-")[0]) / 1_000 for place in places]) <= RATE
 
 
-@pytest.mark.parametrize(("rate", "count", "seconds", "most"), [(30.0, 75, 1.0, 30), (2.5, 7, 1.2, 3), (0.8, 2, 1.25, 1)])
-def test_a_rate_holds_over_everybody_who_shares_a_redis(redis_server, redis, rate, count, seconds, most):
+@pytest.mark.parametrize(
+    ("rate", "count", "seconds", "most"), [(30.0, 75, 1.0, 30), (2.5, 7, 1.2, 3), (0.8, 2, 1.25, 1)]
+)
+def test_a_rate_holds_over_everybody_who_shares_a_redis(
+    redis_server, redis, rate, count, seconds, most
+):
     moments: list[float] = []
     orders = iter(range(count))
 

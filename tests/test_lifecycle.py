@@ -1,4 +1,6 @@
-"""The life cycle as an author of hooks meets it: a crawl with code, in real workers, with a real Chrome."""
+"""The life cycle as an author of hooks meets it: a crawl with code, in real workers, with a real
+Chrome.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,12 @@ def test_hooks_are_called_in_the_order_of_the_life_cycle_and_get_what_they_ask_f
 
     lines = folder.lines()
     assert 8 <= len(lines) <= 10  # those in flight when it stopped were finished
-    assert lines[0]["data"] == {"title": "Good books, slowly found", "none": None, "status": 200, "member": ["yes"]}
+    assert lines[0]["data"] == {
+        "title": "Good books, slowly found",
+        "none": None,
+        "status": 200,
+        "member": ["yes"],
+    }
     assert all(line["data"]["member"] == ["yes"] for line in lines)  # one log-in, for every session
     assert {re.sub(r".*/(books|categories)/.*", r"\1", line["url"]) for line in lines[1:]} == {
         "books"
@@ -92,9 +99,9 @@ def test_hooks_are_called_in_the_order_of_the_life_cycle_and_get_what_they_ask_f
 
 def test_a_hook_that_raises_fails_its_page_with_the_reason_and_the_crawl_goes_on(folder, shop):
     (folder.path / "books.py").write_text(
-        f'from crawler import Crawl\nbooks = Crawl(name="books", url="{shop}", concurrency_limit=2, depth_limit=1)\n'
-        "@books.extract\ndef book(page):\n"
-        '    if "poems" in page.url:\n        raise LookupError("no rhyme found")\n    return {"title": page.title}\n'
+        f'from crawler import Crawl\nbooks = Crawl(name="books", url="{shop}", concurrency_limit=2,'
+        ' depth_limit=1)\n@books.extract\ndef book(page):\n    if "poems" in page.url:\n       '
+        ' raise LookupError("no rhyme found")\n    return {"title": page.title}\n'
     )
     done = folder.run("start", "books.py", "--output", "out", "-c", "2")
     assert done.returncode == 0, done.stderr
@@ -115,4 +122,6 @@ def test_a_result_that_is_no_json_fails_its_page_and_says_so(folder, shop):
     done = folder.run("start", "books.py", "--output", "out", "-c", "1")
     assert done.returncode == 1
     (failed,) = folder.lines("out/failed.jsonl")
-    assert failed["reason"].startswith("extract: TypeError: Object of type set is not JSON serializable")
+    assert failed["reason"].startswith(
+        "extract: TypeError: Object of type set is not JSON serializable"
+    )

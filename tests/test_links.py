@@ -7,7 +7,17 @@ import random
 import pytest
 from w3lib.url import canonicalize_url
 
-from crawler.links import InvalidURL, Rules, canonical, domain_of, host_of, lane_of, origin_of, parse, why_invalid
+from crawler.links import (
+    InvalidURL,
+    Rules,
+    canonical,
+    domain_of,
+    host_of,
+    lane_of,
+    origin_of,
+    parse,
+    why_invalid,
+)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +181,10 @@ def test_tracking_parameters_count_if_the_author_says_so():
 
 def test_an_author_may_name_parameters_that_make_no_difference():
     rules = Rules(ignore_params=("sort", "view_*"))
-    assert rules.canonical("http://shop.example/?sort=price&view_mode=grid&id=1") == "http://shop.example/?id=1"
+    assert (
+        rules.canonical("http://shop.example/?sort=price&view_mode=grid&id=1")
+        == "http://shop.example/?id=1"
+    )
 
 
 def test_lanes_hold_no_colon():
@@ -245,7 +258,9 @@ def test_no_text_whatever_makes_it_fail():
         "\xad",
     ]
     for _ in range(20_000):
-        text = dice.choice(["", "http://", "http://a.example"]) + "".join(dice.choices(pieces, k=dice.randrange(9)))
+        text = dice.choice(["", "http://", "http://a.example"]) + "".join(
+            dice.choices(pieces, k=dice.randrange(9))
+        )
         try:
             form = canonical(text)
         except InvalidURL:

@@ -1,4 +1,6 @@
-"""Log in once for all: on a site whose members need a cookie, a token in local storage, and a CSRF token to get them."""
+"""Log in once for all: on a site whose members need a cookie, a token in local storage, and a CSRF
+token to get them.
+"""
 
 from __future__ import annotations
 
@@ -83,12 +85,18 @@ def remote(den: Path) -> Iterator[str]:
         env=os.environ | {"TMPDIR": str(den)},
     ) as driver:
         assert driver.stdout is not None
-        port = next(found[1] for line in driver.stdout if (found := re.search(r"successfully on port (\d+)", line)))
+        port = next(
+            found[1]
+            for line in driver.stdout
+            if (found := re.search(r"successfully on port (\d+)", line))
+        )
         yield f"http://127.0.0.1:{port}"
         os.killpg(driver.pid, signal.SIGKILL)
 
 
-def define(folder: Folder, site: Server, *more: str, size: int = 15, password: str = club.PASSWORD) -> None:
+def define(
+    folder: Folder, site: Server, *more: str, size: int = 15, password: str = club.PASSWORD
+) -> None:
     url = site.url(f"/member/0?size={size}")
     text = DEFINITION.format(url=url, login=site.url("/enter"), password=password)
     if HANGS in more:
@@ -133,8 +141,7 @@ def test_a_log_in_that_expires_is_done_again_once_for_all(folder, site, members,
 
 
 def test_a_log_in_can_be_declared_without_code(folder, site, members):
-    (folder.path / "members.toml").write_text(
-        f"""
+    (folder.path / "members.toml").write_text(f"""
         url = "{site.url("/member/0")}"
         depth_limit = "none"
         concurrency_limit = 2
@@ -147,8 +154,7 @@ def test_a_log_in_can_be_declared_without_code(folder, site, members):
         submit = "button"
         expect = "#welcome"
         expired = "#login"
-        """
-    )
+        """)
     assert "well formed" in folder.run("validate", "members.toml").stdout
     done = folder.run("start", "members.toml", "-o", "items.jsonl", "-c", "2")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -158,7 +164,8 @@ def test_a_log_in_can_be_declared_without_code(folder, site, members):
 
 def test_what_is_wrong_with_a_declared_log_in_is_said_without_its_password(folder):
     (folder.path / "club.toml").write_text(
-        'url = "https://club.example/"\n[login]\nurl = "club.example"\nfill = {"#a" = 1, "#b" = "secret horse"}\nsend = "#c"\n'
+        'url = "https://club.example/"\n[login]\nurl = "club.example"\nfill = {"#a" = 1, "#b" ='
+        ' "secret horse"}\nsend = "#c"\n'
     )
     done = folder.run("validate", "club.toml")
     assert done.returncode == 2
@@ -191,7 +198,11 @@ def test_a_log_in_whose_process_is_killed_is_done_by_another(folder, site, membe
 
 
 def test_a_log_in_that_never_lets_us_in_ends_the_crawl_and_says_why(folder, site, members):
-    define(folder, site, "\n@members.logged_out\ndef always(response):\n    return response.status == 200\n")
+    define(
+        folder,
+        site,
+        "\n@members.logged_out\ndef always(response):\n    return response.status == 200\n",
+    )
     done = folder.run("start", "members.py", "--output", "out", "-c", "2")
     assert done.returncode == 1
     assert "no page was done (last failure: login)" in done.stdout + done.stderr
@@ -202,9 +213,15 @@ def test_a_log_in_that_never_lets_us_in_ends_the_crawl_and_says_why(folder, site
 
 def test_a_log_in_that_raises_is_tried_three_times_and_the_crawl_says_why(folder, site, members):
     define(folder, site, password="wrong")
-    text = (folder.path / "members.py").read_text().replace('wait_for("#welcome")', 'wait_for("#welcome", timeout=0.2)')
+    text = (
+        (folder.path / "members.py")
+        .read_text()
+        .replace('wait_for("#welcome")', 'wait_for("#welcome", timeout=0.2)')
+    )
     (folder.path / "members.py").write_text(text)
     done = folder.run("start", "members.py", "-c", "2")
     assert done.returncode == 1
-    assert "before_all failed: TimeoutError: nothing matches '#welcome'" in done.stdout + done.stderr
+    assert (
+        "before_all failed: TimeoutError: nothing matches '#welcome'" in done.stdout + done.stderr
+    )
     assert (members.logins, members.refused) == (0, 3)

@@ -42,14 +42,21 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
 def line(text: str, *values: object, exc_info: bool = False) -> dict:
     """What the formatter makes of a record."""
     info = sys.exc_info() if exc_info else None
-    return json.loads(JsonFormatter().format(logging.LogRecord("shop", logging.INFO, __file__, 1, text, values, info)))
+    return json.loads(
+        JsonFormatter().format(
+            logging.LogRecord("shop", logging.INFO, __file__, 1, text, values, info)
+        )
+    )
 
 
 def test_a_line_has_what_was_bound_when_it_was_logged():
     assert "url" not in line("before")
     with binding(crawl="shop"), binding(task="4711"):
         bind(url="http://127.0.0.1/")
-        assert line("in between").items() >= {"crawl": "shop", "task": "4711", "url": "http://127.0.0.1/"}.items()
+        assert (
+            line("in between").items()
+            >= {"crawl": "shop", "task": "4711", "url": "http://127.0.0.1/"}.items()
+        )
     bind(url="of nobody")
     assert not line("after").keys() & {"crawl", "task", "url"}
 
@@ -71,7 +78,9 @@ def test_a_traceback_stays_within_its_line_and_without_passwords():
     assert "LookupError: redis://:***@localhost/0" in seen["traceback"]
 
 
-def test_every_line_of_a_worker_is_json_and_those_of_a_run_say_its_crawl_page_and_task(ground: Ground):
+def test_every_line_of_a_worker_is_json_and_those_of_a_run_say_its_crawl_page_and_task(
+    ground: Ground,
+):
     (ground.folder / "shop.py").write_text(CODE)
     ground.chrome_on({"/": Doc(links=["/a"]), "/a": Doc(status=404)})
     crawls = (str(ground.folder / "shop.py"),)
@@ -87,7 +96,9 @@ def test_every_line_of_a_worker_is_json_and_those_of_a_run_say_its_crawl_page_an
         (found,) = [one for one in lines if one["message"] == said]
         assert (found["crawl"], found["url"], found["depth"]) == ("shop", "http://127.0.0.1/", 0)
         assert len(found["task"]) == 36
-    (ended,) = [one for one in lines if "raised expected: http_404 at http://127.0.0.1/a" in one["message"]]
+    (ended,) = [
+        one for one in lines if "raised expected: http_404 at http://127.0.0.1/a" in one["message"]
+    ]
     assert len(ended["task"]) == 36
     assert "CANARY" not in worker.said()
 

@@ -1,4 +1,6 @@
-"""Metrics: read from Redis, true of every worker, and understood by Prometheus, whose own tool checks all that it is given."""
+"""Metrics: read from Redis, true of every worker, and understood by Prometheus, whose own tool
+checks all that it is given.
+"""
 
 # ruff: noqa: S310 - the addresses are our own
 from __future__ import annotations
@@ -36,15 +38,25 @@ DASHBOARD = CONFIG / "grafana" / "dashboards" / "crawler.json"
 def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """A Redis with a crawl that met most of what can happen."""
     ground = Ground(tmp_path_factory.mktemp("metrics"))
-    ground.chrome_on({
-        "/": Doc(links=["/gone", "/broken", "/crash", "/later", "/moved", "http://elsewhere.test/"]), "/gone": Doc(status=404),
-        "/broken": [Doc(status=503), Doc()], "/crash": [Doc(error=CRASH), Doc()],
-        "/later": [Doc(status=429, retry_after="0"), Doc()], "/moved": Doc(arrives=f"{SITE}/"),
-    })  # fmt: skip
+    ground.chrome_on(
+        {
+            "/": Doc(
+                links=["/gone", "/broken", "/crash", "/later", "/moved", "http://elsewhere.test/"]
+            ),
+            "/gone": Doc(status=404),
+            "/broken": [Doc(status=503), Doc()],
+            "/crash": [Doc(error=CRASH), Doc()],
+            "/later": [Doc(status=429, retry_after="0"), Doc()],
+            "/moved": Doc(arrives=f"{SITE}/"),
+        }
+    )
     ground.worker()  # one process: no other may do the run that hands in another's last steps
     frontier = ground.crawl(shop(concurrency_limit=2))
     ground.until_end(frontier)
-    ground.until(lambda: sum(frontier.tallies().get(f"step:after:{power}", 0) for power in range(18)) == 4)  # the last run's, too
+    # the last run's, too
+    ground.until(
+        lambda: sum(frontier.tallies().get(f"step:after:{power}", 0) for power in range(18)) == 4
+    )
     Frontier(ground.client, "other").create(shop(name="other").plan())
     yield ground
     ground.close()
@@ -59,7 +71,9 @@ def served(ground: Ground, folder: Folder) -> str:
 
 
 def values(text: str) -> dict[tuple[str, ...], float]:
-    """Each sample by its name and its labels' values, in the order of the labels' names, but the crawl ``shop``."""
+    """Each sample by its name and its labels' values, in the order of the labels' names, but the
+    crawl ``shop``.
+    """
     return {
         (sample.name, *(value for value in sample.labels.values() if value != "shop")): sample.value
         for family in text_string_to_metric_families(text)
@@ -71,27 +85,41 @@ def program(name: str) -> str:
     """One of Prometheus's programs: of this machine, or where `.ci/setup` puts it."""
     found = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if found is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is not installed (Debian: apt-get install prometheus)")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(
+            f"{name} is not installed (Debian: apt-get install prometheus)"
+        )
     return found
 
 
 def promtool(*words: str | Path, given: str | None = None) -> subprocess.CompletedProcess[str]:
     """Ask Prometheus's own tool."""
     tool = program("promtool")
-    return subprocess.run([tool, *map(str, words)], input=given, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [tool, *map(str, words)], input=given, capture_output=True, text=True, check=False
+    )
 
 
 def test_the_metrics_of_a_crawl_tell_what_became_of_its_pages(crawled: Ground, folder: Folder):
     seen = values(served(crawled, folder))
-    assert {state: seen["crawler_pages", state] for state in ("queued", "delayed", "processing", "done", "failed")} == {
-        "queued": 0, "delayed": 0, "processing": 0, "done": 5, "failed": 1,
-    }  # fmt: skip
-    assert (seen["crawler_crawl_status", "finished"], seen["crawler_crawl_status", "active"]) == (1, 0)
+    assert {
+        state: seen["crawler_pages", state]
+        for state in ("queued", "delayed", "processing", "done", "failed")
+    } == {"queued": 0, "delayed": 0, "processing": 0, "done": 5, "failed": 1}
+    assert (seen["crawler_crawl_status", "finished"], seen["crawler_crawl_status", "active"]) == (
+        1,
+        0,
+    )
     assert seen["crawler_pages_failed", "http_404"] == 1
-    attempts = {labels[1:]: value for labels, value in seen.items() if labels[0] == "crawler_attempts_total"}
+    attempts = {
+        labels[1:]: value for labels, value in seen.items() if labels[0] == "crawler_attempts_total"
+    }
     assert attempts == {
-        ("done", "2xx"): 5, ("http_404", "4xx"): 1, ("http_503", "5xx"): 1, ("http_429", "4xx"): 1, ("browser_lost", "none"): 1
-    }  # fmt: skip
+        ("done", "2xx"): 5,
+        ("http_404", "4xx"): 1,
+        ("http_503", "5xx"): 1,
+        ("http_429", "4xx"): 1,
+        ("browser_lost", "none"): 1,
+    }
     assert seen["crawler_duplicates_total",] == 1
     assert seen["crawler_throttles_total",] == 1
     assert seen["crawler_crashes_total",] == 1
@@ -109,7 +137,10 @@ def test_every_step_of_every_run_was_timed_and_every_wake_up(crawled: Ground, fo
     assert seen["crawler_wakeup_seconds_count",] >= 1
     for step in ("browser", "request", "queue.register"):
         assert 0 < seen["crawler_step_seconds_sum", step] < 60
-        assert seen["crawler_step_seconds_bucket", "+Inf", step] == seen["crawler_step_seconds_count", step]
+        assert (
+            seen["crawler_step_seconds_bucket", "+Inf", step]
+            == seen["crawler_step_seconds_count", step]
+        )
 
 
 def test_remote_sessions_are_counted_with_the_age_of_the_oldest(crawled: Ground):
@@ -127,7 +158,8 @@ def test_they_are_served_over_http_until_the_process_ends(crawled: Ground, folde
         try:
             assert process.stdout is not None
             url = process.stdout.readline().strip()
-            assert url.startswith("http://127.0.0.1:")  # nobody else is served, unless that is asked for
+            # nobody else is served, unless that is asked for
+            assert url.startswith("http://127.0.0.1:")
             with urllib.request.urlopen(url) as answer:
                 assert answer.headers["Content-Type"].startswith("text/plain")
                 assert b'crawler_pages{crawl="shop",state="done"} 5.0' in answer.read()
@@ -150,7 +182,9 @@ def test_a_port_that_is_taken_is_told_in_a_line(crawled: Ground, folder: Folder)
 
 def test_a_redis_that_is_away_is_a_metric_and_no_error(tmp_path):
     found = list(Collector(connect(f"unix://{tmp_path}/nobody")).collect())
-    assert {sample.name: sample.value for family in found for sample in family.samples}["crawler_redis_up"] == 0
+    assert {sample.name: sample.value for family in found for sample in family.samples}[
+        "crawler_redis_up"
+    ] == 0
 
 
 def test_a_crawl_that_ended_long_ago_is_only_counted(crawled: Ground):
@@ -159,7 +193,12 @@ def test_a_crawl_that_ended_long_ago_is_only_counted(crawled: Ground):
 
     def shown(after: float) -> set[str]:
         families = Collector(crawled.client, clock=lambda: ended + after).collect()
-        return {sample.labels["crawl"] for family in families for sample in family.samples if "crawl" in sample.labels}
+        return {
+            sample.labels["crawl"]
+            for family in families
+            for sample in family.samples
+            if "crawl" in sample.labels
+        }
 
     assert shown(ENDED_SHOWN - 1) == {"shop", "other"}
     assert shown(ENDED_SHOWN + 1) == {"other"}
@@ -170,11 +209,16 @@ def test_however_many_crawls_there_are_so_many_are_shown(redis):
         Frontier(redis, f"crawl-{number}").create(shop(name=f"crawl-{number}").plan())
     found = {family.name: family.samples for family in Collector(redis).collect()}
     assert len(found["crawler_tickets"]) == CRAWLS_MAX
-    assert {sample.labels["status"]: sample.value for sample in found["crawler_crawls"]}["new"] == CRAWLS_MAX + 5
+    assert {sample.labels["status"]: sample.value for sample in found["crawler_crawls"]}[
+        "new"
+    ] == CRAWLS_MAX + 5
 
 
 def test_reasons_that_user_code_makes_up_do_not_make_a_label_each(redis):
-    assert reasons({"extract: ValueError: 1": 1, "extract: KeyError: 2": 2, "x" * 80: 4}) == {"extract": 3, "other": 4}
+    assert reasons({"extract: ValueError: 1": 1, "extract: KeyError: 2": 2, "x" * 80: 4}) == {
+        "extract": 3,
+        "other": 4,
+    }
     many = reasons({f"reason_{number}": 1 for number in range(REASONS_MAX + 7)})
     assert (len(many), many["other"]) == (REASONS_MAX + 1, 7)
     frontier = Frontier(redis, "shop")
@@ -210,22 +254,33 @@ def test_promtool_accepts_the_configuration():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_metric_that_the_dashboard_and_the_rules_name_is_served(crawled: Ground, folder: Folder):
+def test_every_metric_that_the_dashboard_and_the_rules_name_is_served(
+    crawled: Ground, folder: Folder
+):
     names = set(re.findall(r"^# TYPE (\S+)", text := served(crawled, folder), re.MULTILINE))
-    names |= {sample.name for family in text_string_to_metric_families(text) for sample in family.samples}
+    names |= {
+        sample.name for family in text_string_to_metric_families(text) for sample in family.samples
+    }
     board = json.loads(DASHBOARD.read_text())
     asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
-    asked += [variable["definition"] for variable in board["templating"]["list"] if "definition" in variable]
+    asked += [
+        variable["definition"]
+        for variable in board["templating"]["list"]
+        if "definition" in variable
+    ]
     rules = (CONFIG / "alerts.yml").read_text()
     used = set(re.findall(r"\bcrawler_\w+", " ".join([*asked, rules])))
     assert len(used) > 15
     assert used <= names
     # and each expression of the dashboard is one that Prometheus can read
     lines = [
-        f"      - record: dashboard:{number}\n        expr: {json.dumps(expr.replace('$crawl', '.*'))}"
+        f"      - record: dashboard:{number}\n        expr:"
+        f" {json.dumps(expr.replace('$crawl', '.*'))}"
         for number, expr in enumerate(asked[:-1])
     ]
-    (folder.path / "board.yml").write_text("\n".join(["groups:", "  - name: board", "    rules:", *lines, ""]))
+    (folder.path / "board.yml").write_text(
+        "\n".join(["groups:", "  - name: board", "    rules:", *lines, ""])
+    )
     done = promtool("check", "rules", folder.path / "board.yml")
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -236,7 +291,11 @@ def test_panels_of_the_dashboard_do_not_overlap_and_say_what_they_show():
     assert len({panel["title"] for panel in panels}) == len(panels)
     for panel in panels:
         place = panel["gridPos"]
-        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
         assert not cells & taken
         assert max(x for x, _ in cells) < 24
         taken |= cells
@@ -248,13 +307,25 @@ def test_prometheus_itself_scrapes_us_and_answers_a_question(crawled: Ground, fo
     with folder.begin("metrics", "--port", "0") as metrics:
         assert metrics.stdout is not None
         address = metrics.stdout.readline().strip().removeprefix("http://").removesuffix("/metrics")
-        text = (CONFIG / "prometheus.yml").read_text().replace("metrics:9808", address).replace("15s", "1s")
+        text = (
+            (CONFIG / "prometheus.yml")
+            .read_text()
+            .replace("metrics:9808", address)
+            .replace("15s", "1s")
+        )
         (folder.path / "prometheus.yml").write_text(text)
         shutil.copy(CONFIG / "alerts.yml", folder.path)
         port = int(address.rpartition(":")[2]) + 1
-        command = [server, f"--config.file={folder.path}/prometheus.yml", f"--storage.tsdb.path={folder.path}/data",
-                   f"--web.listen-address=127.0.0.1:{port}"]  # fmt: skip
-        with (folder.path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as prometheus:
+        command = [
+            server,
+            f"--config.file={folder.path}/prometheus.yml",
+            f"--storage.tsdb.path={folder.path}/data",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]
+        with (
+            (folder.path / "log").open("wb") as log,
+            subprocess.Popen(command, stdout=log, stderr=log) as prometheus,
+        ):
             try:
 
                 def answer() -> list[dict]:
@@ -266,7 +337,10 @@ def test_prometheus_itself_scrapes_us_and_answers_a_question(crawled: Ground, fo
                         return []
 
                 until(answer, prometheus)
-                assert {one["metric"]["crawl"]: one["value"][1] for one in answer()} == {"shop": "5", "other": "0"}
+                assert {one["metric"]["crawl"]: one["value"][1] for one in answer()} == {
+                    "shop": "5",
+                    "other": "0",
+                }
             finally:
                 prometheus.kill()
                 metrics.kill()

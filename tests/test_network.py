@@ -29,9 +29,36 @@ class Names:
 @pytest.mark.parametrize(
     "host",
     [
-        *("127.0.0.1", "127.255.1.2", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254"),
-        *("100.64.0.1", "192.0.2.1", "198.18.0.1", "203.0.113.9", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
-        *("2130706433", "0x7f.1", "0177.1", "017700000001", "127.1", "0xA9FEA9FE", "127。0。0。1", "%31%32%37.1", "127.0.0.1."),
+        *(
+            "127.0.0.1",
+            "127.255.1.2",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "169.254.169.254",
+        ),
+        *(
+            "100.64.0.1",
+            "192.0.2.1",
+            "198.18.0.1",
+            "203.0.113.9",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+        ),
+        *(
+            "2130706433",
+            "0x7f.1",
+            "0177.1",
+            "017700000001",
+            "127.1",
+            "0xA9FEA9FE",
+            "127。0。0。1",
+            "%31%32%37.1",
+            "127.0.0.1.",
+        ),
         *(
             "[::1]",
             "::1",
@@ -43,8 +70,22 @@ class Names:
             "[::ffff:10.0.0.1]",
             "[::ffff:7f00:1]",
         ),
-        *("[::127.0.0.1]", "[64:ff9b::10.0.0.1]", "[2002:7f00:1::]", "[2001:db8::1]", "[::ffff:0:127.0.0.1]"),
-        *("localhost", "LOCALHOST", "localhost.", "api.localhost", "[fe80::1%25eth0]", "not a host", ""),
+        *(
+            "[::127.0.0.1]",
+            "[64:ff9b::10.0.0.1]",
+            "[2002:7f00:1::]",
+            "[2001:db8::1]",
+            "[::ffff:0:127.0.0.1]",
+        ),
+        *(
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "api.localhost",
+            "[fe80::1%25eth0]",
+            "not a host",
+            "",
+        ),
     ],
 )
 def test_a_private_address_is_known_in_any_spelling(host):
@@ -52,7 +93,15 @@ def test_a_private_address_is_known_in_any_spelling(host):
 
 
 @pytest.mark.parametrize(
-    "host", ["8.8.8.8", "134744072", "0x8080808", "[2606:4700::1111]", "[::ffff:8.8.8.8]", "[64:ff9b::8.8.8.8]"]
+    "host",
+    [
+        "8.8.8.8",
+        "134744072",
+        "0x8080808",
+        "[2606:4700::1111]",
+        "[::ffff:8.8.8.8]",
+        "[64:ff9b::8.8.8.8]",
+    ],
 )
 def test_a_public_address_is_known_too(host):
     assert is_private_host(host) is False
@@ -65,7 +114,10 @@ def test_a_name_is_left_to_the_resolver():
 
 def test_a_public_crawl_is_refused_a_name_that_resolves_to_a_private_address():
     guard = Guard(
-        ["shop.com"], resolve=Names(shop_com=[PUBLIC], evil_com=[PUBLIC, PRIVATE], v6_com=["fe80::1%eth0"], ok_com=[PUBLIC])
+        ["shop.com"],
+        resolve=Names(
+            shop_com=[PUBLIC], evil_com=[PUBLIC, PRIVATE], v6_com=["fe80::1%eth0"], ok_com=[PUBLIC]
+        ),
     )
     assert not guard.refuses("shop.com")
     assert not guard.refuses("ok.com")
@@ -76,7 +128,10 @@ def test_a_public_crawl_is_refused_a_name_that_resolves_to_a_private_address():
 
 
 def test_a_crawl_that_starts_on_a_private_address_may_on_that_host():
-    guard = Guard(["wiki.corp.com", "127.0.0.1"], resolve=Names(wiki_corp_com=[PRIVATE], files_corp_com=["10.0.0.8"]))
+    guard = Guard(
+        ["wiki.corp.com", "127.0.0.1"],
+        resolve=Names(wiki_corp_com=[PRIVATE], files_corp_com=["10.0.0.8"]),
+    )
     assert not guard.refuses("wiki.corp.com")
     assert not guard.refuses("127.0.0.1")
     assert guard.refuses("files.corp.com")

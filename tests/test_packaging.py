@@ -1,4 +1,6 @@
-"""The wheel, installed where nothing else is: one name in site-packages, every file in its place, and the command works."""
+"""The wheel, installed where nothing else is: one name in site-packages, every file in its place,
+and the command works.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,15 @@ pytestmark = pytest.mark.timeout(600)
 
 def pip(*arguments: str | Path) -> None:
     """Run pip; without a network, skip the test on a laptop, and fail in CI."""
-    command = [sys.executable, "-m", "pip", "-q", "--disable-pip-version-check", "--no-input", *map(str, arguments)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "-q",
+        "--disable-pip-version-check",
+        "--no-input",
+        *map(str, arguments),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode and "connection" in done.stderr.lower() and not os.environ.get("CI"):
         pytest.skip("pip cannot reach its index")
@@ -33,7 +43,9 @@ def pip(*arguments: str | Path) -> None:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout, built from a copy: what an earlier build left behind must not get in."""
+    """The wheel of this checkout, built from a copy: what an earlier build left behind must not get
+    in.
+    """
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
     for name in ("crawler", "tasks", "config"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -45,7 +57,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The ``bin`` folder of an environment that holds the wheel and what it asks for, and nothing else."""
+    """The ``bin`` folder of an environment that holds the wheel and what it asks for, and nothing
+    else.
+    """
     folder = tmp_path_factory.mktemp("empty")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
     pip("--python", folder / "bin" / "python", "install", "--no-compile", wheel)
@@ -55,7 +69,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def shop() -> Iterator[str]:
     """The address of the bundled shop."""
-    with subprocess.Popen([sys.executable, str(ROOT / "examples/demo/serve.py")], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "examples/demo/serve.py")], stdout=subprocess.PIPE, text=True
+    ) as server:
         assert server.stdout is not None
         yield server.stdout.readline().strip()
         server.terminate()
@@ -63,14 +79,29 @@ def shop() -> Iterator[str]:
 
 def test_the_wheel_brings_one_name(wheel):
     with zipfile.ZipFile(wheel) as archive:
-        assert {name.partition("/")[0] for name in archive.namelist()} == {"crawler", f"celery_crawler-{__version__}.dist-info"}
+        assert {name.partition("/")[0] for name in archive.namelist()} == {
+            "crawler",
+            f"celery_crawler-{__version__}.dist-info",
+        }
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel):
     there = set()
-    for folder, target in (("crawler", "crawler"), ("tasks", "crawler/tasks"), ("config", "crawler/config")):
+    for folder, target in (
+        ("crawler", "crawler"),
+        ("tasks", "crawler/tasks"),
+        ("config", "crawler/config"),
+    ):
         for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and path.suffix in (".py", ".lua", ".js", ".typed", ".html", ".css", ".conf"):
+            if path.is_file() and path.suffix in (
+                ".py",
+                ".lua",
+                ".js",
+                ".typed",
+                ".html",
+                ".css",
+                ".conf",
+            ):
                 there.add(f"{target}/{path.relative_to(ROOT / folder).as_posix()}")
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if name.startswith("crawler/")}
@@ -90,7 +121,9 @@ def test_what_pyproject_and_setup_cfg_say_agrees():
 
 
 def test_the_command_says_its_version(installed):
-    done = subprocess.run([installed / "crawler", "--version"], capture_output=True, text=True, check=True, cwd="/")
+    done = subprocess.run(
+        [installed / "crawler", "--version"], capture_output=True, text=True, check=True, cwd="/"
+    )
     assert __version__ in done.stdout
 
 
@@ -105,6 +138,15 @@ def test_one_page_is_run_without_redis(installed, shop, tmp_path):
 
 
 def test_tasks_and_config_are_no_names_of_their_own(installed, tmp_path):
-    code = "import crawler.tasks.app, sys; print([name for name in ('tasks', 'config') if name in sys.modules])"
-    done = subprocess.run([installed / "python", "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    code = (
+        "import crawler.tasks.app, sys; print([name for name in ('tasks', 'config') if name in"
+        " sys.modules])"
+    )
+    done = subprocess.run(
+        [installed / "python", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
     assert done.stdout.strip() == "[]", done.stderr

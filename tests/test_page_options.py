@@ -1,4 +1,6 @@
-"""What a crawl may ask of its pages: waits, steps, pictures, what Chrome sends and pretends, and what a response tells."""
+"""What a crawl may ask of its pages: waits, steps, pictures, what Chrome sends and pretends, and
+what a response tells.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +42,14 @@ def chrome(files: Path) -> Iterator[Chrome]:
 
 @pytest.fixture
 def ask(chrome: Chrome, site: Server) -> Ask:
-    """Request a page of the site as a crawl with these fields would: its response, and the page as hooks see it."""
+    """Request a page of the site as a crawl with these fields would: its response, and the page as
+    hooks see it.
+    """
 
     def ask(path: str, **fields) -> tuple[Response, LivePage]:
-        crawl = Crawl(name="tests", url=site.url(path, host=fields.pop("host", "127.0.0.1")), **fields)
+        crawl = Crawl(
+            name="tests", url=site.url(path, host=fields.pop("host", "127.0.0.1")), **fields
+        )
         page = crawl.entries()[0]
         permits = Permits(crawl.guard(), obey=False)
         with chrome.session(crawl.profile(permits.flags(local=chrome.local))) as browser:
@@ -69,7 +75,8 @@ def reason(ask: Ask, *args, **fields) -> tuple[str, bool]:
 def test_a_page_is_read_only_when_what_is_waited_for_is_there(ask):
     assert paths(ask("/comes")[0]) == []
     assert paths(ask("/comes", wait_for="#list")[0]) == ["from-late"]
-    assert paths(ask("/comes", wait_until="ready.there")[0]) == ["from-late"]  # an error at first: there is no such variable
+    # an error at first: there is no such variable
+    assert paths(ask("/comes", wait_until="ready.there")[0]) == ["from-late"]
 
 
 def test_a_quiet_network_is_one_without_requests_under_way(ask):
@@ -135,7 +142,14 @@ def test_a_step_that_cannot_be_done_is_named_and_tells_no_secret(ask, caplog):
 
 
 def test_all_faults_of_steps_are_told_without_their_texts():
-    steps = [{"clack": "a"}, {"fill": "canary"}, {"press": "Entr"}, {"click": "a", "times": 0}, {"wait": "a", "until": "b"}, "x"]
+    steps = [
+        {"clack": "a"},
+        {"fill": "canary"},
+        {"press": "Entr"},
+        {"click": "a", "times": 0},
+        {"wait": "a", "until": "b"},
+        "x",
+    ]
     with pytest.raises(DefinitionError) as wrong:
         Crawl(name="x", url="http://x.test/", steps=steps).validate()
     text = str(wrong.value)
@@ -159,10 +173,14 @@ def test_open_shadow_roots_are_read_like_the_document(ask):
     assert paths(response) == ["from-light", "from-shadow", "from-depth"]
     assert live.text("h1") == "Light"
     assert live.texts(".deep") == ["shade"]
-    assert live.attrs("a", "href") == ["/from-light"]  # what the document has itself comes first, and alone
+    # what the document has itself comes first, and alone
+    assert live.attrs("a", "href") == ["/from-light"]
     live.click("button")
     live.fill("input", "typed")
-    assert (live.text("button"), live.evaluate("arguments[0].value", live.element("input"))) == ("1", "typed")
+    assert (live.text("button"), live.evaluate("arguments[0].value", live.element("input"))) == (
+        "1",
+        "typed",
+    )
 
 
 def test_a_table_of_selectors_sees_into_open_shadow_roots(ask, site):
@@ -205,7 +223,8 @@ def test_what_is_blocked_is_not_requested_also_in_a_new_tab(ask, chrome, site):
     assert requested() - {"/favicon.ico"} == everything
     assert requested(block=["image", "font", "media", "style"]) & everything == set()
     assert requested(block=["*/ads/*"]) & everything == everything - {"/ads/1.png"}
-    with chrome.session(next(iter(chrome._sessions)).profile) as browser:  # the page opens another window, and closes its own
+    # the page opens another window, and closes its own
+    with chrome.session(next(iter(chrome._sessions)).profile) as browser:
         first = browser.driver.current_window_handle
         browser.driver.switch_to.new_window("tab")
         second = browser.driver.current_window_handle
@@ -219,7 +238,11 @@ def test_headers_are_sent_and_those_with_secrets_are_refused(ask):
     sent = json.loads(ask("/sent", headers={"X-Crawler": "me"})[1].text("pre"))
     assert sent["X-Crawler"] == "me"
     with pytest.raises(DefinitionError) as wrong:
-        Crawl(name="x", url="http://x.test/", headers={"Authorization": "canary", "X\n": "1", "X-A": "can\nary"}).validate()
+        Crawl(
+            name="x",
+            url="http://x.test/",
+            headers={"Authorization": "canary", "X\n": "1", "X-A": "can\nary"},
+        ).validate()
     text = str(wrong.value)
     assert "Authorization would go to every host" in text
     assert "is no name of a header" in text
@@ -230,21 +253,43 @@ def test_headers_are_sent_and_those_with_secrets_are_refused(ask):
 
 def test_a_phone_is_one_in_every_respect(ask):
     agent = (
-        "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36"
+        "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " Chrome/140.0.0.0 Mobile Safari/537.36"
     )
-    phone = {"mobile": True, "window": [412, 915], "scale": 2.5, "language": "de-CH,de", "timezone": "Asia/Tokyo"}
+    phone = {
+        "mobile": True,
+        "window": [412, 915],
+        "scale": 2.5,
+        "language": "de-CH,de",
+        "timezone": "Asia/Tokyo",
+    }
     _, live = ask("/asks", user_agent=agent, geolocation=[47.37, 8.54], host="localhost", **phone)
     live.wait_for("#where:not(:empty)")
     assert live.text("#where") == "47.37 8.54"
-    assert live.evaluate("[navigator.userAgent, navigator.userAgentData.mobile, navigator.userAgentData.platform]") == [
-        agent, True, "Android",
-    ]  # fmt: skip
-    assert live.evaluate("[innerWidth, devicePixelRatio, navigator.maxTouchPoints]") == [412, 2.5, 5]
+    assert live.evaluate(
+        "[navigator.userAgent, navigator.userAgentData.mobile, navigator.userAgentData.platform]"
+    ) == [agent, True, "Android"]
+    assert live.evaluate("[innerWidth, devicePixelRatio, navigator.maxTouchPoints]") == [
+        412,
+        2.5,
+        5,
+    ]
     assert live.evaluate("matchMedia('(pointer: coarse)').matches")
     assert live.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone") == "Asia/Tokyo"
-    assert live.evaluate("[navigator.language, Intl.NumberFormat().resolvedOptions().locale]") == ["de-CH", "de-CH"]
-    sent = json.loads(ask("/sent", user_agent=agent, host="localhost", geolocation=[47.37, 8.54], **phone)[1].text("pre"))
-    assert (sent["User-Agent"], sent["sec-ch-ua-mobile"], sent["sec-ch-ua-platform"]) == (agent, "?1", '"Android"')
+    assert live.evaluate("[navigator.language, Intl.NumberFormat().resolvedOptions().locale]") == [
+        "de-CH",
+        "de-CH",
+    ]
+    sent = json.loads(
+        ask("/sent", user_agent=agent, host="localhost", geolocation=[47.37, 8.54], **phone)[
+            1
+        ].text("pre")
+    )
+    assert (sent["User-Agent"], sent["sec-ch-ua-mobile"], sent["sec-ch-ua-platform"]) == (
+        agent,
+        "?1",
+        '"Android"',
+    )
     assert '"Chromium";v="140"' in sent["sec-ch-ua"]
     assert sent["Accept-Language"].startswith("de-CH")
 
@@ -258,7 +303,13 @@ def test_permissions_are_denied_and_nobody_is_asked(ask):
 
 def test_a_place_or_a_clock_that_is_none_is_refused():
     with pytest.raises(DefinitionError) as wrong:
-        Crawl(name="x", url="http://x.test/", timezone="Europe/Zuerich", geolocation=[91, 8], block=["fonts"]).validate()
+        Crawl(
+            name="x",
+            url="http://x.test/",
+            timezone="Europe/Zuerich",
+            geolocation=[91, 8],
+            block=["fonts"],
+        ).validate()
     assert {fault.field for fault in wrong.value.faults} == {"timezone", "geolocation", "block[0]"}
     assert "did you mean 'Europe/Zurich'" in str(wrong.value)
 
@@ -276,14 +327,22 @@ def test_a_response_tells_headers_and_redirects_without_secrets(ask, site):
     assert again.request_headers["host"] == site.url("")[7:]
     assert again.redirects == ()
     hopped, _ = ask("/hop/2", response_headers=True)
-    assert (hopped.url, hopped.redirects) == (site.url("/a"), (site.url("/hop/2"), site.url("/hop/1")))
+    assert (hopped.url, hopped.redirects) == (
+        site.url("/a"),
+        (site.url("/hop/2"), site.url("/hop/1")),
+    )
     waited, _ = ask("/covered", response_headers=True, steps=[{"click": "button"}, {"wait": "a"}])
     assert (waited.url, waited.redirects) == (site.url("/a"), ())
 
 
 def test_without_being_asked_a_response_does_not_guess(ask):
     response, _ = ask("/ok")
-    assert (response.headers, response.request_headers, response.redirects, response.status_text) == (None,) * 4
+    assert (
+        response.headers,
+        response.request_headers,
+        response.redirects,
+        response.status_text,
+    ) == (None,) * 4
     assert (response.console, response.timings, response.files) == (None, None, ())
 
 
@@ -300,8 +359,10 @@ def test_an_answer_without_a_document_has_a_status_then(ask):
 def test_errors_of_the_console_and_timings_are_in_the_result(ask):
     response, live = ask("/complains", console=True, timings=True, wait_quiet=0.2)
     assert [(one["level"], one["message"].split(" ", 2)[2]) for one in response.console] == [
-        ("error", '"no good"'), ("warning", '"so so"'), ("error", "Uncaught ReferenceError: oops is not defined"),
-    ]  # fmt: skip
+        ("error", '"no good"'),
+        ("warning", '"so so"'),
+        ("error", "Uncaught ReferenceError: oops is not defined"),
+    ]
     assert {"first_byte", "response", "load", "bytes", "resources"} <= response.timings.keys()
     record = Result("tests", live.page, response, None, 0, 1.0).record()
     assert record["console"][0] == dict(response.console[0])
@@ -340,4 +401,8 @@ def test_pictures_and_prints_are_kept_by_option_and_the_result_names_them(ask, f
     assert [file["name"] for file in record["files"]] == names
     for file in record["files"]:
         data = (files / "tests" / file["name"]).read_bytes()
-        assert file == {"name": file["name"], "size": len(data), "digest": hashlib.sha256(data).hexdigest()}
+        assert file == {
+            "name": file["name"],
+            "size": len(data),
+            "digest": hashlib.sha256(data).hexdigest(),
+        }

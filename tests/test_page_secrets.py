@@ -1,4 +1,6 @@
-"""Proxies, credentials and downloads of a crawl: they work, and no password is seen where people look."""
+"""Proxies, credentials and downloads of a crawl: they work, and no password is seen where people
+look.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def chrome(files: Path) -> Iterator[Chrome]:
-    with Chrome(Endpoint(page_load_timeout=10, script_timeout=5, files=files, secrets=SECRETS)) as chrome:
+    with Chrome(
+        Endpoint(page_load_timeout=10, script_timeout=5, files=files, secrets=SECRETS)
+    ) as chrome:
         yield chrome
 
 
@@ -52,7 +56,8 @@ def visit(chrome: Chrome, site: Server) -> Iterator[Visit]:
         crawl = Crawl(name="tests", url=site.url(path, host=host), **fields)
         page = crawl.entries()[0]
         asked = permits.setdefault(
-            repr(sorted(fields.items())), Permits(crawl.guard(), obey=obey, proxies=crawl.proxies(SECRETS))
+            repr(sorted(fields.items())),
+            Permits(crawl.guard(), obey=obey, proxies=crawl.proxies(SECRETS)),
         )
         flags = asked.flags(local=chrome.local, fresh=not chrome.warm)
         with chrome.session(crawl.profile(flags)) as visit.browser:
@@ -92,30 +97,49 @@ def test_a_host_that_asks_is_told_the_password_that_is_for_it(visit, site):
     assert (response.status, response.title) == (200, "In")
     assert response.url == site.url("/private/a")
     assert [link.url for link in response.links] == [site.url("/private/next")]
-    assert visit.live.evaluate("[document.URL, document.baseURI, document.referrer]") == [site.url("/private/a")] * 2 + [""]
+    assert visit.live.evaluate("[document.URL, document.baseURI, document.referrer]") == [
+        site.url("/private/a")
+    ] * 2 + [""]
     site.hits.clear()
     assert visit("/private/b", basic_auth={"127.0.0.1": "$CRAWLER_SECRET_SITE"}).title == "In"
     assert site.hits["/private/b"] == 1  # from then on Chrome knows it
 
 
 def test_another_host_is_not_told(visit, site):
-    unknown = ("http_401", "auth_required")  # a headless shell shows the page that asks, a whole Chrome an error page of its own
-    assert reason(visit, "/private/a", host="localhost", basic_auth={"127.0.0.1": "me:s3c:ret"}) in unknown
-    assert reason(visit, "/private/a", basic_auth={f"127.0.0.1:{site.server_address[1] + 1}": "me:s3c:ret"}) in unknown
-    assert visit("/private/a", basic_auth={f"127.0.0.1:{site.server_address[1]}": "me:s3c:ret"}).title == "In"
+    # a headless shell shows the page that asks, a whole Chrome an error page of its own
+    unknown = ("http_401", "auth_required")
+    assert (
+        reason(visit, "/private/a", host="localhost", basic_auth={"127.0.0.1": "me:s3c:ret"})
+        in unknown
+    )
+    assert (
+        reason(
+            visit,
+            "/private/a",
+            basic_auth={f"127.0.0.1:{site.server_address[1] + 1}": "me:s3c:ret"},
+        )
+        in unknown
+    )
+    assert (
+        visit("/private/a", basic_auth={f"127.0.0.1:{site.server_address[1]}": "me:s3c:ret"}).title
+        == "In"
+    )
 
 
 def test_a_wrong_password_is_tried_once_in_a_session(visit, site):
     site.hits.clear()
     assert reason(visit, "/private/a", basic_auth={"127.0.0.1": "me:s3c"}) == "auth_required"
-    assert site.hits["/private/a"] == 4  # as any page; with the password, which Chrome holds back until it is asked; as any page
+    # as any page; with the password, which Chrome holds back until it is asked; as any page
+    assert site.hits["/private/a"] == 4
     assert reason(visit, "/private/b", basic_auth={"127.0.0.1": "me:s3c"}) == "auth_required"
     assert site.hits["/private/b"] == 1
     assert reason(visit, "/401", basic_auth={"127.0.0.1": "me:s3c"}) == "auth_required"
 
 
 def test_a_worker_that_does_not_know_what_is_referred_to_takes_no_page(visit):
-    with pytest.raises(BrowserUnavailable, match="has no CRAWLER_SECRET_OTHER, which the crawl refers to"):
+    with pytest.raises(
+        BrowserUnavailable, match="has no CRAWLER_SECRET_OTHER, which the crawl refers to"
+    ):
         visit("/private/a", basic_auth={"127.0.0.1": "$CRAWLER_SECRET_OTHER"})
 
 
@@ -129,16 +153,25 @@ def test_only_some_variables_can_be_referred_to():
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
-def test_a_proxy_with_a_password_is_used_for_everything_and_nobody_sees_the_password(visit, site, scheme, caplog):
+def test_a_proxy_with_a_password_is_used_for_everything_and_nobody_sees_the_password(
+    visit, site, scheme, caplog
+):
     caplog.set_level(logging.DEBUG, "crawler")
     with ProxyServer(scheme, "me", "s3c:r@t/", names={"only.proxy.knows": "127.0.0.1"}) as proxy:
         url = f"{scheme}://me:s3c%3Ar%40t%2F@127.0.0.1:{proxy.port}"
         site.hits.clear()
         response = visit("/sent", host="only.proxy.knows", obey=True, proxy=url)
         assert response.status == 200
-        port = site.server_address[1]  # localhost is private, and not asked for; a whole Chrome asks its maker for things as well
-        assert {place for place in proxy.asked if place.endswith(f":{port}")} == {f"only.proxy.knows:{port}"}
-        assert (site.hits["/robots.txt"], site.hits["/shot.png"], site.hits["/ads/1.png"]) == (1, 1, 0)
+        # localhost is private, and not asked for; a whole Chrome asks its maker for things as well
+        port = site.server_address[1]
+        assert {place for place in proxy.asked if place.endswith(f":{port}")} == {
+            f"only.proxy.knows:{port}"
+        }
+        assert (site.hits["/robots.txt"], site.hits["/shot.png"], site.hits["/ads/1.png"]) == (
+            1,
+            1,
+            0,
+        )
     assert "s3c" not in command_lines() + caplog.text + repr(visit.browser.profile)
 
 
@@ -148,10 +181,15 @@ def test_proxies_take_turns_and_one_that_fails_is_set_aside(visit, chrome):
         assert reason(visit, "/a", **proxies) == "proxy_auth"
         assert [visit(path, **proxies).title for path in ("/a", "/b")] == ["A", "B"]
         assert (one.refused > 0, len(one.asked), two.asked != []) == (True, 0, True)
-        chrome.close()  # the next session has the next proxy, where nobody listens; and then there is one left
+        # the next session has the next proxy, where nobody listens; and then there is one left
+        chrome.close()
         assert reason(visit, "/a", **proxies) == "proxy"
         assert visit("/a", **proxies).title == "A"
-        assert reason(visit, "/x", host="127.0.0.9", **proxies) in ("unreachable", "private_address")  # the site's fault
+        # the site's fault
+        assert reason(visit, "/x", host="127.0.0.9", **proxies) in (
+            "unreachable",
+            "private_address",
+        )
         session = visit.browser.session_id
         assert visit("/b", **proxies).title == "B"
         assert visit.browser.session_id == session
@@ -160,7 +198,9 @@ def test_proxies_take_turns_and_one_that_fails_is_set_aside(visit, chrome):
 def test_a_private_address_is_refused_behind_a_proxy_too(site):
     with ProxyServer() as proxy:
         crawl = Crawl(name="x", url="http://public.example/", proxy=proxy.url())
-        permits = Permits(crawl.guard(lambda _: ["93.184.216.34"]), obey=False, proxies=crawl.proxies({}))
+        permits = Permits(
+            crawl.guard(lambda _: ["93.184.216.34"]), obey=False, proxies=crawl.proxies({})
+        )
         with (
             Chrome(Endpoint(page_load_timeout=10)) as chrome,
             chrome.session(crawl.profile(permits.flags(local=True))) as browser,
@@ -174,7 +214,9 @@ def test_a_private_address_is_refused_behind_a_proxy_too(site):
 def test_a_chrome_elsewhere_gets_a_proxy_by_flag_and_one_with_a_password_is_refused():
     def flags(url: str) -> tuple[str, ...]:
         crawl = Crawl(name="x", url="http://127.0.0.1/", proxy=url)
-        return Permits(crawl.guard(), proxies=crawl.proxies({"CRAWLER_SECRET_P": "http://a:canary@p"})).flags(local=False)
+        return Permits(
+            crawl.guard(), proxies=crawl.proxies({"CRAWLER_SECRET_P": "http://a:canary@p"})
+        ).flags(local=False)
 
     assert flags("socks5://p.example")[0] == "--proxy-server=socks5://p.example:1080"
     for url in ("http://a:canary@p", "$CRAWLER_SECRET_P"):
@@ -185,7 +227,11 @@ def test_a_chrome_elsewhere_gets_a_proxy_by_flag_and_one_with_a_password_is_refu
 
 def test_when_all_proxies_are_set_aside_the_one_whose_time_is_up_first_serves():
     proxies = Proxies(["http://a", "http://b"], pause=60)
-    assert [proxies.current().host, proxies.current().host, proxies.current(fresh=True).host] == ["a", "a", "b"]
+    assert [proxies.current().host, proxies.current().host, proxies.current(fresh=True).host] == [
+        "a",
+        "a",
+        "b",
+    ]
     assert proxies.fail().host == "b"
     assert proxies.current().host == "a"
     assert proxies.fail().host == "a"
@@ -197,19 +243,32 @@ def test_when_all_proxies_are_set_aside_the_one_whose_time_is_up_first_serves():
 
 def test_no_fault_repr_or_digest_tells_a_secret():
     secret = {
-        "basic_auth": {"x.test": "canary"}, "proxy": ["ftp://me:canary@p"], "headers": {"X": "can\nary"},
+        "basic_auth": {"x.test": "canary"},
+        "proxy": ["ftp://me:canary@p"],
+        "headers": {"X": "can\nary"},
         "steps": [{"fill": ["#a", "canary", "canary"]}],
-    }  # fmt: skip
+    }
     with pytest.raises(DefinitionError) as wrong:
         Crawl(name="x", url="http://x.test/", **secret).validate()
     assert {fault.field.partition("[")[0] for fault in wrong.value.faults} == set(secret)
     assert "canary" not in str(wrong.value)
-    right = {"basic_auth": {"x.test": "me:canary"}, "proxy": ["http://me:canary@p"], "steps": [{"fill": ["#a", "canary"]}]}
+    right = {
+        "basic_auth": {"x.test": "me:canary"},
+        "proxy": ["http://me:canary@p"],
+        "steps": [{"fill": ["#a", "canary"]}],
+    }
     crawl = Crawl(name="x", url="http://x.test/", **right)
-    assert "canary" not in f"{crawl!r} {crawl._fields!r} {crawl.profile()!r} {crawl.visit!r} {crawl.proxies({}).current()!r}"
+    assert (
+        "canary" not in f"{crawl!r} {crawl._fields!r} {crawl.profile()!r} {crawl.visit!r}"
+        f" {crawl.proxies({}).current()!r}"
+    )
     other = crawl.replace(basic_auth={"x.test": "me:other"})
-    assert (crawl.digest == Crawl(**crawl.definition()).digest, crawl.digest == other.digest) == (True, False)
-    assert json.dumps(crawl.definition()).count("canary") == 3  # any worker runs it, so it is kept with it
+    assert (crawl.digest == Crawl(**crawl.definition()).digest, crawl.digest == other.digest) == (
+        True,
+        False,
+    )
+    # any worker runs it, so it is kept with it
+    assert json.dumps(crawl.definition()).count("canary") == 3
 
 
 # Downloads and steps
@@ -230,7 +289,12 @@ def test_a_download_is_refused_unless_it_is_asked_for(visit):
 def test_a_download_is_saved_with_name_size_and_digest(visit, files, path, site):
     site.hits.clear()
     response = visit(path, downloads="save", response_headers=True)
-    assert (response.status, response.content_type, response.links, visit.text) == (200, "text/csv", (), "")
+    assert (response.status, response.content_type, response.links, visit.text) == (
+        200,
+        "text/csv",
+        (),
+        "",
+    )
     (file,) = response.files
     data = b"a,b\n" * 1000
     assert (file.size, file.digest) == (len(data), hashlib.sha256(data).hexdigest())
@@ -259,7 +323,10 @@ def test_a_chrome_elsewhere_cannot_save_downloads_and_says_so():
     with Chrome(Endpoint(url="http://127.0.0.1:9")) as chrome:
         profile = Crawl(name="x", url="http://127.0.0.1/", downloads="save").profile()
         with (
-            pytest.raises(BrowserUnavailable, match="saves downloads, which a Chrome elsewhere cannot hand over"),
+            pytest.raises(
+                BrowserUnavailable,
+                match="saves downloads, which a Chrome elsewhere cannot hand over",
+            ),
             chrome.session(profile),
         ):
             pass

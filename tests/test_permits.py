@@ -82,9 +82,17 @@ def test_links_are_judged_by_what_is_known_without_asking(site, redis):
 
 
 @pytest.mark.parametrize(
-    ("status", "outcome"), [(404, None), (403, None), (500, ("robots_unavailable", True)), (429, ("robots_unavailable", True))]
+    ("status", "outcome"),
+    [
+        (404, None),
+        (403, None),
+        (500, ("robots_unavailable", True)),
+        (429, ("robots_unavailable", True)),
+    ],
 )
-def test_a_missing_file_allows_all_and_a_failing_server_forbids_all_for_now(site, redis, status, outcome):
+def test_a_missing_file_allows_all_and_a_failing_server_forbids_all_for_now(
+    site, redis, status, outcome
+):
     site.status = status
     rules = permits(site, redis=redis)
     if outcome is None:
@@ -108,7 +116,9 @@ def test_a_site_that_cannot_be_reached_is_told_as_such_and_asked_again_next_time
 def test_a_crawl_delay_is_told_to_the_lane(site, redis):
     site.body = b"User-agent: *\nCrawl-delay: 2\n"
     told = []
-    permits(site, redis=redis, pace=lambda lane, seconds: told.append((lane, seconds))).check(url(site, "/a"), "shop")
+    permits(site, redis=redis, pace=lambda lane, seconds: told.append((lane, seconds))).check(
+        url(site, "/a"), "shop"
+    )
     assert told == [("shop", 2.0)]
 
 
@@ -121,18 +131,34 @@ def test_a_crawl_that_does_not_obey_does_not_ask(site, redis):
 def test_a_public_crawl_never_asks_a_private_host_for_anything(site, redis):
     public = Permits(Guard(["books.example"], resolve=lambda _: ["93.184.216.34"]), redis=redis)
     for spelling in ("127.0.0.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]", "localhost"):
-        assert refusal(public, f"http://{spelling}:{site.server_port}/") == ("private_address", False)
+        assert refusal(public, f"http://{spelling}:{site.server_port}/") == (
+            "private_address",
+            False,
+        )
     assert site.asked == 0
 
 
 def test_a_public_name_that_resolves_to_a_private_address_is_refused(site):
-    public = Permits(Guard(["books.example"], resolve=lambda host: ["127.0.0.1" if host == "trap.example" else "93.184.216.34"]))
+    public = Permits(
+        Guard(
+            ["books.example"],
+            resolve=lambda host: ["127.0.0.1" if host == "trap.example" else "93.184.216.34"],
+        )
+    )
     assert refusal(public, f"http://trap.example:{site.server_port}/") == ("private_address", False)
     assert site.asked == 0
 
 
 def test_a_name_that_turns_private_after_the_check_is_not_asked_for_its_robots_txt(site):
     answers = ["93.184.216.34", "127.0.0.1"]
-    public = Permits(Guard(["books.example"], resolve=lambda _: [answers.pop(0) if len(answers) > 1 else answers[0]]))
-    assert refusal(public, f"http://rebind.example:{site.server_port}/") == ("private_address", False)
+    public = Permits(
+        Guard(
+            ["books.example"],
+            resolve=lambda _: [answers.pop(0) if len(answers) > 1 else answers[0]],
+        )
+    )
+    assert refusal(public, f"http://rebind.example:{site.server_port}/") == (
+        "private_address",
+        False,
+    )
     assert site.asked == 0

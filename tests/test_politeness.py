@@ -1,4 +1,6 @@
-"""How often a host is asked, as the host itself sees it: four workers with a Chrome each, one crawl."""
+"""How often a host is asked, as the host itself sees it: four workers with a Chrome each, one
+crawl.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ HOSTS = 50
 
 
 class Hosts(ThreadingHTTPServer):
-    """Every loopback address is a host of its own: each page links to the others of its host, and 127.0.0.1/ to every host."""
+    """Every loopback address is a host of its own: each page links to the others of its host, and
+    127.0.0.1/ to every host.
+    """
 
     request_queue_size = 64
     daemon_threads = True
@@ -82,7 +86,9 @@ def hosts() -> Iterator[Hosts]:
 def crawl(folder, hosts: Hosts, **fields: object) -> None:
     """Crawl 127.0.0.1 with four browsers, and expect the end."""
     text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
-    (folder.path / "crawl.toml").write_text(f'name = "polite"\nurl = "http://127.0.0.1:{hosts.server_port}/"\n{text}')
+    (folder.path / "crawl.toml").write_text(
+        f'name = "polite"\nurl = "http://127.0.0.1:{hosts.server_port}/"\n{text}'
+    )
     done = folder.run("start", "crawl.toml", "-o", "items.jsonl", "-c", "4")
     assert done.returncode == 0, (done.stdout, done.stderr)
 
@@ -92,16 +98,22 @@ def gaps(hosts: Hosts) -> dict[str, list[float]]:
     when = defaultdict(list)
     for at, host, _ in hosts.pages():
         when[host].append(at)
-    return {host: [after - before for before, after in pairwise(times)] for host, times in when.items()}
+    return {
+        host: [after - before for before, after in pairwise(times)] for host, times in when.items()
+    }
 
 
-def test_a_host_never_sees_two_requests_closer_than_the_delay_though_four_workers_crawl_it(folder, hosts):
+def test_a_host_never_sees_two_requests_closer_than_the_delay_though_four_workers_crawl_it(
+    folder, hosts
+):
     crawl(folder, hosts, delay=0.4, concurrency_limit=4)
     assert len(hosts.pages()) == LINKS + 1
     assert min(gaps(hosts)["127.0.0.1"]) >= 0.4
 
 
-def test_a_crawl_delay_of_robots_txt_is_kept_as_well_and_robots_txt_is_asked_for_once(folder, hosts):
+def test_a_crawl_delay_of_robots_txt_is_kept_as_well_and_robots_txt_is_asked_for_once(
+    folder, hosts
+):
     hosts.robots = "User-agent: *\nCrawl-delay: 0.4\nDisallow: /3\n"
     crawl(folder, hosts, concurrency_limit=4)
     paths = [path for _, _, path in hosts.pages()]
@@ -113,10 +125,19 @@ def test_a_crawl_delay_of_robots_txt_is_kept_as_well_and_robots_txt_is_asked_for
 
 def test_while_one_host_rests_the_workers_serve_the_others(folder, hosts):
     names = [f"127.0.0.{n}" for n in range(2, HOSTS + 1)]
-    crawl(folder, hosts, delay=1.5, concurrency_limit=4, depth_limit=1, allow=names, private_hosts=names)
+    crawl(
+        folder,
+        hosts,
+        delay=1.5,
+        concurrency_limit=4,
+        depth_limit=1,
+        allow=names,
+        private_hosts=names,
+    )
     pages = [host for _, host, path in hosts.pages() if path == "/"]
     assert sorted(set(pages)) == sorted(["127.0.0.1", *names])
-    # The entry's own host has twelve pages more, one and a half seconds apart: the forty-nine others did not wait for them.
+    # The entry's own host has twelve pages more, one and a half seconds apart: the forty-nine
+    # others did not wait for them.
     order = [host for _, host, _ in hosts.pages()]
     own = [place for place, host in enumerate(order) if host == "127.0.0.1"]
     assert own[-3] > len(names)

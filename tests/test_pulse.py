@@ -1,4 +1,6 @@
-"""A heart beats while a page is worked on, from a thread that is kept; what it finds lost is ended once."""
+"""A heart beats while a page is worked on, from a thread that is kept; what it finds lost is ended
+once.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +111,8 @@ def test_each_thread_that_does_runs_has_a_heart_of_its_own(heart):
 
 
 def test_a_process_that_was_frozen_for_long_goes_on_to_renew_its_page(heart, never, monkeypatch):
-    # Given that the time after which an idle thread ends has passed by the first beat, as it has after a long sleep
+    # Given that the time after which an idle thread ends has passed by the first beat, as it has
+    # after a long sleep
     monkeypatch.setattr("crawler.pulse.IDLE", 0.0)
     beats = Beats()
     with heart.beating(beats, never, SOON):

@@ -1,4 +1,6 @@
-"""The frontier on every kind of Redis that an operator may have, when those are slow, cut connections, or die."""
+"""The frontier on every kind of Redis that an operator may have, when those are slow, cut
+connections, or die.
+"""
 
 from __future__ import annotations
 
@@ -35,13 +37,18 @@ from tests.redis_kinds import HOST, Certificates, LocalCluster, Server, Watched,
 
 SECRET = "c4nary"
 #: What docs/redis.md tells an operator to allow a crawler whose keys begin with "shop:".
-USER = "~shop:* &* -@all +@read +@write +@scripting +@connection +@pubsub +@transaction +select +time +info +config|get"
+USER = (
+    "~shop:* &* -@all +@read +@write +@scripting +@connection +@pubsub +@transaction +select +time"
+    " +info +config|get"
+)
 SHOP = f"user shop on >{SECRET} {USER}"
 
 
 @pytest.fixture(autouse=True)
 def nothing_secret_is_told(caplog, capfd, monkeypatch) -> Iterator[None]:
-    """Whatever a test does: no password in any log, nor in what is printed. No setting of this machine is read."""
+    """Whatever a test does: no password in any log, nor in what is printed. No setting of this
+    machine is read.
+    """
     for name in Settings.model_fields:
         monkeypatch.delenv(variable(name), raising=False)
     caplog.set_level(logging.INFO)
@@ -51,7 +58,9 @@ def nothing_secret_is_told(caplog, capfd, monkeypatch) -> Iterator[None]:
 
 
 def said(call: Callable[[], object], kind: type[CrawlerError] = FrontierUnavailable) -> str:
-    """What ``call`` says when it fails: one line, in which no password is, nor in what ``-v`` adds to it."""
+    """What ``call`` says when it fails: one line, in which no password is, nor in what ``-v`` adds
+    to it.
+    """
     with pytest.raises(kind) as caught:
         call()
     text = str(caught.value)
@@ -82,9 +91,17 @@ def authority(request: pytest.FixtureRequest) -> Certificates | None:
 
 
 @pytest.fixture(scope="module")
-def secure(tmp_path_factory: pytest.TempPathFactory, certificates: Certificates) -> Iterator[Server]:
+def secure(
+    tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
+) -> Iterator[Server]:
     """A server that speaks nothing but TLS."""
-    with Server(tmp_path_factory.mktemp("tls"), "appendonly yes", SHOP, f"requirepass {SECRET}", tls=certificates) as one:
+    with Server(
+        tmp_path_factory.mktemp("tls"),
+        "appendonly yes",
+        SHOP,
+        f"requirepass {SECRET}",
+        tls=certificates,
+    ) as one:
         yield one
 
 
@@ -95,7 +112,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
 
 
 def plan(name: str = "shop", **policy: object) -> Plan:
-    return Plan(name, Policy(**{"jitter": False, "depth_limit": None, **policy}), "d1", {"url": "/"}, before_all=False)
+    return Plan(
+        name,
+        Policy(**{"jitter": False, "depth_limit": None, **policy}),
+        "d1",
+        {"url": "/"},
+        before_all=False,
+    )
 
 
 def url(number: int) -> str:
@@ -103,9 +126,13 @@ def url(number: int) -> str:
 
 
 def children(page: Page, count: int) -> list[Page]:
-    """The links of a page: each number leads to its double and to the one after, up to ``count``, and back to itself."""
+    """The links of a page: each number leads to its double and to the one after, up to ``count``,
+    and back to itself.
+    """
     number = int(page.url.rpartition("/")[2])
-    return [Page(url(n), page.depth + 1) for n in (2 * number, 2 * number + 1, number) if n <= count]
+    return [
+        Page(url(n), page.depth + 1) for n in (2 * number, 2 * number + 1, number) if n <= count
+    ]
 
 
 def warnings(client: Client) -> list[str]:
@@ -120,7 +147,12 @@ def go_through_a_life(frontier: Frontier) -> None:
     frontier.enqueue([Page(url(1))])
     entry = frontier.claim("w1", frontier.grant()[0]).claim
     assert frontier.renew(entry).value == "OK"
-    assert frontier.enqueue(children(entry.page, 7) + [Page(url(n), 1) for n in range(10, 310)], parent=entry).new == 302
+    assert (
+        frontier.enqueue(
+            children(entry.page, 7) + [Page(url(n), 1) for n in range(10, 310)], parent=entry
+        ).new
+        == 302
+    )
     assert frontier.finish(entry, "1", result="{}", item=True).verdict is Verdict.OK
     assert frontier.finish(entry, "1", result="{}", item=True).verdict is Verdict.REPEATED
     assert len(frontier.queued(0, 1_000)) == frontier.snapshot().queued == 302
@@ -171,7 +203,11 @@ def test_two_crawls_of_one_name_under_two_prefixes_do_not_see_each_other(server)
     client = connect(f"redis://crawl:{SECRET}@{server.address}/4")
     one, other = (Frontier(client, "shop", prefix=prefix) for prefix in ("one:", "other:"))
     one.create(plan()), one.enqueue([Page(url(1)), Page(url(2))])
-    assert (other.plan(), Frontier.names(client, "other:"), Frontier.names(client, "one:")) == (None, [], ["shop"])
+    assert (other.plan(), Frontier.names(client, "other:"), Frontier.names(client, "one:")) == (
+        None,
+        [],
+        ["shop"],
+    )
     other.create(plan()), other.enqueue([Page(url(1))])
     Roll(client, "one:").announce("w", {}, 60)
     assert Roll(client, "other:").workers() == []
@@ -181,7 +217,9 @@ def test_two_crawls_of_one_name_under_two_prefixes_do_not_see_each_other(server)
 
 
 def test_a_database_of_one_server_is_a_world_of_its_own(server):
-    here, there = (connect(f"redis://crawl:{SECRET}@{server.address}/{number}") for number in (5, 6))
+    here, there = (
+        connect(f"redis://crawl:{SECRET}@{server.address}/{number}") for number in (5, 6)
+    )
     Frontier(here, "shop").create(plan())
     assert (Frontier.names(here), Frontier.names(there)) == (["shop"], [])
 
@@ -192,7 +230,9 @@ def test_a_user_who_may_touch_no_key_but_the_crawls_can_crawl(server):
     assert warnings(client) == []
     go_through_a_life(Frontier(client, "shop", prefix="shop:"))
     Roll(client, "shop:").announce("w", {}, 60)
-    assert "does not let the user" in said(Frontier(client, "shop", prefix="other:").snapshot, FrontierMisfit)
+    assert "does not let the user" in said(
+        Frontier(client, "shop", prefix="other:").snapshot, FrontierMisfit
+    )
     assert "does not let the user" in said(lambda: Roll(client).announce("w", {}, 60))
 
 
@@ -200,7 +240,9 @@ def test_a_user_of_a_cluster_needs_no_more_than_to_find_its_way(cluster):
     more = "+cluster|slots +command +asking"
     assert more in (Path(__file__).parents[1] / "docs" / "redis.md").read_text()
     for node in cluster.nodes:
-        node.client().execute_command("ACL", "SETUSER", "shop", "on", f">{SECRET}", *USER.split(), *more.split())
+        node.client().execute_command(
+            "ACL", "SETUSER", "shop", "on", f">{SECRET}", *USER.split(), *more.split()
+        )
     client = connect(cluster.url.replace("://", f"://shop:{SECRET}@"))
     assert warnings(client) == []
     frontier = Frontier(client, "shop", prefix="shop:")
@@ -208,14 +250,20 @@ def test_a_user_of_a_cluster_needs_no_more_than_to_find_its_way(cluster):
     Roll(client, "shop:").announce("w", {}, 60), Roll(client, "shop:").leave("w")
     with cluster.moving(frontier.key("meta")):
         assert frontier.plan() is None
-    assert "does not let the user" in said(Frontier(client, "shop", prefix="other:").snapshot, FrontierMisfit)
+    assert "does not let the user" in said(
+        Frontier(client, "shop", prefix="other:").snapshot, FrontierMisfit
+    )
 
 
 def test_a_server_that_tells_nothing_of_itself_is_taken_as_it_is_if_it_is_of_our_time(server):
     if server.client(password=SECRET).info("server")["redis_version"] < "7":
         pytest.skip("6.2 has to be asked for its version")
     server.client(password=SECRET).acl_setuser(
-        "mute", enabled=True, passwords=f"+{SECRET}", keys="*", commands=["+@all", "-info", "-config"]
+        "mute",
+        enabled=True,
+        passwords=f"+{SECRET}",
+        keys="*",
+        commands=["+@all", "-info", "-config"],
     )
     client = connect(f"redis://mute:{SECRET}@{server.address}/8")
     assert warnings(client) == []
@@ -226,13 +274,17 @@ def test_a_server_that_tells_nothing_of_itself_is_taken_as_it_is_if_it_is_of_our
 # -- TLS
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused_and_it_is_said_how_to_mend_that(secure, certificates):
+def test_a_certificate_that_nobody_vouches_for_is_refused_and_it_is_said_how_to_mend_that(
+    secure, certificates
+):
     for query in (f"?ssl_ca_certs={certificates.other}", ""):
         client = connect(f"rediss://:{SECRET}@{secure.address}/0{query}")
         text = said(Frontier(client, "shop").snapshot)
         assert "certificate that is not trusted" in text
         assert "ssl_ca_certs=FILE" in text
-    unchecked = connect(f"rediss://:{SECRET}@{secure.address}/0?ssl_cert_reqs=none&ssl_check_hostname=no")
+    unchecked = connect(
+        f"rediss://:{SECRET}@{secure.address}/0?ssl_cert_reqs=none&ssl_check_hostname=no"
+    )
     assert Frontier.names(unchecked) == []
 
 
@@ -246,7 +298,11 @@ def test_a_cluster_with_tls_is_reached_at_all_of_its_nodes(tmp_path, certificate
         for name in ("a", "b", "c"):
             go_through_a_life(Frontier(client, name))
         assert len({three.owner(f"{{{name}}}").port for name in ("a", "b", "c")}) > 1
-        text = said(Frontier(connect(three.url.replace(str(certificates.ca), str(certificates.other))), "a").snapshot)
+        text = said(
+            Frontier(
+                connect(three.url.replace(str(certificates.ca), str(certificates.other))), "a"
+            ).snapshot
+        )
         assert "certificate that is not trusted" in text
 
 
@@ -289,12 +345,23 @@ def test_while_a_slot_moves_nothing_is_done_to_half_a_crawl(cluster):
     with cluster.moving(frontier.key("meta")) as target:
         # one key after another goes: at no time may a script take what is there for the whole
         here = cluster.owner(frontier.key("meta")).client()
-        while keys := here.execute_command("CLUSTER GETKEYSINSLOT", cluster.slot(frontier.key("meta")), 1):
-            for step in (lambda: frontier.finish(claim, "1"), lambda: frontier.claim("w"), frontier.tick, frontier.snapshot):
+        while keys := here.execute_command(
+            "CLUSTER GETKEYSINSLOT", cluster.slot(frontier.key("meta")), 1
+        ):
+            for step in (
+                lambda: frontier.finish(claim, "1"),
+                lambda: frontier.claim("w"),
+                frontier.tick,
+                frontier.snapshot,
+            ):
                 assert "moving" in said(step)
             here.execute_command("MIGRATE", HOST, target.port, keys[0], 0, 5000)
     assert frontier.finish(claim, "1") == Ending(Verdict.OK)
-    assert (frontier.audit(), frontier.snapshot().queued, frontier.claim("w").outcome) == ([], 1, Outcome.PAGE)
+    assert (frontier.audit(), frontier.snapshot().queued, frontier.claim("w").outcome) == (
+        [],
+        1,
+        Outcome.PAGE,
+    )
 
 
 def test_every_master_of_a_cluster_is_checked(cluster):
@@ -306,18 +373,26 @@ def test_every_master_of_a_cluster_is_checked(cluster):
             node.config_set("maxmemory-policy", "noeviction")
         node.config_set("appendonly", "no")
         try:
-            assert [line.partition(":")[0] for line in warnings(connect(cluster.url))] == ["appendonly is off"]
+            assert [line.partition(":")[0] for line in warnings(connect(cluster.url))] == [
+                "appendonly is off"
+            ]
         finally:
             node.config_set("appendonly", "yes")
 
 
-def test_a_cluster_that_is_away_stops_nobody_from_starting_and_is_found_when_it_is_back(server, cluster):
+def test_a_cluster_that_is_away_stops_nobody_from_starting_and_is_found_when_it_is_back(
+    server, cluster
+):
     away = connect(f"redis+cluster://{HOST}:1")
     frontier = Frontier(away, "shop")
     assert "Connection refused" in said(frontier.snapshot)
     assert "Connection refused" in said(lambda: Roll(away).workers())
-    assert "Cluster" in said(Frontier(connect(f"redis+cluster://:{SECRET}@{server.address}"), "shop").snapshot)
-    assert Frontier.names(connect(f"redis+cluster://{HOST}:1,{cluster.nodes[2].address}")) is not None
+    assert "Cluster" in said(
+        Frontier(connect(f"redis+cluster://:{SECRET}@{server.address}"), "shop").snapshot
+    )
+    assert (
+        Frontier.names(connect(f"redis+cluster://{HOST}:1,{cluster.nodes[2].address}")) is not None
+    )
 
 
 # -- Sentinels
@@ -332,7 +407,9 @@ def test_a_crawl_goes_on_when_its_master_is_killed_and_counts_nothing_twice(tmp_
         halfway = threading.Event()
 
         def work(worker: str) -> int:
-            """Do pages until the crawl has ended, whatever Redis does meanwhile; how often this worker ended it."""
+            """Do pages until the crawl has ended, whatever Redis does meanwhile; how often this
+            worker ended it.
+            """
             ends = 0
             while True:
                 try:
@@ -359,9 +436,16 @@ def test_a_crawl_goes_on_when_its_master_is_killed_and_counts_nothing_twice(tmp_
             ends = sum(worker.result(60) for worker in workers)
 
         assert frontier.audit() == []
-        assert sorted(frontier.done(0, 2 * count)) == sorted(url(number) for number in range(1, count + 1))
+        assert sorted(frontier.done(0, 2 * count)) == sorted(
+            url(number) for number in range(1, count + 1)
+        )
         snapshot = frontier.snapshot()
-        assert (snapshot.status, snapshot.accepted, snapshot.done, snapshot.failed) == (Status.FINISHED, count, count, 0)
+        assert (snapshot.status, snapshot.accepted, snapshot.done, snapshot.failed) == (
+            Status.FINISHED,
+            count,
+            count,
+            0,
+        )
         assert snapshot.counts["started"] == len(frontier.results(count=2 * count)) == count
         assert ends == 1
         assert "Sentinels" in describe(frontier.redis)[0]
@@ -375,14 +459,27 @@ def test_a_crawl_goes_on_when_its_master_is_killed_and_counts_nothing_twice(tmp_
         with watched.sentinels[0].frozen():
             assert Frontier.names(connect(watched.url)) == ["shop"]
             Library(settings).send("shop", "ticket")
-        assert "shops" in said(lambda: Frontier.names(connect(watched.url.replace("/shop/", "/shops/"))))
+        assert "shops" in said(
+            lambda: Frontier.names(connect(watched.url.replace("/shop/", "/shops/")))
+        )
 
 
 def test_sentinels_that_are_all_away_are_one_clear_error():
-    text = said(Frontier(connect(f"redis+sentinel://:{SECRET}@{HOST}:1,{HOST}:2/shop?sentinel_password={SECRET}"), "a").snapshot)
+    text = said(
+        Frontier(
+            connect(
+                f"redis+sentinel://:{SECRET}@{HOST}:1,{HOST}:2/shop?sentinel_password={SECRET}"
+            ),
+            "a",
+        ).snapshot
+    )
     assert "No master found for 'shop'" in text
-    settings = load(redis_url=f"redis+sentinel://:{SECRET}@{HOST}:1,{HOST}:2/shop?sentinel_password={SECRET}")
-    assert "No master found for 'shop'" in said(lambda: Library(settings).send("shop", "ticket"), BrokerUnavailable)
+    settings = load(
+        redis_url=f"redis+sentinel://:{SECRET}@{HOST}:1,{HOST}:2/shop?sentinel_password={SECRET}"
+    )
+    assert "No master found for 'shop'" in said(
+        lambda: Library(settings).send("shop", "ticket"), BrokerUnavailable
+    )
 
 
 # -- frozen, gone, refusing
@@ -411,7 +508,9 @@ def test_a_frozen_redis_is_given_up_within_the_time_out_and_found_again(kind, re
     assert (frontier.snapshot().done, frontier.audit()) == (1, [])
 
 
-def test_a_start_fails_within_five_seconds_if_the_frontier_or_the_broker_is_frozen_and_works_afterwards(server, tmp_path):
+def test_a_start_fails_within_five_seconds_if_the_frontier_or_the_broker_is_frozen_and_works_afterwards(
+    server, tmp_path
+):
     crawl = Crawl(name="frozen-start", url=url(1))
     mine = f"redis://crawl:{SECRET}@{server.address}"
     with Server(tmp_path, f"requirepass {SECRET}") as other:
@@ -427,7 +526,10 @@ def test_a_start_fails_within_five_seconds_if_the_frontier_or_the_broker_is_froz
             return said(lambda: library.start(crawl, reset=True), kind), time.monotonic() - begin
 
         with other.frozen(), ThreadPoolExecutor(2) as pool:
-            calls = [pool.submit(start, here, FrontierUnavailable), pool.submit(start, there, BrokerUnavailable)]
+            calls = [
+                pool.submit(start, here, FrontierUnavailable),
+                pool.submit(start, there, BrokerUnavailable),
+            ]
             (frontier, took), (broker, too) = (call.result() for call in calls)
         assert max(took, too) < 5
         assert "does not answer" in frontier
@@ -477,7 +579,9 @@ def test_connections_that_are_cut_all_the_time_make_nothing_count_twice(server):
     count = 2_000
     address = f"redis://crawl:{SECRET}@{server.address}/12"
     frontier = Frontier(connect(address), "cut")
-    frontier.create(plan("cut", concurrency_limit=8, lease=2.0, crash_strikes=9, attempts=99, backoff=0.01))
+    frontier.create(
+        plan("cut", concurrency_limit=8, lease=2.0, crash_strikes=9, attempts=99, backoff=0.01)
+    )
     frontier.enqueue([Page(url(1))])
     over, cuts = threading.Event(), 0
 
@@ -512,9 +616,16 @@ def test_connections_that_are_cut_all_the_time_make_nothing_count_twice(server):
         cutter.join()
     assert cuts > 100
     assert frontier.audit() == []
-    assert sorted(frontier.done(0, 2 * count)) == sorted(url(number) for number in range(1, count + 1))
+    assert sorted(frontier.done(0, 2 * count)) == sorted(
+        url(number) for number in range(1, count + 1)
+    )
     snapshot = frontier.snapshot()
-    assert (snapshot.status, snapshot.accepted, snapshot.done, snapshot.failed) == (Status.FINISHED, count, count, 0)
+    assert (snapshot.status, snapshot.accepted, snapshot.done, snapshot.failed) == (
+        Status.FINISHED,
+        count,
+        count,
+        0,
+    )
     assert snapshot.counts["started"] == len(frontier.results(count=2 * count)) == count
 
 
@@ -523,7 +634,10 @@ def test_connections_that_are_cut_all_the_time_make_nothing_count_twice(server):
 
 def crawler(*words: str, **settings: str) -> Result:
     """What a command line prints and returns, with settings and without Chrome."""
-    given = {variable(name): value for name, value in ({"chrome_url": f"http://{HOST}:1"} | settings).items()}
+    given = {
+        variable(name): value
+        for name, value in ({"chrome_url": f"http://{HOST}:1"} | settings).items()
+    }
     return CliRunner().invoke(main, words, env=given)
 
 
@@ -531,9 +645,17 @@ def test_the_doctor_says_what_each_server_is_and_how_it_is(server, cluster):
     done = crawler("doctor", redis_url=f"redis://crawl:{SECRET}@{server.address}/0")
     line = next(line for line in done.output.splitlines() if "  redis " in line)
     assert f"redis://crawl:***@{server.address}/0; " in line
-    for word in ("ms away", "appendonly yes", "noeviction", "MB used of all there is", "one server"):
+    for word in (
+        "ms away",
+        "appendonly yes",
+        "noeviction",
+        "MB used of all there is",
+        "one server",
+    ):
         assert word in line
-    done = crawler("doctor", "--json", redis_url=cluster.url, broker_url=f"redis://:{SECRET}@{HOST}:1/0")
+    done = crawler(
+        "doctor", "--json", redis_url=cluster.url, broker_url=f"redis://:{SECRET}@{HOST}:1/0"
+    )
     found = {one["what"]: one for one in json.loads(done.output)}
     assert found["redis"]["found"].count("one of the 3 masters of a Cluster") == 3
     assert "Connection refused" in found["broker"]["mend"]
@@ -547,8 +669,12 @@ def test_a_cluster_without_a_broker_is_one_clear_line(cluster):
     assert "CRAWLER_BROKER_URL: must be set" in done.output
 
 
-def test_a_server_that_evicts_is_refused_at_the_start_and_missing_persistence_is_warned_of(tmp_path):
-    with Server(tmp_path, "maxmemory 100mb", "maxmemory-policy allkeys-lru", f"requirepass {SECRET}") as cache:
+def test_a_server_that_evicts_is_refused_at_the_start_and_missing_persistence_is_warned_of(
+    tmp_path,
+):
+    with Server(
+        tmp_path, "maxmemory 100mb", "maxmemory-policy allkeys-lru", f"requirepass {SECRET}"
+    ) as cache:
         address = f"redis://:{SECRET}@{cache.address}/0"
         done = crawler("start", url(1), redis_url=address)
         assert done.exit_code == 2
@@ -557,20 +683,28 @@ def test_a_server_that_evicts_is_refused_at_the_start_and_missing_persistence_is
         )
         assert "throws keys away" in crawler("doctor", redis_url=address).output
         cache.client(password=SECRET).config_set("maxmemory-policy", "noeviction")
-        assert [line.partition(":")[0] for line in warnings(connect(address))] == ["appendonly is off"]
+        assert [line.partition(":")[0] for line in warnings(connect(address))] == [
+            "appendonly is off"
+        ]
         assert "appendonly is off" in crawler("doctor", redis_url=address).output
 
 
 # -- a worker
 
 
-def test_a_worker_runs_crawls_of_a_cluster_by_messages_from_another_server(cluster, authority, tmp_path, request):
+def test_a_worker_runs_crawls_of_a_cluster_by_messages_from_another_server(
+    cluster, authority, tmp_path, request
+):
     other: Server = request.getfixturevalue("secure" if authority else "server")
     trusted = f"?ssl_ca_certs={authority.ca}" if authority else ""
-    (tmp_path / "shop.py").write_text(f"from crawler import Crawl\n\nshop = Crawl(name='far', url={url(1)!r})\n")
+    (tmp_path / "shop.py").write_text(
+        f"from crawler import Crawl\n\nshop = Crawl(name='far', url={url(1)!r})\n"
+    )
     settings = load(
         redis_url=cluster.url,
-        broker_url=f"{'rediss' if authority else 'redis'}://shop:{SECRET}@{other.address}/2{trusted}",
+        broker_url=(
+            f"{'rediss' if authority else 'redis'}://shop:{SECRET}@{other.address}/2{trusted}"
+        ),
         crawls=(str(tmp_path / "shop.py"),),
         chrome_url=f"http://{HOST}:1",  # no browser: a run comes that far, and holds the crawl
         key_prefix="shop:",
@@ -583,9 +717,13 @@ def test_a_worker_runs_crawls_of_a_cluster_by_messages_from_another_server(clust
     log = tmp_path / "worker.log"
     with log.open("wb") as output:
         worker = subprocess.Popen(
-            worker_command(settings, 1), env=os.environ | environment(settings), stdout=output, stderr=output,
-            start_new_session=True, preexec_fn=die_with_parent(),
-        )  # fmt: skip
+            worker_command(settings, 1),
+            env=os.environ | environment(settings),
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            preexec_fn=die_with_parent(),
+        )
     try:
         frontier = library.frontier("far")
         limit = time.monotonic() + 30

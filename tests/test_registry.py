@@ -40,7 +40,9 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crawler.browser.registry.VOUCH_LIFE", 0.05)
 
 
-def reap(registry: Registry, *, works: bool = True, address: str = GRID, lease: float = 30.0) -> list[str]:
+def reap(
+    registry: Registry, *, works: bool = True, address: str = GRID, lease: float = 30.0
+) -> list[str]:
     """One round; the sessions that were to be ended."""
     ended: list[str] = []
     count = registry.reap(address, lambda session: ended.append(session) or works, lease)
@@ -57,7 +59,13 @@ def until_silent(registry: Registry) -> None:
 def test_sessions_are_known_with_their_owner_until_they_end(registry):
     registry.vouch([ELSEWHERE, replace(MINE, pages=4)])
     far, one = sorted(registry.sessions(), key=lambda entry: entry.id)
-    assert (one.address, one.worker, one.crawl, one.pages, one.used) == (GRID, MINE.worker, "shop", 4, 2.0)
+    assert (one.address, one.worker, one.crawl, one.pages, one.used) == (
+        GRID,
+        MINE.worker,
+        "shop",
+        4,
+        2.0,
+    )
     registry.leave(far.id)
     assert [entry.id for entry in registry.sessions()] == ["one"]
 
@@ -86,7 +94,9 @@ def test_a_session_of_a_process_that_ended_is_ended_once_however_many_reap(regis
 
 
 @pytest.mark.usefixtures("brief")
-def test_a_session_of_a_machine_that_fell_silent_is_ended_and_one_of_a_slow_process_of_ours_is_not(registry):
+def test_a_session_of_a_machine_that_fell_silent_is_ended_and_one_of_a_slow_process_of_ours_is_not(
+    registry,
+):
     registry.vouch([MINE, ELSEWHERE])
     until_silent(registry)
     assert reap(registry) == ["far"]
@@ -108,7 +118,9 @@ def test_an_owner_that_speaks_up_again_keeps_its_session(registry, monkeypatch):
 
 
 @pytest.mark.usefixtures("brief")
-def test_a_session_that_could_not_be_ended_is_tried_again_and_in_the_end_forgotten(registry, monkeypatch, caplog):
+def test_a_session_that_could_not_be_ended_is_tried_again_and_in_the_end_forgotten(
+    registry, monkeypatch, caplog
+):
     registry.disown(MINE)  # its owner, which lives, could not end it
     assert reap(registry, works=False, lease=0.2) == ["one"]
     assert reap(registry) == []  # not at once

@@ -33,7 +33,8 @@ def test_a_rehearsal_hands_its_hooks_what_a_run_hands_them(chrome: Chrome, site:
 
     @crawl.filter
     def choose(link, page, response):
-        return link.text == page.text("a") and response.status == 200  # the live page, which can be asked
+        # the live page, which can be asked
+        return link.text == page.text("a") and response.status == 200
 
     @crawl.after
     def save(result, page, links, stop):
@@ -47,9 +48,15 @@ def test_a_rehearsal_hands_its_hooks_what_a_run_hands_them(chrome: Chrome, site:
 
 
 @needs_chrome
-def test_user_and_password_in_an_entry_are_told_to_its_host_and_stand_in_no_url(chrome: Chrome, site: Server):
+def test_user_and_password_in_an_entry_are_told_to_its_host_and_stand_in_no_url(
+    chrome: Chrome, site: Server
+):
     def crawl(password: str) -> Crawl:
-        return Crawl(name="in", url=site.url("/private/a").replace("http://", f"http://me:{password}@"), robots=False)
+        return Crawl(
+            name="in",
+            url=site.url("/private/a").replace("http://", f"http://me:{password}@"),
+            robots=False,
+        )
 
     given = crawl("s3c%3Aret")
     seen = rehearse(given, chrome, Permits(given.guard(), obey=False))

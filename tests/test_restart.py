@@ -1,4 +1,6 @@
-"""Beginning a crawl anew while others do the same: what a schedule that fires twice, or two clicks, lead to."""
+"""Beginning a crawl anew while others do the same: what a schedule that fires twice, or two clicks,
+lead to.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,11 @@ CRAWL = Crawl(name="nightly", url="http://127.0.0.1/", page_limit=5)
 def library(redis, redis_server, tmp_path) -> Library:
     """A library on an empty Redis; its wake-ups go to a broker that nobody reads."""
     del redis
-    return Library(configuration.load(redis_url=redis_server.url, broker_url=redis_server.broker_url, state_dir=tmp_path))
+    return Library(
+        configuration.load(
+            redis_url=redis_server.url, broker_url=redis_server.broker_url, state_dir=tmp_path
+        )
+    )
 
 
 def test_a_crawl_that_is_not_there_is_started_and_one_that_goes_on_is_left_alone(library):

@@ -12,10 +12,15 @@ from crawler.results import JsonLines
 
 
 class Stream:
-    """A stream of results, as the frontier gives them: the first ``trimmed`` of ``count`` are gone."""
+    """A stream of results, as the frontier gives them: the first ``trimmed`` of ``count`` are
+    gone.
+    """
 
     def __init__(self, count: int, trimmed: int = 0) -> None:
-        self.entries = [(f"{n}-0", n, json.dumps({"url": f"http://a/{n}"})) for n in range(trimmed + 1, count + 1)]
+        self.entries = [
+            (f"{n}-0", n, json.dumps({"url": f"http://a/{n}"}))
+            for n in range(trimmed + 1, count + 1)
+        ]
 
     def __call__(self, after: str) -> list[tuple[str, int, str]]:
         start = int(after.partition("-")[0])
@@ -46,7 +51,8 @@ def test_what_a_killed_writer_wrote_beyond_its_last_position_is_cut_off_and_writ
     writer = JsonLines(path, "books 1", tmp_path)
     writer.follow(Stream(10))
     writer.close()
-    with path.open("a") as file:  # killed in the middle of a line, before it could note how far it had come
+    # killed in the middle of a line, before it could note how far it had come
+    with path.open("a") as file:
         file.write('{"url": "http://a/11"}\n{"url": "http://')
     again = JsonLines(path, "books 1", tmp_path)
     again.follow(Stream(12))

@@ -31,7 +31,9 @@ def test_the_longest_rule_wins():
 
 def test_a_group_of_our_own_is_the_one_that_counts():
     assert not read(200, FILE, agent="badbot").allowed(SHOP + "/")
-    assert read(200, b"User-agent: *\nDisallow: /\nUser-agent: celery-crawler\nDisallow:").allowed(SHOP + "/")
+    assert read(200, b"User-agent: *\nDisallow: /\nUser-agent: celery-crawler\nDisallow:").allowed(
+        SHOP + "/"
+    )
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 301, 304])
@@ -47,7 +49,14 @@ def test_no_answer_forbids_all_for_now(status):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"<!doctype html><title>Not here</title>", b"\xff\xfe\x00garbage", b"Disallow: /", b"\0" * 100]
+    "body",
+    [
+        b"",
+        b"<!doctype html><title>Not here</title>",
+        b"\xff\xfe\x00garbage",
+        b"Disallow: /",
+        b"\0" * 100,
+    ],
 )
 def test_what_holds_no_rules_allows_all(body):
     assert read(200, body).allowed(SHOP + "/a")
@@ -55,10 +64,16 @@ def test_what_holds_no_rules_allows_all(body):
 
 def test_a_file_without_end_is_read_as_far_as_it_must_be():
     filler = b"# nothing\n" * (SIZE_MAX // 10)
-    assert not read(200, b"User-agent: *\nDisallow: /a\n" + filler * 3 + b"Disallow: /b\n").allowed(SHOP + "/a")
-    assert read(200, b"User-agent: *\nDisallow: /a\n" + filler * 3 + b"Disallow: /b\n").allowed(SHOP + "/b")
+    assert not read(200, b"User-agent: *\nDisallow: /a\n" + filler * 3 + b"Disallow: /b\n").allowed(
+        SHOP + "/a"
+    )
+    assert read(200, b"User-agent: *\nDisallow: /a\n" + filler * 3 + b"Disallow: /b\n").allowed(
+        SHOP + "/b"
+    )
 
 
-@pytest.mark.parametrize(("said", "delay"), [(b"86400", DELAY_MAX), (b"0", None), (b"soon", None), (b"1", 1.0)])
+@pytest.mark.parametrize(
+    ("said", "delay"), [(b"86400", DELAY_MAX), (b"0", None), (b"soon", None), (b"1", 1.0)]
+)
 def test_a_delay_is_obeyed_up_to_a_minute(said, delay):
     assert read(200, b"User-agent: *\nCrawl-delay: " + said).crawl_delay == delay

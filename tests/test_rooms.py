@@ -1,4 +1,6 @@
-"""Imports point one way, from the doors down to the values; only one room reads the environment; importing opens nothing."""
+"""Imports point one way, from the doors down to the values; only one room reads the environment;
+importing opens nothing.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,51 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-#: The floors, from the values up to the doors. A module may import what lies on lower floors, and a package its own modules.
+#: The floors, from the values up to the doors. A module may import what lies on lower floors, and a
+#: package its own modules.
 FLOORS = (
     ("version", "errors", "masking"),
-    ("model", "hooks", "visit", "form", "references", "connection", "processes", "timings", "transaction", "heartbeat", "pulse"),
-    ("frontier", "browser", "links", "robots", "selectors", "results", "workers", "network", "proxies", "fetch", "logs", "spans"),
+    (
+        "model",
+        "hooks",
+        "visit",
+        "form",
+        "references",
+        "connection",
+        "processes",
+        "timings",
+        "transaction",
+        "heartbeat",
+        "pulse",
+    ),
+    (
+        "frontier",
+        "browser",
+        "links",
+        "robots",
+        "selectors",
+        "results",
+        "workers",
+        "network",
+        "proxies",
+        "fetch",
+        "logs",
+        "spans",
+    ),
     ("scope", "sitemaps", "export", "gateway", "permits", "evidence", "rate", "wakeups"),
     ("fields", "definition"),
     ("lifecycle", "rehearsal", "client", "jobs", "report", "metrics", "seeds"),
-    ("tasks.services", "tasks.crawl", "tasks.consumer", "tasks.promises", "tasks.worker", "api", "serve", "contrib", "embedded"),
+    (
+        "tasks.services",
+        "tasks.crawl",
+        "tasks.consumer",
+        "tasks.promises",
+        "tasks.worker",
+        "api",
+        "serve",
+        "contrib",
+        "embedded",
+    ),
     ("tasks.app", "cli"),
 )
 #: config stands apart: who may read it.
@@ -55,14 +93,18 @@ MODULES = modules()
 
 
 def imports(name: str, tree: ast.AST) -> set[str]:
-    """The modules of ours that ``name`` imports, wherever in its text, by their names in the package."""
+    """The modules of ours that ``name`` imports, wherever in its text, by their names in the
+    package.
+    """
     is_package = name == "" or any(other.startswith(f"{name}.") for other in MODULES)
     here = name.split(".") if name else []
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {
-                alias.name.removeprefix("crawler").strip(".") for alias in node.names if alias.name.split(".")[0] == "crawler"
+                alias.name.removeprefix("crawler").strip(".")
+                for alias in node.names
+                if alias.name.split(".")[0] == "crawler"
             }
         elif isinstance(node, ast.ImportFrom):
             module = node.module or ""
@@ -80,7 +122,9 @@ def imports(name: str, tree: ast.AST) -> set[str]:
 
 
 def floor(name: str) -> tuple[int, str] | None:
-    """The floor of a module, and the room that it belongs to; None for the package itself, its doors, and config."""
+    """The floor of a module, and the room that it belongs to; None for the package itself, its
+    doors, and config.
+    """
     for number, rooms in enumerate(FLOORS, 1):
         for room in rooms:
             if name == room or name.startswith(f"{room}."):
@@ -90,7 +134,11 @@ def floor(name: str) -> tuple[int, str] | None:
 
 def test_every_module_lies_on_a_floor():
     homeless = [
-        name for name in MODULES if name not in ("", "tasks", "__main__") and not name.startswith("config") and not floor(name)
+        name
+        for name in MODULES
+        if name not in ("", "tasks", "__main__")
+        and not name.startswith("config")
+        and not floor(name)
     ]
     assert homeless == []
 
@@ -122,39 +170,78 @@ def test_config_knows_nothing_of_ours_and_is_read_only_at_the_doors():
 
 
 def test_tasks_and_config_import_relatively():
-    """From the checkout's root they could also be imported as ``tasks`` and ``config``: a relative import then fails, loudly."""
+    """From the checkout's root they could also be imported as ``tasks`` and ``config``: a relative
+    import then fails, loudly.
+    """
     for name, tree in MODULES.items():
         if name.startswith(("tasks", "config")):
-            absolute = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level}
-            absolute |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-            assert not {module for module in absolute if module and module.split(".")[0] in ("crawler", "tasks", "config")}, name
+            absolute = {
+                node.module
+                for node in ast.walk(tree)
+                if isinstance(node, ast.ImportFrom) and not node.level
+            }
+            absolute |= {
+                alias.name
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Import)
+                for alias in node.names
+            }
+            assert not {
+                module
+                for module in absolute
+                if module and module.split(".")[0] in ("crawler", "tasks", "config")
+            }, name
 
 
 def test_only_config_reads_the_environment():
-    """Elsewhere ``os.environ`` may be handed on whole to a child process, but no variable of it is looked at."""
+    """Elsewhere ``os.environ`` may be handed on whole to a child process, but no variable of it is
+    looked at.
+    """
     for name, tree in MODULES.items():
         if name.startswith("config"):
             continue
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-        handed = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "env"]
-        handed += [call.args[2] for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "execve"]
+        handed = [
+            keyword.value for call in calls for keyword in call.keywords if keyword.arg == "env"
+        ]
+        handed += [
+            call.args[2]
+            for call in calls
+            if isinstance(call.func, ast.Attribute) and call.func.attr == "execve"
+        ]
         whole = {id(part) for value in handed for part in ast.walk(value)}
         for node in ast.walk(tree):
-            read = isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv", "getenvb")
-            read |= isinstance(node, ast.ImportFrom) and node.module == "os" and any("env" in alias.name for alias in node.names)
-            assert not read or id(node) in whole, f"{name}, line {node.lineno}: the environment is config's to read"
+            read = isinstance(node, ast.Attribute) and node.attr in (
+                "environ",
+                "environb",
+                "getenv",
+                "getenvb",
+            )
+            read |= (
+                isinstance(node, ast.ImportFrom)
+                and node.module == "os"
+                and any("env" in alias.name for alias in node.names)
+            )
+            assert not read or id(node) in whole, (
+                f"{name}, line {node.lineno}: the environment is config's to read"
+            )
 
 
 def python(code: str) -> str:
     """What ``code`` prints in a process of its own, in a folder that holds nothing of ours."""
-    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False, cwd="/")
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False, cwd="/"
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 def test_importing_the_package_is_light():
     heavy = ("selenium", "opentelemetry", "celery", "kombu", "redis", "pydantic_settings", "rich")
-    assert python(f"import crawler, sys; print([name for name in {heavy} if name in sys.modules])") == "[]"
+    assert (
+        python(f"import crawler, sys; print([name for name in {heavy} if name in sys.modules])")
+        == "[]"
+    )
 
 
 def test_a_trigger_needs_no_browser():
@@ -162,7 +249,12 @@ def test_a_trigger_needs_no_browser():
 
 
 def test_tasks_are_one_module_under_one_name():
-    assert python("import crawler.tasks.app, sys; print('tasks' in sys.modules, 'config' in sys.modules)") == "False False"
+    assert (
+        python(
+            "import crawler.tasks.app, sys; print('tasks' in sys.modules, 'config' in sys.modules)"
+        )
+        == "False False"
+    )
 
 
 def test_nobody_opens_a_connection_or_a_process_on_import():
@@ -180,5 +272,7 @@ subprocess.Popen.__init__ = forbidden
 for name in sys.argv[1:]:
     importlib.import_module(name)
 """
-    done = subprocess.run([sys.executable, "-c", guard, *names], capture_output=True, text=True, check=False, cwd="/")
+    done = subprocess.run(
+        [sys.executable, "-c", guard, *names], capture_output=True, text=True, check=False, cwd="/"
+    )
     assert done.returncode == 0, done.stderr

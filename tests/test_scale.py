@@ -1,4 +1,6 @@
-"""The frontier keeps its promises on memory and the length of its steps; ``make bench-frontier`` measures them at full size."""
+"""The frontier keeps its promises on memory and the length of its steps; ``make bench-frontier``
+measures them at full size.
+"""
 
 from __future__ import annotations
 

@@ -28,11 +28,23 @@ def test_a_link_becomes_a_page_one_link_deeper():
     assert page.url == "http://SHOP.example.com:80/a?utm_source=x&b=1"
     assert page.key == "http://shop.example.com/a?b=1"
     assert page.id == page_id(page.key)
-    assert (page.depth, page.parent, page.lane, page.band) == (1, entry.id, "shop.example.com", Band.NORMAL)
+    assert (page.depth, page.parent, page.lane, page.band) == (
+        1,
+        entry.id,
+        "shop.example.com",
+        Band.NORMAL,
+    )
 
 
 def test_a_link_found_twice_becomes_one_page_and_a_link_to_the_page_itself_none():
-    seen = chosen(Scope([SHOP]), SHOP + "a", SHOP + "a#x", SHOP + "a?utm_id=1", SHOP, "http://SHOP.example.com")
+    seen = chosen(
+        Scope([SHOP]),
+        SHOP + "a",
+        SHOP + "a#x",
+        SHOP + "a?utm_id=1",
+        SHOP,
+        "http://SHOP.example.com",
+    )
     assert [page.url for page in seen.pages] == [SHOP + "a"]
     assert seen.dropped == {"duplicate": 4}
 
@@ -63,9 +75,17 @@ def test_a_link_found_twice_becomes_one_page_and_a_link_to_the_page_itself_none(
         (
             "same-origin",
             ["http://shop.example.com/a", "http://shop.example.com:80/"],
-            ["https://shop.example.com/", "http://shop.example.com:8080/", "http://www.shop.example.com/"],
+            [
+                "https://shop.example.com/",
+                "http://shop.example.com:8080/",
+                "http://www.shop.example.com/",
+            ],
         ),
-        ("all", ["http://shop.example.com/a", "http://anything.org/"], ["mailto:bob@example.com", "http://127.0.0.1/"]),
+        (
+            "all",
+            ["http://shop.example.com/a", "http://anything.org/"],
+            ["mailto:bob@example.com", "http://127.0.0.1/"],
+        ),
         (lambda url: "/en/" in url, ["http://else.org/en/"], ["http://shop.example.com/de/"]),
         (lambda link, page: link.text == "" and page.depth == 0, ["http://else.org/"], []),
     ],
@@ -103,7 +123,9 @@ def test_with_all_the_hostnames_in_allow_are_the_whole_scope():
 
 
 def test_what_matches_deny_is_dropped():
-    scope = Scope([SHOP], "same-domain", deny=["blog.example.com", r"/reviews/", re.compile("LOGOUT", re.I)])
+    scope = Scope(
+        [SHOP], "same-domain", deny=["blog.example.com", r"/reviews/", re.compile("LOGOUT", re.I)]
+    )
     assert reason(scope, "http://blog.example.com/") == "deny"
     assert reason(scope, "http://old.blog.example.com/") == "deny"
     assert reason(scope, "http://shop.example.com/reviews/1") == "deny"
@@ -111,13 +133,27 @@ def test_what_matches_deny_is_dropped():
     assert reason(scope, "http://shop.example.com/books") is None
 
 
-@pytest.mark.parametrize("item", ["books.toscrape.com", "localhost", "127.0.0.1", "[::1]", "bücher.example", "a-b.c"])
+@pytest.mark.parametrize(
+    "item", ["books.toscrape.com", "localhost", "127.0.0.1", "[::1]", "bücher.example", "a-b.c"]
+)
 def test_a_plain_name_is_a_hostname(item):
     assert isinstance(pattern(item), str)
 
 
 @pytest.mark.parametrize(
-    "item", [r"/reviews/", r"page-\d+", "reviews", r"\.php$", "a.b/", "https://a.b", ".*", "^http", "a|b", "?p="[1:]]
+    "item",
+    [
+        r"/reviews/",
+        r"page-\d+",
+        "reviews",
+        r"\.php$",
+        "a.b/",
+        "https://a.b",
+        ".*",
+        "^http",
+        "a|b",
+        "?p="[1:],
+    ],
 )
 def test_anything_else_is_a_regular_expression(item):
     assert isinstance(pattern(item), re.Pattern)
@@ -150,7 +186,13 @@ def test_nofollow_counts_if_the_author_says_so():
 
 @pytest.mark.parametrize(
     "url",
-    ["http://10.0.0.1/", "http://0x7f.1/", "http://[::ffff:169.254.169.254]/", "http://localhost:9200/", "http://2130706433/"],
+    [
+        "http://10.0.0.1/",
+        "http://0x7f.1/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://localhost:9200/",
+        "http://2130706433/",
+    ],
 )
 def test_a_private_address_is_no_link_of_a_public_crawl(url):
     assert reason(Scope([SHOP], "all"), url) == "private"
@@ -163,7 +205,10 @@ def test_a_crawl_of_a_private_host_stays_on_it():
     assert reason(scope, "http://127.0.0.1:8000/a") is None
     assert reason(scope, "http://2130706433:8000/a") is None
     assert reason(scope, "http://10.0.0.1/") == "private"
-    assert reason(Scope(["http://127.0.0.1/"], "all", private_hosts=["10.0.0.1"]), "http://10.0.0.1/") is None
+    assert (
+        reason(Scope(["http://127.0.0.1/"], "all", private_hosts=["10.0.0.1"]), "http://10.0.0.1/")
+        is None
+    )
 
 
 def test_every_dropped_link_has_a_reason_that_can_be_explained():
@@ -182,7 +227,17 @@ def test_every_dropped_link_has_a_reason_that_can_be_explained():
     assert seen.pages == ()
     assert [link.url for link, _ in seen.reasons] == urls
     words = [word for _, word in seen.reasons]
-    assert words == ["scheme", "malformed", "port", "characters", "length", "private", "scope", "duplicate", "extension"]
+    assert words == [
+        "scheme",
+        "malformed",
+        "port",
+        "characters",
+        "length",
+        "private",
+        "scope",
+        "duplicate",
+        "extension",
+    ]
     assert set(words) <= set(REASONS)
     assert seen.dropped == dict.fromkeys(words, 1)
 
@@ -196,7 +251,9 @@ def test_where_a_redirect_leads_must_be_in_bounds():
     entry = scope.entry(SHOP)
     book = scope.entry(SHOP + "catalogue/1")
     book = type(book)(book.url, 1, book.key)
-    assert scope.refuses(SHOP, entry) is None, "it matches no allow, but it is where the crawl starts"
+    assert scope.refuses(SHOP, entry) is None, (
+        "it matches no allow, but it is where the crawl starts"
+    )
     assert scope.refuses(SHOP + "home", entry) is None
     assert scope.refuses(book.url + "#x", book) is None
     assert scope.refuses(SHOP + "catalogue/2", book) is None
@@ -205,7 +262,9 @@ def test_where_a_redirect_leads_must_be_in_bounds():
     assert scope.refuses("http://elsewhere.org/catalogue/", book) == "scope"
     assert scope.refuses("http://127.0.0.1/catalogue/", book) == "private"
     assert scope.refuses("chrome-error://chromewebdata/", book) == "scheme"
-    assert scope.refuses(SHOP + "catalogue/a.pdf", book) is None, "what arrived as a page is one, whatever it is called"
+    assert scope.refuses(SHOP + "catalogue/a.pdf", book) is None, (
+        "what arrived as a page is one, whatever it is called"
+    )
     assert scope.admits(SHOP + "catalogue/2")
 
 
@@ -231,12 +290,18 @@ def test_a_chooser_keeps_some_with_a_priority_and_may_add_others():
         ]
 
     seen = chosen(scope, SHOP + "a", SHOP + "b", keep=keep)
-    assert [(page.url, page.band) for page in seen.pages] == [(SHOP + "b", Band.HIGH), (SHOP + "new", Band.LOW)]
+    assert [(page.url, page.band) for page in seen.pages] == [
+        (SHOP + "b", Band.HIGH),
+        (SHOP + "new", Band.LOW),
+    ]
     assert seen.dropped == {"scope": 1, "filter": 1}
 
 
 def test_a_page_with_a_hundred_thousand_links_is_done_in_seconds():
-    scope, links = Scope([SHOP]), [Link(f"{SHOP}books/{number}?page={number % 7}") for number in range(100_000)]
+    scope, links = (
+        Scope([SHOP]),
+        [Link(f"{SHOP}books/{number}?page={number % 7}") for number in range(100_000)],
+    )
     began = time.process_time()
     assert len(scope.choose(scope.entry(SHOP), links).pages) == 100_000
     assert time.process_time() - began < 30

@@ -1,4 +1,6 @@
-"""A canary in every place that holds a password: after a crawl that goes wrong wherever it can, nobody has heard it sing."""
+"""A canary in every place that holds a password: after a crawl that goes wrong wherever it can,
+nobody has heard it sing.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ from tests.site.chromes import needs_chrome
 pytest_plugins = ["tests.site.fixture"]
 
 FORM, HEADER, REDIS, CHROME, ENTRY, LINK, STEP = (
-    f"canary-{name}-5bY/7q@x" for name in ("form", "header", "redis", "chrome", "entry", "link", "step")
+    f"canary-{name}-5bY/7q@x"
+    for name in ("form", "header", "redis", "chrome", "entry", "link", "step")
 )
 
 DEFINITION = """
@@ -86,7 +89,9 @@ def listening(url: str) -> Iterator[list[str]]:
 
     def listen() -> None:
         with app.connection_for_read() as connection:
-            receiver = EventReceiver(connection, handlers={"*": lambda event: heard.append(json.dumps(event))}, app=app)
+            receiver = EventReceiver(
+                connection, handlers={"*": lambda event: heard.append(json.dumps(event))}, app=app
+            )
             while not over.is_set():
                 with pytest.MonkeyPatch.context():
                     try:
@@ -107,35 +112,58 @@ def test_no_password_cookie_or_token_is_read_anywhere_whatever_goes_wrong(folder
     members.reset(password=FORM)
     address, at = site.url("").removeprefix("http://"), quote(ENTRY, safe="")
     definition = DEFINITION.format(
-        url=f"http://me:{at}@{address}/member/0", login=site.url("/enter"), form=FORM, header=HEADER, step=STEP,
+        url=f"http://me:{at}@{address}/member/0",
+        login=site.url("/enter"),
+        form=FORM,
+        header=HEADER,
+        step=STEP,
         link=f"http://me:{quote(LINK, safe='')}@{address}",
-    )  # fmt: skip
+    )
     (folder.path / "members.py").write_text(definition)
     with (
         RedisServer(tmp_path / "redis", f'requirepass "{REDIS}"') as redis,
-        subprocess.Popen([find_driver(), "--port=0"], stdout=subprocess.PIPE, text=True, start_new_session=True) as chrome,
+        subprocess.Popen(
+            [find_driver(), "--port=0"], stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as chrome,
     ):
         assert chrome.stdout is not None
-        port = next(found[1] for line in chrome.stdout if (found := re.search(r"successfully on port (\d+)", line)))
+        port = next(
+            found[1]
+            for line in chrome.stdout
+            if (found := re.search(r"successfully on port (\d+)", line))
+        )
         base = f"redis://:{quote(REDIS, safe='')}@{redis.address}"
         folder.environ |= {
-            "CRAWLER_REDIS_URL": f"{base}/0", "CRAWLER_BROKER_URL": f"{base}/1", "CRAWLER_CRAWLS": "members.py",
-            "CRAWLER_CHROME_URL": f"http://me:{quote(CHROME, safe='')}@127.0.0.1:{port}", "CRAWLER_LOG_LEVEL": "DEBUG",
-            "CRAWLER_ERRORS_DIR": str(tmp_path / "errors"), "CRAWLER_TICK_INTERVAL": "0.5",
-        }  # fmt: skip
+            "CRAWLER_REDIS_URL": f"{base}/0",
+            "CRAWLER_BROKER_URL": f"{base}/1",
+            "CRAWLER_CRAWLS": "members.py",
+            "CRAWLER_CHROME_URL": f"http://me:{quote(CHROME, safe='')}@127.0.0.1:{port}",
+            "CRAWLER_LOG_LEVEL": "DEBUG",
+            "CRAWLER_ERRORS_DIR": str(tmp_path / "errors"),
+            "CRAWLER_TICK_INTERVAL": "0.5",
+        }
         # Given a crawl that fails in every way, on workers that say all they can
         with listening(f"{base}/1") as heard, (tmp_path / "worker.log").open("wb") as log:
             worker = subprocess.Popen(
-                folder.command("worker", "-c", "2"), cwd=folder.path, env=folder.environ, stdout=log, stderr=log
+                folder.command("worker", "-c", "2"),
+                cwd=folder.path,
+                env=folder.environ,
+                stdout=log,
+                stderr=log,
             )
             begun = folder.begin("-vv", "start", "members.py", "--output", "out")
             out, err = begun.communicate(timeout=90)
             said = [out, err]
             names = ["members"]
             for words in (
-                ["info", *names, "--json"], ["info", *names, "--lists", "failed"], ["failed", *names, "--json"],
-                ["report", *names, "--json"], ["export", *names, "-o", "all.jsonl"], ["audit", *names], ["doctor"],
-            ):  # fmt: skip
+                ["info", *names, "--json"],
+                ["info", *names, "--lists", "failed"],
+                ["failed", *names, "--json"],
+                ["report", *names, "--json"],
+                ["export", *names, "-o", "all.jsonl"],
+                ["audit", *names],
+                ["doctor"],
+            ):
                 done = folder.run("-vv", *words)
                 said += [done.stdout, done.stderr]
             worker.terminate()
@@ -146,9 +174,14 @@ def test_no_password_cookie_or_token_is_read_anywhere_whatever_goes_wrong(folder
 
     # Then it went as wrong as it was meant to
     assert begun.returncode == 0, out + err
-    failed = {line["url"].removeprefix(f"http://{address}"): line["reason"] for line in folder.lines("out/failed.jsonl")}
+    failed = {
+        line["url"].removeprefix(f"http://{address}"): line["reason"]
+        for line in folder.lines("out/failed.jsonl")
+    }
     assert failed.pop("/404") == "http_404"
-    assert {path[-1]: reason.partition(":")[0] for path, reason in failed.items()} == dict.fromkeys("123456", "extract")
+    assert {path[-1]: reason.partition(":")[0] for path, reason in failed.items()} == dict.fromkeys(
+        "123456", "extract"
+    )
     assert failed["/member/2"] == "extract: LookupError: my cookie is ***"
     # And what was stored for the sessions is where it belongs
     assert b"canary-cookie" in kept
@@ -159,11 +192,21 @@ def test_no_password_cookie_or_token_is_read_anywhere_whatever_goes_wrong(folder
     assert "my token is ***" in logged
     places = {"commands": "\n".join(said), "events": events, "log": logged}
     places |= {str(key): value.decode("utf-8", "replace") for key, value in keys.items()}
-    files = [path for folder_ in (folder.path / "out", tmp_path / "errors") for path in folder_.rglob("*") if path.is_file()]
+    files = [
+        path
+        for folder_ in (folder.path / "out", tmp_path / "errors")
+        for path in folder_.rglob("*")
+        if path.is_file()
+    ]
     assert len(files) > 5
-    places |= {str(path): path.name + path.read_text(errors="replace") for path in [*files, folder.path / "all.jsonl"]}
+    places |= {
+        str(path): path.name + path.read_text(errors="replace")
+        for path in [*files, folder.path / "all.jsonl"]
+    }
     for place, text in places.items():
-        assert "canary" not in text, f"{place}: …{text[max(0, text.index('canary') - 500) :][:600]}…"
+        assert "canary" not in text, (
+            f"{place}: …{text[max(0, text.index('canary') - 500) :][:600]}…"
+        )
 
 
 def stored(server: RedisServer, password: str) -> dict[bytes, bytes]:
@@ -176,9 +219,13 @@ def stored(server: RedisServer, password: str) -> dict[bytes, bytes]:
         for key in client.scan_iter():
             kind = client.type(key)
             read = {
-                b"string": client.get, b"hash": client.hgetall, b"set": client.smembers, b"stream": client.xrange,
-                b"list": lambda key, c=client: c.lrange(key, 0, -1), b"zset": lambda key, c=client: c.zrange(key, 0, -1),
-            }[kind]  # fmt: skip
+                b"string": client.get,
+                b"hash": client.hgetall,
+                b"set": client.smembers,
+                b"stream": client.xrange,
+                b"list": lambda key, c=client: c.lrange(key, 0, -1),
+                b"zset": lambda key, c=client: c.zrange(key, 0, -1),
+            }[kind]
             value = read(key)
             found[key] = value if isinstance(value, bytes) else repr(value).encode()
     return found

@@ -1,4 +1,6 @@
-"""What a crawl starts with besides its entry pages, and what it is fed later: files, sitemaps, single URLs; in which order."""
+"""What a crawl starts with besides its entry pages, and what it is fed later: files, sitemaps,
+single URLs; in which order.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,15 @@ def take(frontier: Frontier) -> str:
 
 
 def test_a_file_of_seeds_is_read_line_by_line_without_its_comments(library, seeds):
-    file = seeds("\ufeff# our products", f"{SITE}/a", "", f"  {SITE}/b#top  # a comment", "\t", f"{SITE}/a?utm_source=x", "#end")
+    file = seeds(
+        "\ufeff# our products",
+        f"{SITE}/a",
+        "",
+        f"  {SITE}/b#top  # a comment",
+        "\t",
+        f"{SITE}/a?utm_source=x",
+        "#end",
+    )
     handle, new = library.start(shop(seeds=file))
     assert new
     assert queued(handle.frontier) == ["/", "/a", "/b"]
@@ -85,7 +95,14 @@ def test_a_compressed_file_of_seeds_is_unpacked(library, seeds):
 
 
 def test_seeds_out_of_scope_are_refused_and_told(library, seeds, caplog):
-    file = seeds(f"{SITE}/a", "https://other.example/", "x" * 40_000, "no url", f"{SITE}/photo.jpg", "http://127.0.0.1/")
+    file = seeds(
+        f"{SITE}/a",
+        "https://other.example/",
+        "x" * 40_000,
+        "no url",
+        f"{SITE}/photo.jpg",
+        "http://127.0.0.1/",
+    )
     with caplog.at_level(logging.WARNING, "crawler.seeds"):
         handle, _ = library.start(shop(seeds=file))
     assert queued(handle.frontier) == ["/", "/a"]
@@ -134,11 +151,15 @@ def test_a_crawl_whose_seeds_are_in_does_not_read_them_again(library, seeds):
 
 def test_a_changed_definition_brings_its_own_seeds(library, seeds):
     library.start(shop(seeds=seeds(f"{SITE}/a")))
-    handle, _ = library.start(shop(seeds=seeds(f"{SITE}/a", f"{SITE}/b", name="more.txt")), update=True)
+    handle, _ = library.start(
+        shop(seeds=seeds(f"{SITE}/a", f"{SITE}/b", name="more.txt")), update=True
+    )
     assert queued(handle.frontier) == ["/", "/a", "/b"]
 
 
-def test_runs_begin_while_seeds_are_still_loaded_and_the_crawl_does_not_end_before(library, seeds, sent):
+def test_runs_begin_while_seeds_are_still_loaded_and_the_crawl_does_not_end_before(
+    library, seeds, sent
+):
     file = seeds(*(f"{SITE}/{n}" for n in range(1_000)))
     crawl = shop(seeds=file, concurrency_limit=1)
     seen = []
@@ -165,13 +186,17 @@ Library(settings.load(**where), send=lambda *a: None).start(Crawl(**fields))
 """
 
 
-def test_a_loader_that_is_killed_is_repeated_by_the_same_start_and_nothing_is_missing_or_doubled(library, redis_server, seeds):
+def test_a_loader_that_is_killed_is_repeated_by_the_same_start_and_nothing_is_missing_or_doubled(
+    library, redis_server, seeds
+):
     # Given a loader that is killed in the middle of a long file
     file = seeds(*(f"{SITE}/{n}" for n in range(30_000)))
     fields = {"name": "shop", "url": f"{SITE}/", "seeds": str(file)}
     where = {"redis_url": redis_server.url, "broker_url": redis_server.broker_url}
     frontier = library.frontier("shop")
-    with subprocess.Popen([sys.executable, "-c", LOADER, json.dumps(fields), json.dumps(where)]) as loader:
+    with subprocess.Popen(
+        [sys.executable, "-c", LOADER, json.dumps(fields), json.dumps(where)]
+    ) as loader:
         until(lambda: frontier.digest() and frontier.snapshot().accepted > 1_000, loader)
         os.kill(loader.pid, signal.SIGKILL)
     partly = frontier.snapshot().accepted
@@ -224,7 +249,10 @@ def test_memory_does_not_grow_with_the_file(redis_server, redis, seeds):
     where = json.dumps({"redis_url": redis_server.url, "broker_url": redis_server.broker_url})
     peaks = []
     for size in (1_000, 30_000):
-        file = seeds(*(f"{SITE}/a-rather-long-path-of-a-product/{n}" for n in range(size)), name=f"{size}.txt")
+        file = seeds(
+            *(f"{SITE}/a-rather-long-path-of-a-product/{n}" for n in range(size)),
+            name=f"{size}.txt",
+        )
         fields = json.dumps({"name": f"shop-{size}", "url": f"{SITE}/", "seeds": str(file)})
         peaks.append(int(subprocess.check_output([sys.executable, "-c", measure, fields, where])))
     assert peaks[1] - peaks[0] < 15_000, peaks  # kilobytes; what caches of links may take
@@ -235,7 +263,9 @@ def test_memory_does_not_grow_with_the_file(redis_server, redis, seeds):
 
 @pytest.mark.parametrize("where", ["/sitemap.xml", AUTO])
 def test_the_pages_of_sitemaps_are_seeds(library, site, caplog, where):
-    crawl = Crawl(name="site", url=site.url("/ok"), sitemaps=where if where == AUTO else [site.url(where)])
+    crawl = Crawl(
+        name="site", url=site.url("/ok"), sitemaps=where if where == AUTO else [site.url(where)]
+    )
     with caplog.at_level(logging.WARNING, "crawler.seeds"):
         handle, _ = library.start(crawl)
     found = [page.url for page in handle.frontier.queued()]
@@ -312,7 +342,13 @@ def test_what_is_fed_with_a_high_priority_comes_first_and_with_a_low_one_last(li
     handle.enqueue([f"{SITE}/low-1", f"{SITE}/low-2"], band=Band.LOW)
     handle.enqueue(f"{SITE}/normal")
     handle.enqueue(f"{SITE}/high", band=Band.HIGH)
-    assert [take(handle.frontier) for _ in range(5)] == ["/high", "/", "/normal", "/low-1", "/low-2"]
+    assert [take(handle.frontier) for _ in range(5)] == [
+        "/high",
+        "/",
+        "/normal",
+        "/low-1",
+        "/low-2",
+    ]
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -320,7 +356,9 @@ def test_a_filter_that_answers_with_a_band_changes_the_order(library, whole):
     crawl = shop()
 
     def band(link: Link) -> Band:
-        return Band.LOW if "/old/" in link.url else Band.HIGH if "/sale/" in link.url else Band.NORMAL
+        return (
+            Band.LOW if "/old/" in link.url else Band.HIGH if "/sale/" in link.url else Band.NORMAL
+        )
 
     if whole:
         crawl.filter(lambda links: [(link, band(link)) for link in links])
@@ -328,10 +366,20 @@ def test_a_filter_that_answers_with_a_band_changes_the_order(library, whole):
         crawl.filter(lambda link: band(link))
     handle, _ = library.start(crawl)
     entry = handle.frontier.claim("w1").claim
-    links = [Link(f"{SITE}{path}") for path in ("/old/1", "/new/1", "/sale/1", "/old/2", "/sale/2", "/new/2")]
+    links = [
+        Link(f"{SITE}{path}")
+        for path in ("/old/1", "/new/1", "/sale/1", "/old/2", "/sale/2", "/new/2")
+    ]
     handle.frontier.enqueue(crawl.choose(entry.page, links).pages, parent=entry)
     handle.frontier.finish(entry, "")
-    assert [take(handle.frontier) for _ in links] == ["/sale/1", "/sale/2", "/new/1", "/new/2", "/old/1", "/old/2"]
+    assert [take(handle.frontier) for _ in links] == [
+        "/sale/1",
+        "/sale/2",
+        "/new/1",
+        "/new/2",
+        "/old/1",
+        "/old/2",
+    ]
 
 
 def test_seeds_do_not_outlive_a_crawl_that_is_cleared(library, seeds, redis):
@@ -347,5 +395,7 @@ def test_redis_is_asked_for_one_url_at_a_time_at_most_in_batches(library, seeds)
     client.config_resetstat()
     library.start(shop(seeds=file))
     calls = client.info("commandstats")
-    scripts = sum(calls.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "eval"))
+    scripts = sum(
+        calls.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "eval")
+    )
     assert scripts < 30

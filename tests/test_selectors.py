@@ -28,8 +28,14 @@ in the attic </title><base href="/shop/"></head><body>
         (["a.tag"], ["poetry", "verse"]),
         (["a.tag::attr(href)"], ["p?x=1", "q", "r#z"]),
         ([".none"], []),
-        ({"name": "h1", "cost": ".price::text"}, {"name": "A light in the attic", "cost": "£51.77"}),
-        (["li", {"name": "h3", "count": "b"}], [{"name": "One", "count": "1"}, {"name": "Two", "count": None}]),
+        (
+            {"name": "h1", "cost": ".price::text"},
+            {"name": "A light in the attic", "cost": "£51.77"},
+        ),
+        (
+            ["li", {"name": "h3", "count": "b"}],
+            [{"name": "One", "count": "1"}, {"name": "Two", "count": None}],
+        ),
     ],
 )
 def test_a_selector_gives(rule, value):
@@ -41,7 +47,15 @@ def test_an_empty_page_gives_nothing():
 
 
 def test_each_faulty_selector_is_told_with_its_place():
-    wanted = {"a": "h1::foo", "b": ["x["], "c": 3, "d": {"e": ""}, "f": ["li", {"g": "a:nope("}], "h": ["a", "b"], "fine": ["a"]}
+    wanted = {
+        "a": "h1::foo",
+        "b": ["x["],
+        "c": 3,
+        "d": {"e": ""},
+        "f": ["li", {"g": "a:nope("}],
+        "h": ["a", "b"],
+        "fine": ["a"],
+    }
     assert [where for where, _ in faults(wanted)] == [
         "extract.a",
         "extract.b",
@@ -55,11 +69,15 @@ def test_each_faulty_selector_is_told_with_its_place():
 def test_a_page_that_says_nofollow_is_understood():
     assert says_nofollow('<meta name="ROBOTS" content="noindex, NoFollow">')
     assert says_nofollow('<meta name="robots" content="none">')
-    assert not says_nofollow('<meta name="robots" content="noindex"><meta name="x" content="nofollow">')
+    assert not says_nofollow(
+        '<meta name="robots" content="noindex"><meta name="x" content="nofollow">'
+    )
     assert not says_nofollow("")
 
 
 def test_links_are_found_within_regions():
     assert links_within(HTML, "http://shop.example/a/b", ["nav"]) == {"http://shop.example/all"}
-    assert "http://shop.example/shop/p?x=1" in links_within(HTML, "http://shop.example/a/b", ["a.tag", "body"])
+    assert "http://shop.example/shop/p?x=1" in links_within(
+        HTML, "http://shop.example/a/b", ["a.tag", "body"]
+    )
     assert links_within(HTML, "http://shop.example/a/b", [".none"]) == set()

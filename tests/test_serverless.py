@@ -1,4 +1,6 @@
-"""The serverless example from end to end: a function for each page, each in a fresh process, a real Redis and a real Chrome."""
+"""The serverless example from end to end: a function for each page, each in a fresh process, a real
+Redis and a real Chrome.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,13 @@ def test_each_page_is_done_by_a_function_that_the_start_hook_invokes(tmp_path):
         def begin(script: str, log: Path) -> str:
             """Start a server of the examples; its address."""
             with log.open("w") as out:
-                process = subprocess.Popen([sys.executable, EXAMPLES / script], env=environ, stdout=out, stderr=out, text=True)
+                process = subprocess.Popen(
+                    [sys.executable, EXAMPLES / script],
+                    env=environ,
+                    stdout=out,
+                    stderr=out,
+                    text=True,
+                )
             ending.callback(process.wait)
             ending.callback(process.kill)
             until(log.read_text, process)
@@ -43,8 +51,15 @@ def test_each_page_is_done_by_a_function_that_the_start_hook_invokes(tmp_path):
         environ["SHOP_URL"] = begin("demo/serve.py", tmp_path / "site.log")
         environ["AWS_ENDPOINT_URL_LAMBDA"] = begin("serverless/stand_in.py", functions_log)
         crawl = [sys.executable, EXAMPLES / "serverless/shop.py"]
-        done = subprocess.run(crawl, env=environ, capture_output=True, text=True, timeout=100, check=False)
+        done = subprocess.run(
+            crawl, env=environ, capture_output=True, text=True, timeout=100, check=False
+        )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"status": "FINISHED", "done": 4, "failed": 0}
-    pages = [json.loads(line)["page"] for line in functions_log.read_text().splitlines() if line.startswith('{"page"')]
-    assert len(pages) == len(set(pages)) >= 3  # the last one may end the crawl before its function has spoken
+    pages = [
+        json.loads(line)["page"]
+        for line in functions_log.read_text().splitlines()
+        if line.startswith('{"page"')
+    ]
+    # the last one may end the crawl before its function has spoken
+    assert len(pages) == len(set(pages)) >= 3

@@ -15,11 +15,17 @@ HOME = "http://shop.example/"
 
 def urlset(*urls: str, lastmod: str = "") -> bytes:
     when = f"<lastmod>{lastmod}</lastmod>" if lastmod else ""
-    return f'<?xml version="1.0"?><urlset {NS}>{"".join(f"<url><loc>{url}</loc>{when}</url>" for url in urls)}</urlset>'.encode()
+    return (
+        '<?xml version="1.0"?><urlset'
+        f" {NS}>{''.join(f'<url><loc>{url}</loc>{when}</url>' for url in urls)}</urlset>".encode()
+    )
 
 
 def index(*urls: str) -> bytes:
-    return f"<sitemapindex {NS}>{''.join(f'<sitemap><loc>{url}</loc></sitemap>' for url in urls)}</sitemapindex>".encode()
+    return (
+        "<sitemapindex"
+        f" {NS}>{''.join(f'<sitemap><loc>{url}</loc></sitemap>' for url in urls)}</sitemapindex>".encode()
+    )
 
 
 class Site:
@@ -38,7 +44,10 @@ class Site:
         return (body[start : start + 7] for start in range(0, len(body), 7))
 
     def urls(self, name: str = "a", **options) -> list[str]:
-        return [entry.url.removeprefix(HOME) for entry in read(HOME + name, self.fetch, tell=self.wrong.__setitem__, **options)]
+        return [
+            entry.url.removeprefix(HOME)
+            for entry in read(HOME + name, self.fetch, tell=self.wrong.__setitem__, **options)
+        ]
 
 
 def test_a_list_of_pages():
@@ -49,18 +58,26 @@ def test_a_list_of_pages():
 def test_gzip_text_marks_and_white_space():
     for body in (
         gzip.compress(urlset(HOME + "1", HOME + "2")),
-        gzip.compress(urlset(HOME + "1", HOME + "2")[:40]) + gzip.compress(urlset(HOME + "1", HOME + "2")[40:]),
+        gzip.compress(urlset(HOME + "1", HOME + "2")[:40])
+        + gzip.compress(urlset(HOME + "1", HOME + "2")[40:]),
         f"{HOME}1\r\n\n  {HOME}2".encode(),
         b"\xef\xbb\xbf" + f"{HOME}1\n{HOME}2\n".encode(),
         b"\xef\xbb\xbf\n " + urlset(f" {HOME}1\n", f"<![CDATA[{HOME}2]]>"),
         urlset(HOME + "1", HOME + "2").replace(NS.encode(), b""),
-        urlset(HOME + "1", HOME + "2").decode().replace("?>", ' encoding="utf-16"?>', 1).encode("utf-16"),
+        urlset(HOME + "1", HOME + "2")
+        .decode()
+        .replace("?>", ' encoding="utf-16"?>', 1)
+        .encode("utf-16"),
     ):
         assert Site(a=body).urls() == ["1", "2"], body[:60]
 
 
 def test_an_index_leads_to_further_sitemaps_each_once():
-    site = Site(a=index(HOME + "b", HOME + "c", HOME + "a", HOME + "b"), b=urlset(HOME + "1"), c=index(HOME + "b", HOME + "a"))
+    site = Site(
+        a=index(HOME + "b", HOME + "c", HOME + "a", HOME + "b"),
+        b=urlset(HOME + "1"),
+        c=index(HOME + "b", HOME + "a"),
+    )
     assert site.urls() == ["1"]
     assert sorted(site.fetched) == [HOME + "a", HOME + "b", HOME + "c"]
 
@@ -93,11 +110,18 @@ def test_what_cannot_be_fetched_is_left_out():
 
 
 def test_only_what_has_changed_since_a_day_is_given():
-    site = Site(a=urlset(HOME + "old", lastmod="2024-01-31") + b"", b=urlset(HOME + "new", lastmod="2025-02-01T10:00:00+01:00"))
+    site = Site(
+        a=urlset(HOME + "old", lastmod="2024-01-31") + b"",
+        b=urlset(HOME + "new", lastmod="2025-02-01T10:00:00+01:00"),
+    )
     assert site.urls("a", since=date(2025, 1, 1)) == []
     assert site.urls("b", since=date(2025, 1, 1)) == ["new"]
-    assert Site(a=urlset(HOME + "who knows when".replace(" ", "-"))).urls(since=date(2025, 1, 1)) == ["who-knows-when"]
-    assert next(read(HOME + "b", site.fetch)) == Entry(HOME + "new", datetime.fromisoformat("2025-02-01T09:00:00+00:00"))
+    assert Site(a=urlset(HOME + "who knows when".replace(" ", "-"))).urls(
+        since=date(2025, 1, 1)
+    ) == ["who-knows-when"]
+    assert next(read(HOME + "b", site.fetch)) == Entry(
+        HOME + "new", datetime.fromisoformat("2025-02-01T09:00:00+00:00")
+    )
     assert list(read(HOME + "m", Site(m=urlset(HOME, lastmod="2025-03")).fetch)) == [
         Entry(HOME, datetime(2025, 3, 1, tzinfo=UTC))
     ]
@@ -105,7 +129,8 @@ def test_only_what_has_changed_since_a_day_is_given():
 
 def test_no_entity_is_resolved():
     bomb = (
-        b'<!DOCTYPE x [<!ENTITY a "http://shop.example/aaaa"><!ENTITY b "&a;&a;&a;"><!ENTITY f SYSTEM "file:///etc/hostname">]>'
+        b'<!DOCTYPE x [<!ENTITY a "http://shop.example/aaaa"><!ENTITY b "&a;&a;&a;"><!ENTITY f'
+        b' SYSTEM "file:///etc/hostname">]>'
     )
     assert Site(a=bomb + urlset("&b;", "http://shop.example/&f;", HOME + "1")).urls()[-1:] == ["1"]
     assert not any("aaaa" in url for url in Site(a=bomb + urlset("&b;", HOME + "1")).urls())

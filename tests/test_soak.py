@@ -21,7 +21,8 @@ pytest_plugins = ["tests.site.fixture"]
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3_600)]
 
 PAGES = 2_000
-#: Pages after which what runs has warmed up: what is counted then is compared with what is counted in the end.
+#: Pages after which what runs has warmed up: what is counted then is compared with what is counted
+#: in the end.
 WARM = 300
 #: Growth, from warm to the end, that is no accumulation: sessions are of any age at either instant.
 SLACK = 1.3
@@ -29,15 +30,16 @@ SLACK = 1.3
 
 @route("/long/")
 def long(request: Request) -> None:
-    """A tree of pages, each with 200 KB of script objects and something in its storage; each tenth opens a window."""
+    """A tree of pages, each with 200 KB of script objects and something in its storage; each tenth
+    opens a window.
+    """
     n = int(request.rest.partition("?")[0])
     links = [child for child in range(4 * n + 1, 4 * n + 5) if child < PAGES]
     request.html(
         f"<h1>Page {n}</h1>"
         + "".join(f"<a href='/long/{link}'>{link}</a> " for link in links)
-        + f"<script>window.kept = Array.from({{length: 20000}}, (_, i) => 'x' + i); localStorage.n = {n};"
-        + ("window.open('/ok');" if n % 10 == 0 else "")
-        + "</script>",
+        + "<script>window.kept = Array.from({length: 20000}, (_, i) => 'x' + i); localStorage.n"
+        f" = {n};" + ("window.open('/ok');" if n % 10 == 0 else "") + "</script>",
         title=f"Page {n}",
     )
 
@@ -67,9 +69,15 @@ def files(folder: Path) -> int:
 
 
 @pytest.mark.parametrize(
-    "where", [pytest.param("local", marks=needs_chrome), pytest.param("grid", marks=[needs_chrome, needs_grid])]
+    "where",
+    [
+        pytest.param("local", marks=needs_chrome),
+        pytest.param("grid", marks=[needs_chrome, needs_grid]),
+    ],
 )
-def test_nothing_accumulates_over_two_thousand_pages(where: str, ground: Ground, site: Server, tmp_path: Path):
+def test_nothing_accumulates_over_two_thousand_pages(
+    where: str, ground: Ground, site: Server, tmp_path: Path
+):
     grid = Grid(tmp_path / "grid", slots=2) if where == "grid" else None
     try:
         seen = crawl(ground, site, grid)
@@ -85,18 +93,24 @@ def test_nothing_accumulates_over_two_thousand_pages(where: str, ground: Ground,
 
 
 def crawl(ground: Ground, site: Server, grid: Grid | None) -> dict[str, dict[str, float]]:
-    """Crawl it with two worker processes, and look at what there is: warm, in the end, and when the worker has gone."""
+    """Crawl it with two worker processes, and look at what there is: warm, in the end, and when the
+    worker has gone.
+    """
     worker = ground.worker(2, chrome_url=grid and grid.url, page_load_timeout=20, tick_interval=5)
     began = time.monotonic()
     frontier = ground.crawl(shop(url=site.url("/long/0"), depth_limit=None, concurrency_limit=2))
     registry = Registry(ground.client)
 
     def look() -> dict[str, float]:
-        tree = [psutil.Process(worker.process.pid), *psutil.Process(worker.process.pid).children(recursive=True)]
+        tree = [
+            psutil.Process(worker.process.pid),
+            *psutil.Process(worker.process.pid).children(recursive=True),
+        ]
         written = grid.leftovers() if grid else [ground.folder / "state"]
         return weigh(tree + (grid.chromes() if grid else [])) | {
-            "files": sum(files(path) for path in written), "sessions": len(registry.sessions()),
-        }  # fmt: skip
+            "files": sum(files(path) for path in written),
+            "sessions": len(registry.sessions()),
+        }
 
     def done(count: int) -> Callable[[], Snapshot | None]:
         def reached() -> Snapshot | None:
@@ -117,7 +131,16 @@ def crawl(ground: Ground, site: Server, grid: Grid | None) -> dict[str, dict[str
     if grid:
         grid.until(lambda: not grid.chromes() and not grid.sessions(), 30)
     after = weigh(grid.chromes() if grid else []) | {
-        "files": sum(files(path) for path in grid.leftovers()) if grid else files(ground.folder / "state"),
+        "files": (
+            sum(files(path) for path in grid.leftovers())
+            if grid
+            else files(ground.folder / "state")
+        ),
         "sessions": len(registry.sessions()) + len(grid.sessions() if grid else []),
     }
-    return {"warm": warm, "end": end, "after": after, "crawl": {"seconds": round(seconds), "pages": snapshot.done}}
+    return {
+        "warm": warm,
+        "end": end,
+        "after": after,
+        "crawl": {"seconds": round(seconds), "pages": snapshot.done},
+    }

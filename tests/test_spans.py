@@ -24,7 +24,9 @@ class Collector:
     """An OTLP collector: keeps every span that it is sent."""
 
     def __init__(self) -> None:
-        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+            ExportTraceServiceRequest,
+        )
 
         found = self.spans = []  # type: list[Any]
 
@@ -34,7 +36,12 @@ class Collector:
                 sent = ExportTraceServiceRequest.FromString(
                     gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body
                 )
-                found.extend(span for resource in sent.resource_spans for scope in resource.scope_spans for span in scope.spans)
+                found.extend(
+                    span
+                    for resource in sent.resource_spans
+                    for scope in resource.scope_spans
+                    for span in scope.spans
+                )
                 self.send_response(200)
                 self.end_headers()
 
@@ -48,7 +55,9 @@ class Collector:
 
 @pytest.fixture
 def otel(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OpenTelemetry, for this test and the workers that it starts: from where `.ci/setup` puts it, or installed."""
+    """OpenTelemetry, for this test and the workers that it starts: from where `.ci/setup` puts it,
+    or installed.
+    """
     apart = Path(sys.prefix) / "otel"
     if apart.is_dir():
         monkeypatch.setenv("PYTHONPATH", str(apart))
@@ -75,23 +84,36 @@ def test_a_worker_sends_a_span_of_each_run_and_under_it_one_of_each_step(ground:
     worker.process.terminate()  # the last spans of its processes are sent when they end
     worker.process.wait(60)
     runs = [span for span in collector.spans if span.name == "crawler.run"]
-    about = [{item.key: item.value.string_value or item.value.int_value for item in span.attributes} for span in runs]
+    about = [
+        {item.key: item.value.string_value or item.value.int_value for item in span.attributes}
+        for span in runs
+    ]
     assert {one["crawler.crawl"] for one in about} == {"shop"}
-    pages = {one["url.full"]: span for one, span in zip(about, runs, strict=True) if "url.full" in one}
+    pages = {
+        one["url.full"]: span for one, span in zip(about, runs, strict=True) if "url.full" in one
+    }
     assert sorted(pages) == ["http://127.0.0.1/", "http://127.0.0.1/gone"]
     first, second = (pages[url] for url in sorted(pages))
     # every step of a page that was done, in their order, within the time of its run
     steps = sorted(
-        (span for span in collector.spans if span.parent_span_id == first.span_id), key=lambda span: span.start_time_unix_nano
+        (span for span in collector.spans if span.parent_span_id == first.span_id),
+        key=lambda span: span.start_time_unix_nano,
     )
     names = [span.name.removeprefix("crawler.") for span in steps]
     assert names == ["execute", "validate", *(step for step in STEPS if step in names), "start"]
     assert {*STEPS} - {*names} == {"before_all"}
     assert all(
-        first.start_time_unix_nano <= span.start_time_unix_nano <= span.end_time_unix_nano <= first.end_time_unix_nano
+        first.start_time_unix_nano
+        <= span.start_time_unix_nano
+        <= span.end_time_unix_nano
+        <= first.end_time_unix_nano
         for span in steps
     )
-    assert not any(span.name == "crawler.extract" for span in collector.spans if span.parent_span_id == second.span_id)
+    assert not any(
+        span.name == "crawler.extract"
+        for span in collector.spans
+        if span.parent_span_id == second.span_id
+    )
     # each run is a trace of its own, linked to the one that sent its wake-up
     assert len({span.trace_id for span in runs}) == len(runs)
     assert [link.trace_id for link in second.links] == [first.trace_id]

@@ -1,4 +1,6 @@
-"""`crawler start` as its users meet it: real Redis, real workers, real Chrome, the bundled shop on loopback."""
+"""`crawler start` as its users meet it: real Redis, real workers, real Chrome, the bundled shop on
+loopback.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from tests.folder import until, urls
 pytest_plugins = ["tests.site.shop"]
 
 
-def test_the_bundled_shop_gives_each_of_its_pages_once_and_nothing_is_left_running(folder, shop, shop_pages):
+def test_the_bundled_shop_gives_each_of_its_pages_once_and_nothing_is_left_running(
+    folder, shop, shop_pages
+):
     done = folder.run("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
     assert done.returncode == 0, done.stderr
     lines = folder.lines()
@@ -37,12 +41,16 @@ def test_a_crawl_that_has_finished_is_not_begun_again_by_accident(folder, shop):
     assert again.returncode == 2
     assert "--reset" in again.stderr
     assert len(again.stderr.strip().splitlines()) == 1
-    anew = folder.run("start", shop, "-o", "items.jsonl", "-c", "1", "--set", "depth_limit=0", "--reset")
+    anew = folder.run(
+        "start", shop, "-o", "items.jsonl", "-c", "1", "--set", "depth_limit=0", "--reset"
+    )
     assert anew.returncode == 0, anew.stderr
     assert len(folder.lines()) == 1
 
 
-def test_ctrl_c_drains_and_the_next_start_goes_on_without_losing_or_repeating_a_page(folder, shop, shop_pages):
+def test_ctrl_c_drains_and_the_next_start_goes_on_without_losing_or_repeating_a_page(
+    folder, shop, shop_pages
+):
     words = ("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
     first = folder.begin(*words)
     until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 5, first)
@@ -59,7 +67,9 @@ def test_ctrl_c_drains_and_the_next_start_goes_on_without_losing_or_repeating_a_
     assert len(folder.lines()) == shop_pages
 
 
-def test_a_second_ctrl_c_ends_everything_at_once_and_still_nothing_is_lost(folder, shop, shop_pages):
+def test_a_second_ctrl_c_ends_everything_at_once_and_still_nothing_is_lost(
+    folder, shop, shop_pages
+):
     words = ("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
     first = folder.begin(*words)
     until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 5, first)
@@ -73,7 +83,18 @@ def test_a_second_ctrl_c_ends_everything_at_once_and_still_nothing_is_lost(folde
 
 
 def test_killed_workers_cost_neither_a_page_nor_a_line(folder, shop, shop_pages):
-    crawl = folder.begin("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none", "--set", "delay=0.02")
+    crawl = folder.begin(
+        "start",
+        shop,
+        "-o",
+        "items.jsonl",
+        "-c",
+        "2",
+        "--set",
+        "depth_limit=none",
+        "--set",
+        "delay=0.02",
+    )
     until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 5, crawl)
     parent, *children = folder.workers()
     children[0].kill()
@@ -95,7 +116,13 @@ def test_the_output_folder_tells_items_failures_and_the_report(folder, tmp_path,
     assert report["failures"] == {"http_404": 1}
     assert json.loads((tmp_path / "out" / "report.json").read_text()) == report
     assert folder.lines("out/failed.jsonl") == [
-        {"url": f"{shop}no-such-page", "reason": "http_404", "status": 404, "attempts": 1, "depth": 0}
+        {
+            "url": f"{shop}no-such-page",
+            "reason": "http_404",
+            "status": 404,
+            "attempts": 1,
+            "depth": 0,
+        }
     ]
     assert folder.lines("out/items.jsonl") == []
 
@@ -108,16 +135,38 @@ def test_the_output_folder_tells_items_failures_and_the_report(folder, tmp_path,
         (("start", "nowhere.py"), {}, 2, "nowhere.py"),
         (("start", "broken.py"), {}, 2, "broken.py"),
         (("validate", "faulty.toml"), {}, 2, "depth_limit"),
-        (("start", "http://127.0.0.1/"), {"CRAWLER_REDIS_URL": "redis://127.0.0.1:1/0"}, 2, "127.0.0.1:1"),
-        (("start", "http://127.0.0.1/"), {"CRAWLER_REDIS_URL": "http://127.0.0.1/"}, 2, "CRAWLER_REDIS_URL"),
-        (("start", "http://127.0.0.1/"), {"CRAWLER_CHROME_BINARY": "/nowhere/chrome"}, 2, "/nowhere/chrome"),
-        (("start", "http://127.0.0.1/", "--set", "page_deadline=500"), {}, 2, "CRAWLER_RUN_TIMEOUT"),
+        (
+            ("start", "http://127.0.0.1/"),
+            {"CRAWLER_REDIS_URL": "redis://127.0.0.1:1/0"},
+            2,
+            "127.0.0.1:1",
+        ),
+        (
+            ("start", "http://127.0.0.1/"),
+            {"CRAWLER_REDIS_URL": "http://127.0.0.1/"},
+            2,
+            "CRAWLER_REDIS_URL",
+        ),
+        (
+            ("start", "http://127.0.0.1/"),
+            {"CRAWLER_CHROME_BINARY": "/nowhere/chrome"},
+            2,
+            "/nowhere/chrome",
+        ),
+        (
+            ("start", "http://127.0.0.1/", "--set", "page_deadline=500"),
+            {},
+            2,
+            "CRAWLER_RUN_TIMEOUT",
+        ),
         (("info", "books"), {}, 2, "no crawl has run here"),
         (("stop", "books"), {}, 2, "no crawl has run here"),
         (("worker",), {}, 2, "CRAWLER_REDIS_URL"),
     ],
 )
-def test_a_mistake_is_one_clear_line_with_its_status_and_leaves_nothing_running(folder, words, environ, status, says):
+def test_a_mistake_is_one_clear_line_with_its_status_and_leaves_nothing_running(
+    folder, words, environ, status, says
+):
     (folder.path / "broken.py").write_text("import no_such_module\n")
     (folder.path / "faulty.toml").write_text('name = "a b"\nurl = "ftp://x"\ndepth_limit = -1\n')
     folder.environ |= environ
@@ -129,14 +178,18 @@ def test_a_mistake_is_one_clear_line_with_its_status_and_leaves_nothing_running(
 
 
 def test_all_faults_of_a_definition_are_told_at_once(folder):
-    (folder.path / "faulty.toml").write_text('name = "a b"\nurl = "ftp://x"\ndepth_limit = -1\nconcurency_limit = 4\n')
+    (folder.path / "faulty.toml").write_text(
+        'name = "a b"\nurl = "ftp://x"\ndepth_limit = -1\nconcurency_limit = 4\n'
+    )
     said = folder.run("validate", "faulty.toml").stderr
     assert all(field in said for field in ("name", "url", "depth_limit", "concurency_limit"))
     assert "concurrency_limit" in said  # what was probably meant
 
 
 def test_a_running_crawl_can_be_seen_and_stopped_from_elsewhere(folder, shop):
-    crawl = folder.begin("start", shop, "-o", "items.jsonl", "-c", "1", "--set", "name=shop", "--set", "delay=0.5")
+    crawl = folder.begin(
+        "start", shop, "-o", "items.jsonl", "-c", "1", "--set", "name=shop", "--set", "delay=0.5"
+    )
     until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 1, crawl)
     seen = json.loads(folder.run("info", "shop", "--json").stdout)
     assert seen["status"] == "ACTIVE"
@@ -150,13 +203,21 @@ def test_a_running_crawl_can_be_seen_and_stopped_from_elsewhere(folder, shop):
     assert folder.run("info", "shop").returncode == 2
 
 
-def test_workers_started_by_hand_do_a_crawl_that_start_only_triggers_and_watches(folder, shop, shop_pages, tmp_path):
+def test_workers_started_by_hand_do_a_crawl_that_start_only_triggers_and_watches(
+    folder, shop, shop_pages, tmp_path
+):
     driver = pytest.importorskip("crawler.browser").find_driver()
     with (
         PrivateRedis(tmp_path / "redis") as redis,
-        subprocess.Popen([driver, "--port=0"], stdout=subprocess.PIPE, text=True, start_new_session=True) as chrome,
+        subprocess.Popen(
+            [driver, "--port=0"], stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as chrome,
     ):
-        port = next(found.group(1) for line in chrome.stdout if (found := re.search(r"successfully on port (\d+)", line)))
+        port = next(
+            found.group(1)
+            for line in chrome.stdout
+            if (found := re.search(r"successfully on port (\d+)", line))
+        )
         folder.environ |= {
             "CRAWLER_REDIS_URL": redis.url,
             "CRAWLER_BROKER_URL": redis.broker_url,
@@ -176,7 +237,9 @@ def test_workers_started_by_hand_do_a_crawl_that_start_only_triggers_and_watches
             "--disable-prefetch",
         ]
         log = (tmp_path / "worker.log").open("wb")
-        with subprocess.Popen(celery, cwd=folder.path, env=folder.environ, stdout=log, stderr=log) as worker:
+        with subprocess.Popen(
+            celery, cwd=folder.path, env=folder.environ, stdout=log, stderr=log
+        ) as worker:
             done = folder.run("start", shop, "-o", "items.jsonl", "--set", "depth_limit=none")
             worker.terminate()
             worker.wait(60)

@@ -46,9 +46,16 @@ def sent(redis_server: PrivateRedis, wakeups: WakeUps) -> Iterator[Any]:
 
 def without_own(message: dict[str, Any]) -> dict[str, Any]:
     """A message without what is different in each."""
-    headers = {name: value for name, value in message["headers"].items() if name not in ("id", "root_id", "expires")}
-    repeated = ("correlation_id", "delivery_tag", "argsrepr")  # the last is in the headers, and nobody reads it here
-    properties = {name: value for name, value in message["properties"].items() if name not in repeated}
+    headers = {
+        name: value
+        for name, value in message["headers"].items()
+        if name not in ("id", "root_id", "expires")
+    }
+    # the last is in the headers, and nobody reads it here
+    repeated = ("correlation_id", "delivery_tag", "argsrepr")
+    properties = {
+        name: value for name, value in message["properties"].items() if name not in repeated
+    }
     return message | {"headers": headers, "properties": properties}
 
 
@@ -57,7 +64,9 @@ def test_a_copy_is_what_celery_itself_would_send(wakeups, sent):
     wakeups.send_copy("shop", "ticket-1")
     celerys, ours = sent(), sent()
     assert without_own(ours) == without_own(celerys)
-    assert ours["headers"]["id"] == ours["headers"]["root_id"] == ours["properties"]["correlation_id"]
+    assert (
+        ours["headers"]["id"] == ours["headers"]["root_id"] == ours["properties"]["correlation_id"]
+    )
     assert ours["headers"]["id"] != celerys["headers"]["id"]
     for message in (celerys, ours):
         left = datetime.fromisoformat(message["headers"]["expires"]) - datetime.now(UTC)
@@ -69,7 +78,10 @@ def test_each_wake_up_is_of_its_crawl_and_has_a_ticket_and_an_id_of_its_own(wake
     wakeups("books", "ticket-2")
     first, second = sent(), sent()
     assert [first["body"][0], second["body"][0]] == [["shop", "ticket-1"], ["books", "ticket-2"]]
-    assert [first["headers"]["argsrepr"], second["headers"]["argsrepr"]] == ["('shop',)", "('books',)"]
+    assert [first["headers"]["argsrepr"], second["headers"]["argsrepr"]] == [
+        "('shop',)",
+        "('books',)",
+    ]
     assert first["headers"]["id"] != second["headers"]["id"]
 
 

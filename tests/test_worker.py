@@ -20,9 +20,15 @@ from tests.folder import until
 
 
 def test_a_worker_that_holds_a_wake_up_for_later_outlives_its_broker(tmp_path):
-    frontier, broker = PrivateRedis(tmp_path / "frontier").start(), PrivateRedis(tmp_path / "broker").start()
+    frontier, broker = (
+        PrivateRedis(tmp_path / "frontier").start(),
+        PrivateRedis(tmp_path / "broker").start(),
+    )
     given = configuration.load(
-        redis_url=frontier.url, broker_url=broker.broker_url, state_dir=tmp_path / "state", heartbeat_file=tmp_path / "alive"
+        redis_url=frontier.url,
+        broker_url=broker.broker_url,
+        state_dir=tmp_path / "state",
+        heartbeat_file=tmp_path / "alive",
     )
     app = Celery("test", set_as_current=False)
     app.conf.update(celery_config.celery_settings(given))
@@ -33,7 +39,10 @@ def test_a_worker_that_holds_a_wake_up_for_later_outlives_its_broker(tmp_path):
         return words in log.read_text()
 
     environ = os.environ | environment(given)
-    with log.open("wb") as out, subprocess.Popen(worker_command(given, 1), env=environ, stdout=out, stderr=out) as worker:
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(worker_command(given, 1), env=environ, stdout=out, stderr=out) as worker,
+    ):
         try:
             until(lambda: said("ready."), worker)
             app.send_task("crawler.tick", queue=given.queue, countdown=60)
@@ -55,7 +64,9 @@ def test_a_worker_that_holds_a_wake_up_for_later_outlives_its_broker(tmp_path):
 
 
 @pytest.mark.parametrize(("end", "left"), [("close", 1), ("requeue", 1), ("ack", 0), ("reject", 0)])
-def test_a_wake_up_that_was_taken_is_noted_nowhere_and_put_back_if_it_was_not_begun(tmp_path, end, left):
+def test_a_wake_up_that_was_taken_is_noted_nowhere_and_put_back_if_it_was_not_begun(
+    tmp_path, end, left
+):
     with PrivateRedis(tmp_path) as broker:
         given = configuration.load(redis_url=broker.url, broker_url=broker.broker_url)
         app = Celery("test", set_as_current=False)
@@ -67,10 +78,16 @@ def test_a_wake_up_that_was_taken_is_noted_nowhere_and_put_back_if_it_was_not_be
             app.amqp.TaskConsumer(connection.channel(), on_message=taken.append).consume()
             connection.drain_events(timeout=10)
             assert isinstance(taken[0].channel.qos, QoS)
-            assert (messages.llen(given.queue), messages.exists("unacked", "unacked_index")) == (0, 0)
+            assert (messages.llen(given.queue), messages.exists("unacked", "unacked_index")) == (
+                0,
+                0,
+            )
             if end != "close":
                 getattr(taken[0], end)()
-        assert (messages.llen(given.queue), messages.exists("unacked", "unacked_index")) == (left, 0)
+        assert (messages.llen(given.queue), messages.exists("unacked", "unacked_index")) == (
+            left,
+            0,
+        )
 
 
 def sends(app: Celery, queue: str) -> bool:
@@ -84,9 +101,10 @@ def sends(app: Celery, queue: str) -> bool:
 
 def test_a_project_that_only_finds_our_tasks_gets_their_names_and_the_tick():
     code = (
-        "from celery import Celery; app = Celery('project', broker='memory://'); app.autodiscover_tasks(['crawler']); "
-        "app.loader.import_default_modules(); print(sorted(name for name in app.tasks if name.startswith('crawler.'))); "
-        "from celery import signals; print(len(signals.celeryd_init.receivers))"
+        "from celery import Celery; app = Celery('project', broker='memory://');"
+        " app.autodiscover_tasks(['crawler']); app.loader.import_default_modules();"
+        " print(sorted(name for name in app.tasks if name.startswith('crawler.'))); from celery"
+        " import signals; print(len(signals.celeryd_init.receivers))"
     )
     names, receivers = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()
     assert names == "['crawler.run', 'crawler.start', 'crawler.tick']"
@@ -95,9 +113,12 @@ def test_a_project_that_only_finds_our_tasks_gets_their_names_and_the_tick():
 
 def test_a_project_s_worker_ticks_if_it_takes_our_queue():
     code = (
-        "import sys; from celery import Celery; app = Celery('project', broker='memory://'); "
-        "app.autodiscover_tasks(['crawler']); "
-        "worker = app.Worker(queues=sys.argv[1], pool='solo'); print([type(step).__name__ for step in worker.steps])"
+        "import sys; from celery import Celery; app = Celery('project', broker='memory://');"
+        " app.autodiscover_tasks(['crawler']); worker = app.Worker(queues=sys.argv[1],"
+        " pool='solo'); print([type(step).__name__ for step in worker.steps])"
     )
-    steps = [subprocess.check_output([sys.executable, "-c", code, queue], text=True) for queue in ("crawler,celery", "celery")]
+    steps = [
+        subprocess.check_output([sys.executable, "-c", code, queue], text=True)
+        for queue in ("crawler,celery", "celery")
+    ]
     assert ["Ticker" in names for names in steps] == [True, False]

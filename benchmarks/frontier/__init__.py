@@ -1,1 +1,3 @@
-"""What the frontier costs: server time per operation and bytes per URL, from ten thousand known URLs to ten million."""
+"""What the frontier costs: server time per operation and bytes per URL, from ten thousand known
+URLs to ten million.
+"""

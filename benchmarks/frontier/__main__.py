@@ -1,7 +1,8 @@
-"""``python -m benchmarks.frontier [--quick]``: measure the frontier on a server of its own, and write down what was found.
+"""``python -m benchmarks.frontier [--quick]``: measure the frontier on a server of its own, and
+write down what was found.
 
-The whole takes about half an hour and 3 GB of memory; ``--quick`` a minute, and writes nothing but to the screen. ``--table``
-measures nothing, and brings ``docs/scale.md`` up to the file of results.
+The whole takes about half an hour and 3 GB of memory; ``--quick`` a minute, and writes nothing but
+to the screen. ``--table`` measures nothing, and brings ``docs/scale.md`` up to the file of results.
 """
 
 from __future__ import annotations
@@ -37,23 +38,33 @@ def surroundings(folder: Path) -> dict[str, Any]:
     """When and on what it was measured."""
     with running(folder) as server:
         redis_version = redis.Redis.from_url(server.url).info("server")["redis_version"]
-    cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    cpu = [
+        line
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "versions": {
-            "celery-crawler": __version__, "redis": redis_version, "redis-py": version("redis"),
+            "celery-crawler": __version__,
+            "redis": redis_version,
+            "redis-py": version("redis"),
             "python": platform.python_version(),
         },
         "machine": {
-            "cpu": cpu[0].partition(":")[2].strip() if cpu else platform.machine(), "cores": os.cpu_count(),
-            "system": platform.system(), "load": [round(load, 1) for load in os.getloadavg()],
+            "cpu": cpu[0].partition(":")[2].strip() if cpu else platform.machine(),
+            "cores": os.cpu_count(),
+            "system": platform.system(),
+            "load": [round(load, 1) for load in os.getloadavg()],
         },
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
     """Measure, row by row."""
-    options = argparse.ArgumentParser(prog="python -m benchmarks.frontier", description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(
+        prog="python -m benchmarks.frontier", description=__doc__.splitlines()[0]
+    )
     options.add_argument("--quick", action="store_true", help="small sizes, to the screen")
     options.add_argument("--table", action="store_true", help="only write the table again")
     chosen = options.parse_args()
@@ -62,9 +73,21 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="frontier-") as name:
         folder = Path(name)
-        found = surroundings(folder / "about") | {"rows": [], "rare": rare(folder / "rare", 0.1 if chosen.quick else 1.0)}
+        found = surroundings(folder / "about") | {
+            "rows": [],
+            "rare": rare(folder / "rare", 0.1 if chosen.quick else 1.0),
+        }
         for number, (urls, per_host) in enumerate(QUICK if chosen.quick else SIZES):
-            found["rows"].append(asdict(row(folder / str(number), urls, per_host=per_host, times=20 if chosen.quick else 50)))
+            found["rows"].append(
+                asdict(
+                    row(
+                        folder / str(number),
+                        urls,
+                        per_host=per_host,
+                        times=20 if chosen.quick else 50,
+                    )
+                )
+            )
             print(f"{urls:,} URLs measured", flush=True)
             if not chosen.quick:
                 RESULTS.write_text(json.dumps(found, indent=1) + "\n")

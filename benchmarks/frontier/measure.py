@@ -27,8 +27,8 @@ SETS = "for i = 1, 200 do redis.call('SET', KEYS[1], i) end"
 class Row:
     """What was measured of a frontier of one size; bytes are per URL.
 
-    ``longest_ms`` is processor time of the dearest call of each script; ``slow_ms`` are the longest ones by the clock, also while
-    the frontier was filled.
+    ``longest_ms`` is processor time of the dearest call of each script; ``slow_ms`` are the longest
+    ones by the clock, also while the frontier was filled.
     """
 
     urls: int
@@ -46,7 +46,9 @@ class Row:
 
 
 class Steps:
-    """The operations, each on a frontier in its usual state: with pages queued and IN_FLIGHT of them in processing."""
+    """The operations, each on a frontier in its usual state: with pages queued and IN_FLIGHT of
+    them in processing.
+    """
 
     def __init__(self, frontier: Frontier, urls: int, per_host: int | None) -> None:
         self.frontier, self.urls, self.per_host = frontier, urls, per_host
@@ -84,7 +86,9 @@ class Steps:
         self.frontier.grant()
 
     def all(self) -> Operations:
-        """Every operation, and one that has nothing to do with the frontier: it shows how disturbed the machine was."""
+        """Every operation, and one that has nothing to do with the frontier: it shows how disturbed
+        the machine was.
+        """
         frontier = self.frontier
         return {
             "claim, finish": (self.run, list),
@@ -96,7 +100,10 @@ class Steps:
             "renew": (lambda _: frontier.renew(self.held[0]), list),
             "snapshot": (lambda _: frontier.snapshot(), list),
             "tick": (lambda _: frontier.tick(), list),
-            "for comparison: 200 SETs in a script": (lambda _: frontier.redis.eval(SETS, 1, frontier.key("comparison")), list),
+            "for comparison: 200 SETs in a script": (
+                lambda _: frontier.redis.eval(SETS, 1, frontier.key("comparison")),
+                list,
+            ),
         }
 
 
@@ -106,7 +113,9 @@ def row(folder: Path, urls: int, *, per_host: int | None = None, times: int = 50
     with running(folder) as server:
         client = redis.Redis.from_url(server.url, socket_timeout=None)  # to copy a list takes long
         frontier = Frontier(client, "crawl")
-        frontier.create(Plan("crawl", policy(host_cap=1 if per_host else None), "", before_all=False))
+        frontier.create(
+            Plan("crawl", policy(host_cap=1 if per_host else None), "", before_all=False)
+        )
         gauge = Gauge(client, frontier)
         gauge.watch()
         began = time.monotonic()
@@ -126,16 +135,27 @@ def row(folder: Path, urls: int, *, per_host: int | None = None, times: int = 50
 
 def policy(**limits: Any) -> Policy:
     """One that stands in nobody's way."""
-    return Policy(**{"concurrency_limit": 1_000, "breaker_failures": 0, "lease": 3_600, "page_deadline": 7_200, **limits})
+    return Policy(
+        **{
+            "concurrency_limit": 1_000,
+            "breaker_failures": 0,
+            "lease": 3_600,
+            "page_deadline": 7_200,
+            **limits,
+        }
+    )
 
 
 def weigh(gauge: Gauge, found: Row) -> None:
-    """Bytes per URL: by the server's account of each key, and by what it grows when they are copied."""
+    """Bytes per URL: by the server's account of each key, and by what it grows when they are
+    copied.
+    """
     counts = gauge.frontier.snapshot()
     assert counts.counts["seen"] == counts.queued == found.urls
     buckets, queues = gauge.keys("seen:"), gauge.keys("queued")
     if found.per_host:
-        queues += gauge.keys("lane") + gauge.keys("ready")  # each lane's hash, their index, and the line they stand in
+        # each lane's hash, their index, and the line they stand in
+        queues += gauge.keys("lane") + gauge.keys("ready")
     found.encodings = gauge.encodings(buckets)
     found.known_url = round(gauge.size(buckets) / found.urls, 2)
     found.known_url_by_growth = round(gauge.growth(buckets) / found.urls, 2)

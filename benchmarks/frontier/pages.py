@@ -1,4 +1,6 @@
-"""Pages to fill a frontier with: URLs of ordinary length (60 to 90 characters), each number always the same one, no two alike."""
+"""Pages to fill a frontier with: URLs of ordinary length (60 to 90 characters), each number always
+the same one, no two alike.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,16 @@ STEP = 20_000
 
 
 def page(number: int, per_host: int | None = None) -> Page:
-    """The page of ``number``. All are on one host, in the one lane; or ``per_host`` of them on each, which is a lane then."""
+    """The page of ``number``. All are on one host, in the one lane; or ``per_host`` of them on
+    each, which is a lane then.
+    """
     scattered = number * 2_654_435_761 % 2**32  # one to one, and neighbours differ in most digits
     first, second = WORDS[scattered % 512], WORDS[scattered >> 9 & 511]
-    host = "www.some-shop.example" if per_host is None else f"{WORDS[number // per_host % 512]}-{number // per_host}.example"
+    host = (
+        "www.some-shop.example"
+        if per_host is None
+        else f"{WORDS[number // per_host % 512]}-{number // per_host}.example"
+    )
     url = f"https://{host}/{SECTIONS[scattered % 5]}/{first}-{second}-{scattered}.html"
     return Page(url, 3, lane="" if per_host is None else host, parent=page_id(str(number // LINKS)))
 
@@ -36,9 +44,13 @@ def pages(start: int, stop: int, per_host: int | None = None) -> Iterator[Page]:
     return (page(number, per_host) for number in range(start, stop))
 
 
-def fill(url: str, name: str, start: int, stop: int, *, per_host: int | None = None, clients: int = 3) -> None:
+def fill(
+    url: str, name: str, start: int, stop: int, *, per_host: int | None = None, clients: int = 3
+) -> None:
     """Enqueue pages in the crawl ``name``, by several processes at once."""
-    tasks = [(url, name, first, min(first + STEP, stop), per_host) for first in range(start, stop, STEP)]
+    tasks = [
+        (url, name, first, min(first + STEP, stop), per_host) for first in range(start, stop, STEP)
+    ]
     with ProcessPoolExecutor(clients) as pool:
         assert sum(pool.map(_enqueue, tasks)) == stop - start, "a URL was taken for another"
 

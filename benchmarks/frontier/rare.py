@@ -18,7 +18,9 @@ from .server import Gauge, running
 
 
 class Rare:
-    """The cases, in an order in which each finds what it needs. ``size`` 1 is the full size, 0.1 a tenth of it."""
+    """The cases, in an order in which each finds what it needs. ``size`` 1 is the full size, 0.1 a
+    tenth of it.
+    """
 
     def __init__(self, url: str, client: redis.Redis, size: float) -> None:
         self.url, self.client, self.size = url, client, size
@@ -43,9 +45,12 @@ class Rare:
 
     def links(self) -> None:
         frontier, many = self.gauge.frontier, self.number(100_000)
-        self.case(f"{many:,} links on one page", self.gauge, lambda: frontier.enqueue(pages(0, many)))
+        self.case(
+            f"{many:,} links on one page", self.gauge, lambda: frontier.enqueue(pages(0, many))
+        )
         letters = string.ascii_lowercase + string.digits
-        long = [Page(f"https://a.example/?{''.join(random.choices(letters, k=16_000))}") for _ in range(200)]  # noqa: S311
+        queries = ("".join(random.choices(letters, k=16_000)) for _ in range(200))  # noqa: S311
+        long = [Page(f"https://a.example/?{query}") for query in queries]
         self.case("200 links of 16,000 characters", self.gauge, lambda: frontier.enqueue(long))
 
     def flight(self) -> None:
@@ -54,10 +59,22 @@ class Rare:
         take = lambda: claims.append(frontier.claim(f"worker-{len(claims) % 2}").claim)  # noqa: E731
         self.case(f"claim, until {many:,} are in flight", self.gauge, *[take] * many)
         last = [claim for claim in claims[-many // 10 :] if claim]
-        self.case("finish the last ones of them", self.gauge, *[lambda: frontier.finish(last.pop(), "-")] * len(last))
-        self.case("give back what one of two workers holds", self.gauge, lambda: frontier.release("worker-0"))
+        self.case(
+            "finish the last ones of them",
+            self.gauge,
+            *[lambda: frontier.finish(last.pop(), "-")] * len(last),
+        )
+        self.case(
+            "give back what one of two workers holds",
+            self.gauge,
+            lambda: frontier.release("worker-0"),
+        )
         self.case("give back all", self.gauge, frontier.recover)
-        ids = [claim.page.id for claim in (frontier.claim("worker-1").claim for _ in range(many)) if claim]
+        ids = [
+            claim.page.id
+            for claim in (frontier.claim("worker-1").claim for _ in range(many))
+            if claim
+        ]
         lapsed = {id_: place for place, id_ in enumerate(random.sample(ids, len(ids)))}
         self.client.zadd(frontier.key("leases"), lapsed)  # in no order: the worst case
         self.case(f"a tick, when {many:,} leases have run out", self.gauge, frontier.tick)
@@ -69,14 +86,20 @@ class Rare:
         while claim := frontier.claim("worker-1").claim:
             frontier.fail(claim, FailureClass.TERMINAL, "http_404", status=404)
         last = [letter.page.id for letter in frontier.failed(many - 200, 200)]
-        self.case(f"retry the last 200 of {many:,} dead letters", gauge, lambda: frontier.retry_failed(last))
+        self.case(
+            f"retry the last 200 of {many:,} dead letters",
+            gauge,
+            lambda: frontier.retry_failed(last),
+        )
         self.case("retry all of them", gauge, frontier.retry_failed)
 
     def lanes(self) -> None:
         gauge, many = self.begin("lanes", host_cap=1), self.number(200_000)
         frontier = gauge.frontier
         fill(self.url, "lanes", 0, many, per_host=1)
-        self.case("links to 200 new hosts", gauge, lambda: frontier.enqueue(pages(many, many + 200, 1)))
+        self.case(
+            "links to 200 new hosts", gauge, lambda: frontier.enqueue(pages(many, many + 200, 1))
+        )
         self.case(f"audit, {many:,} lanes", gauge, frontier.audit)
         self.client.delete(frontier.key("ready"))
         self.case(f"repair, {many:,} lanes in no place", gauge, frontier.repair)

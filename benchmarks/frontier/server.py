@@ -1,4 +1,6 @@
-"""The server that is measured: a private Redis with the settings that we ship, and what it says about itself."""
+"""The server that is measured: a private Redis with the settings that we ship, and what it says
+about itself.
+"""
 
 from __future__ import annotations
 
@@ -22,12 +24,18 @@ ROUNDS = 15
 ROOT = Path(__file__).resolve().parents[2]
 #: Name: the operation, and what prepares its argument.
 Operations = dict[str, tuple[Callable[[Any], object], Callable[[], object]]]
-SCRIPTS = sorted(path.stem for path in (ROOT / "crawler" / "lua").glob("*.lua") if not path.stem.startswith("lib_"))
+SCRIPTS = sorted(
+    path.stem
+    for path in (ROOT / "crawler" / "lua").glob("*.lua")
+    if not path.stem.startswith("lib_")
+)
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an operation costs the server, in microseconds: in scripts by the clock, and of processor time, all included."""
+    """What an operation costs the server, in microseconds: in scripts by the clock, and of
+    processor time, all included.
+    """
 
     script: float
     cpu: float
@@ -41,7 +49,9 @@ def shipped() -> tuple[str, ...]:
 
 @contextmanager
 def running(folder: Path) -> Iterator[PrivateRedis]:
-    """A server with our settings. As far as we may, it goes before other processes, which would disturb what is measured."""
+    """A server with our settings. As far as we may, it goes before other processes, which would
+    disturb what is measured.
+    """
     with PrivateRedis(folder, options=shipped()) as server:
         with suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, server.process.pid if server.process else 0, -15)
@@ -59,7 +69,9 @@ class Gauge:
     def script_us(self) -> int:
         """Microseconds that the server has been in scripts so far, by the clock."""
         stats = self.client.info("commandstats")
-        return sum(int(stats.get(f"cmdstat_{name}", {}).get("usec", 0)) for name in ("evalsha", "eval"))
+        return sum(
+            int(stats.get(f"cmdstat_{name}", {}).get("usec", 0)) for name in ("evalsha", "eval")
+        )
 
     def cpu_us(self) -> float:
         """Microseconds of processor time that the server's main thread has used so far."""
@@ -67,7 +79,9 @@ class Gauge:
         return 1e6 * float(found["used_cpu_user_main_thread"] + found["used_cpu_sys_main_thread"])
 
     def costs(self, operations: Operations, times: int) -> dict[str, Cost]:
-        """What each operation costs. They are measured in turn, ROUNDS times: so what disturbs disturbs all of them."""
+        """What each operation costs. They are measured in turn, ROUNDS times: so what disturbs
+        disturbs all of them.
+        """
         script: dict[str, list[float]] = {name: [] for name in operations}
         cpu: dict[str, list[float]] = {name: [] for name in operations}
         for _ in range(ROUNDS):
@@ -78,11 +92,16 @@ class Gauge:
                     operation(one)
                 script[name].append((self.script_us() - before[0]) / times)
                 cpu[name].append((self.cpu_us() - before[1]) / times)
-        return {name: Cost(round(median(script[name]), 1), round(median(cpu[name]), 1)) for name in operations}
+        return {
+            name: Cost(round(median(script[name]), 1), round(median(cpu[name]), 1))
+            for name in operations
+        }
 
     @contextmanager
     def longest(self) -> Iterator[dict[str, float]]:
-        """Fills a dict with the dearest call of each script, in milliseconds of processor time; for one client, one by one."""
+        """Fills a dict with the dearest call of each script, in milliseconds of processor time; for
+        one client, one by one.
+        """
         scripts: Any = self.frontier._scripts
         run, found = scripts.run, {}
 
@@ -106,16 +125,22 @@ class Gauge:
         self.client.slowlog_reset()
 
     def slow(self) -> dict[str, list[float]]:
-        """Milliseconds by the clock of each call since ``watch`` that was slow, by script, the longest first."""
+        """Milliseconds by the clock of each call since ``watch`` that was slow, by script, the
+        longest first.
+        """
         found: dict[str, list[float]] = {}
         for entry in self.client.slowlog_get(200_000):
             command, sha, *_ = (*entry["command"].split(b" ", 2), b"")
             if command.upper() in (b"EVALSHA", b"EVAL"):
-                found.setdefault(self._names.get(sha.decode(), "eval"), []).append(entry["duration"] / 1_000)
+                found.setdefault(self._names.get(sha.decode(), "eval"), []).append(
+                    entry["duration"] / 1_000
+                )
         return {name: sorted(times, reverse=True) for name, times in found.items()}
 
     def memory(self) -> int:
-        """Bytes that the server uses when it has calmed down, but for what it keeps for its clients and its files."""
+        """Bytes that the server uses when it has calmed down, but for what it keeps for its clients
+        and its files.
+        """
         time.sleep(1.2)  # its append-only file is written, and its tables have their sizes
         found = self.client.memory_stats()
         besides = ("clients.normal", "aof.buffer", "lua.caches", "functions.caches")
@@ -134,7 +159,9 @@ class Gauge:
         return sum(self.ask(keys, lambda pipe, key: pipe.memory_usage(key, samples=0)))
 
     def growth(self, keys: list[str]) -> int:
-        """Bytes by which the server grows when ``keys`` are copied, the tables of their names included."""
+        """Bytes by which the server grows when ``keys`` are copied, the tables of their names
+        included.
+        """
         grown = 0
         for _ in range(2):  # the first time also fills what the server keeps for itself
             before = self.memory()
@@ -145,8 +172,18 @@ class Gauge:
 
     def encodings(self, keys: list[str]) -> dict[str, int]:
         """How the server keeps ``keys``."""
-        return dict(Counter(answer.decode() for answer in self.ask(keys, lambda pipe, key: pipe.object("encoding", key))))
+        return dict(
+            Counter(
+                answer.decode()
+                for answer in self.ask(keys, lambda pipe, key: pipe.object("encoding", key))
+            )
+        )
 
     def keys(self, kind: str) -> list[str]:
-        """The keys of the crawl whose names begin with ``kind``; by SCAN, which only a benchmark may use."""
-        return sorted(key.decode() for key in self.client.scan_iter(match=self.frontier.key(kind) + "*", count=5_000))
+        """The keys of the crawl whose names begin with ``kind``; by SCAN, which only a benchmark
+        may use.
+        """
+        return sorted(
+            key.decode()
+            for key in self.client.scan_iter(match=self.frontier.key(kind) + "*", count=5_000)
+        )

@@ -15,27 +15,48 @@ def tables(found: dict[str, Any]) -> str:
     load = ", ".join(map(str, machine["load"]))
     rows = found["rows"]
     runs = [name for name in rows[0]["costs"] if "finish" in name]
-    head = ["known URLs", *(f"{row['urls']:,}" + (f", {row['per_host']} per host" if row["per_host"] else "") for row in rows)]
+    head = [
+        "known URLs",
+        *(
+            f"{row['urls']:,}" + (f", {row['per_host']} per host" if row["per_host"] else "")
+            for row in rows
+        ),
+    ]
     lines = [
-        f"Measured on {found['date']}: {about}; {machine['cpu']}, {machine['cores']} cores, {machine['system']}, load {load}.",
+        (
+            f"Measured on {found['date']}: {about}; {machine['cpu']}, {machine['cores']} cores,"
+            f" {machine['system']}, load {load}."
+        ),
         "",
         *table(head, bytes_(rows)),
         "",
-        "Microseconds of the server's processor time, everything included (in brackets: in the script, by the clock):",
+        (
+            "Microseconds of the server's processor time, everything included (in brackets: in the"
+            " script, by the clock):"
+        ),
         "",
         *table(head, costs(rows)),
         "",
         "So many pages in a second of the server's one thread:",
         "",
-        *table(head, [[name, *(f"{1e6 / row['costs'][name]['cpu']:,.0f}" for row in rows)] for name in runs]),
+        *table(
+            head,
+            [[name, *(f"{1e6 / row['costs'][name]['cpu']:,.0f}" for row in rows)] for name in runs],
+        ),
         "",
         "The dearest single calls of what happens all the time, in milliseconds of processor time:",
         "",
         *table(head, longest(rows)),
         "",
-        "The dearest single calls of what is rare and much at once, in milliseconds of processor time:",
+        (
+            "The dearest single calls of what is rare and much at once, in milliseconds of"
+            " processor time:"
+        ),
         "",
-        *table(["", "script", "ms"], [[case, *dearest(scripts)] for case, scripts in found["rare"].items()]),
+        *table(
+            ["", "script", "ms"],
+            [[case, *dearest(scripts)] for case, scripts in found["rare"].items()],
+        ),
     ]
     return "\n".join(lines)
 
@@ -48,22 +69,42 @@ def table(head: list[str], rows: list[list[str]]) -> list[str]:
 def bytes_(rows: list[dict[str, Any]]) -> list[list[str]]:
     """What a URL takes."""
     named = {"bytes per known URL": "known_url", "bytes per queued URL, besides": "queued_url"}
-    return [[title, *(f"{row[field]:.1f} ({row[field + '_by_growth']:.1f})" for row in rows)] for title, field in named.items()]
+    return [
+        [title, *(f"{row[field]:.1f} ({row[field + '_by_growth']:.1f})" for row in rows)]
+        for title, field in named.items()
+    ]
 
 
 def costs(rows: list[dict[str, Any]]) -> list[list[str]]:
     """What an operation takes."""
     return [
-        [name, *(f"{row['costs'][name]['cpu']:,.0f} ({row['costs'][name]['script']:,.0f})" for row in rows)]
+        [
+            name,
+            *(
+                f"{row['costs'][name]['cpu']:,.0f} ({row['costs'][name]['script']:,.0f})"
+                for row in rows
+            ),
+        ]
         for name in rows[0]["costs"]
     ]
 
 
 def longest(rows: list[dict[str, Any]]) -> list[list[str]]:
     """The dearest call of each script, and the longest of any by the clock."""
-    lines = [[name, *(f"{row['longest_ms'][name]:.1f}" for row in rows)] for name in rows[0]["longest_ms"]]
-    clock = [max((ms for slow in row["slow_ms"].values() for ms in slow), default=None) for row in rows]
-    return [*lines, ["any of them by the clock, also while filling", *("under 5" if ms is None else f"{ms:.1f}" for ms in clock)]]
+    lines = [
+        [name, *(f"{row['longest_ms'][name]:.1f}" for row in rows)]
+        for name in rows[0]["longest_ms"]
+    ]
+    clock = [
+        max((ms for slow in row["slow_ms"].values() for ms in slow), default=None) for row in rows
+    ]
+    return [
+        *lines,
+        [
+            "any of them by the clock, also while filling",
+            *("under 5" if ms is None else f"{ms:.1f}" for ms in clock),
+        ],
+    ]
 
 
 def dearest(scripts: dict[str, float]) -> list[str]:

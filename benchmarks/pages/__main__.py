@@ -1,7 +1,9 @@
-"""``python -m benchmarks.pages [--quick]``: crawl made-up sites with the product, and load them by two shorter ways beside it.
+"""``python -m benchmarks.pages [--quick]``: crawl made-up sites with the product, and load them by
+two shorter ways beside it.
 
-Rounds, sites and contenders take turns, so that what disturbs disturbs all of them; medians are shown, with the spread. A page
-that is wrong fails the run. The whole takes about an hour on two cores that have nothing else to do; ``--quick`` two minutes.
+Rounds, sites and contenders take turns, so that what disturbs disturbs all of them; medians are
+shown, with the spread. A page that is wrong fails the run. The whole takes about an hour on two
+cores that have nothing else to do; ``--quick`` two minutes.
 """
 
 from __future__ import annotations
@@ -24,9 +26,17 @@ QUICK_SITES, QUICK_SESSIONS, QUICK_PAGES = ("light",), (2, 4), 300
 
 def main() -> None:
     """Measure, and show what was found."""
-    options = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__.splitlines()[0])
-    options.add_argument("--quick", action="store_true", help="the light site only, one round, fewer pages")
-    options.add_argument("--save", action="store_true", help="write what was found to benchmarks/results/ and README.md")
+    options = argparse.ArgumentParser(
+        prog="python -m benchmarks.pages", description=__doc__.splitlines()[0]
+    )
+    options.add_argument(
+        "--quick", action="store_true", help="the light site only, one round, fewer pages"
+    )
+    options.add_argument(
+        "--save",
+        action="store_true",
+        help="write what was found to benchmarks/results/ and README.md",
+    )
     options.add_argument("--sites", help=f"of: {','.join(site.KINDS)}")
     options.add_argument("--sessions", help="browsers at once, separated by commas")
     options.add_argument("--what", default=",".join(table.WHAT), help="of: %(default)s")
@@ -35,7 +45,11 @@ def main() -> None:
     chosen = options.parse_args()
     sites = chosen.sites.split(",") if chosen.sites else QUICK_SITES if chosen.quick else site.KINDS
     sessions = (
-        [int(one) for one in chosen.sessions.split(",")] if chosen.sessions else QUICK_SESSIONS if chosen.quick else SESSIONS
+        [int(one) for one in chosen.sessions.split(",")]
+        if chosen.sessions
+        else QUICK_SESSIONS
+        if chosen.quick
+        else SESSIONS
     )
     pages = chosen.pages or (QUICK_PAGES if chosen.quick else site.PAGES)
     rounds = chosen.rounds or (1 if chosen.quick else ROUNDS)
@@ -49,29 +63,44 @@ def main() -> None:
 
 
 def measure(
-    sites: list[str] | tuple[str, ...], sessions: list[int] | tuple[int, ...], what: list[str], pages: int, rounds: int
+    sites: list[str] | tuple[str, ...],
+    sessions: list[int] | tuple[int, ...],
+    what: list[str],
+    pages: int,
+    rounds: int,
 ) -> tuple[dict[tuple[str, int, str], list[Sample]], float]:
-    """Every sample, by site, sessions and contender; and how many pages per second the server of the sites gives away."""
+    """Every sample, by site, sessions and contender; and how many pages per second the server of
+    the sites gives away.
+    """
     chrome, driver = find_chrome(), find_driver()
     if not (chrome and driver):
         sys.exit("no Chrome and ChromeDriver on the path")
     binary, flags = behind(chrome), [table.WINDOW, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     ways: dict[str, Callable[[str, str, int], Sample]] = {
-        "floor": lambda address, kind, count: floor.run(address, kind, count, pages, binary, driver, flags),
+        "floor": lambda address, kind, count: floor.run(
+            address, kind, count, pages, binary, driver, flags
+        ),
         "limit": lambda address, kind, count: limit.run(address, kind, count, pages, binary, flags),
         "product": lambda address, kind, count: product.run(address, kind, count, pages),
     }
     found: dict[tuple[str, int, str], list[Sample]] = defaultdict(list)
     with site.running(pages) as (address, _):
         served = site.capacity(address)
-        print(f"the server of the sites gives away {served:,.0f} light pages per second", flush=True)
+        print(
+            f"the server of the sites gives away {served:,.0f} light pages per second", flush=True
+        )
         for _ in range(rounds):
             for kind in sites:
                 for count in sessions:
                     for name in what:
                         got = ways[name](address, kind, count)
                         found[kind, count, name].append(got)
-                        print(f"{kind:6} {count} {name:8} {got.pages_per_s:6.1f} pages/s", got.cpu_ms, got.more, flush=True)
+                        print(
+                            f"{kind:6} {count} {name:8} {got.pages_per_s:6.1f} pages/s",
+                            got.cpu_ms,
+                            got.more,
+                            flush=True,
+                        )
     return found, served
 
 

@@ -10,16 +10,22 @@ from typing import Any
 
 from .usage import Watch
 
-#: Seconds between two looks at the memory. Sessions grow until they are replaced, each twenty seconds or so: what a tenth held is
-#: the mean of ten looks, as one alone would tell how long ago that was.
+#: Seconds between two looks at the memory. Sessions grow until they are replaced, each twenty
+#: seconds or so: what a tenth held is the mean of ten looks, as one alone would tell how long ago
+#: that was.
 INTERVAL = 4.0
-#: Work that is always the same: the processor time that it takes tells how fast the machine is at that moment.
-YARDSTICK = json.dumps([{"number": number, "name": f"page {number}", "links": [*range(20)]} for number in range(40)])
+#: Work that is always the same: the processor time that it takes tells how fast the machine is at
+#: that moment.
+YARDSTICK = json.dumps(
+    [{"number": number, "name": f"page {number}", "links": [*range(20)]} for number in range(40)]
+)
 TIMES = 20
 
 
 class Course:
-    """What is used as a crawl of ``pages`` pages goes on, looked at by whoever waits for its end."""
+    """What is used as a crawl of ``pages`` pages goes on, looked at by whoever waits for its
+    end.
+    """
 
     def __init__(self, pages: int) -> None:
         self.pages = pages
@@ -41,22 +47,41 @@ class Course:
         if done * 10 >= self.pages * (len(self._parts) + 1):
             spent, pages = watch.look(), max(1, done - self._done)
             kinds = sorted({kind for look in self._looks for kind in look})
-            self._parts.append({
-                "cpu_ms": {kind: round((spent[kind] - self._spent[kind]) * 1_000 / pages, 2) for kind in sorted(spent)},
-                "yardstick_ms": round(median(self._yards), 2),
-                "mb": {kind: megabytes(sum(look.get(kind, ())) for look in self._looks) for kind in kinds}
-                | {"redis data": megabytes([client.info("memory")["used_memory"]])},
-                "most_mb": {kind: megabytes([max(max(look.get(kind, (0,))) for look in self._looks)]) for kind in kinds},
-                "processes": {kind: round(fmean(len(look.get(kind, ())) for look in self._looks), 1) for kind in kinds},
-            })  # fmt: skip
+            self._parts.append(
+                {
+                    "cpu_ms": {
+                        kind: round((spent[kind] - self._spent[kind]) * 1_000 / pages, 2)
+                        for kind in sorted(spent)
+                    },
+                    "yardstick_ms": round(median(self._yards), 2),
+                    "mb": {
+                        kind: megabytes(sum(look.get(kind, ())) for look in self._looks)
+                        for kind in kinds
+                    }
+                    | {"redis data": megabytes([client.info("memory")["used_memory"]])},
+                    "most_mb": {
+                        kind: megabytes([max(max(look.get(kind, (0,))) for look in self._looks)])
+                        for kind in kinds
+                    },
+                    "processes": {
+                        kind: round(fmean(len(look.get(kind, ())) for look in self._looks), 1)
+                        for kind in kinds
+                    },
+                }
+            )
             self._done, self._spent, self._looks, self._yards = done, spent, [], []
             self._due = 0.0
 
     def rows(self) -> list[dict[str, Any]]:
-        """Of each tenth: pages per second; processor time per page by kind of process; memory, on average and of the largest."""
+        """Of each tenth: pages per second; processor time per page by kind of process; memory, on
+        average and of the largest.
+        """
         part = len(self.stamps) // 10
         parts = (self.stamps[at * part : (at + 1) * part] for at in range(10))
-        return [{"pages_per_s": speed(some)} | rest for some, rest in zip(parts, self._parts, strict=False)]
+        return [
+            {"pages_per_s": speed(some)} | rest
+            for some, rest in zip(parts, self._parts, strict=False)
+        ]
 
 
 def yard() -> float:

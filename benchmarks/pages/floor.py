@@ -1,4 +1,6 @@
-"""The floor: bare Selenium, a Chrome per process, the URLs known in advance, and one script per page that collects it."""
+"""The floor: bare Selenium, a Chrome per process, the URLs known in advance, and one script per
+page that collects it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,14 @@ if (!look()) new MutationObserver(wait).observe(document, {childList: true, subt
 
 
 def session(
-    number: int, sessions: int, urls: list[str], binary: str, driver: str, flags: list[str], gate: Barrier, answers: Any
+    number: int,
+    sessions: int,
+    urls: list[str],
+    binary: str,
+    driver: str,
+    flags: list[str],
+    gate: Barrier,
+    answers: Any,
 ) -> None:
     """One session: its share of the URLs."""
     options = ChromeOptions()
@@ -59,13 +68,19 @@ def session(
         chrome.quit()
 
 
-def run(address: str, kind: str, sessions: int, pages: int, binary: str, driver: str, flags: list[str]) -> Sample:
+def run(
+    address: str, kind: str, sessions: int, pages: int, binary: str, driver: str, flags: list[str]
+) -> Sample:
     """Load each page once."""
     context = multiprocessing.get_context("spawn")
     gate, answers = context.Barrier(sessions + 1), context.Queue()
     urls = [f"{address}/{kind}/{number}" for number in range(pages)]
     workers = [
-        context.Process(target=session, args=(number, sessions, urls, binary, driver, flags, gate, answers), daemon=False)
+        context.Process(
+            target=session,
+            args=(number, sessions, urls, binary, driver, flags, gate, answers),
+            daemon=False,
+        )
         for number in range(sessions)
     ]
     for worker in workers:

@@ -1,7 +1,9 @@
-"""The limit: one headless shell, spoken to in its own protocol, that pushes what a page holds as soon as it is parsed.
+"""The limit: one headless shell, spoken to in its own protocol, that pushes what a page holds as
+soon as it is parsed.
 
-Nothing is waited for that nobody reads, there is no WebDriver in between, and nobody asks anything of a page later. A crawler
-needs more than that; how much more is what the benchmark shows. It runs in a process of its own.
+Nothing is waited for that nobody reads, there is no WebDriver in between, and nobody asks anything
+of a page later. A crawler needs more than that; how much more is what the benchmark shows. It runs
+in a process of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +24,11 @@ from .floor import WARM
 from .sample import Sample, sample, wrong_pages
 from .usage import Watch
 
-FLAGS = ("--process-per-site", "--disable-features=RenderDocument,BackForwardCache,PaintHolding", "--remote-debugging-port=0")
+FLAGS = (
+    "--process-per-site",
+    "--disable-features=RenderDocument,BackForwardCache,PaintHolding",
+    "--remote-debugging-port=0",
+)
 PUSH = """
 (() => {
   if (window !== top) return;
@@ -45,16 +51,21 @@ class Tab:
     """A tab, and a connection to it."""
 
     def __init__(self, port: int) -> None:
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT")
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/json/new?about:blank", method="PUT"
+        )
         with urllib.request.urlopen(request) as answer:  # noqa: S310
             target = json.load(answer)
-        self.socket = websocket.create_connection(target["webSocketDebuggerUrl"], suppress_origin=True, enable_multithread=False)
+        self.socket = websocket.create_connection(
+            target["webSocketDebuggerUrl"], suppress_origin=True, enable_multithread=False
+        )
         self.count = 0
         self.send("Page.enable")
         self.send("Runtime.enable")
         self.send("Runtime.addBinding", name="push")
         self.send("Page.addScriptToEvaluateOnNewDocument", source=PUSH)
-        while json.loads(self.socket.recv()).get("id") != self.count:  # a navigation would overtake it
+        # a navigation would overtake it
+        while json.loads(self.socket.recv()).get("id") != self.count:
             pass
 
     def send(self, method: str, **params: Any) -> None:
@@ -95,7 +106,9 @@ def crawl(urls: list[str], sessions: int, port: int) -> None:
     sys.stdin.readline()
 
 
-def run(address: str, kind: str, sessions: int, pages: int, binary: str, flags: list[str]) -> Sample:
+def run(
+    address: str, kind: str, sessions: int, pages: int, binary: str, flags: list[str]
+) -> Sample:
     """Load each page once."""
     with tempfile.TemporaryDirectory(prefix="limit-", ignore_cleanup_errors=True) as folder:
         chrome = subprocess.Popen(
@@ -107,9 +120,20 @@ def run(address: str, kind: str, sessions: int, pages: int, binary: str, flags: 
             time.sleep(0.02)
         port = told.read_text().splitlines()[0]
         client = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.pages.limit", address, kind, str(sessions), str(pages), port],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.pages.limit",
+                address,
+                kind,
+                str(sessions),
+                str(pages),
+                port,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert client.stdin
         assert client.stdout
         try:

@@ -11,7 +11,9 @@ from . import site
 
 @dataclass(frozen=True)
 class Sample:
-    """Pages per second, processor milliseconds per page by kind of process, bytes of memory (PSS), and pages that were wrong."""
+    """Pages per second, processor milliseconds per page by kind of process, bytes of memory (PSS),
+    and pages that were wrong.
+    """
 
     pages: int
     seconds: float
@@ -27,16 +29,36 @@ class Sample:
         return self.pages / self.seconds
 
 
-def sample(seconds: float, before: Counter[str], after: Counter[str], pss: int, pages: int, wrong: int, **more: float) -> Sample:
+def sample(
+    seconds: float,
+    before: Counter[str],
+    after: Counter[str],
+    pss: int,
+    pages: int,
+    wrong: int,
+    **more: float,
+) -> Sample:
     """A sample from two looks at the processor time."""
     spent = {name: round((after[name] - before[name]) * 1000 / pages, 2) for name in sorted(after)}
-    return Sample(pages, seconds, {name: ms for name, ms in spent.items() if ms >= 0.01}, pss, wrong, more)
+    return Sample(
+        pages, seconds, {name: ms for name, ms in spent.items() if ms >= 0.01}, pss, wrong, more
+    )
 
 
 def wrong_pages(pages: int, got: Iterable[tuple[int, str, str, int]]) -> int:
-    """Pages that are missing, came twice, or say something else; ``got``: number, title, word and count of links of each."""
+    """Pages that are missing, came twice, or say something else; ``got``: number, title, word and
+    count of links of each.
+    """
     wrong, seen = 0, Counter[int]()
     for number, title, word, count in got:
         seen[number] += 1
-        wrong += (title, word, count) != (site.title(number), site.word(number), len(set(site.links(number, pages))))
-    return wrong + sum(seen[number] != 1 for number in range(pages)) + sum(number >= pages for number in seen)
+        wrong += (title, word, count) != (
+            site.title(number),
+            site.word(number),
+            len(set(site.links(number, pages))),
+        )
+    return (
+        wrong
+        + sum(seen[number] != 1 for number in range(pages))
+        + sum(number >= pages for number in seen)
+    )

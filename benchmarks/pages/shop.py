@@ -1,4 +1,6 @@
-"""The crawl that is measured, as a user would write it: a hook before each page, one for its data, and one after."""
+"""The crawl that is measured, as a user would write it: a hook before each page, one for its data,
+and one after.
+"""
 
 import os
 from pathlib import Path

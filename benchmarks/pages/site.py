@@ -1,10 +1,11 @@
 """The sites that are crawled: made up on the spot, and served from memory by a process of its own.
 
-Each page says who it is (its number, and a word that can be computed from it), so every answer can be checked.
+Each page says who it is (its number, and a word that can be computed from it), so every answer can
+be checked.
 
-light   1,000 pages of 8 KB with 20 links, a style sheet and a script
-js      the same content and links, but a script makes them from what it fetches
-heavy   the light pages with 290 KB of resources: a font and pictures; each page has pictures of its own
+light   1,000 pages of 8 KB with 20 links, a style sheet and a script js      the same content and
+links, but a script makes them from what it fetches heavy   the light pages with 290 KB of
+resources: a font and pictures; each page has pictures of its own
 """
 
 from __future__ import annotations
@@ -52,30 +53,65 @@ def title(number: int) -> str:
 def prose(number: int, count: int) -> str:
     """So many characters of text, the same each time."""
     chance = Random(-number - 1)  # noqa: S311, no secret
-    words = ("lorem", "ipsum", "dolor", "sit", "amet", "consectetur", "adipiscing", "elit", "sed", "do", "eiusmod", "tempor")
+    words = (
+        "lorem",
+        "ipsum",
+        "dolor",
+        "sit",
+        "amet",
+        "consectetur",
+        "adipiscing",
+        "elit",
+        "sed",
+        "do",
+        "eiusmod",
+        "tempor",
+    )
     text = " ".join(chance.choices(words, k=count // 5))
     return "".join(f"<p>{text[at : at + 400]}</p>" for at in range(0, min(len(text), count), 400))
 
 
 def content(kind: str, number: int, pages: int) -> str:
     """What a reader of the page sees."""
-    anchors = "".join(f"<li><a href='/{kind}/{to}'>Page {to}</a></li>" for to in links(number, pages))
-    return f"<h1>{title(number)}</h1><p id=word>{word(number)}</p><ul>{anchors}</ul>{prose(number, PAGE_BYTES - 2_400)}"
+    anchors = "".join(
+        f"<li><a href='/{kind}/{to}'>Page {to}</a></li>" for to in links(number, pages)
+    )
+    return (
+        f"<h1>{title(number)}</h1><p"
+        f" id=word>{word(number)}</p><ul>{anchors}</ul>{prose(number, PAGE_BYTES - 2_400)}"
+    )
 
 
 def document(kind: str, number: int, pages: int) -> bytes:
     """The HTML of a page."""
-    head = f"<meta charset=utf-8><title>{title(number)}</title><link rel=stylesheet href=/style.css>"
+    head = (
+        f"<meta charset=utf-8><title>{title(number)}</title><link rel=stylesheet href=/style.css>"
+    )
     head += "<script src=/script.js defer></script>"
-    body = "<main></main><script src=/app.js></script>" if kind == "js" else content(kind, number, pages)
+    body = (
+        "<main></main><script src=/app.js></script>"
+        if kind == "js"
+        else content(kind, number, pages)
+    )
     if kind == "heavy":
-        head += "<style>@font-face { font-family: heavy; src: url(/font.woff2) } h1 { font-family: heavy, sans-serif }</style>"
-        body += "".join(f"<img src=/picture/{number}/{n}.png width=200 height=50>" for n in range(PICTURES))
+        head += (
+            "<style>@font-face { font-family: heavy; src: url(/font.woff2) } h1 { font-family:"
+            " heavy, sans-serif }</style>"
+        )
+        body += "".join(
+            f"<img src=/picture/{number}/{n}.png width=200 height=50>" for n in range(PICTURES)
+        )
     return f"<!doctype html><html><head>{head}</head><body>{body}</body></html>".encode()
 
 
-STYLE = "body { font: 16px/1.4 sans-serif; margin: 2em auto; max-width: 50em } li { display: inline-block } p { color: #333 }\n"
-SCRIPT = "addEventListener('DOMContentLoaded', () => { document.body.dataset.links = document.links.length });\n"
+STYLE = (
+    "body { font: 16px/1.4 sans-serif; margin: 2em auto; max-width: 50em } li { display:"
+    " inline-block } p { color: #333 }\n"
+)
+SCRIPT = (
+    "addEventListener('DOMContentLoaded', () => { document.body.dataset.links ="
+    " document.links.length });\n"
+)
 APP = """
 fetch(location.pathname.replace("js", "data")).then((answer) => answer.json()).then((data) => {
   document.querySelector("main").innerHTML = data.content;
@@ -91,20 +127,31 @@ def picture(number: int) -> bytes:
     raw = b"".join(b"\0" + chance.randbytes(width * 3) for _ in range(rows))
 
     def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
 
     size = struct.pack(">IIBBBBB", width, rows, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(raw, 0)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", size)
+        + chunk(b"IDAT", zlib.compress(raw, 0))
+        + chunk(b"IEND", b"")
+    )
 
 
 def answer(path: str, pages: int) -> tuple[str, bytes, bool] | None:
-    """Content type, body, and whether a browser may keep it; None if there is nothing at ``path``."""
+    """Content type, body, and whether a browser may keep it; None if there is nothing at
+    ``path``.
+    """
     first, _, rest = path.lstrip("/").partition("/")
     fixed = {
-        "/style.css": ("text/css", STYLE.encode()), "/script.js": ("text/javascript", SCRIPT.encode()),
-        "/app.js": ("text/javascript", APP.encode()), "/font.woff2": ("font/woff2", Random(0).randbytes(FONT_BYTES)),  # noqa: S311
+        "/style.css": ("text/css", STYLE.encode()),
+        "/script.js": ("text/javascript", SCRIPT.encode()),
+        "/app.js": ("text/javascript", APP.encode()),
+        "/font.woff2": ("font/woff2", Random(0).randbytes(FONT_BYTES)),  # noqa: S311
         "/robots.txt": ("text/plain", b""),
-    }  # fmt: skip
+    }
     if path in fixed:
         return (*fixed[path], True)
     if first == "picture":
@@ -114,7 +161,11 @@ def answer(path: str, pages: int) -> tuple[str, bytes, bool] | None:
         if first in KINDS:
             return "text/html; charset=utf-8", document(first, number, pages), False
         if first == "data":
-            return "application/json", json.dumps({"content": content("js", number, pages)}).encode(), False
+            return (
+                "application/json",
+                json.dumps({"content": content("js", number, pages)}).encode(),
+                False,
+            )
     return None
 
 
@@ -144,7 +195,10 @@ def response(path: str, pages: int) -> bytes:
         return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
     kind, body, keep = found
     cache_control = "public, max-age=3600" if keep else "no-store"
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nCache-Control: {cache_control}\r\n\r\n"
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\nCache-Control:"
+        f" {cache_control}\r\n\r\n"
+    )
     return head.encode() + body
 
 
@@ -154,15 +208,19 @@ async def serve(pages: int) -> None:
     for number in range(min(pages, PAGES)):
         for kind in (*KINDS, "data"):
             made[f"/{kind}/{number}"] = response(f"/{kind}/{number}", pages)
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(pages, made), "127.0.0.1", 0, backlog=512)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(pages, made), "127.0.0.1", 0, backlog=512
+    )
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
 def capacity(address: str, count: int = 2_000) -> float:
-    """Light pages per second that the server gives to a client which does nothing with them, one after another.
+    """Light pages per second that the server gives to a client which does nothing with them, one
+    after another.
 
-    That is many times what Chrome takes: the server is no bottleneck. (Its own processor time is in no contender's.)
+    That is many times what Chrome takes: the server is no bottleneck. (Its own processor time is in
+    no contender's.)
     """
     where = urlsplit(address)
     connection = HTTPConnection(str(where.hostname), where.port)
@@ -181,7 +239,10 @@ def capacity(address: str, count: int = 2_000) -> float:
 def running(pages: int = PAGES) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """The address of a server in a process of its own, and the process."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.pages.site", str(pages)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "benchmarks.pages.site", str(pages)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert process.stdout
     try:

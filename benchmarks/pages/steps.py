@@ -1,7 +1,9 @@
-"""``python -m benchmarks.pages.steps [--quick]``: what each step of a run costs, and all that goes on beside it, per page.
+"""``python -m benchmarks.pages.steps [--quick]``: what each step of a run costs, and all that goes
+on beside it, per page.
 
-One session crawls the light site, so a page's steps follow one another, and their times add up to the page's. Each process of the
-worker keeps account of its own (``record``, which the benchmark's crawl sets up); what other processes use is read from outside.
+One session crawls the light site, so a page's steps follow one another, and their times add up to
+the page's. Each process of the worker keeps account of its own (``record``, which the benchmark's
+crawl sets up); what other processes use is read from outside.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ ABOUT = {
 def record(folder: Path) -> None:
     """From now on keep account, in ``folder``, of what the runs of this process do.
 
-    A line for each has the seconds of its steps: by the clock, and of the processor's time. They are written as the process ends:
-    that would be the dearest step.
+    A line for each has the seconds of its steps: by the clock, and of the processor's time. They
+    are written as the process ends: that would be the dearest step.
     """
     steps: list[tuple[str, float, float]] = []
     runs: list[tuple[float, list[tuple[str, float, float]]]] = []
@@ -69,7 +71,10 @@ def record(folder: Path) -> None:
     def close(**_: Any) -> None:
         with (folder / f"{os.getpid()}.steps").open("a") as file:
             for ended, marks in runs:
-                took = [(name, ends - at, used - cpu) for (name, at, cpu), (_, ends, used) in pairwise(marks)]
+                took = [
+                    (name, ends - at, used - cpu)
+                    for (name, at, cpu), (_, ends, used) in pairwise(marks)
+                ]
                 file.write(json.dumps([ended, took]) + "\n")
 
     signals.task_prerun.connect(begin, weak=False)
@@ -78,17 +83,27 @@ def record(folder: Path) -> None:
 
 
 def recorded(folder: Path, since: float) -> list[list[tuple[str, float, float]]]:
-    """The runs that ended after ``since``, by the clock of the day; ``folder`` is where ``record`` wrote."""
-    lines = (json.loads(line) for file in folder.glob("*.steps") for line in file.read_text().splitlines())
+    """The runs that ended after ``since``, by the clock of the day; ``folder`` is where ``record``
+    wrote.
+    """
+    lines = (
+        json.loads(line)
+        for file in folder.glob("*.steps")
+        for line in file.read_text().splitlines()
+    )
     return [took for ended, took in lines if ended >= since]
 
 
 def main() -> None:
     """Measure, and show the table."""
-    options = argparse.ArgumentParser(prog="python -m benchmarks.pages.steps", description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(
+        prog="python -m benchmarks.pages.steps", description=__doc__.splitlines()[0]
+    )
     options.add_argument("--quick", action="store_true", help=f"{QUICK_PAGES} pages")
     options.add_argument("--pages", type=int, help="of the site")
-    options.add_argument("--save", action="store_true", help="write the table to docs/performance.md")
+    options.add_argument(
+        "--save", action="store_true", help="write the table to docs/performance.md"
+    )
     chosen = options.parse_args()
     pages = chosen.pages or (QUICK_PAGES if chosen.quick else PAGES)
     with tempfile.TemporaryDirectory(prefix="steps-") as name, site.running(pages) as (address, _):
@@ -112,12 +127,19 @@ def markdown(runs: list[list[tuple[str, float, float]]], sample: Any, pages: int
     lines = ["| step | ms | CPU ms of its process | |", "|---|---|---|---|"]
     lines += [
         f"| {step} | {wall[step]:.2f} | {cpu[step]:.2f} | {ABOUT.get(step, '')} |"
-        for step in sorted(wall, key=lambda step: list(ABOUT).index(step) if step in ABOUT else len(ABOUT))
+        for step in sorted(
+            wall, key=lambda step: list(ABOUT).index(step) if step in ABOUT else len(ABOUT)
+        )
     ]
     all_wall, all_cpu = sum(wall.values()), sum(cpu.values())
     page, used = sample.seconds * 1_000 / pages, sample.cpu_ms.get("runs", 0.0)
-    lines.append(f"| **all of them** | **{all_wall:.2f}** | **{all_cpu:.2f}** | {len(runs):,} runs |")
-    lines.append(f"| not explained | {page - all_wall:.2f} | {used - all_cpu:.2f} | of {page:.2f} ms a page |")
+    lines.append(
+        f"| **all of them** | **{all_wall:.2f}** | **{all_cpu:.2f}** | {len(runs):,} runs |"
+    )
+    lines.append(
+        f"| not explained | {page - all_wall:.2f} | {used - all_cpu:.2f} | of {page:.2f} ms a"
+        " page |"
+    )
     lines += ["", "| process | CPU ms per page |", "|---|---|"]
     lines += [f"| {name} | {ms:.2f} |" for name, ms in sorted(sample.cpu_ms.items())]
     lines.append(f"| **all of them** | **{sum(sample.cpu_ms.values()):.2f}** |")

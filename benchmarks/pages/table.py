@@ -32,41 +32,69 @@ def row(kind: str, count: int, what: str, samples: list[Sample]) -> dict[str, An
     speeds = sorted(one.pages_per_s for one in samples)
     names = sorted({name for one in samples for name in one.cpu_ms})
     return {
-        "site": kind, "sessions": count, "what": what, "pages_per_s": round(median(speeds), 2),
+        "site": kind,
+        "sessions": count,
+        "what": what,
+        "pages_per_s": round(median(speeds), 2),
         "cpu_ms_per_page": round(median(sum(one.cpu_ms.values()) for one in samples), 2),
-        "pss_mb": round(median(one.pss for one in samples) / 2**20), "wrong_pages": sum(one.wrong for one in samples),
+        "pss_mb": round(median(one.pss for one in samples) / 2**20),
+        "wrong_pages": sum(one.wrong for one in samples),
         "spread": [round(speeds[0], 2), round(speeds[-1], 2)],
-        "cpu_ms": {name: round(median(one.cpu_ms.get(name, 0.0) for one in samples), 2) for name in names},
+        "cpu_ms": {
+            name: round(median(one.cpu_ms.get(name, 0.0) for one in samples), 2) for name in names
+        },
         **{name: round(median(one.more[name] for one in samples), 2) for name in samples[0].more},
-    }  # fmt: skip
+    }
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
     """The rows as Markdown, the product next to the floor and the limit."""
-    lines = ["| site | sessions | floor | limit | product | of floor | of limit |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| site | sessions | floor | limit | product | of floor | of limit |",
+        "|---|---|---|---|---|---|---|",
+    ]
     by: dict[tuple[str, int], dict[str, dict[str, Any]]] = defaultdict(dict)
     for one in rows:
         by[one["site"], one["sessions"]][one["what"]] = one
 
     def cell(one: dict[str, Any] | None) -> str:
-        return f"{one['pages_per_s']:.1f}/s, {one['cpu_ms_per_page']:.0f} ms, {one['pss_mb']} MB" if one else ""
+        return (
+            f"{one['pages_per_s']:.1f}/s, {one['cpu_ms_per_page']:.0f} ms, {one['pss_mb']} MB"
+            if one
+            else ""
+        )
 
     for (kind, count), found in by.items():
         ours = found.get("product")
         shares = [
-            f"{ours['pages_per_s'] / other['pages_per_s']:.2f}" if ours and (other := found.get(name)) else ""
+            (
+                f"{ours['pages_per_s'] / other['pages_per_s']:.2f}"
+                if ours and (other := found.get(name))
+                else ""
+            )
             for name in ("floor", "limit")
         ]
-        lines.append(f"| {kind} | {count} | {' | '.join(cell(found.get(name)) for name in WHAT)} | {' | '.join(shares)} |")
+        lines.append(
+            f"| {kind} | {count} | {' | '.join(cell(found.get(name)) for name in WHAT)} |"
+            f" {' | '.join(shares)} |"
+        )
     return "\n".join(lines)
 
 
 def save(rows: list[dict[str, Any]], served: float, *, pages: int, rounds: int) -> None:
-    """Write the rows, with when and on what they were found, to ``benchmarks/results/``, and the table to README.md."""
+    """Write the rows, with when and on what they were found, to ``benchmarks/results/``, and the
+    table to README.md.
+    """
     about = surroundings() | {"pages": pages, "rounds": rounds, "server_pages_per_s": round(served)}
     (RESULTS / "latest.json").write_text(json.dumps(rows, indent=1) + "\n")
-    (RESULTS / f"pages-{about['date']}.json").write_text(json.dumps(about | {"rows": rows}, indent=1) + "\n")
-    put(ROOT / "README.md", "bench", f"{said()} Medians of {rounds} rounds of {pages:,} pages.\n\n{markdown(rows)}")
+    (RESULTS / f"pages-{about['date']}.json").write_text(
+        json.dumps(about | {"rows": rows}, indent=1) + "\n"
+    )
+    put(
+        ROOT / "README.md",
+        "bench",
+        f"{said()} Medians of {rounds} rounds of {pages:,} pages.\n\n{markdown(rows)}",
+    )
 
 
 def put(file: Path, part: str, text: str) -> None:
@@ -82,23 +110,41 @@ def said() -> str:
     """When and on what it was measured, in a sentence."""
     about = surroundings()
     versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    return f"Measured on {about['date']}: {about['cores']} cores ({about['cpu']}), {about['chrome']}, {versions}."
+    return (
+        f"Measured on {about['date']}: {about['cores']} cores ({about['cpu']}), {about['chrome']},"
+        f" {versions}."
+    )
 
 
 def redis_version() -> str:
     """Of the server that crawls without a Redis of their own get."""
-    said = subprocess.run([find_redis(), "--version"], capture_output=True, text=True, check=False).stdout
+    said = subprocess.run(
+        [find_redis(), "--version"], capture_output=True, text=True, check=False
+    ).stdout
     return said.partition("v=")[2].partition(" ")[0]
 
 
 def surroundings() -> dict[str, Any]:
     """When and on what it was measured."""
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
-    chrome = subprocess.run([find_chrome() or "false", "--version"], capture_output=True, text=True, check=False).stdout
+    cpu = next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
+    chrome = subprocess.run(
+        [find_chrome() or "false", "--version"], capture_output=True, text=True, check=False
+    ).stdout
     return {
-        "date": datetime.now(UTC).date().isoformat(), "cpu": cpu, "cores": os.cpu_count(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "cpu": cpu,
+        "cores": os.cpu_count(),
         "chrome": " ".join(chrome.split()[:2]),
-        "versions": {"celery-crawler": __version__, "Python": platform.python_version(), "Redis": redis_version()}
-        | {name: version(name) for name in ("celery", "selenium", "redis")},
-    }  # fmt: skip
+        "versions": (
+            {
+                "celery-crawler": __version__,
+                "Python": platform.python_version(),
+                "Redis": redis_version(),
+            }
+            | {name: version(name) for name in ("celery", "selenium", "redis")}
+        ),
+    }

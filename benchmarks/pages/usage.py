@@ -13,7 +13,9 @@ INTERVAL = 0.25
 
 
 def kind(process: psutil.Process) -> str:
-    """What a process is to us. A ``worker`` takes messages for the processes below it, which do ``runs``."""
+    """What a process is to us. A ``worker`` takes messages for the processes below it, which do
+    ``runs``.
+    """
     words = process.cmdline()
     line = " ".join(words)
     if "--type=" in line:

@@ -1,1 +1,3 @@
-"""How far one machine goes: more worker processes, and more runs in flight, on browsers that cost nothing."""
+"""How far one machine goes: more worker processes, and more runs in flight, on browsers that cost
+nothing.
+"""

@@ -1,7 +1,9 @@
-"""Browsers that cost nothing: a WebDriver endpoint in a process of its own, whose pages take a while and no processor time.
+"""Browsers that cost nothing: a WebDriver endpoint in a process of its own, whose pages take a
+while and no processor time.
 
-It speaks just as much of W3C WebDriver as a crawl of plain pages needs. Its site is made up: the address
-``http://127.0.0.1:1/1000/17``, where nobody listens, is page 17 of 1,000, and leads where ``site.links`` says.
+It speaks just as much of W3C WebDriver as a crawl of plain pages needs. Its site is made up: the
+address ``http://127.0.0.1:1/1000/17``, where nobody listens, is page 17 of 1,000, and leads where
+``site.links`` says.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ def answer(value: object, status: str = "200 OK") -> bytes:
     """The whole answer to a command."""
     body = json.dumps({"value": value}).encode()
     return (
-        f"HTTP/1.1 {status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        f"HTTP/1.1 {status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length:"
+        f" {len(body)}\r\n\r\n".encode()
         + body
     )
 
@@ -35,11 +38,25 @@ def facts(url: str) -> bytes:
     """What ``collect.js`` finds in a page."""
     pages, number = map(int, url.split("/")[-2:])
     links = dict.fromkeys(site.links(number, pages))
-    return answer({
-        "url": url, "title": f"{site.title(number)} {site.word(number)}", "mime": "text/html", "ready": "complete", "status": 200,
-        "seen": False, "age": 0.1, "origin": 1.0, "type": "navigate", "worker": False, "empty": False, "error": None,
-        "timing": [1, 2, 3], "links": "".join(f"{SITE}/{pages}/{to}\t\tPage {to}\n" for to in links), "html": None,
-    })  # fmt: skip
+    return answer(
+        {
+            "url": url,
+            "title": f"{site.title(number)} {site.word(number)}",
+            "mime": "text/html",
+            "ready": "complete",
+            "status": 200,
+            "seen": False,
+            "age": 0.1,
+            "origin": 1.0,
+            "type": "navigate",
+            "worker": False,
+            "empty": False,
+            "error": None,
+            "timing": [1, 2, 3],
+            "links": "".join(f"{SITE}/{pages}/{to}\t\tPage {to}\n" for to in links),
+            "html": None,
+        }
+    )
 
 
 FIXED = {
@@ -80,7 +97,12 @@ class Connection(asyncio.Protocol):
         if method == b"POST" and path == b"/session":
             name = f"session-{next(self.numbers)}"
             self.shown[name.encode()] = "about:blank"
-            reply = answer({"sessionId": name, "capabilities": {"browserName": "chrome", "browserVersion": "1"}})
+            reply = answer(
+                {
+                    "sessionId": name,
+                    "capabilities": {"browserName": "chrome", "browserVersion": "1"},
+                }
+            )
         elif path == b"/status":
             reply = FIXED[b"GET /status"]
         elif session not in self.shown:
@@ -88,10 +110,14 @@ class Connection(asyncio.Protocol):
         elif what == b"url" and method == b"POST":
             self.shown[session] = url = json.loads(body)["url"]
             asyncio.get_running_loop().call_later(
-                self.seconds if url.startswith(SITE) else 0, self.transport.write, FIXED[b"POST timeouts"]
+                self.seconds if url.startswith(SITE) else 0,
+                self.transport.write,
+                FIXED[b"POST timeouts"],
             )
             return
-        elif what == b"execute/sync" and b"collect:" in body and self.shown[session].startswith(SITE):
+        elif (
+            what == b"execute/sync" and b"collect:" in body and self.shown[session].startswith(SITE)
+        ):
             reply = facts(self.shown[session])
         else:
             reply = FIXED.get(method + b" " + what, UNKNOWN)
@@ -102,7 +128,9 @@ class Connection(asyncio.Protocol):
 
 async def serve(seconds: float) -> None:
     """Say where, and serve until the end of standard input."""
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(seconds), "127.0.0.1", 0, backlog=1024)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(seconds), "127.0.0.1", 0, backlog=1024
+    )
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 

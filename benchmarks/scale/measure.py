@@ -1,4 +1,6 @@
-"""One crawl on browsers that cost nothing: how fast it was, what used the processor, and how much was in flight."""
+"""One crawl on browsers that cost nothing: how fast it was, what used the processor, and how much
+was in flight.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,17 @@ from crawler.frontier import Frontier
 from . import endpoint
 
 CRAWLS = Path(__file__).with_name("shop.py")
-#: Steps of a run in which it speaks to the browser, does what the crawl's author wants, or chooses links; the rest is the
-#: frontier and Celery.
+#: Steps of a run in which it speaks to the browser, does what the crawl's author wants, or chooses
+#: links; the rest is the frontier and Celery.
 APART = ("browser", "request", "extract", "filter", "put away")
 #: What a Watch calls the processes that are measured.
-ROLES = {"redis": "redis", "worker": "worker", "runs": "children", "python": "endpoint", "command": "start"}
+ROLES = {
+    "redis": "redis",
+    "worker": "worker",
+    "runs": "children",
+    "python": "endpoint",
+    "command": "start",
+}
 #: Seconds between two looks at a crawl.
 INTERVAL = 0.5
 #: Seconds in which a crawl must end.
@@ -39,10 +47,12 @@ PATIENCE = 300.0
 
 @dataclass(frozen=True)
 class Found:
-    """What one crawl did, between its first result and its last. Processor time is in milliseconds per page.
+    """What one crawl did, between its first result and its last. Processor time is in milliseconds
+    per page.
 
-    ``steps`` is what each step of a run takes of the children's; empty: that was not asked. ``busy`` is the share of the
-    machine's processor time that was used, by anybody, ``own`` that of the processes in ``cpu``.
+    ``steps`` is what each step of a run takes of the children's; empty: that was not asked.
+    ``busy`` is the share of the machine's processor time that was used, by anybody, ``own`` that of
+    the processes in ``cpu``.
     """
 
     pages: int
@@ -76,11 +86,15 @@ def used() -> float:
     return sum(times[:3]) + sum(getattr(times, name, 0.0) for name in ("irq", "softirq", "steal"))
 
 
-def crawl(workers: list[tuple[str, ...]], slots: int, pages: int, seconds: float, *, warm: bool) -> Found:
-    """Crawl ``pages`` pages that take so many ``seconds`` each, ``slots`` at once, with a worker for each tuple of options.
+def crawl(
+    workers: list[tuple[str, ...]], slots: int, pages: int, seconds: float, *, warm: bool
+) -> Found:
+    """Crawl ``pages`` pages that take so many ``seconds`` each, ``slots`` at once, with a worker
+    for each tuple of options.
 
-    With ``warm`` a short crawl goes before, so that every child has its session, and the children keep account of their steps.
-    Exits if a page is missing, came twice, says something else, failed, or had to be tried again.
+    With ``warm`` a short crawl goes before, so that every child has its session, and the children
+    keep account of their steps. Exits if a page is missing, came twice, says something else,
+    failed, or had to be tried again.
     """
     with tempfile.TemporaryDirectory(prefix="scale-") as name, ExitStack() as ending:
         folder, kind = Path(name), str(pages)
@@ -90,11 +104,16 @@ def crawl(workers: list[tuple[str, ...]], slots: int, pages: int, seconds: float
             product.environs(folder, f"{endpoint.SITE},{kind},{pages},{slots}", extra, CRAWLS)
         )
         assert server.process
-        processes = [ending.enter_context(product.worker(folder, environment, *options)) for options in workers]
+        processes = [
+            ending.enter_context(product.worker(folder, environment, *options))
+            for options in workers
+        ]
         client: Any = redis.Redis.from_url(server.url)
         frontier = Frontier(client, "bench")
         if warm:
-            fewer = environment | {"BENCH_CRAWL": f"{endpoint.SITE},{kind},{product.WARM * slots},{slots}"}
+            fewer = environment | {
+                "BENCH_CRAWL": f"{endpoint.SITE},{kind},{product.WARM * slots},{slots}"
+            }
             finish(ending.enter_context(started(folder, fewer, "warm.jsonl")), folder)
         origin, end = frontier.origin(), time.monotonic() + PATIENCE
         command = ending.enter_context(started(folder, environment, "items.jsonl"))
@@ -112,8 +131,12 @@ def crawl(workers: list[tuple[str, ...]], slots: int, pages: int, seconds: float
                 sys.exit(f"the crawl does not end: {seen}\n{said(folder)}")
             time.sleep(INTERVAL)
         after, machine, took = watch.look(), used() - machine, time.monotonic() - began
-        stamps = [int(key.partition(b"-")[0]) / 1_000 for key, _ in client.xrange(frontier.key("results"))]
-        counts = {name: seen.counts.get(name, 0) for name in ("retried", "reaped", "stale", "crashed")} | {"failed": seen.failed}
+        stamps = [
+            int(key.partition(b"-")[0]) / 1_000 for key, _ in client.xrange(frontier.key("results"))
+        ]
+        counts = {
+            name: seen.counts.get(name, 0) for name in ("retried", "reaped", "stale", "crashed")
+        } | {"failed": seen.failed}
         if any(counts.values()):
             sys.exit(f"some pages failed, or were tried again: {counts}\n{said(folder)}")
         finish(command, folder)
@@ -127,13 +150,21 @@ def crawl(workers: list[tuple[str, ...]], slots: int, pages: int, seconds: float
                 steps[step] += cpu * 1_000 / pages
     capacity = took * (os.cpu_count() or 1)
     return Found(
-        pages, (stamps[-1] - stamps[0]) * pages / (pages - 1), spent, machine / capacity,
-        sum(spent.values()) * pages / 1_000 / capacity, highest, counts, dict(steps),
-    )  # fmt: skip
+        pages,
+        (stamps[-1] - stamps[0]) * pages / (pages - 1),
+        spent,
+        machine / capacity,
+        sum(spent.values()) * pages / 1_000 / capacity,
+        highest,
+        counts,
+        dict(steps),
+    )
 
 
 @contextmanager
-def started(folder: Path, environment: dict[str, str], name: str) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    folder: Path, environment: dict[str, str], name: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """``crawler start``, which leaves nothing behind."""
     command = product.start(folder, environment, name)
     try:

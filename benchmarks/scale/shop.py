@@ -1,4 +1,6 @@
-"""The crawl that is measured: pages that say who they are in their titles, which takes no question to the browser."""
+"""The crawl that is measured: pages that say who they are in their titles, which takes no question
+to the browser.
+"""
 
 import os
 from pathlib import Path

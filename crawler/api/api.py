@@ -28,7 +28,8 @@ from .tokens import Tokens
 log = logging.getLogger("crawler.api")
 
 JSON, PROBLEM, LINES = "application/json", "application/problem+json", "application/x-ndjson"
-#: Seconds to connect to Redis, and for an answer of it, at most: a request asks several times, and is answered within five.
+#: Seconds to connect to Redis, and for an answer of it, at most: a request asks several times, and
+#: is answered within five.
 CONNECT_TIMEOUT, REDIS_TIMEOUT = 1.0, 1.4
 #: Seconds after which a client that was told 503 may try again.
 RETRY_AFTER = 5
@@ -38,7 +39,8 @@ WINDOW = 60
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request. ``path`` is what follows the place where the API hangs (``base``), as in ``/jobs``; header names are lower case.
+    """A request. ``path`` is what follows the place where the API hangs (``base``), as in
+    ``/jobs``; header names are lower case.
 
     ``body`` need not be read further than one byte beyond what it may have.
     """
@@ -53,7 +55,9 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent back. A body that is an iterator is sent piece by piece; if it raises, the connection is to be broken."""
+    """What is sent back. A body that is an iterator is sent piece by piece; if it raises, the
+    connection is to be broken.
+    """
 
     status: int
     body: bytes | Iterator[bytes]
@@ -64,24 +68,41 @@ class Answer:
 class Problem(Exception):
     """An answer other than success (RFC 9457); ``errors`` names faulty parts of the request."""
 
-    def __init__(self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, errors: Json = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: Json = None,
+    ) -> None:
         super().__init__(status, detail)
         self.status, self.detail, self.headers, self.errors = status, detail, headers or {}, errors
 
     def answer(self) -> Answer:
         """It as an answer."""
-        said = {"type": "about:blank", "title": HTTPStatus(self.status).phrase, "status": self.status, "detail": self.detail}
+        said = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+        }
         if self.errors:
             said["errors"] = self.errors
         return Answer(self.status, as_json(said), PROBLEM, self.headers)
 
 
 class Api:
-    """The API to ``jobs``. Without ``tokens`` everybody may use it. ``rate`` counts per token and minute; 0: no limit."""
+    """The API to ``jobs``. Without ``tokens`` everybody may use it. ``rate`` counts per token and
+    minute; 0: no limit.
+    """
 
-    def __init__(self, jobs: Jobs, tokens: Tokens | None, *, rate: int = 0, body_max: int = 65_536) -> None:
+    def __init__(
+        self, jobs: Jobs, tokens: Tokens | None, *, rate: int = 0, body_max: int = 65_536
+    ) -> None:
         self.jobs, self.tokens, self.rate, self.body_max = jobs, tokens, rate, body_max
-        #: By the form of a path: what each method does. Those in the second table are open to everybody.
+        #: By the form of a path: what each method does. Those in the second table are open to
+        #: everybody.
         self._routes: dict[re.Pattern[str], dict[str, Callable[..., Answer]]] = {
             re.compile(r"/jobs"): {"GET": self._list, "POST": self._create},
             re.compile(r"/jobs/(?P<id>[^/]*)"): {"GET": self._get, "DELETE": self._stop},
@@ -99,7 +120,11 @@ class Api:
         Raises:
             SetupError: there is no token, or no Redis is configured.
         """
-        tokens = Tokens.load(settings.api_tokens, settings.api_tokens_file, TOKEN) if authentication else None
+        tokens = (
+            Tokens.load(settings.api_tokens, settings.api_tokens_file, TOKEN)
+            if authentication
+            else None
+        )
         hurried = settings.model_copy(
             update={
                 "redis_connect_timeout": min(CONNECT_TIMEOUT, settings.redis_connect_timeout),
@@ -112,7 +137,9 @@ class Api:
         return cls(jobs, tokens, rate=settings.api_rate, body_max=settings.api_body_max)
 
     def __call__(self, ask: Ask) -> Answer:
-        """Answer ``ask``. Blocks while Redis is asked. Never raises for what a client does, or for a Redis that is away."""
+        """Answer ``ask``. Blocks while Redis is asked. Never raises for what a client does, or for
+        a Redis that is away.
+        """
         try:
             return self._answer(ask)
         except Problem as problem:
@@ -130,7 +157,9 @@ class Api:
                     if routes is self._routes:
                         self._admit(ask)
                     return methods[ask.method](ask, **match.groupdict())
-        raise Problem(404, f"there is nothing at {ask.path[:200]}; {ask.base}/openapi.json says what there is")
+        raise Problem(
+            404, f"there is nothing at {ask.path[:200]}; {ask.base}/openapi.json says what there is"
+        )
 
     def _admit(self, ask: Ask) -> None:
         """Let the request pass, or say why not."""
@@ -138,7 +167,11 @@ class Api:
         if self.tokens is not None:
             found = self.tokens.holder(ask.headers.get("authorization", ""))
             if found is None:
-                raise Problem(401, "show a token: Authorization: Bearer …", headers={"WWW-Authenticate": "Bearer"})
+                raise Problem(
+                    401,
+                    "show a token: Authorization: Bearer …",
+                    headers={"WWW-Authenticate": "Bearer"},
+                )
             holder = found
         if self.rate:
             now = time.time()
@@ -151,16 +184,23 @@ class Api:
             if count > self.rate:
                 wait = max(1, round((window + 1) * WINDOW - now + 0.5))
                 raise Problem(
-                    429, f"at most {self.rate} requests in {WINDOW} s; try again in {wait} s", headers={"Retry-After": str(wait)}
+                    429,
+                    f"at most {self.rate} requests in {WINDOW} s; try again in {wait} s",
+                    headers={"Retry-After": str(wait)},
                 )
 
-    # -- the routes -------------------------------------------------------------------------------------------------------
+    # -- the routes
+    # -------------------------------------------------------------------------------------------------------
 
     def _create(self, ask: Ask) -> Answer:
         new = self._read(ask)
         order = Order(new.crawl or None, new.url or None, new.message, new.limits())
         job, is_new = self.jobs.create(order, new.id)
-        return Answer(201 if is_new else 200, as_json(shown(job)), headers={"Location": f"{ask.base}/jobs/{job.id}"})
+        return Answer(
+            201 if is_new else 200,
+            as_json(shown(job)),
+            headers={"Location": f"{ask.base}/jobs/{job.id}"},
+        )
 
     def _read(self, ask: Ask) -> NewJob:
         if len(ask.body) > self.body_max:
@@ -170,7 +210,10 @@ class Api:
         try:
             said = json.loads(ask.body, parse_constant=_no_number)
             json.dumps(said, allow_nan=False)  # a number such as 1e999 has become infinite
-        except (ValueError, RecursionError) as error:  # among them what is not UTF-8, and integers of 5,000 digits
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # among them what is not UTF-8, and integers of 5,000 digits
             raise Problem(400, f"the body of the request is no JSON: {str(error)[:200]}") from None
         try:
             return NewJob.model_validate(said)
@@ -197,7 +240,9 @@ class Api:
 
     def _results(self, ask: Ask, id: str) -> Answer:  # noqa: A002
         after = self._query(ask, {"after": RESULT_PLACE}).get("after", "0")
-        return Answer(200, (line.encode("utf-8", "replace") for line in self.jobs.results(id, after)), LINES)
+        return Answer(
+            200, (line.encode("utf-8", "replace") for line in self.jobs.results(id, after)), LINES
+        )
 
     def _health(self, ask: Ask) -> Answer:
         self._query(ask, {})
@@ -221,10 +266,16 @@ class Api:
             if name not in forms:
                 there = f"; there are: {', '.join(forms)}" if forms else ""
                 raise Problem(
-                    422, f"no parameter is named {name[:80]!r}{there}", errors=[{"field": name[:80], "what": "is unknown"}]
+                    422,
+                    f"no parameter is named {name[:80]!r}{there}",
+                    errors=[{"field": name[:80], "what": "is unknown"}],
                 )
             if name in given or not forms[name].fullmatch(value):
-                what = "is given twice" if name in given else f"is not of the form {forms[name].pattern}"
+                what = (
+                    "is given twice"
+                    if name in given
+                    else f"is not of the form {forms[name].pattern}"
+                )
                 raise Problem(422, f"{name} {what}", errors=[{"field": name, "what": what}])
             given[name] = value
         return given
@@ -246,10 +297,14 @@ def problems() -> Iterator[None]:
         raise Problem(422, "the order is wrong", errors=errors) from error
     except FrontierError as error:
         log.warning("503: %s", error)
-        raise Problem(503, "Redis is away; try again", headers={"Retry-After": str(RETRY_AFTER)}) from error
+        raise Problem(
+            503, "Redis is away; try again", headers={"Retry-After": str(RETRY_AFTER)}
+        ) from error
     except CrawlerError as error:
         log.warning("503: %s", error)
-        raise Problem(503, "this server cannot begin the job now", headers={"Retry-After": str(RETRY_AFTER)}) from error
+        raise Problem(
+            503, "this server cannot begin the job now", headers={"Retry-After": str(RETRY_AFTER)}
+        ) from error
 
 
 def shown(job: Job) -> dict[str, Json]:
@@ -273,7 +328,11 @@ def utc(seconds: float | None) -> str | None:
     """Epoch seconds as ISO 8601 (RFC 3339)."""
     if seconds is None:
         return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(seconds, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+    )
 
 
 def as_json(value: Json) -> bytes:
@@ -287,4 +346,10 @@ def _no_number(name: str) -> None:
 
 def _faults(error: ValidationError) -> list[dict[str, str]]:
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [{"field": ".".join(map(str, one["loc"]))[:200], "what": one["msg"].removeprefix("Value error, ")} for one in found]
+    return [
+        {
+            "field": ".".join(map(str, one["loc"]))[:200],
+            "what": one["msg"].removeprefix("Value error, "),
+        }
+        for one in found
+    ]

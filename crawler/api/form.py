@@ -1,4 +1,6 @@
-"""What a client may send: the body of an order, and the forms of parameters. The description of the API is made from here."""
+"""What a client may send: the body of an order, and the forms of parameters. The description of the
+API is made from here.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,15 @@ PAGE_SIZE, PAGE_MAX = 50, 100
 PLACE = re.compile(r"[0-9]{1,16}-[a-z0-9][a-z0-9-]{0,39}")
 RESULT_PLACE = re.compile(r"[0-9]{1,18}(-[0-9]{1,18})?")
 
-#: A URL as the API takes it: ASCII (the host in Punycode), with a host of letters, digits, dots and dashes, or an IP address.
+#: A URL as the API takes it: ASCII (the host in Punycode), with a host of letters, digits, dots and
+#: dashes, or an IP address.
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _IPV4 = r"((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _HEX = r"[0-9a-fA-F]{1,4}"
 _IPV6 = rf"\[(({_HEX}:){{7}}{_HEX}|({_HEX}:){{1,6}}:{_HEX}|::{_HEX})\]"
-_PORT = r"(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
+_PORT = (
+    r"(:(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3}))?"
+)
 URL = rf"^https?://(({_LABEL}\.){{0,6}}[A-Za-z]([A-Za-z0-9-]{{0,61}}[A-Za-z0-9])?|{_IPV4}|{_IPV6}){_PORT}([/?#][!-~]*)?$"
 
 
@@ -46,12 +51,26 @@ class NewJob(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: str = Field("", pattern=rf"^{ID.pattern}$", description="Names the job: to repeat the order with it is harmless.")
-    crawl: str = Field("", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="A crawl that the server knows, by its name.")
-    url: str = Field("", max_length=2_000, pattern=URL, description="A site to crawl, with the defaults.")
-    message: Any = Field(None, description="Anything for the crawl's hooks, which read it as `crawl.message`.")
+    id: str = Field(
+        "",
+        pattern=rf"^{ID.pattern}$",
+        description="Names the job: to repeat the order with it is harmless.",
+    )
+    crawl: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        description="A crawl that the server knows, by its name.",
+    )
+    url: str = Field(
+        "", max_length=2_000, pattern=URL, description="A site to crawl, with the defaults."
+    )
+    message: Any = Field(
+        None, description="Anything for the crawl's hooks, which read it as `crawl.message`."
+    )
     page_limit: Count | None = Field(None, description="Pages; null: no limit.")
-    depth_limit: Depth | None = Field(None, description="Links from where it starts; null: no limit.")
+    depth_limit: Depth | None = Field(
+        None, description="Links from where it starts; null: no limit."
+    )
     time_limit: Seconds | None = Field(None, description="Seconds; null: no limit.")
     error_limit: Count | None = Field(None, description="Failed pages; null: no limit.")
     item_limit: Count | None = Field(None, description="Pages that gave something; null: no limit.")

@@ -40,7 +40,15 @@ def describe(*, authenticated: bool) -> dict[str, Json]:
     always = (403, 503)
     admitted = (*((401,) if authenticated else ()), 422, 429, *always)
     job = {"$ref": "#/components/schemas/Job"}
-    at = [{"name": "id", "in": "path", "required": True, "schema": _text(ID.pattern), "description": "The id of a job."}]
+    at = [
+        {
+            "name": "id",
+            "in": "path",
+            "required": True,
+            "schema": _text(ID.pattern),
+            "description": "The id of a job.",
+        }
+    ]
     paths = {
         "/jobs": {
             "get": {
@@ -48,21 +56,39 @@ def describe(*, authenticated: bool) -> dict[str, Json]:
                 "summary": "The jobs, the youngest first",
                 "parameters": [
                     _parameter(
-                        "limit", {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_SIZE}, "How many."
+                        "limit",
+                        {
+                            "type": "integer",
+                            "minimum": 1,
+                            "maximum": PAGE_MAX,
+                            "default": PAGE_SIZE,
+                        },
+                        "How many.",
                     ),
-                    _parameter("cursor", _text(PLACE.pattern), "Where to go on: the cursor of the page before."),
+                    _parameter(
+                        "cursor",
+                        _text(PLACE.pattern),
+                        "Where to go on: the cursor of the page before.",
+                    ),
                 ],
-                "responses": {"200": _json("A page of jobs.", {"$ref": "#/components/schemas/Page"}), **_problems(*admitted)},
+                "responses": {
+                    "200": _json("A page of jobs.", {"$ref": "#/components/schemas/Page"}),
+                    **_problems(*admitted),
+                },
             },
             "post": {
                 "operationId": "createJob",
                 "summary": "Begin a job",
                 "requestBody": {
                     "required": True,
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewJob"}}},
+                    "content": {
+                        "application/json": {"schema": {"$ref": "#/components/schemas/NewJob"}}
+                    },
                 },
                 "responses": {
-                    "200": _located("It was begun before, by the same order with the same id.", job, links=True),
+                    "200": _located(
+                        "It was begun before, by the same order with the same id.", job, links=True
+                    ),
                     "201": _located("It is begun.", job, links=True),
                     **_problems(400, 404, 408, 409, 413, 415, *admitted),
                 },
@@ -90,7 +116,13 @@ def describe(*, authenticated: bool) -> dict[str, Json]:
             "get": {
                 "operationId": "getResults",
                 "summary": "What a job's pages gave so far, one line of JSON each",
-                "parameters": [_parameter("after", _text(RESULT_PLACE.pattern), "The `place` of the last line that was seen.")],
+                "parameters": [
+                    _parameter(
+                        "after",
+                        _text(RESULT_PLACE.pattern),
+                        "The `place` of the last line that was seen.",
+                    )
+                ],
                 "responses": {
                     "200": {
                         "description": "The lines, in the order in which the pages were done.",
@@ -109,7 +141,7 @@ def describe(*, authenticated: bool) -> dict[str, Json]:
                     "200": _json("They do.", _object({"status": {"const": "ok"}})),
                     **_problems(422, *always),
                 },
-            },
+            }
         },
         "/openapi.json": {
             "get": {
@@ -117,7 +149,7 @@ def describe(*, authenticated: bool) -> dict[str, Json]:
                 "summary": "This description",
                 "security": [],
                 "responses": {"200": _json("It.", {"type": "object"}), **_problems(422, *always)},
-            },
+            }
         },
     }
     components: dict[str, Json] = {"schemas": _schemas()}
@@ -140,17 +172,32 @@ def describe(*, authenticated: bool) -> dict[str, Json]:
 
 def _schemas() -> dict[str, Json]:
     order = schema()["properties"]
-    time, seconds = {"type": ["string", "null"], "format": "date-time"}, {"type": "number", "minimum": 0}
+    time, seconds = (
+        {"type": ["string", "null"], "format": "date-time"},
+        {"type": "number", "minimum": 0},
+    )
     job = {
         "id": _text(ID.pattern),
         "state": {"enum": ["new", "running", "done", "failed", "stopped"]},
-        "status": {"type": ["string", "null"], "description": "The word of its frontier; null: it has none (yet)."},
+        "status": {
+            "type": ["string", "null"],
+            "description": "The word of its frontier; null: it has none (yet).",
+        },
         "reason": {"type": ["string", "null"], "description": "Why it ended."},
         "crawl": {"type": ["string", "null"], "pattern": f"^{NAME.pattern}$"},
         "url": {"type": ["string", "null"]},
         "message": {"description": "As it was ordered."},
-        "limits": {"type": "object", "properties": {name: order[name] for name in LIMITS}, "additionalProperties": False},
-        "counts": _object({name: {"type": "integer", "minimum": 0, "description": said} for name, said in COUNTS.items()}),
+        "limits": {
+            "type": "object",
+            "properties": {name: order[name] for name in LIMITS},
+            "additionalProperties": False,
+        },
+        "counts": _object(
+            {
+                name: {"type": "integer", "minimum": 0, "description": said}
+                for name, said in COUNTS.items()
+            }
+        ),
         "created": {"type": "string", "format": "date-time"},
         "started": {**time, "description": "When its first page was handed to a worker."},
         "finished": time,
@@ -172,7 +219,10 @@ def _schemas() -> dict[str, Json]:
         "Page": _object(
             {
                 "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}},
-                "cursor": {"type": ["string", "null"], "description": "Where to go on; null: this is the end."},
+                "cursor": {
+                    "type": ["string", "null"],
+                    "description": "Where to go on; null: this is the end.",
+                },
             }
         ),
         "Problem": whole,
@@ -180,7 +230,12 @@ def _schemas() -> dict[str, Json]:
 
 
 def _object(properties: dict[str, Json]) -> dict[str, Json]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 def _text(pattern: str) -> dict[str, Json]:
@@ -188,7 +243,13 @@ def _text(pattern: str) -> dict[str, Json]:
 
 
 def _parameter(name: str, form: dict[str, Json], description: str) -> dict[str, Json]:
-    return {"name": name, "in": "query", "required": False, "schema": form, "description": description}
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": form,
+        "description": description,
+    }
 
 
 def _json(description: str, form: dict[str, Json]) -> dict[str, Json]:
@@ -197,7 +258,13 @@ def _json(description: str, form: dict[str, Json]) -> dict[str, Json]:
 
 def _located(description: str, form: dict[str, Json], *, links: bool) -> dict[str, Json]:
     answer = _json(description, form)
-    answer["headers"] = {"Location": {"required": True, "schema": {"type": "string"}, "description": "Where the job is."}}
+    answer["headers"] = {
+        "Location": {
+            "required": True,
+            "schema": {"type": "string"},
+            "description": "Where the job is.",
+        }
+    }
     if links:
         answer["links"] = {
             name: {"operationId": name, "parameters": {"id": "$response.body#/id"}}
@@ -209,7 +276,13 @@ def _located(description: str, form: dict[str, Json], *, links: bool) -> dict[st
 def _problems(*statuses: int) -> dict[str, Json]:
     headers = {
         401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
-        429: {"Retry-After": {"required": True, "schema": {"type": "string"}, "description": "Seconds."}},
+        429: {
+            "Retry-After": {
+                "required": True,
+                "schema": {"type": "string"},
+                "description": "Seconds.",
+            }
+        },
     }
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {

@@ -1,4 +1,6 @@
-"""Who may use the API: whoever shows one of its tokens. They are kept as digests, so that none can reach a log or a traceback."""
+"""Who may use the API: whoever shows one of its tokens. They are kept as digests, so that none can
+reach a log or a traceback.
+"""
 
 from __future__ import annotations
 
@@ -32,22 +34,28 @@ class Tokens:
                 lines = file.read_text("ascii").splitlines()
             except (OSError, UnicodeError) as error:
                 raise SetupError(
-                    f"the tokens in {file} cannot be read: {getattr(error, 'strerror', None) or 'no ASCII'}"
+                    f"the tokens in {file} cannot be read:"
+                    f" {getattr(error, 'strerror', None) or 'no ASCII'}"
                 ) from error
             for number, line in enumerate(lines, 1):
                 if token := line.partition("#")[0].strip():
                     if not form.fullmatch(token):
-                        raise SetupError(f"line {number} of {file} is no token: 16 to 256 letters, digits and -._~+/=")
+                        raise SetupError(
+                            f"line {number} of {file} is no token: 16 to 256 letters, digits and"
+                            " -._~+/="
+                        )
                     tokens.append(token)
         if not tokens:
             raise SetupError(
-                "the jobs API has no token: set CRAWLER_API_TOKENS or CRAWLER_API_TOKENS_FILE (for example to the output of: "
-                'python -c "import secrets; print(secrets.token_urlsafe(32))")'
+                "the jobs API has no token: set CRAWLER_API_TOKENS or CRAWLER_API_TOKENS_FILE (for"
+                ' example to the output of: python -c "import secrets;'
+                ' print(secrets.token_urlsafe(32))")'
             )
         return cls(tokens)
 
     def holder(self, authorization: str) -> str | None:
-        """A short name for the holder of the token in the header ``authorization``; None if it is no token of ours.
+        """A short name for the holder of the token in the header ``authorization``; None if it is
+        no token of ours.
 
         Takes the same time whichever token is right, and wherever a wrong one begins to differ.
         """

@@ -1,4 +1,6 @@
-"""Downloads of a Chrome on this machine: each page's in a folder of its own, waited for, measured, and taken from there."""
+"""Downloads of a Chrome on this machine: each page's in a folder of its own, waited for, measured,
+and taken from there.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,13 @@ PARTIAL = (".crdownload", ".tmp", ".part")
 
 
 class Downloads:
-    """Lets ``driver`` download into ``inbox``, and moves what came to ``folder``. ``limit``: bytes, ``timeout``: seconds."""
+    """Lets ``driver`` download into ``inbox``, and moves what came to ``folder``. ``limit``: bytes,
+    ``timeout``: seconds.
+    """
 
-    def __init__(self, driver: Driver, inbox: Path, folder: Path, *, limit: int, timeout: float) -> None:
+    def __init__(
+        self, driver: Driver, inbox: Path, folder: Path, *, limit: int, timeout: float
+    ) -> None:
         self._driver, self._inbox, self._folder = driver, inbox, folder
         self._limit, self._timeout = limit, timeout
         self._number = 0
@@ -30,14 +36,16 @@ class Downloads:
         shutil.rmtree(self._here, ignore_errors=True)
         self._number += 1
         self._here.mkdir(parents=True)
-        self._driver.cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self._here))
+        self._driver.cdp(
+            "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self._here)
+        )
 
     def take(self, page: Page, patience: float = PATIENCE) -> tuple[File, ...]:
         """The files of ``page``; none if no download begins within ``patience`` seconds.
 
         Raises:
-            PageError: ``download_too_large`` or, if it may succeed another time, ``download_timeout``. The session is in doubt
-                then, which ends what it downloads.
+            PageError: ``download_too_large`` or, if it may succeed another time,
+                ``download_timeout``. The session is in doubt then, which ends what it downloads.
         """
         began = time.monotonic()
         while True:
@@ -48,7 +56,9 @@ class Downloads:
             if sum(size_of(path) for path in there) > self._limit:
                 self._driver.doubt = "a download is too large"
                 raise PageError(page.url, "download_too_large")
-            if there and not any(path.name.endswith(PARTIAL) or path.name.startswith(".") for path in there):
+            if there and not any(
+                path.name.endswith(PARTIAL) or path.name.startswith(".") for path in there
+            ):
                 return tuple(files.take(self._folder, page, path) for path in there)
             if waited > self._timeout:
                 self._driver.doubt = "a download does not end"

@@ -1,4 +1,6 @@
-"""Selenium's WebDriver, with an end to every wait, and one error for every way in which a session dies."""
+"""Selenium's WebDriver, with an end to every wait, and one error for every way in which a session
+dies.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds that a session may take to end before it is left to its fate (and, if it is local, killed).
+#: Seconds that a session may take to end before it is left to its fate (and, if it is local,
+#: killed).
 QUIT_TIMEOUT = 5.0
 #: Seconds that a remote Chrome may take to hear that it is to end, before its session is.
 CLOSE_TIMEOUT = 2.0
@@ -43,27 +46,37 @@ QUEUED = "New session request timed out"
 #: Commands after which WebDriver may be elsewhere than in the document of its tab.
 ASIDE = (Command.SWITCH_TO_FRAME, Command.SWITCH_TO_PARENT_FRAME, Command.SWITCH_TO_WINDOW)
 #: What ChromeDriver says when a session is beyond help, although its error code is the general one.
-DEADLY = re.compile(r"tab crashed|not reachable|disconnected|session deleted|not connected to DevTools", re.I)
+DEADLY = re.compile(
+    r"tab crashed|not reachable|disconnected|session deleted|not connected to DevTools", re.I
+)
 #: What it says when the page that it asked went elsewhere meanwhile.
 ABORTED = re.compile(r"aborted by navigation|no such execution context")
 
-# At DEBUG Selenium writes down each command with all that it carries: what is typed into a form, cookies, tokens. Who wants that
-# says so to this very logger; a worker whose log level is DEBUG does not.
+# At DEBUG Selenium writes down each command with all that it carries: what is typed into a form,
+# cookies, tokens. Who wants that says so to this very logger; a worker whose log level is DEBUG
+# does not.
 logging.getLogger("selenium").setLevel(logging.INFO)
 
 
 class Driver(Remote):
     """A session on the WebDriver at ``url``.
 
-    Every command ends within ``command_timeout`` seconds. An answer (or a silence) that means the session is dead raises
-    BrowserLost, in hooks as well; ``doubt`` then says why this session must not be used again.
+    Every command ends within ``command_timeout`` seconds. An answer (or a silence) that means the
+    session is dead raises BrowserLost, in hooks as well; ``doubt`` then says why this session must
+    not be used again.
 
     Raises:
         BrowserUnavailable: the session could not be had within ``session_timeout`` seconds.
     """
 
     def __init__(
-        self, url: str, options: ChromeOptions, *, session_timeout: float, command_timeout: float, local: bool = False
+        self,
+        url: str,
+        options: ChromeOptions,
+        *,
+        session_timeout: float,
+        command_timeout: float,
+        local: bool = False,
     ) -> None:
         self.doubt: str | None = None
         #: What this session came to know and must not be told: passwords, tokens.
@@ -83,10 +96,13 @@ class Driver(Remote):
             username=user or None,
             password=password or None,
             timeout=session_timeout,  # type: ignore[arg-type]  # a float serves: it is handed to urllib3
-            # urllib3 would ask again, three times, after a read time-out. The name is nested twice because it is read so.
+            # urllib3 would ask again, three times, after a read time-out. The name is nested twice
+            # because it is read so.
             init_args_for_pool_manager={"init_args_for_pool_manager": {"retries": False}},
         )
-        self._connection = ChromeRemoteConnection(remote_server_addr=self.address, client_config=self._config, ignore_proxy=local)
+        self._connection = ChromeRemoteConnection(
+            remote_server_addr=self.address, client_config=self._config, ignore_proxy=local
+        )
         try:
             with contextlib.nullcontext() if local else self._said_to_wait(session_timeout):
                 super().__init__(command_executor=self._connection, options=options)
@@ -98,7 +114,10 @@ class Driver(Remote):
     @contextlib.contextmanager
     def _said_to_wait(self, seconds: float) -> Iterator[None]:
         """Say in the log that this block takes long, while it does."""
-        words = "still waiting for a session of %s, for %g s at most; are there fewer than processes that want one?"
+        words = (
+            "still waiting for a session of %s, for %g s at most; are there fewer than processes"
+            " that want one?"
+        )
         timer = threading.Timer(SAY_AFTER, log.warning, (words, self.address, seconds))
         timer.daemon = True
         timer.start()
@@ -109,7 +128,9 @@ class Driver(Remote):
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Commands in this block have at most ``seconds`` to be answered; after a later answer the session is lost."""
+        """Commands in this block have at most ``seconds`` to be answered; after a later answer the
+        session is lost.
+        """
         before = self._config.timeout
         self._config.timeout = min(seconds, before)
         try:
@@ -132,31 +153,52 @@ class Driver(Remote):
             except (UnexpectedAlertPresentException, TimeoutException) as error:
                 if isinstance(error, TimeoutException) and not aborted(error):
                     raise
-                return super().execute(driver_command, dict(params or {}))  # the dialog was dismissed, or another page is there
+                # the dialog was dismissed, or another page is there
+                return super().execute(driver_command, dict(params or {}))
         except WebDriverException as error:
             if self.session_id is None:
                 words = first_line(error)
-                raise BrowserUnavailable(f"{self.address} gave no session: {words}", full=QUEUED in words) from error
-            if isinstance(error, TimeoutException) and driver_command != Command.GET and not aborted(error):
+                raise BrowserUnavailable(
+                    f"{self.address} gave no session: {words}", full=QUEUED in words
+                ) from error
+            if (
+                isinstance(error, TimeoutException)
+                and driver_command != Command.GET
+                and not aborted(error)
+            ):
                 self.doubt = "a script did not end"  # it may never
-            if isinstance(error, (InvalidSessionIdException, NoSuchWindowException)) or DEADLY.search(error.msg or ""):
+            if isinstance(
+                error, (InvalidSessionIdException, NoSuchWindowException)
+            ) or DEADLY.search(error.msg or ""):
                 raise self.lost(first_line(error)) from error
             raise
         except (HTTPError, OSError) as error:
             if self.session_id is None:
                 if isinstance(error, ReadTimeoutError) and not self.local:
-                    raise BrowserUnavailable(f"{self.address} gave no session within {self._config.timeout:g} s", True) from error
+                    raise BrowserUnavailable(
+                        f"{self.address} gave no session within {self._config.timeout:g} s", True
+                    ) from error
                 raise BrowserUnavailable(f"{self.address} cannot be reached: {error}") from error
             hung = isinstance(error, (ReadTimeoutError, TimeoutError))
-            raise self.lost("no answer in time" if hung else "the driver is gone", hung, not hung and not self.local) from error
-        except BaseException:  # a signal, between question and answer: the session is still at the old command
+            raise self.lost(
+                "no answer in time" if hung else "the driver is gone",
+                hung,
+                not hung and not self.local,
+            ) from error
+        except (
+            BaseException
+        ):  # a signal, between question and answer: the session is still at the old command
             self.doubt = "interrupted"
             raise
 
-    def ask(self, function: str, *args: Any, timeout: float | None = None, follow: bool = False) -> Any:
-        """What the body of a JavaScript ``function`` returns in the page at hand, as JSON, within ``timeout`` seconds.
+    def ask(
+        self, function: str, *args: Any, timeout: float | None = None, follow: bool = False
+    ) -> Any:
+        """What the body of a JavaScript ``function`` returns in the page at hand, as JSON, within
+        ``timeout`` seconds.
 
-        With ``follow`` a page that has said that it goes elsewhere is waited for, where that is known. Errors are Selenium's.
+        With ``follow`` a page that has said that it goes elsewhere is waited for, where that is
+        known. Errors are Selenium's.
         """
         seconds = self.script_timeout if timeout is None else min(timeout, self.patience)
         if self.wire is not None and not self._aside:
@@ -177,14 +219,18 @@ class Driver(Remote):
 
     def cdp(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a command of the DevTools protocol; Chromium only, and through a Grid as well."""
-        answer: dict[str, Any] = self.execute("executeCdpCommand", {"cmd": method, "params": params})["value"]
+        answer: dict[str, Any] = self.execute(
+            "executeCdpCommand", {"cmd": method, "params": params}
+        )["value"]
         return answer
 
     def finish(self) -> bool:
-        """End the session, and Chrome; whether it is gone for sure. Takes seconds at most, and no error leaves here.
+        """End the session, and Chrome; whether it is gone for sure. Takes seconds at most, and no
+        error leaves here.
 
-        A remote Chrome is asked to end before its driver is: where a shell script started it that waits for it (Debian's headless
-        shell), the driver kills that script only, the Chrome stays for ever, and a Grid takes 20 seconds to give up the session.
+        A remote Chrome is asked to end before its driver is: where a shell script started it that
+        waits for it (Debian's headless shell), the driver kills that script only, the Chrome stays
+        for ever, and a Grid takes 20 seconds to give up the session.
         """
         if not self.local:
             with contextlib.suppress(Exception), self.within(CLOSE_TIMEOUT):
@@ -199,7 +245,9 @@ class Driver(Remote):
         return True
 
     def delete(self) -> None:
-        """End the session on a connection of its own, so that this works while a command is under way."""
+        """End the session on a connection of its own, so that this works while a command is under
+        way.
+        """
         delete(self.address, str(self.session_id), self.headers)
 
     def hang_up(self) -> None:
@@ -215,34 +263,47 @@ class Driver(Remote):
 
 
 def parted(url: str) -> tuple[str, str, str]:
-    """The address of an endpoint without its credentials, the user and the password ("" where there is none)."""
+    """The address of an endpoint without its credentials, the user and the password ("" where there
+    is none).
+    """
     parts = urlsplit(url)
     address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
     return address, unquote(parts.username or ""), unquote(parts.password or "")
 
 
 def end_session(url: str, session: str, patience: float) -> bool:
-    """End a session at the endpoint ``url`` that some other process left there, and its Chrome; whether it is gone for sure.
+    """End a session at the endpoint ``url`` that some other process left there, and its Chrome;
+    whether it is gone for sure.
 
-    The endpoint has ``patience`` seconds for each of two answers: a ChromeDriver does one command after another, and the
-    owner may have died while a page was loading. A Grid whose answer nobody awaits keeps the slot of a session that has ended.
+    The endpoint has ``patience`` seconds for each of two answers: a ChromeDriver does one command
+    after another, and the owner may have died while a page was loading. A Grid whose answer nobody
+    awaits keeps the slot of a session that has ended.
     """
     address, user, password = parted(url)
     headers = urllib3.make_headers(basic_auth=f"{user}:{password}") if user else {}
     with contextlib.suppress(HTTPError, OSError):
         urllib3.request(
-            "POST", f"{address}/session/{quote(session, safe='')}/goog/cdp/execute",
-            body=b'{"cmd": "Browser.close", "params": {}}', timeout=patience, retries=False,
+            "POST",
+            f"{address}/session/{quote(session, safe='')}/goog/cdp/execute",
+            body=b'{"cmd": "Browser.close", "params": {}}',
+            timeout=patience,
+            retries=False,
             headers={**headers, "Content-Type": "application/json; charset=utf-8"},
-        )  # fmt: skip
+        )
     return delete(address, session, headers, patience)
 
 
-def delete(address: str, session: str, headers: Mapping[str, str] | None, timeout: float = QUIT_TIMEOUT) -> bool:
+def delete(
+    address: str, session: str, headers: Mapping[str, str] | None, timeout: float = QUIT_TIMEOUT
+) -> bool:
     """Ask the endpoint at ``address`` to end a session; whether it is gone for sure."""
     try:
         answer = urllib3.request(
-            "DELETE", f"{address}/session/{quote(session, safe='')}", headers=headers, timeout=timeout, retries=False
+            "DELETE",
+            f"{address}/session/{quote(session, safe='')}",
+            headers=headers,
+            timeout=timeout,
+            retries=False,
         )
     except (HTTPError, OSError):
         return False

@@ -1,4 +1,5 @@
-"""What a tab pretends to be, and what it does not load. Each new tab is told: the DevTools protocol forgets it with the tab.
+"""What a tab pretends to be, and what it does not load. Each new tab is told: the DevTools protocol
+forgets it with the tab.
 
 Windows that a page opens by itself are not told; they are closed after the page.
 """
@@ -14,12 +15,35 @@ from .settle import watcher
 
 #: Touch points that a phone's screen tells apart.
 TOUCH_POINTS = 5
-#: What a phone that is not described further calls itself; Chrome for Android says this of every phone.
-PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.0.0 Mobile Safari/537.36"
-#: Endings of addresses by which media are recognised: there is no flag for them, and the protocol blocks by address only.
-MEDIA = ("mp4", "m4v", "webm", "ogv", "mov", "m3u8", "mpd", "ts", "mp3", "m4a", "ogg", "oga", "opus", "wav", "flac", "aac")
+#: What a phone that is not described further calls itself; Chrome for Android says this of every
+#: phone.
+PHONE = (
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko)"
+    " Chrome/{version}.0.0.0 Mobile Safari/537.36"
+)
+#: Endings of addresses by which media are recognised: there is no flag for them, and the protocol
+#: blocks by address only.
+MEDIA = (
+    "mp4",
+    "m4v",
+    "webm",
+    "ogv",
+    "mov",
+    "m3u8",
+    "mpd",
+    "ts",
+    "mp3",
+    "m4a",
+    "ogg",
+    "oga",
+    "opus",
+    "wav",
+    "flac",
+    "aac",
+)
 STYLES = ("css",)
-#: Kinds of things that can be blocked by flags, which costs nothing, and by the endings of their addresses.
+#: Kinds of things that can be blocked by flags, which costs nothing, and by the endings of their
+#: addresses.
 FLAG_KINDS = ("image", "font")
 ENDINGS = {"media": MEDIA, "style": STYLES}
 KINDS = (*FLAG_KINDS, *ENDINGS)
@@ -33,7 +57,9 @@ _PLATFORMS = (
 
 
 def apply(driver: Driver, profile: Profile, watch: str) -> None:
-    """Tell the tab at hand all that ``profile`` asks for; ``watch`` is where watch.js keeps what pages load, if it is to."""
+    """Tell the tab at hand all that ``profile`` asks for; ``watch`` is where watch.js keeps what
+    pages load, if it is to.
+    """
     tell = driver.cdp
     if agent := user_agent(profile, driver):
         tell("Emulation.setUserAgentOverride", **agent)
@@ -44,10 +70,21 @@ def apply(driver: Driver, profile: Profile, watch: str) -> None:
     if profile.geolocation:
         latitude, longitude, accuracy = profile.geolocation
         tell("Browser.setPermission", permission={"name": "geolocation"}, setting="granted")
-        tell("Emulation.setGeolocationOverride", latitude=latitude, longitude=longitude, accuracy=accuracy)
+        tell(
+            "Emulation.setGeolocationOverride",
+            latitude=latitude,
+            longitude=longitude,
+            accuracy=accuracy,
+        )
     if profile.mobile:
         width, height = profile.window
-        tell("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=profile.scale, mobile=True)
+        tell(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=profile.scale,
+            mobile=True,
+        )
         tell("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=TOUCH_POINTS)
     patterns = blocked(profile.block)
     if patterns or profile.headers:
@@ -65,7 +102,9 @@ def blocked(block: tuple[str, ...]) -> list[str]:
     patterns = []
     for item in block:
         if item in ENDINGS:
-            patterns += [pattern for ending in ENDINGS[item] for pattern in (f"*.{ending}", f"*.{ending}?*")]
+            patterns += [
+                pattern for ending in ENDINGS[item] for pattern in (f"*.{ending}", f"*.{ending}?*")
+            ]
         elif item not in FLAG_KINDS:
             patterns.append(item)
     return patterns
@@ -93,10 +132,15 @@ def user_agent(profile: Profile, driver: Driver) -> dict[str, Any]:
         brands = [{"brand": brand, "version": major} for brand in ("Chromium", "Google Chrome")]
         said["userAgentMetadata"] = {
             "brands": [*brands, {"brand": "Not)A;Brand", "version": "24"}],
-            "fullVersionList": [{**brand, "version": f"{major}{rest or '.0.0.0'}"} for brand in brands],
-            "platform": platform, "platformVersion": "", "architecture": "", "model": "",
+            "fullVersionList": [
+                {**brand, "version": f"{major}{rest or '.0.0.0'}"} for brand in brands
+            ],
+            "platform": platform,
+            "platformVersion": "",
+            "architecture": "",
+            "model": "",
             "mobile": profile.mobile or "Mobile" in agent,
-        }  # fmt: skip
+        }
     return said
 
 

@@ -1,4 +1,6 @@
-"""Files that pages leave: pictures, prints, downloads; in one folder for each crawl, named by the page's id."""
+"""Files that pages leave: pictures, prints, downloads; in one folder for each crawl, named by the
+page's id.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,11 @@
 """A Chrome on this machine: find it, start it, end it, and clean up after owners that were killed.
 
-ChromeDriver is started by us rather than by Selenium: it chooses its own free port (so processes that start at once do not
-race for one), leads a process group of its own, dies with its parent (Linux), and has a temporary folder of its own, in which it
-puts Chrome's profile. Chrome talks to it through a pipe and so dies with it; one that opens a port instead needs ``setpriv`` for
-that. What a killed owner leaves is the folder; its name tells the owner, and ``sweep`` removes it, and a Chrome that is left.
+ChromeDriver is started by us rather than by Selenium: it chooses its own free port (so processes
+that start at once do not race for one), leads a process group of its own, dies with its parent
+(Linux), and has a temporary folder of its own, in which it puts Chrome's profile. Chrome talks to
+it through a pipe and so dies with it; one that opens a port instead needs ``setpriv`` for that.
+What a killed owner leaves is the folder; its name tells the owner, and ``sweep`` removes it, and a
+Chrome that is left.
 """
 
 from __future__ import annotations
@@ -41,25 +43,30 @@ CHROMES = (
 )  # fmt: skip
 #: Seconds that a ChromeDriver may take to listen. It takes 0.01 on an idle machine.
 START_TIMEOUT = 20.0
-#: Times that it is started. It takes a free port of IPv6, and ends if that of IPv4 is in use, as on a busy machine it may be.
+#: Times that it is started. It takes a free port of IPv6, and ends if that of IPv4 is in use, as on
+#: a busy machine it may be.
 STARTS = 5
 PORT_TAKEN = "port not available"
 #: Seconds between two looks at a Chrome that is starting, and for which there may be none.
 WATCH, WATCH_PATIENCE = 0.1, 3.0
 #: Seconds that the parts of a killed Chrome may take to let go of their folder.
 CLEAN_TIMEOUT = 3.0
-#: Characters of a folder's path, above which Chrome cannot make its socket in it (108, less what it appends).
+#: Characters of a folder's path, above which Chrome cannot make its socket in it (108, less what it
+#: appends).
 PATH_MAX = 50
 #: Bytes of a script that are read to find out what it starts.
 SCRIPT_MAX = 1_000
-#: Seconds after which a folder that another host made (a volume shared by containers) is surely nobody's.
+#: Seconds after which a folder that another host made (a volume shared by containers) is surely
+#: nobody's.
 FOREIGN_AGE = 7 * 86_400
 
 NAME = re.compile(r"chrome-(?P<pid>\d+)-(?P<birth>\d+)-[0-9a-f]{8}@(?P<host>.*)")
 
 
 def find_chrome() -> str | None:
-    """The path of an installed Chrome, a headless shell if there is one; None: Selenium Manager may fetch one."""
+    """The path of an installed Chrome, a headless shell if there is one; None: Selenium Manager may
+    fetch one.
+    """
     return next(filter(None, map(shutil.which, CHROMES)), None)
 
 
@@ -74,13 +81,16 @@ def is_shell(binary: str) -> bool:
 
 
 class LocalDriver:
-    """A ChromeDriver process of our own, and the Chrome that it starts. Everything it writes is in ``folder``, below ``state``.
+    """A ChromeDriver process of our own, and the Chrome that it starts. Everything it writes is in
+    ``folder``, below ``state``.
 
     Raises:
         BrowserUnavailable: it could not be found or started.
     """
 
-    def __init__(self, state: Path | None, *, binary: str | None = None, driver: str | None = None) -> None:
+    def __init__(
+        self, state: Path | None, *, binary: str | None = None, driver: str | None = None
+    ) -> None:
         found, self.driver = find_or_fetch(binary, driver)
         self.binary = behind(found)
         self.folder = make_folder(state or Path(tempfile.gettempdir()))
@@ -94,16 +104,25 @@ class LocalDriver:
                 break
         said = self.output().strip().splitlines()[-1:]
         self.kill()
-        raise BrowserUnavailable(f"{self.driver} does not start: {' '.join(said) or 'it said nothing'}")
+        raise BrowserUnavailable(
+            f"{self.driver} does not start: {' '.join(said) or 'it said nothing'}"
+        )
 
     def _start(self) -> None:
         try:
-            with self._output.open("wb") as output:  # a file: nobody would read a pipe, and a full one stops Chrome
+            # a file: nobody would read a pipe, and a full one stops Chrome
+            with self._output.open("wb") as output:
                 self.process = subprocess.Popen(
-                    [self.driver, "--port=0", "--enable-chrome-logs"],  # only errors; and if Chrome does not start, why
-                    stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder, start_new_session=True,
-                    env={**os.environ, "TMPDIR": str(self.folder.resolve())}, preexec_fn=die_with_parent(signal.SIGKILL),
-                )  # fmt: skip
+                    # only errors; and if Chrome does not start, why
+                    [self.driver, "--port=0", "--enable-chrome-logs"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd=self.folder,
+                    start_new_session=True,
+                    env={**os.environ, "TMPDIR": str(self.folder.resolve())},
+                    preexec_fn=die_with_parent(signal.SIGKILL),
+                )
         except OSError as error:
             remove(self.folder)
             raise BrowserUnavailable(f"ChromeDriver does not start: {error}") from error
@@ -118,7 +137,9 @@ class LocalDriver:
         return None
 
     def launcher(self, alone: bool) -> str:
-        """What the driver is to start as Chrome: one that is left ``alone`` needs help to die with it."""
+        """What the driver is to start as Chrome: one that is left ``alone`` needs help to die with
+        it.
+        """
         return launcher(self.folder, self.binary) if alone else self.binary
 
     def output(self) -> str:
@@ -126,9 +147,11 @@ class LocalDriver:
         return self._output.read_text(errors="replace")
 
     def outgrown(self, limit: int) -> bool:
-        """Whether Chrome uses more than ``limit`` bytes, where pages that its processes share count once, if the system can tell.
+        """Whether Chrome uses more than ``limit`` bytes, where pages that its processes share count
+        once, if the system can tell.
 
-        That takes the kernel milliseconds. What each process has by itself is known at once, and mostly is little enough.
+        That takes the kernel milliseconds. What each process has by itself is known at once, and
+        mostly is little enough.
         """
         try:
             processes = psutil.Process(self.process.pid).children(recursive=True)
@@ -145,7 +168,10 @@ class LocalDriver:
             alive = time.monotonic()
             while not over.wait(WATCH):
                 with contextlib.suppress(psutil.Error):
-                    if any(child.status() != psutil.STATUS_ZOMBIE for child in psutil.Process(self.process.pid).children()):
+                    if any(
+                        child.status() != psutil.STATUS_ZOMBIE
+                        for child in psutil.Process(self.process.pid).children()
+                    ):
                         alive = time.monotonic()
                 if time.monotonic() - alive > WATCH_PATIENCE:
                     self.end()
@@ -165,7 +191,9 @@ class LocalDriver:
             os.killpg(self.process.pid, signal.SIGKILL)
 
     def kill(self) -> None:
-        """End the driver and its Chrome at once, and remove what they wrote. Never waits long; may be called again."""
+        """End the driver and its Chrome at once, and remove what they wrote. Never waits long; may
+        be called again.
+        """
         self.end()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(CLEAN_TIMEOUT)
@@ -193,7 +221,9 @@ def proportional(process: psutil.Process) -> int:
 
 
 def behind(binary: str) -> str:
-    """The program that ``binary`` starts, if that is a script which does nothing else, and waits: it would outlive the script."""
+    """The program that ``binary`` starts, if that is a script which does nothing else, and waits:
+    it would outlive the script.
+    """
     try:
         with Path(binary).open("rb") as file:
             text = file.read(SCRIPT_MAX)
@@ -205,17 +235,22 @@ def behind(binary: str) -> str:
 
 
 def launcher(folder: Path, binary: str) -> str:
-    """What ChromeDriver is to start as Chrome: ``binary``, by way of a script that has the kernel end it with ChromeDriver.
+    """What ChromeDriver is to start as Chrome: ``binary``, by way of a script that has the kernel
+    end it with ChromeDriver.
 
-    Chrome does that by itself if it is spoken to through a pipe, but then it opens no port to anybody else.
+    Chrome does that by itself if it is spoken to through a pipe, but then it opens no port to
+    anybody else.
     """
     arrange = arranger()
     if arrange is None:
         return binary
     script = folder / "chrome"
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(arrange)} --pdeathsig KILL {shlex.quote(binary)} "$@"\n')
+    script.write_text(
+        f'#!/bin/sh\nexec {shlex.quote(arrange)} --pdeathsig KILL {shlex.quote(binary)} "$@"\n'
+    )
     script.chmod(0o700)
-    return str(script) if os.access(script, os.X_OK) else binary  # there are folders from which nothing may be started
+    # there are folders from which nothing may be started
+    return str(script) if os.access(script, os.X_OK) else binary
 
 
 @cache
@@ -223,14 +258,21 @@ def arranger() -> str | None:
     """The path of a ``setpriv`` that can tell the kernel to end a process with its parent."""
     path = shutil.which("setpriv") if sys.platform == "linux" else None
     try:
-        subprocess.run([path or "false", "--pdeathsig", "KILL", "true"], check=True, capture_output=True, timeout=START_TIMEOUT)
+        subprocess.run(
+            [path or "false", "--pdeathsig", "KILL", "true"],
+            check=True,
+            capture_output=True,
+            timeout=START_TIMEOUT,
+        )
     except (OSError, subprocess.SubprocessError):  # an old one, or another program of that name
         return None
     return path
 
 
 def find_or_fetch(binary: str | None, driver: str | None) -> tuple[str, str]:
-    """The paths of a Chrome and its driver: those given, else those installed, else what Selenium Manager finds or downloads."""
+    """The paths of a Chrome and its driver: those given, else those installed, else what Selenium
+    Manager finds or downloads.
+    """
     binary, driver = binary or find_chrome(), driver or find_driver()
     if binary and driver:
         return binary, driver
@@ -239,8 +281,8 @@ def find_or_fetch(binary: str | None, driver: str | None) -> tuple[str, str]:
         found = SeleniumManager().binary_paths(ask)
     except Exception as error:  # it raises many things, all with the same meaning here
         raise BrowserUnavailable(
-            f"no Chrome on this machine, and Selenium Manager found none: {error}. Install Chrome and ChromeDriver, or give the "
-            "address of a Selenium Grid"
+            f"no Chrome on this machine, and Selenium Manager found none: {error}. Install Chrome"
+            " and ChromeDriver, or give the address of a Selenium Grid"
         ) from error
     return binary or found["browser_path"], driver or found["driver_path"]
 
@@ -248,7 +290,10 @@ def find_or_fetch(binary: str | None, driver: str | None) -> tuple[str, str]:
 def make_folder(state: Path) -> Path:
     """A new folder in ``state`` whose name tells its owner: this process, on this host."""
     state.mkdir(parents=True, exist_ok=True)
-    folder = state.absolute() / f"chrome-{os.getpid()}-{birth(os.getpid())}-{secrets.token_hex(4)}@{platform.node()}"
+    folder = (
+        state.absolute()
+        / f"chrome-{os.getpid()}-{birth(os.getpid())}-{secrets.token_hex(4)}@{platform.node()}"
+    )
     if len(str(folder)) <= PATH_MAX:
         folder.mkdir(mode=0o700)
     else:  # Chrome needs a short path, a sweep needs to find it
@@ -257,7 +302,9 @@ def make_folder(state: Path) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Delete ``folder`` (and what it points to), for as long as dying processes still write to it, within reason."""
+    """Delete ``folder`` (and what it points to), for as long as dying processes still write to it,
+    within reason.
+    """
     end = time.monotonic() + CLEAN_TIMEOUT
     target = folder.resolve()
     while target.exists():
@@ -271,7 +318,9 @@ def remove(folder: Path) -> None:
 
 
 def sweep(state: Path) -> int:
-    """Kill the drivers and Chromes whose owner is gone, delete their folders below ``state``, and say how many there were."""
+    """Kill the drivers and Chromes whose owner is gone, delete their folders below ``state``, and
+    say how many there were.
+    """
     host = platform.node()
     orphans = []
     for folder in state.glob("chrome-*@*") if state.is_dir() else ():
@@ -291,7 +340,9 @@ def sweep(state: Path) -> int:
 
 
 def kill_users(folders: list[Path]) -> None:
-    """Kill the processes that work in one of ``folders`` (the driver), or that name one in their command line (Chrome)."""
+    """Kill the processes that work in one of ``folders`` (the driver), or that name one in their
+    command line (Chrome).
+    """
     names = [str(folder.resolve()) for folder in folders]
     found = []
     for process in psutil.process_iter():

@@ -1,7 +1,9 @@
-"""A log-in: what a session that went through a form holds of it, and how another session comes to hold the same.
+"""A log-in: what a session that went through a form holds of it, and how another session comes to
+hold the same.
 
-Kept are the cookies of all sites, and local and session storage of the origins that were shown since ``begin``. What Chrome keeps
-in other places (IndexedDB, caches, client certificates) stays behind.
+Kept are the cookies of all sites, and local and session storage of the origins that were shown
+since ``begin``. What Chrome keeps in other places (IndexedDB, caches, client certificates) stays
+behind.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ from .driver import Driver, first_line
 
 log = logging.getLogger(__name__)
 
-#: What is asked for on an origin whose storage is wanted: a document that no site minds being asked for.
+#: What is asked for on an origin whose storage is wanted: a document that no site minds being asked
+#: for.
 HARMLESS = "/robots.txt"
 #: Characters below which a cookie or an item of storage is no secret, but a language or a yes.
 TOKEN_MIN = 12
@@ -38,13 +41,16 @@ if (location.origin === %s) for (const [storage, items] of [["localStorage", %s]
 
 
 class Login:
-    """The log-in of one session. ``version`` is that of the one it holds; 0: none that was kept or loaded."""
+    """The log-in of one session. ``version`` is that of the one it holds; 0: none that was kept or
+    loaded.
+    """
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self.version = 0
         self._origins: set[str] = set()  # whose storage the log-in at hand has something in
-        self._waiting: dict[str, str] = {}  # origin -> script that puts its storage back, until it was there
+        # origin -> script that puts its storage back, until it was there
+        self._waiting: dict[str, str] = {}
         self._before = 0  # the newest entry of the tab's history when the log-in began
 
     def begin(self) -> None:
@@ -56,7 +62,9 @@ class Login:
         with self._sure():
             self._forget()
             for origin in self._origins:
-                self._driver.cdp("Storage.clearDataForOrigin", origin=origin, storageTypes="local_storage")
+                self._driver.cdp(
+                    "Storage.clearDataForOrigin", origin=origin, storageTypes="local_storage"
+                )
             self._driver.execute_script("try { sessionStorage.clear() } catch {}")
             self._origins = set()
             self._before = max((entry["id"] for entry in self._history()), default=0)
@@ -64,12 +72,15 @@ class Login:
     def keep(self) -> dict[str, Json]:
         """What was put into this session since ``begin``, as JSON. Secrets: never log it.
 
-        Shows a harmless page of each origin that was visited and left again, so it is for a moment when nobody needs the tab.
+        Shows a harmless page of each origin that was visited and left again, so it is for a moment
+        when nobody needs the tab.
         """
         with self._sure():
             storage: dict[str, Json] = {}
             shown = self._read(storage)
-            visited = {origin_of(entry["url"]) for entry in self._history() if entry["id"] > self._before}
+            visited = {
+                origin_of(entry["url"]) for entry in self._history() if entry["id"] > self._before
+            }
             for origin in sorted(visited - {shown, ""}):
                 try:
                     self._driver.get(origin + HARMLESS)
@@ -77,14 +88,19 @@ class Login:
                 except WebDriverException as error:
                     log.warning("the storage of %s is not kept: %s", origin, first_line(error))
             self._origins = set(storage)
-            kept = {"cookies": self._driver.cdp("Network.getAllCookies")["cookies"], "storage": storage}
+            kept = {
+                "cookies": self._driver.cdp("Network.getAllCookies")["cookies"],
+                "storage": storage,
+            }
             self._driver.secrets.add(*tokens(kept))
             return kept
 
     def load(self, login: Mapping[str, Json], version: int) -> None:
-        """Put into this session what ``keep`` gave in another, in place of what it may hold of an older one.
+        """Put into this session what ``keep`` gave in another, in place of what it may hold of an
+        older one.
 
-        Cookies are there at once; storage is put back when the first page of its origin loads, before its scripts run.
+        Cookies are there at once; storage is put back when the first page of its origin loads,
+        before its scripts run.
         """
         with self._sure():
             if self._origins or self.version:
@@ -94,14 +110,21 @@ class Login:
             storage = login.get("storage", {})
             for origin in self._origins | set(storage):
                 kept = storage.get(origin, {})
-                texts = (json.dumps(part) for part in (origin, kept.get("local", {}), kept.get("session", {})))
-                added = self._driver.cdp("Page.addScriptToEvaluateOnNewDocument", source=WRITE % tuple(texts))
+                texts = (
+                    json.dumps(part)
+                    for part in (origin, kept.get("local", {}), kept.get("session", {}))
+                )
+                added = self._driver.cdp(
+                    "Page.addScriptToEvaluateOnNewDocument", source=WRITE % tuple(texts)
+                )
                 self._waiting[origin] = added["identifier"]
             self._origins = set(storage)
             self.version = version
 
     def arrived(self, url: str) -> None:
-        """The storage of this origin was put back by a page of it: what the site makes of it from now on stands."""
+        """The storage of this origin was put back by a page of it: what the site makes of it from
+        now on stands.
+        """
         if self._waiting and (identifier := self._waiting.pop(origin_of(url), None)):
             with self._sure():
                 self._driver.cdp("Page.removeScriptToEvaluateOnNewDocument", identifier=identifier)
@@ -143,11 +166,18 @@ class Login:
                     self._driver.cdp("Network.setCookie", **kept)
                 except WebDriverException as error:
                     why = first_line(error)
-                    log.warning("cookie %s of %s is not one for this Chrome: %s", cookie["name"], cookie["domain"], why)
+                    log.warning(
+                        "cookie %s of %s is not one for this Chrome: %s",
+                        cookie["name"],
+                        cookie["domain"],
+                        why,
+                    )
 
 
 def tokens(login: Mapping[str, Json]) -> Iterator[str]:
-    """The values in a log-in that may be secrets, also those inside of an item of storage that is JSON itself."""
+    """The values in a log-in that may be secrets, also those inside of an item of storage that is
+    JSON itself.
+    """
     for cookie in login.get("cookies", ()):
         yield from texts(cookie["value"])
     for kept in login.get("storage", {}).values():
@@ -170,11 +200,17 @@ def texts(value: Json) -> Iterator[str]:
 def origin_of(url: str) -> str:
     """The origin of an http or https ``url``, as a page there calls it; "" of any other."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if parts.scheme in ("http", "https") else ""
+    return (
+        f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        if parts.scheme in ("http", "https")
+        else ""
+    )
 
 
 def cookie_for_chrome(cookie: Mapping[str, Any]) -> dict[str, Any]:
-    """A cookie as Chrome gave it, as Chrome takes it: one without a leading dot belongs to that host alone."""
+    """A cookie as Chrome gave it, as Chrome takes it: one without a leading dot belongs to that
+    host alone.
+    """
     names = ("name", "value", "path", "secure", "httpOnly", "sameSite", "priority", "partitionKey")
     kept = {name: cookie[name] for name in names if name in cookie}
     if not cookie.get("session"):
@@ -182,5 +218,7 @@ def cookie_for_chrome(cookie: Mapping[str, Any]) -> dict[str, Any]:
     if cookie["domain"].startswith("."):
         kept["domain"] = cookie["domain"]
     else:
-        kept["url"] = f"{'https' if cookie.get('secure') else 'http'}://{cookie['domain']}{cookie.get('path', '/')}"
+        kept["url"] = (
+            f"{'https' if cookie.get('secure') else 'http'}://{cookie['domain']}{cookie.get('path', '/')}"
+        )
     return kept

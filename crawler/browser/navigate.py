@@ -1,12 +1,15 @@
 """Go to a page, and find out what came of it.
 
-``driver.get`` returning tells nothing: after a 204, a download or a redirect to ``mailto:`` it returns, and the document is
-still the previous page, with its links and its status; after an unsafe port or a redirect loop it returns, and the document is
-Chrome's error page. So each navigation is followed by one script (``collect.js``) that says what document is there and puts a
-mark in it. A document that bears the mark of an earlier page, or that is older than the navigation, was not put there by it.
+``driver.get`` returning tells nothing: after a 204, a download or a redirect to ``mailto:`` it
+returns, and the document is still the previous page, with its links and its status; after an unsafe
+port or a redirect loop it returns, and the document is Chrome's error page. So each navigation is
+followed by one script (``collect.js``) that says what document is there and puts a mark in it. A
+document that bears the mark of an earlier page, or that is older than the navigation, was not put
+there by it.
 
-Only in such doubt, and where Chrome's error page does not name its cause (a headless shell's is empty), the page is asked for a
-second time, through the DevTools protocol, which gives the cause but obeys no page-load time-out.
+Only in such doubt, and where Chrome's error page does not name its cause (a headless shell's is
+empty), the page is asked for a second time, through the DevTools protocol, which gives the cause
+but obeys no page-load time-out.
 """
 
 from __future__ import annotations
@@ -46,9 +49,11 @@ from .wire import Wire
 
 log = logging.getLogger(__name__)
 
-#: Seconds that a renderer has to say what it got, after the page-load time-out. One that is stuck in a loop never does.
+#: Seconds that a renderer has to say what it got, after the page-load time-out. One that is stuck
+#: in a loop never does.
 GRACE = 10.0
-#: Times that a collection is repeated when the page navigates away in the midst of it, or breaks what ChromeDriver leans on.
+#: Times that a collection is repeated when the page navigates away in the midst of it, or breaks
+#: what ChromeDriver leans on.
 COLLECTIONS = 5
 #: Times that it is repeated when a dialog stops the page. Each time one or two are dismissed.
 DIALOGS = 25
@@ -56,14 +61,17 @@ DIALOGS = 25
 HEADER_TIMEOUT = 10.0
 #: Links of one page that are read.
 LINKS_MAX = 100_000
-#: Further looks at a document that should be complete and is not. Those at one that has taken its place do not count.
+#: Further looks at a document that should be complete and is not. Those at one that has taken its
+#: place do not count.
 LOOKS = 3
-#: Documents that may take each other's place, as they load, until a page counts as one that never settles.
+#: Documents that may take each other's place, as they load, until a page counts as one that never
+#: settles.
 MOVES = 10
 #: Seconds between two looks.
 PAUSE = 0.05
 
-#: Chrome's network errors: (our word, whether a later attempt may succeed). What is not here is named as Chrome does.
+#: Chrome's network errors: (our word, whether a later attempt may succeed). What is not here is
+#: named as Chrome does.
 CAUSES: Mapping[str, tuple[str, bool]] = {
     "ERR_NAME_NOT_RESOLVED": ("dns", True),
     "ERR_NAME_RESOLUTION_FAILED": ("dns", True),
@@ -116,8 +124,9 @@ PASSING = frozenset({408, 425, 429})
 class Found:
     """What ``collect.js`` found.
 
-    ``stale``: the document was there before this navigation. ``age``: milliseconds since its own navigation began; ``origin``:
-    when that was, by its own clock. ``reloaded``: it took the place of itself. ``worker``: a service worker answered.
+    ``stale``: the document was there before this navigation. ``age``: milliseconds since its own
+    navigation began; ``origin``: when that was, by its own clock. ``reloaded``: it took the place
+    of itself. ``worker``: a service worker answered.
     """
 
     url: str
@@ -150,8 +159,9 @@ class Found:
 class Browser(Tab):
     """A session at work: what hooks get as ``browser``, and what the life cycle fetches pages with.
 
-    ``driver`` is the Selenium WebDriver; whatever a live page can do, this does on what the tab shows. ``pages`` counts the
-    navigations of this session; ``login`` is what it holds of the crawl's.
+    ``driver`` is the Selenium WebDriver; whatever a live page can do, this does on what the tab
+    shows. ``pages`` counts the navigations of this session; ``login`` is what it holds of the
+    crawl's.
     """
 
     def __init__(
@@ -178,7 +188,9 @@ class Browser(Tab):
         self.folder = folder  # of the files that pages leave
         self.secrets = secrets or {}  # what a crawl may refer to, by name
         driver.secrets.add(*self.secrets.values())
-        self._credentials = Credentials(driver, {host: reveal(given, self.secrets) for host, given in self.profile.basic_auth})
+        self._credentials = Credentials(
+            driver, {host: reveal(given, self.secrets) for host, given in self.profile.basic_auth}
+        )
         self._downloads: Downloads | None = None
         if self.profile.downloads and inbox and folder:
             limit, timeout = self.profile.download_limit, self.profile.download_timeout
@@ -207,11 +219,12 @@ class Browser(Tab):
     def request(self, page: Page, *, html: bool = False, max_links: int = LINKS_MAX) -> Response:
         """Go to ``page`` and return what came: with its links, and with its source if ``html``.
 
-        An HTTP error with a document is a response. A document that was still loading at the page-load time-out is one too, as
-        far as it came; its ``timing`` has no ``load`` then.
+        An HTTP error with a document is a response. A document that was still loading at the
+        page-load time-out is one too, as far as it came; its ``timing`` has no ``load`` then.
 
         Raises:
-            PageError: no document came; the session is well (or replaced next time), and the previous page left no trace.
+            PageError: no document came; the session is well (or replaced next time), and the
+                previous page left no trace.
             BrowserLost: the session died or hangs.
         """
         self._telling.begin()
@@ -221,15 +234,26 @@ class Browser(Tab):
             return self._telling.of(self._admitted(page, html, max_links))
         except PageError as error:
             if error.status is None and not self.doubt and (status := self._telling.status()):
-                raise PageError(error.url, error.reason, status, error.retryable, error.retry_after) from error
+                raise PageError(
+                    error.url, error.reason, status, error.retryable, error.retry_after
+                ) from error
             raise
 
-    def settle(self, page: Page, response: Response, visit: Visit, *, html: bool = False, max_links: int = LINKS_MAX) -> Response:
+    def settle(
+        self,
+        page: Page,
+        response: Response,
+        visit: Visit,
+        *,
+        html: bool = False,
+        max_links: int = LINKS_MAX,
+    ) -> Response:
         """Do on ``page``, whose ``response`` is shown, what ``visit`` asks for, and read it anew.
 
         Raises:
-            PageError: ``wait_timeout`` or ``step_<number>_<action>`` if something did not come (see :class:`Settling`); what
-                :meth:`request` raises if a step led to where no document is.
+            PageError: ``wait_timeout`` or ``step_<number>_<action>`` if something did not come (see
+                :class:`Settling`); what :meth:`request` raises if a step led to where no document
+                is.
             BrowserLost: the session died or hangs.
         """
         Settling(self.live(page, response), visit, self).run()
@@ -240,12 +264,20 @@ class Browser(Tab):
             raise PageError(page.url, "no_document", retryable=True)
         links = found.links
         if visit.frames:
-            links = tuple(dict.fromkeys(links + links_in_frames(self.driver, max_links)))[:max_links]
+            links = tuple(dict.fromkeys(links + links_in_frames(self.driver, max_links)))[
+                :max_links
+            ]
         read = replace(
-            response, url=found.url, status=found.status, content_type=found.mime, html=found.html, title=found.title,
-            links=links, timing={**found.timing, "total": (time.perf_counter() - self._began) * 1000},
+            response,
+            url=found.url,
+            status=found.status,
+            content_type=found.mime,
+            html=found.html,
+            title=found.title,
+            links=links,
+            timing={**found.timing, "total": (time.perf_counter() - self._began) * 1000},
             files=response.files + self._files(page, visit),
-        )  # fmt: skip
+        )
         return self._telling.of(read, response)
 
     def _files(self, page: Page, visit: Visit) -> tuple[File, ...]:
@@ -254,12 +286,18 @@ class Browser(Tab):
         return pictures.keep(self.driver, page, visit, self.folder) + taken
 
     def _admitted(self, page: Page, html: bool, max_links: int) -> Response:
-        """What comes for ``page``; where its host asks for credentials that there are, they are given to it."""
+        """What comes for ``page``; where its host asks for credentials that there are, they are
+        given to it.
+        """
         for offered in (False, True):
             try:
                 response = self._request(page, html, max_links)
             except PageError as error:
-                if error.reason == "download" and self._downloads and (kept := self._downloads.take(page)):
+                if (
+                    error.reason == "download"
+                    and self._downloads
+                    and (kept := self._downloads.take(page))
+                ):
                     return self._downloaded(page, kept)
                 if error.reason != "auth_required":
                     raise
@@ -275,9 +313,13 @@ class Browser(Tab):
         raise wrong
 
     def _downloaded(self, page: Page, kept: tuple[File, ...]) -> Response:
-        """The response of a page that is a file. Hooks see an empty page: the one before must not be taken for it."""
+        """The response of a page that is a file. Hooks see an empty page: the one before must not
+        be taken for it.
+        """
         self.rest()
-        return Response(page.url, files=kept, timing={"total": (time.perf_counter() - self._began) * 1000})
+        return Response(
+            page.url, files=kept, timing={"total": (time.perf_counter() - self._began) * 1000}
+        )
 
     def _request(self, page: Page, html: bool, max_links: int) -> Response:
         url = self.driver.at = page.url
@@ -288,9 +330,11 @@ class Browser(Tab):
             self.rest()
         began = self._began = time.perf_counter()
         found = self._go(url, began, html, max_links)
-        # Perhaps only the fragment differs from the page before: Chrome keeps the document then. Or the page before loaded itself
-        # anew, while nothing came of this one.
-        if (found.stale and "#" in url) or (found.reloaded and found.url.partition("#")[0] != url.partition("#")[0]):
+        # Perhaps only the fragment differs from the page before: Chrome keeps the document then. Or
+        # the page before loaded itself anew, while nothing came of this one.
+        if (found.stale and "#" in url) or (
+            found.reloaded and found.url.partition("#")[0] != url.partition("#")[0]
+        ):
             self.rest()
             began = self._began = time.perf_counter()
             found = self._go(url, began, html, max_links)
@@ -300,7 +344,8 @@ class Browser(Tab):
             self._pass_workers()
             began = self._began = time.perf_counter()
             found = self._go(url, began, html, max_links)
-        if found.broken and not found.stale and not self.driver.current_url.startswith("http"):  # what the page led on to
+        # what the page led on to
+        if found.broken and not found.stale and not self.driver.current_url.startswith("http"):
             raise PageError(url, "unsupported_scheme")
         if found.stale or found.unnamed:
             found = self._ask_again(url, url, began, html, max_links)
@@ -308,20 +353,28 @@ class Browser(Tab):
             found = self._ask_again(url, self.driver.current_url, began, html, max_links)
         self.stale = False
         if found.broken or (found.empty and (found.status or 0) >= 400):
-            raise error_of(url, found.error, found.status)  # no body: Chrome shows its error page, a headless shell an empty one
+            # no body: Chrome shows its error page, a headless shell an empty one
+            raise error_of(url, found.error, found.status)
         if not found.url.startswith(("http:", "https:")):
             raise PageError(url, "unsupported_scheme")
         self.login.arrived(found.url)
         return Response(
-            url=found.url, status=found.status, content_type=found.mime, html=found.html, title=found.title, links=found.links,
+            url=found.url,
+            status=found.status,
+            content_type=found.mime,
+            html=found.html,
+            title=found.title,
+            links=found.links,
             timing={**found.timing, "total": (time.perf_counter() - began) * 1000},
-        )  # fmt: skip
+        )
 
     def open(self, url: str) -> LivePage:
-        """Go to ``url``, of any site, and return the page that came: for hooks, before or beside the page of their run.
+        """Go to ``url``, of any site, and return the page that came: for hooks, before or beside
+        the page of their run.
 
         Raises:
-            PageError, BrowserLost: as from ``request``; an HTTP error with a document raises nothing.
+            PageError, BrowserLost: as from ``request``; an HTTP error with a document raises
+                nothing.
         """
         page = Page(url)
         return self.live(page, self.request(page))
@@ -331,19 +384,24 @@ class Browser(Tab):
         return LivePage(self.driver, page, response)
 
     def header(self, name: str) -> str | None:
-        """A header of the page that is shown, by asking its server for the headers once more; None if it is not to be had.
+        """A header of the page that is shown, by asking its server for the headers once more; None
+        if it is not to be had.
 
-        WebDriver knows no headers. This costs a request, so it is for the few answers where a header decides (Retry-After).
+        WebDriver knows no headers. This costs a request, so it is for the few answers where a
+        header decides (Retry-After).
         """
         try:
             with self.driver.within(HEADER_TIMEOUT):
-                value = self.driver.execute_async_script(script("header.js"), name, HEADER_TIMEOUT * 1_000 / 2)
+                value = self.driver.execute_async_script(
+                    script("header.js"), name, HEADER_TIMEOUT * 1_000 / 2
+                )
         except (WebDriverException, BrowserLost):
             return None
         return value if isinstance(value, str) else None
 
     def abandon(self) -> None:
-        """End this session from another thread: the command in flight fails with BrowserLost, and so does any other.
+        """End this session from another thread: the command in flight fails with BrowserLost, and
+        so does any other.
 
         A local one ends at once, a remote one when it is through with that command.
         """
@@ -382,7 +440,8 @@ class Browser(Tab):
         except WebDriverException as error:
             if cause := re.search(r"net::(ERR_\w+)", error.msg or ""):
                 raise error_of(url, cause[1]) from error
-            self.doubt = first_line(error)  # nothing that we know: better a new session than a wrong page
+            # nothing that we know: better a new session than a wrong page
+            self.doubt = first_line(error)
             raise PageError(url, "unknown", retryable=True) from error
         self._late = 0
         return self._complete(url, began, html, max_links)
@@ -391,7 +450,8 @@ class Browser(Tab):
         """The same over the wire, where Chrome says itself what came."""
         try:
             arrival = wire.go(url, self.page_load_timeout)
-            if arrival.error == "ERR_ABORTED" and not arrival.download:  # perhaps the page before was on its way elsewhere
+            # perhaps the page before was on its way elsewhere
+            if arrival.error == "ERR_ABORTED" and not arrival.download:
                 arrival = wire.go(url, self.page_load_timeout)
         except UnexpectedAlertPresentException as error:
             raise PageError(url, "dialogs") from error
@@ -410,8 +470,11 @@ class Browser(Tab):
             found = replace(found, error=arrival.error or found.error)
         return replace(found, stale=found.stale or not arrival.new)
 
-    def _unfinished(self, url: str, began: float, html: bool, max_links: int, *, new: bool = True) -> Found:
-        """What is there of a document that was not complete when time was up; not ``new``: there is none.
+    def _unfinished(
+        self, url: str, began: float, html: bool, max_links: int, *, new: bool = True
+    ) -> Found:
+        """What is there of a document that was not complete when time was up; not ``new``: there is
+        none.
 
         After two such pages in a row it may be the session that is slow.
         """
@@ -421,7 +484,8 @@ class Browser(Tab):
         found = self._collect(began, html, max_links, grace=GRACE) if new else None
         if found is None or found.stale:
             raise PageError(url, "timeout", retryable=True) from None
-        if found.age < self.page_load_timeout * 1_000 / 2:  # not the document that the time was spent on
+        # not the document that the time was spent on
+        if found.age < self.page_load_timeout * 1_000 / 2:
             self._restless = True
             raise PageError(url, "unsettled", retryable=True) from None
         return found
@@ -429,13 +493,15 @@ class Browser(Tab):
     def _complete(self, url: str, began: float, html: bool, max_links: int) -> Found:
         """Collect a document that has loaded.
 
-        One that has not, although ``get`` returned, was held up by a dialog (asking dismisses it, and asking again waits for the
-        rest), broke off in the midst of its body, or is the next one already, of a page that went on by itself.
+        One that has not, although ``get`` returned, was held up by a dialog (asking dismisses it,
+        and asking again waits for the rest), broke off in the midst of its body, or is the next one
+        already, of a page that went on by itself.
         """
         found = self._collect(began, html, max_links)
         looks, moves = LOOKS, MOVES
         while not (found.stale or found.ready in self.enough or not found.url.startswith("http")):
-            if looks == 0 or "load" in found.timing:  # it had loaded, and then began to write itself anew
+            # it had loaded, and then began to write itself anew
+            if looks == 0 or "load" in found.timing:
                 break
             if moves == 0 or time.perf_counter() - began > self.page_load_timeout:
                 raise PageError(url, "unsettled", retryable=True)
@@ -450,7 +516,9 @@ class Browser(Tab):
             raise PageError(url, "truncated", found.status, retryable=True)
         return found
 
-    def _collect(self, began: float, html: bool, max_links: int, grace: float | None = None) -> Found:
+    def _collect(
+        self, began: float, html: bool, max_links: int, grace: float | None = None
+    ) -> Found:
         """Ask the document what it is, as often as it takes.
 
         Raises:
@@ -463,9 +531,16 @@ class Browser(Tab):
             while facts is None:
                 try:
                     if apart:
-                        facts = evaluate_apart(self.driver, self._mark, script("collect.js"), arguments)
+                        facts = evaluate_apart(
+                            self.driver, self._mark, script("collect.js"), arguments
+                        )
                     else:
-                        facts = self.driver.ask(script("collect.js"), *arguments, timeout=self.driver.patience, follow=True)
+                        facts = self.driver.ask(
+                            script("collect.js"),
+                            *arguments,
+                            timeout=self.driver.patience,
+                            follow=True,
+                        )
                     if facts is None:  # a dialog opened meanwhile
                         dialogs += 1
                     elif facts["age"] is None and not apart:  # the page has replaced what tells
@@ -487,35 +562,52 @@ class Browser(Tab):
         passed = (time.perf_counter() - began) * 1000
         age = facts["age"] or 0.0
         return Found(
-            url=facts["url"], title=facts["title"], mime=facts["mime"], ready=facts["ready"], status=facts["status"],
-            empty=facts["empty"], error=facts["error"],
-            timing={name: ms for name, ms in zip(("response", "dom", "load"), facts["timing"], strict=True) if ms},
+            url=facts["url"],
+            title=facts["title"],
+            mime=facts["mime"],
+            ready=facts["ready"],
+            status=facts["status"],
+            empty=facts["empty"],
+            error=facts["error"],
+            timing={
+                name: ms
+                for name, ms in zip(("response", "dom", "load"), facts["timing"], strict=True)
+                if ms
+            },
             links=tuple(Link(*row.split("\t")) for row in facts["links"].split("\n") if row),
             html=facts["html"],
-            stale=facts["seen"] or facts["url"] == "about:blank" or facts["type"] == "back_forward"
-            # Older than the navigation: a page that went elsewhere by itself, after it had been collected. Clocks may drift.
+            stale=facts["seen"]
+            or facts["url"] == "about:blank"
+            or facts["type"] == "back_forward"
+            # Older than the navigation: a page that went elsewhere by itself, after it had been
+            # collected. Clocks may drift.
             or age > passed * 1.001 + 1,
-            age=age, origin=facts["origin"], reloaded=facts["type"] == "reload", worker=facts["worker"],
-        )  # fmt: skip
+            age=age,
+            origin=facts["origin"],
+            reloaded=facts["type"] == "reload",
+            worker=facts["worker"],
+        )
 
     def _pass_workers(self) -> None:
         """From now on let no service worker come between a page and its server.
 
-        Chrome only minds this while it reports every request to ChromeDriver, which costs CPU (2 ms for a small page, 30 for one
-        with twenty files), so it is done for a tab when the first worker was met, and no sooner.
+        Chrome only minds this while it reports every request to ChromeDriver, which costs CPU (2 ms
+        for a small page, 30 for one with twenty files), so it is done for a tab when the first
+        worker was met, and no sooner.
         """
         sizes = dict.fromkeys(("maxTotalBufferSize", "maxResourceBufferSize", "maxPostDataSize"), 0)
         self.driver.cdp("Network.enable", **sizes)
         self.driver.cdp("Network.setBypassServiceWorker", bypass=True)
 
     def _ask_again(self, url: str, there: str, began: float, html: bool, max_links: int) -> Found:
-        """Ask through the DevTools protocol, which says why there is no document; if there is one now, collect it.
+        """Ask through the DevTools protocol, which says why there is no document; if there is one
+        now, collect it.
 
         ``there`` is the address that gave none: that of the page, ``url``, or one that it led to.
 
         Raises:
-            PageError: "download", "no_content" (the server answered, with nothing to show: a 204, a redirect to ``mailto:``), or
-                Chrome's error.
+            PageError: "download", "no_content" (the server answered, with nothing to show: a 204, a
+                redirect to ``mailto:``), or Chrome's error.
         """
         self.pages += 1
         try:
@@ -544,11 +636,15 @@ class Browser(Tab):
 
 
 def error_of(url: str, code: str | None, status: int | None = None) -> PageError:
-    """The error for Chrome's ``code`` (ERR_…) or, where a response came without a document, for its HTTP status."""
+    """The error for Chrome's ``code`` (ERR_…) or, where a response came without a document, for its
+    HTTP status.
+    """
     if status == 401 or status == 407:
         return PageError(url, "auth_required", status)
     if status:
-        return PageError(url, f"http_{status}", status, retryable=status >= 500 or status in PASSING)
+        return PageError(
+            url, f"http_{status}", status, retryable=status >= 500 or status in PASSING
+        )
     code = (code or "ERR_FAILED").removeprefix("net::")
     if code.startswith(("ERR_CERT_", "ERR_SSL_")):
         return PageError(url, "certificate" if code.startswith("ERR_CERT_") else "tls")

@@ -37,19 +37,24 @@ const all = (css) => {
 SEEN = "(e.innerText ?? e.textContent).trim()"
 TEXTS = DEEP + f"return all(arguments[0]).map(e => {SEEN})"
 TEXT = DEEP + f"const e = one(arguments[0]); return e && {SEEN}"
-ATTRS = DEEP + "return all(arguments[0]).map(e => e.getAttribute(arguments[1])).filter(v => v !== null)"
+ATTRS = (
+    DEEP + "return all(arguments[0]).map(e => e.getAttribute(arguments[1])).filter(v => v !== null)"
+)
 ATTR = DEEP + "const e = one(arguments[0]); return e && e.getAttribute(arguments[1])"
 ELEMENT = DEEP + "return one(arguments[0])"
 THERE = DEEP + "return one(arguments[0]) !== null"
-EXPRESSION = "return (async () => (\n%s\n))().then(value => ({value}), error => ({error: String(error)}))"
+EXPRESSION = (
+    "return (async () => (\n%s\n))().then(value => ({value}), error => ({error: String(error)}))"
+)
 SCROLL = "const e = document.documentElement; scrollTo(0, e.scrollHeight); return e.scrollHeight"
 
 
 class Tab:
     """What can be asked of the document that a tab of Chrome shows, and done to it.
 
-    CSS selectors are the browser's; where nothing in the document matches, its open shadow roots are searched, too. One that is
-    not valid raises ValueError; what is not there gives None, or an empty list.
+    CSS selectors are the browser's; where nothing in the document matches, its open shadow roots
+    are searched, too. One that is not valid raises ValueError; what is not there gives None, or an
+    empty list.
     """
 
     def __init__(self, driver: Driver) -> None:
@@ -85,7 +90,9 @@ class Tab:
         return list(self._select(TEXTS, css))
 
     def attr(self, css: str, name: str) -> str | None:
-        """The attribute ``name``, as written, of the first element that matches; None if either is missing."""
+        """The attribute ``name``, as written, of the first element that matches; None if either is
+        missing.
+        """
         value: str | None = self._select(ATTR, css, name)
         return value
 
@@ -94,7 +101,8 @@ class Tab:
         return list(self._select(ATTRS, css, name))
 
     def evaluate(self, js: str, *args: Any) -> Any:
-        """The value of an expression, or what statements ``return``; ``args`` are ``arguments[0]`` and so on.
+        """The value of an expression, or what statements ``return``; ``args`` are ``arguments[0]``
+        and so on.
 
         A promise is waited for; if a dialog opens meanwhile, the value is None.
         """
@@ -121,7 +129,9 @@ class Tab:
         self.element(css).click()
 
     def fill(self, css: str, text: str) -> None:
-        """Replace what is in the first field that matches, as if it were typed; LookupError if there is none."""
+        """Replace what is in the first field that matches, as if it were typed; LookupError if
+        there is none.
+        """
         field = self.element(css)
         if field.get_attribute("type") == "password":
             self.driver.secrets.add(text)
@@ -129,7 +139,9 @@ class Tab:
         field.send_keys(text)
 
     def scroll_to_end(self, timeout: float = 30.0, pause: float = 0.5) -> None:
-        """Scroll down until the page no longer grows for ``pause`` seconds, or ``timeout`` seconds have passed."""
+        """Scroll down until the page no longer grows for ``pause`` seconds, or ``timeout`` seconds
+        have passed.
+        """
         end = time.monotonic() + timeout
         height, grown = -1, time.monotonic()
         while (now := time.monotonic()) < end:
@@ -142,7 +154,8 @@ class Tab:
 
     @contextmanager
     def frame(self, css: str) -> Iterator[Tab]:
-        """The document inside of the first frame that matches, of whatever site, for a ``with`` block; LookupError if none is.
+        """The document inside of the first frame that matches, of whatever site, for a ``with``
+        block; LookupError if none is.
 
         Within the block questions to the page are answered by the frame, too.
         """
@@ -152,17 +165,23 @@ class Tab:
         finally:
             self.driver.switch_to.parent_frame()
 
-    def screenshot(self, path: str | Path | None = None, *, css: str | None = None, whole: bool = False) -> bytes:
-        """What the window shows, as PNG: or the first element that matches ``css``, or the ``whole`` page, whatever its length.
+    def screenshot(
+        self, path: str | Path | None = None, *, css: str | None = None, whole: bool = False
+    ) -> bytes:
+        """What the window shows, as PNG: or the first element that matches ``css``, or the
+        ``whole`` page, whatever its length.
 
-        It is also written to the file ``path``, if one is given. What lies below 16,384 pixels of a page is not in the picture.
+        It is also written to the file ``path``, if one is given. What lies below 16,384 pixels of a
+        page is not in the picture.
         """
         if css is not None:
             return written(path, bytes(self.element(css).screenshot_as_png))
         return written(path, pictures.whole(self.driver) if whole else pictures.window(self.driver))
 
     def pdf(self, path: str | Path | None = None) -> bytes:
-        """The page as PDF, as if it were printed; also written to the file ``path``, if one is given."""
+        """The page as PDF, as if it were printed; also written to the file ``path``, if one is
+        given.
+        """
         return written(path, pictures.pdf(self.driver))
 
     def _select(self, js: str, css: str, *args: Any) -> Any:
@@ -189,7 +208,9 @@ class Tab:
 
 
 class LivePage(Tab):
-    """A run's page: ``url`` (where it ended up), ``depth``, and what can be asked of it; questions go to the live document."""
+    """A run's page: ``url`` (where it ended up), ``depth``, and what can be asked of it; questions
+    go to the live document.
+    """
 
     def __init__(self, driver: Driver, page: Page, response: Response) -> None:
         super().__init__(driver)

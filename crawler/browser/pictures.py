@@ -13,7 +13,8 @@ from .driver import Driver
 
 log = logging.getLogger(__name__)
 
-#: Pixels of a page's height that are in a picture of the whole of it: Chrome's own limit for one surface.
+#: Pixels of a page's height that are in a picture of the whole of it: Chrome's own limit for one
+#: surface.
 HEIGHT_MAX = 16_384
 #: Bytes that a picture or a PDF may have to be kept by an option of the crawl.
 SIZE_MAX = 20_000_000
@@ -27,7 +28,13 @@ def window(driver: Driver) -> bytes:
 def whole(driver: Driver) -> bytes:
     """The whole page, as PNG; of a longer one the upper ``HEIGHT_MAX`` pixels."""
     size = driver.cdp("Page.getLayoutMetrics")["cssContentSize"]
-    clip = {"x": 0, "y": 0, "width": max(1, size["width"]), "height": max(1, min(size["height"], HEIGHT_MAX)), "scale": 1}
+    clip = {
+        "x": 0,
+        "y": 0,
+        "width": max(1, size["width"]),
+        "height": max(1, min(size["height"], HEIGHT_MAX)),
+        "scale": 1,
+    }
     shot = driver.cdp("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
     return base64.b64decode(shot["data"])
 
@@ -38,7 +45,9 @@ def pdf(driver: Driver) -> bytes:
 
 
 def keep(driver: Driver, page: Page, visit: Visit, folder: Path | None) -> tuple[File, ...]:
-    """The picture and the print that ``visit`` asks for, as files in ``folder``. What is too large is not kept."""
+    """The picture and the print that ``visit`` asks for, as files in ``folder``. What is too large
+    is not kept.
+    """
     made = {}
     if visit.screenshot and folder:
         made["png"] = whole(driver) if visit.screenshot == "page" else window(driver)
@@ -46,6 +55,14 @@ def keep(driver: Driver, page: Page, visit: Visit, folder: Path | None) -> tuple
         made["pdf"] = pdf(driver)
     for ending in [ending for ending, data in made.items() if len(data) > SIZE_MAX]:
         log.warning(
-            "the %s of %s has %s bytes and is not kept; at most %s are", ending, page.url, len(made.pop(ending)), SIZE_MAX
+            "the %s of %s has %s bytes and is not kept; at most %s are",
+            ending,
+            page.url,
+            len(made.pop(ending)),
+            SIZE_MAX,
         )
-    return tuple(files.keep(folder, page, ending, data) for ending, data in made.items()) if folder else ()
+    return (
+        tuple(files.keep(folder, page, ending, data) for ending, data in made.items())
+        if folder
+        else ()
+    )

@@ -10,7 +10,9 @@ from selenium.webdriver import ChromeOptions
 
 @dataclass(frozen=True)
 class Profile:
-    """What a crawl asks of its sessions. Another profile means another session, so crawls share no cookies."""
+    """What a crawl asks of its sessions. Another profile means another session, so crawls share no
+    cookies.
+    """
 
     crawl: str
     user_agent: str | None = None
@@ -18,7 +20,8 @@ class Profile:
     window: tuple[int, int] = (1280, 1024)
     load_strategy: str = "normal"  # or "eager": images and frames are not waited for
     images: bool = True
-    block: tuple[str, ...] = ()  # kinds of things (emulation.KINDS), and patterns of addresses, that are not loaded
+    # kinds of things (emulation.KINDS), and patterns of addresses, that are not loaded
+    block: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()  # sent with every request, to every host
     timezone: str | None = None  # as in "Europe/Zurich"
     geolocation: tuple[float, float, float] | None = None  # latitude, longitude, metres of accuracy
@@ -27,13 +30,15 @@ class Profile:
     exchanges: bool = False  # whether headers, redirects and the like are kept
     console: bool = False
     timings: bool = False
-    basic_auth: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # "user:password" by host, or a reference
+    # "user:password" by host, or a reference
+    basic_auth: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     references: tuple[str, ...] = ()  # all that the crawl refers to, and a worker must know
     downloads: bool = False  # whether they are saved
     download_limit: int = 100_000_000  # bytes per page
     download_timeout: float = 60.0  # seconds per page
     watch: bool = False  # whether pages are watched for what they load
-    pages: int | None = None  # after which a session is replaced, if it is not before; None: as the endpoint says
+    # after which a session is replaced, if it is not before; None: as the endpoint says
+    pages: int | None = None
     flags: tuple[str, ...] = ()
 
     @property
@@ -42,8 +47,12 @@ class Profile:
         return self.images and "image" not in self.block
 
 
-def options_for(profile: Profile, flags: Iterable[str], *, page_load_timeout: float, script_timeout: float) -> ChromeOptions:
-    """What a new session is asked to be; its crawl's own command line flags come after ``flags``, so they count."""
+def options_for(
+    profile: Profile, flags: Iterable[str], *, page_load_timeout: float, script_timeout: float
+) -> ChromeOptions:
+    """What a new session is asked to be; its crawl's own command line flags come after ``flags``,
+    so they count.
+    """
     if profile.load_strategy not in ("normal", "eager"):
         raise ValueError(f"load_strategy is 'normal' or 'eager', not {profile.load_strategy!r}")
     options = ChromeOptions()
@@ -58,15 +67,21 @@ def options_for(profile: Profile, flags: Iterable[str], *, page_load_timeout: fl
         options.add_argument("--blink-settings=imagesEnabled=false")
     if "font" in profile.block:
         options.add_argument("--disable-remote-fonts")
-    logs = {**({"performance": "ALL"} if profile.exchanges else {}), **({"browser": "ALL"} if profile.console else {})}
+    logs = {
+        **({"performance": "ALL"} if profile.exchanges else {}),
+        **({"browser": "ALL"} if profile.console else {}),
+    }
     if logs:
         options.set_capability("goog:loggingPrefs", logs)
     if profile.exchanges:
-        options.add_experimental_option("perfLoggingPrefs", {"enableNetwork": True, "enablePage": False})
+        options.add_experimental_option(
+            "perfLoggingPrefs", {"enableNetwork": True, "enablePage": False}
+        )
     # A PDF is a download everywhere: a headless shell has no viewer.
     prefs: dict[str, object] = {
-        "profile.default_content_setting_values.notifications": 2, "plugins.always_open_pdf_externally": True,
-    }  # fmt: skip
+        "profile.default_content_setting_values.notifications": 2,
+        "plugins.always_open_pdf_externally": True,
+    }
     if profile.downloads:
         prefs["download.prompt_for_download"] = False
     else:
@@ -74,14 +89,18 @@ def options_for(profile: Profile, flags: Iterable[str], *, page_load_timeout: fl
     if profile.language:
         prefs["intl.accept_languages"] = profile.language
     options.add_experimental_option("prefs", prefs)
-    # The log is written beside the program; without the blocker any page may open windows, as many as it likes.
+    # The log is written beside the program; without the blocker any page may open windows, as many
+    # as it likes.
     options.add_experimental_option("excludeSwitches", ["enable-logging", "disable-popup-blocking"])
     if not profile.basic_auth:
-        # Else an image that asks for a password holds its page up, for a dialog that nobody sees, until the page-load time-out.
+        # Else an image that asks for a password holds its page up, for a dialog that nobody sees,
+        # until the page-load time-out.
         options.add_experimental_option("localState", {"auth.schemes": "none"})
     options.page_load_strategy = profile.load_strategy
     options.unhandled_prompt_behavior = "dismiss"
     options.timeouts = {
-        "pageLoad": round(page_load_timeout * 1000), "script": round(script_timeout * 1000), "implicit": 0,
-    }  # fmt: skip
+        "pageLoad": round(page_load_timeout * 1000),
+        "script": round(script_timeout * 1000),
+        "implicit": 0,
+    }
     return options

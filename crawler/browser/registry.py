@@ -1,8 +1,10 @@
-"""Whose the remote sessions are, so that those of a process that is gone can be ended where they are.
+"""Whose the remote sessions are, so that those of a process that is gone can be ended where they
+are.
 
-A process that has sessions at an endpoint vouches for them every few seconds, from a thread, so a page costs nothing. One that
-was killed falls silent, and so does one whose whole machine was lost: then any other process with the same endpoint ends what
-it left, once. The entries name the endpoint without its credentials; who reaps has its own.
+A process that has sessions at an endpoint vouches for them every few seconds, from a thread, so a
+page costs nothing. One that was killed falls silent, and so does one whose whole machine was lost:
+then any other process with the same endpoint ends what it left, once. The entries name the endpoint
+without its credentials; who reaps has its own.
 """
 
 from __future__ import annotations
@@ -24,17 +26,21 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two times that an owner vouches for its sessions.
 VOUCH_INTERVAL = 10.0
-#: Seconds after which a session for which nobody vouched is its owner's no longer. A slow owner misses three turns before that.
+#: Seconds after which a session for which nobody vouched is its owner's no longer. A slow owner
+#: misses three turns before that.
 VOUCH_LIFE = 35.0
 #: Sessions that one process ends for others at once.
 REAP_THREADS = 8
-#: Seconds after its owner fell silent, after which a session that cannot be ended is forgotten: a Grid has ended it by itself.
+#: Seconds after its owner fell silent, after which a session that cannot be ended is forgotten: a
+#: Grid has ended it by itself.
 FORGET_AFTER = 1_800.0
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A remote session. Times are seconds since 1970, by its owner's clock, but ``until`` (vouched for until) is by Redis's."""
+    """A remote session. Times are seconds since 1970, by its owner's clock, but ``until`` (vouched
+    for until) is by Redis's.
+    """
 
     id: str
     address: str  # of the endpoint, without credentials
@@ -47,7 +53,8 @@ class Entry:
 
 
 class Registry:
-    """The registry, in Redis: ``sessions``, a hash by session id; ``sessions:reaped`` counts those that were ended for others.
+    """The registry, in Redis: ``sessions``, a hash by session id; ``sessions:reaped`` counts those
+    that were ended for others.
 
     Raises:
         FrontierUnavailable: Redis did not answer; of any method.
@@ -66,7 +73,12 @@ class Registry:
 
     def disown(self, entry: Entry) -> None:
         """Say that nobody uses this session any longer, and that its owner could not end it."""
-        self._ask("hset", self.key, entry.id, json.dumps(asdict(replace(entry, worker="", until=self._now()))))
+        self._ask(
+            "hset",
+            self.key,
+            entry.id,
+            json.dumps(asdict(replace(entry, worker="", until=self._now()))),
+        )
 
     def leave(self, session: str) -> None:
         """Forget a session that has ended."""
@@ -82,17 +94,29 @@ class Registry:
         return int(self._ask("get", f"{self.key}:reaped") or 0)
 
     def reap(self, address: str, end: Callable[[str], bool], lease: float) -> int:
-        """End the sessions at ``address`` whose owner is gone; returns their number. Takes as long as that takes.
+        """End the sessions at ``address`` whose owner is gone; returns their number. Takes as long
+        as that takes.
 
-        ``end`` ends a session by its id, and says whether it is gone for sure. Whoever takes a session has it to itself for
-        ``lease`` seconds, the longest that ``end`` may take; if it has not ended by then, another may try.
+        ``end`` ends a session by its id, and says whether it is gone for sure. Whoever takes a
+        session has it to itself for ``lease`` seconds, the longest that ``end`` may take; if it has
+        not ended by then, another may try.
         """
         now = self._now()
-        orphans = [one for one in self.sessions() if is_gone(one.worker) or (one.until <= now and not is_here(one.worker))]
+        orphans = [
+            one
+            for one in self.sessions()
+            if is_gone(one.worker) or (one.until <= now and not is_here(one.worker))
+        ]
         for one in [one for one in orphans if now - one.until > FORGET_AFTER]:
-            log.warning("session %s at %s could not be ended, and is forgotten", one.id, one.address)
+            log.warning(
+                "session %s at %s could not be ended, and is forgotten", one.id, one.address
+            )
             self.leave(one.id)
-        taken = [one for one in orphans if one.address == address and now - one.until <= FORGET_AFTER and self._take(one, lease)]
+        taken = [
+            one
+            for one in orphans
+            if one.address == address and now - one.until <= FORGET_AFTER and self._take(one, lease)
+        ]
         if not taken:
             return 0
         with ThreadPoolExecutor(min(len(taken), REAP_THREADS), "crawler-reap") as pool:
@@ -100,16 +124,26 @@ class Registry:
 
     def _reap(self, entry: Entry, end: Callable[[str], bool]) -> bool:
         if not end(entry.id):
-            log.warning("session %s at %s, whose process is gone, could not be ended", entry.id, entry.address)
+            log.warning(
+                "session %s at %s, whose process is gone, could not be ended",
+                entry.id,
+                entry.address,
+            )
             return False
-        log.warning("ended session %s at %s: its process %s is gone", entry.id, entry.address, entry.worker)
+        log.warning(
+            "ended session %s at %s: its process %s is gone", entry.id, entry.address, entry.worker
+        )
         self.leave(entry.id)
         self._ask("incr", f"{self.key}:reaped")
         return True
 
     def _take(self, entry: Entry, lease: float) -> bool:
-        """Whether it is now ours to end: nobody else took it, and its owner did not speak up meanwhile."""
-        if not self._ask("set", f"{self.key}:reaper:{entry.id}", 1, nx=True, px=round(lease * 1_000)):
+        """Whether it is now ours to end: nobody else took it, and its owner did not speak up
+        meanwhile.
+        """
+        if not self._ask(
+            "set", f"{self.key}:reaper:{entry.id}", 1, nx=True, px=round(lease * 1_000)
+        ):
             return False
         text = self._ask("hget", self.key, entry.id)
         return text is not None and Entry(**json.loads(text)).until == entry.until

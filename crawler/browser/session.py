@@ -1,4 +1,6 @@
-"""One warm session for each process and thread, replaced when it has served long enough, or is in doubt."""
+"""One warm session for each process and thread, replaced when it has served long enough, or is in
+doubt.
+"""
 
 from __future__ import annotations
 
@@ -43,20 +45,24 @@ FLAGS = (
     "--disable-gpu", "--disable-quic", "--disable-sync", "--disable-extensions", "--disable-component-update", "--mute-audio",
     "--disable-default-apps", "--disable-background-networking", "--disable-domain-reliability", "--no-first-run", "--no-pings",
     "--no-default-browser-check", "--deny-permission-prompts",
-    # Of a headless shell, which has no pop-up blocker. A window shares the process of the page that opened it: it may hang both.
+    # Of a headless shell, which has no pop-up blocker. A window shares the process of the page that
+    # opened it: it may hang both.
     "--block-new-web-contents",
 )  # fmt: skip
-#: Of a Chrome whose pages are fetched over its own protocol. With RenderDocument each page of a site gets a frame and a
-#: compositor of its own, although the process stays: a third of what a small page costs. Without it one limit outlives a page:
-#: how often a tab may go elsewhere by itself. So a tab whose page did is given up, which only that protocol tells in time.
+#: Of a Chrome whose pages are fetched over its own protocol. With RenderDocument each page of a
+#: site gets a frame and a compositor of its own, although the process stays: a third of what a
+#: small page costs. Without it one limit outlives a page: how often a tab may go elsewhere by
+#: itself. So a tab whose page did is given up, which only that protocol tells in time.
 LEAN = ("--disable-features=RenderDocument,BackForwardCache",)
 
-#: Whose pages are fetched over Chrome's own protocol: those of Chromes that this process starts, of remote ones, too, or of none.
+#: Whose pages are fetched over Chrome's own protocol: those of Chromes that this process starts, of
+#: remote ones, too, or of none.
 Devtools = Literal["local", "all", "none"]
 #: Parts our words from Chrome's.
 SAYS = "; it says: "
 
-_unsandboxed = threading.Event()  # whether it was found, and said, that Chrome's sandbox cannot work here
+# whether it was found, and said, that Chrome's sandbox cannot work here
+_unsandboxed = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -66,19 +72,25 @@ class Endpoint:
     url: str | None = None  # of a Selenium Grid or a ChromeDriver; None: a Chrome on this machine
     binary: str | None = None  # of Chrome; None: find_chrome()
     driver: str | None = None  # ChromeDriver; None: find_driver()
-    state: Path | None = None  # folder of local Chromes, where sweep() looks for leftovers; None: the temporary one
-    files: Path | None = None  # folder of the files that pages leave, one below it for each crawl; None: they are not kept
+    # folder of local Chromes, where sweep() looks for leftovers; None: the temporary one
+    state: Path | None = None
+    # folder of the files that pages leave, one below it for each crawl; None: they are not kept
+    files: Path | None = None
     page_load_timeout: float = 60.0
     script_timeout: float = 30.0
-    command_timeout: float | None = None  # for any answer of the endpoint; None: page_load_timeout + 15
+    # for any answer of the endpoint; None: page_load_timeout + 15
+    command_timeout: float | None = None
     session_timeout: float = 300.0  # for a new session: includes waiting in a Grid's queue
     recycle_pages: int = 500
     recycle_age: float = 1_800.0
     idle_timeout: float = 120.0  # after which a remote session that serves nobody is given back
-    recycle_memory: int | None = 1 << 30  # of a local ChromeDriver and its Chrome; None: not looked at
+    # of a local ChromeDriver and its Chrome; None: not looked at
+    recycle_memory: int | None = 1 << 30
     flags: tuple[str, ...] = ()  # more of Chrome's
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  # what crawls may refer to, by name
-    devtools: Devtools = "local"  # whose pages are fetched over Chrome's own protocol, where it can be reached
+    # what crawls may refer to, by name
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    # whose pages are fetched over Chrome's own protocol, where it can be reached
+    devtools: Devtools = "local"
 
     @property
     def wired(self) -> bool:
@@ -102,7 +114,8 @@ class Session:
 
 
 class Chrome:
-    """Keeps one warm session for each thread that asks, on ``endpoint``. Nothing is started before the first is asked for.
+    """Keeps one warm session for each thread that asks, on ``endpoint``. Nothing is started before
+    the first is asked for.
 
     Remote sessions are entered in ``registry``, if one is given.
     """
@@ -113,7 +126,8 @@ class Chrome:
         self._keeper: threading.Thread | None = None
         self._over = threading.Event()
         self._sessions: set[Session] = set()
-        self._sandboxed = False  # whether a Chrome has started with its sandbox at a remote endpoint
+        # whether a Chrome has started with its sandbox at a remote endpoint
+        self._sandboxed = False
         self._lock = threading.RLock()  # a signal may call close() while it is held
 
     @property
@@ -129,7 +143,8 @@ class Chrome:
 
     @contextmanager
     def session(self, profile: Profile) -> Iterator[Browser]:
-        """Lend this thread's session. Afterwards extra windows are closed, and a session that is due, or in doubt, is ended.
+        """Lend this thread's session. Afterwards extra windows are closed, and a session that is
+        due, or in doubt, is ended.
 
         Raises:
             BrowserUnavailable: none could be had.
@@ -142,7 +157,9 @@ class Chrome:
             self._put_away(session, idle=session.browser.pages == pages)
 
     def close(self) -> None:
-        """End every session that this process made, within seconds. May be called again, and from any thread."""
+        """End every session that this process made, within seconds. May be called again, and from
+        any thread.
+        """
         self._over.set()
         with self._lock:
             sessions, self._sessions = self._sessions, set()
@@ -179,7 +196,9 @@ class Chrome:
         return session.busy
 
     def _alive(self, session: Session) -> bool:
-        """Whether this session can be handed out: one that was idle is asked, so that none is lost on a page's account."""
+        """Whether this session can be handed out: one that was idle is asked, so that none is lost
+        on a page's account.
+        """
         now = time.monotonic()
         if session.browser.doubt or now - session.born > self.endpoint.recycle_age:
             return False
@@ -192,24 +211,34 @@ class Chrome:
             return False
 
     def _put_away(self, session: Session, idle: bool) -> None:
-        """Close what the page opened; end the session if it is due. No error leaves here: the page's own outcome stands."""
+        """Close what the page opened; end the session if it is due. No error leaves here: the
+        page's own outcome stands.
+        """
         browser = session.browser
         try:
             if not browser.doubt:
                 with browser.driver.within(PROBE_TIMEOUT):
                     self._tidy(session)
-                    if idle and browser.pages and not browser.blank:  # the second run without a page: let no script run on
+                    # the second run without a page: let no script run on
+                    if idle and browser.pages and not browser.blank:
                         browser.rest()
         except (BrowserError, WebDriverException) as error:
             browser.doubt = str(error)
         if why := browser.doubt or self._due(session):
-            log.debug("session %s of %s ends after %s pages: %s", browser.session_id, session.profile.crawl, browser.pages, why)
+            log.debug(
+                "session %s of %s ends after %s pages: %s",
+                browser.session_id,
+                session.profile.crawl,
+                browser.pages,
+                why,
+            )
             self._drop(session)
         session.used, session.busy = time.monotonic(), False
 
     def _tidy(self, session: Session) -> None:
-        """Close the windows that pages opened. Chrome itself is asked first, where it can be: ChromeDriver, once it was asked,
-        listens to the tab for as long as it is there, which costs 2 ms a page.
+        """Close the windows that pages opened. Chrome itself is asked first, where it can be:
+        ChromeDriver, once it was asked, listens to the tab for as long as it is there, which costs
+        2 ms a page.
         """
         browser, driver = session.browser, session.browser.driver
         if driver.wire is not None and driver.wire.alone():
@@ -243,7 +272,9 @@ class Chrome:
             self._end(session)
 
     def _end(self, session: Session) -> None:
-        """End a session that is kept no longer. One that could not be ended is nobody's now: whoever reaps tries again."""
+        """End a session that is kept no longer. One that could not be ended is nobody's now:
+        whoever reaps tries again.
+        """
         gone = end(session)
         if session.local is None and self.registry:
             with contextlib.suppress(FrontierUnavailable):
@@ -253,10 +284,15 @@ class Chrome:
                     self.registry.disown(entry(session))
 
     def _keep(self) -> None:
-        """From now on vouch for the sessions of this process in the registry, and give back those that serve nobody."""
-        if self._keeper is None or self._over.is_set() or not self._keeper.is_alive():  # it is not, after a fork
+        """From now on vouch for the sessions of this process in the registry, and give back those
+        that serve nobody.
+        """
+        # it is not, after a fork
+        if self._keeper is None or self._over.is_set() or not self._keeper.is_alive():
             self._over = threading.Event()
-            self._keeper = threading.Thread(target=self._keeping, args=(self._over,), name="chrome-keeper", daemon=True)
+            self._keeper = threading.Thread(
+                target=self._keeping, args=(self._over,), name="chrome-keeper", daemon=True
+            )
             self._keeper.start()
 
     def _keeping(self, over: threading.Event) -> None:
@@ -264,11 +300,19 @@ class Chrome:
         while not over.wait(min(VOUCH_INTERVAL, idle / 2)):
             with self._lock:
                 late = time.monotonic() - idle
-                spare = {session for session in self._sessions if not session.busy and session.used < late}
+                spare = {
+                    session
+                    for session in self._sessions
+                    if not session.busy and session.used < late
+                }
                 self._sessions -= spare
                 kept = list(self._sessions)
             for session in spare:
-                log.debug("session %s of %s ends: it was idle", session.browser.session_id, session.profile.crawl)
+                log.debug(
+                    "session %s of %s ends: it was idle",
+                    session.browser.session_id,
+                    session.profile.crawl,
+                )
                 self._end(session)
             self._enter(kept)
 
@@ -288,7 +332,8 @@ class Chrome:
         if endpoint.url:
             if profile.downloads:
                 raise BrowserUnavailable(
-                    f"the crawl {profile.crawl} saves downloads, which a Chrome elsewhere cannot hand over; use a local one"
+                    f"the crawl {profile.crawl} saves downloads, which a Chrome elsewhere cannot"
+                    " hand over; use a local one"
                 )
             return self._reach(profile, endpoint.url)
         try:
@@ -300,13 +345,16 @@ class Chrome:
         return self._launch(profile)
 
     def _reach(self, profile: Profile, url: str) -> Session:
-        """A session of the endpoint at ``url``. Why its Chrome ends at once is not seen from here: as root, for lack of it.
+        """A session of the endpoint at ``url``. Why its Chrome ends at once is not seen from here:
+        as root, for lack of it.
 
-        Through a pipe Chrome notices that its driver is gone, and goes, too, even from an endless dialog. But on a pipe it takes
-        the driver a minute to notice that Chrome did not start, so the first one is started without.
+        Through a pipe Chrome notices that its driver is gone, and goes, too, even from an endless
+        dialog. But on a pipe it takes the driver a minute to notice that Chrome did not start, so
+        the first one is started without.
         """
         flags = (*FLAGS, "--headless=new", "--disable-dev-shm-usage")
-        piped = flags if self.endpoint.wired else (*flags, "--remote-debugging-pipe")  # on which no other line can be had
+        # on which no other line can be had
+        piped = flags if self.endpoint.wired else (*flags, "--remote-debugging-pipe")
         if not _unsandboxed.is_set():
             try:
                 session = self._connect(profile, url, None, piped if self._sandboxed else flags)
@@ -322,17 +370,20 @@ class Chrome:
         return session
 
     def _launch(self, profile: Profile) -> Session:
-        local = LocalDriver(self.endpoint.state, binary=self.endpoint.binary, driver=self.endpoint.driver)
+        local = LocalDriver(
+            self.endpoint.state, binary=self.endpoint.binary, driver=self.endpoint.driver
+        )
         if os.name == "posix" and os.geteuid() == 0 and not _unsandboxed.is_set():
             say_unsandboxed("we are root")
         flags = [
             *FLAGS,
-            # Through a pipe Chrome notices that its driver died, and dies, too; but then it opens no port to anybody else.
+            # Through a pipe Chrome notices that its driver died, and dies, too; but then it opens
+            # no port to anybody else.
             *(LEAN if self.endpoint.wired else ("--remote-debugging-pipe",)),
             *(() if is_shell(local.binary) else ("--headless=new",)),
             *(("--no-sandbox",) if _unsandboxed.is_set() else ()),
             *(() if plenty_of_shared_memory() else ("--disable-dev-shm-usage",)),
-        ]  # fmt: skip
+        ]
         try:
             with local.watched():
                 return self._connect(profile, local.url, local, flags)
@@ -340,10 +391,18 @@ class Chrome:
             said = " ".join(local.output().split())[-1000:]
             local.kill()
             if isinstance(error, BrowserUnavailable):
-                raise BrowserUnavailable(f"{local.binary} does not start: {error}{SAYS}{said}") from error
+                raise BrowserUnavailable(
+                    f"{local.binary} does not start: {error}{SAYS}{said}"
+                ) from error
             raise
 
-    def _connect(self, profile: Profile, url: str, local: LocalDriver | None, flags: tuple[str, ...] | list[str]) -> Session:
+    def _connect(
+        self,
+        profile: Profile,
+        url: str,
+        local: LocalDriver | None,
+        flags: tuple[str, ...] | list[str],
+    ) -> Session:
         endpoint = self.endpoint
         options = options_for(
             profile,
@@ -354,9 +413,12 @@ class Chrome:
         if binary := local.launcher(endpoint.wired) if local else endpoint.binary:
             options.binary_location = binary
         driver = Driver(
-            url, options, local=local is not None,
-            session_timeout=endpoint.session_timeout, command_timeout=endpoint.command_timeout or endpoint.page_load_timeout + 15,
-        )  # fmt: skip
+            url,
+            options,
+            local=local is not None,
+            session_timeout=endpoint.session_timeout,
+            command_timeout=endpoint.command_timeout or endpoint.page_load_timeout + 15,
+        )
         browser = Browser(
             driver,
             page_load_timeout=endpoint.page_load_timeout,
@@ -376,7 +438,9 @@ class Chrome:
                 driver.wire = wire.connect(driver, profile.load_strategy)
         except (BrowserError, WebDriverException) as error:
             end(session)
-            raise BrowserUnavailable(f"the new session at {driver.address} does not work: {error}") from error
+            raise BrowserUnavailable(
+                f"the new session at {driver.address} does not work: {error}"
+            ) from error
         return session
 
 
@@ -402,13 +466,19 @@ def entry(session: Session) -> Entry:
     """What the registry is told of a session."""
     past, browser = time.time() - time.monotonic(), session.browser
     return Entry(
-        id=browser.session_id, address=browser.driver.address, worker=process_name(session.process), crawl=session.profile.crawl,
-        started=past + session.born, used=past + session.used, pages=browser.pages,
-    )  # fmt: skip
+        id=browser.session_id,
+        address=browser.driver.address,
+        worker=process_name(session.process),
+        crawl=session.profile.crawl,
+        started=past + session.born,
+        used=past + session.used,
+        pages=browser.pages,
+    )
 
 
 def end(session: Session) -> bool:
-    """Quit, unless there is doubt whether that works, for a few seconds at most; kill what is left of a local one.
+    """Quit, unless there is doubt whether that works, for a few seconds at most; kill what is left
+    of a local one.
 
     Returns whether it is gone for sure.
     """
@@ -426,7 +496,11 @@ def end(session: Session) -> bool:
 def say_unsandboxed(why: str) -> None:
     """Say, once, that Chrome runs without its sandbox."""
     _unsandboxed.set()
-    log.warning("Chrome runs without its sandbox: %s. Run as another user, or in a container of its own, if you can.", why)
+    log.warning(
+        "Chrome runs without its sandbox: %s. Run as another user, or in a container of its own, if"
+        " you can.",
+        why,
+    )
 
 
 def plenty_of_shared_memory() -> bool:

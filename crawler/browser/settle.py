@@ -1,4 +1,6 @@
-"""What a visit asks for, done on the page that Chrome shows: waits, scrolling, steps; and the links inside of its frames."""
+"""What a visit asks for, done on the page that Chrome shows: waits, scrolling, steps; and the links
+inside of its frames.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ from .scripts import script
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at a page that something is awaited of: at first, when most pages are about to have it, and at most.
+#: Seconds between two looks at a page that something is awaited of: at first, when most pages are
+#: about to have it, and at most.
 FIRST_PAUSE, PAUSE = 0.005, 0.05
 #: Seconds for which the next round of a repeated step is waited for: then it was the last.
 REPEAT_PATIENCE = 2.0
@@ -43,7 +46,9 @@ return true
 
 
 class Session(Protocol):
-    """What has to be known of the session: where watch.js keeps what a page loads, and what steps may refer to."""
+    """What has to be known of the session: where watch.js keeps what a page loads, and what steps
+    may refer to.
+    """
 
     watch: str
     profile: Profile
@@ -66,14 +71,25 @@ class Settling:
         """Waits, then scrolling, then steps."""
         visit = self.visit
         if visit.wait_for or visit.wait_until or visit.wait_quiet:
-            self._wait("wait_timeout", visit.wait_timeout, visit.wait_for, visit.wait_until, visit.wait_quiet)
+            self._wait(
+                "wait_timeout",
+                visit.wait_timeout,
+                visit.wait_for,
+                visit.wait_until,
+                visit.wait_quiet,
+            )
         if visit.scroll:
             self.live.scroll_to_end(visit.scroll_timeout)
         for number, step in enumerate(visit.steps, 1):
             self._step(step, f"step_{number}_{step.action}")
 
     def _wait(
-        self, reason: str, timeout: float, selectors: Sequence[str] = (), until: str | None = None, quiet: float | None = None
+        self,
+        reason: str,
+        timeout: float,
+        selectors: Sequence[str] = (),
+        until: str | None = None,
+        quiet: float | None = None,
     ) -> None:
         """Wait until all of it is so at once."""
         js = script("ready.js").replace("= PREDICATE;", f"= (\n{until}\n);" if until else "= true;")
@@ -95,7 +111,10 @@ class Settling:
                 return
             if time.monotonic() > end:
                 log.info(
-                    "%s: not within %g s: %s", self.live.page.url, timeout, ", ".join(missing or ["a page without a dialog"])
+                    "%s: not within %g s: %s",
+                    self.live.page.url,
+                    timeout,
+                    ", ".join(missing or ["a page without a dialog"]),
                 )
                 raise self._error(reason)
             time.sleep(pause)
@@ -124,7 +143,9 @@ class Settling:
             case "pause":
                 time.sleep(step.value)
             case "scroll":
-                live.scroll_to_end(timeout if step.timeout is not None else self.visit.scroll_timeout)
+                live.scroll_to_end(
+                    timeout if step.timeout is not None else self.visit.scroll_timeout
+                )
             case "press":
                 keys = ActionChains(self.driver, duration=0).send_keys(key_of(step.value) or "")
                 self._patiently(reason, timeout, keys.perform)
@@ -133,7 +154,11 @@ class Settling:
             case "fill" | "choose":
                 text = reveal(step.value, self._session.secrets)
                 self.driver.secrets.add(text)
-                self._patiently(reason, timeout, partial(live.fill if step.action == "fill" else self._choose, step.css, text))
+                self._patiently(
+                    reason,
+                    timeout,
+                    partial(live.fill if step.action == "fill" else self._choose, step.css, text),
+                )
 
     def _click(self, css: str) -> None:
         element = self.live.element(css)
@@ -161,8 +186,12 @@ class Settling:
                     raise self._error(reason, error) from None
             time.sleep(PAUSE)
 
-    def _error(self, reason: str, error: Exception | None = None, *, retryable: bool = True) -> PageError:
-        """The error of this page; why is logged, without what was to be typed: Chrome does not repeat that."""
+    def _error(
+        self, reason: str, error: Exception | None = None, *, retryable: bool = True
+    ) -> PageError:
+        """The error of this page; why is logged, without what was to be typed: Chrome does not
+        repeat that.
+        """
         if error is not None:
             said = first_line(error) if isinstance(error, WebDriverException) else str(error)
             log.info("%s: %s: %s", self.live.page.url, reason, said)
@@ -170,7 +199,9 @@ class Settling:
 
 
 def links_in_frames(driver: Driver, limit: int) -> tuple[Link, ...]:
-    """The links inside of the page's frames, of whatever site, at most ``limit``; frames that are gone meanwhile have none."""
+    """The links inside of the page's frames, of whatever site, at most ``limit``; frames that are
+    gone meanwhile have none.
+    """
     found: dict[Link, None] = {}
     left = FRAMES_MAX
 
@@ -186,7 +217,9 @@ def links_in_frames(driver: Driver, limit: int) -> tuple[Link, ...]:
                 continue
             try:
                 rows = driver.execute_script(script("collect.js"), "_", 0, limit, False)["links"]
-                found.update(dict.fromkeys(Link(*row.split("\t")) for row in rows.split("\n") if row))
+                found.update(
+                    dict.fromkeys(Link(*row.split("\t")) for row in rows.split("\n") if row)
+                )
                 if depth < FRAME_DEPTH_MAX:
                     look(depth + 1)
             except WebDriverException as error:

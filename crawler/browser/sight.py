@@ -1,4 +1,6 @@
-"""What the tab shows at this moment, for whoever wants to see it later: source and picture, within seconds, or nothing."""
+"""What the tab shows at this moment, for whoever wants to see it later: source and picture, within
+seconds, or nothing.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ return [at, root.outerHTML.slice(0, arguments[0])];
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Where the tab was, the source of its document as scripts have left it, and what the window showed, as PNG (or None)."""
+    """Where the tab was, the source of its document as scripts have left it, and what the window
+    showed, as PNG (or None).
+    """
 
     url: str
     html: str
@@ -30,7 +34,8 @@ class Sight:
 
 
 def look(browser: Browser, html_max: int, png_max: int) -> Sight | None:
-    """What is to be seen of the page that was requested last; None if that is nothing, or the session is in doubt.
+    """What is to be seen of the page that was requested last; None if that is nothing, or the
+    session is in doubt.
 
     Sizes are characters and bytes.
     """

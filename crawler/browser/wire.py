@@ -1,10 +1,13 @@
-"""A second line to the tab of a session, in Chrome's own protocol: pages are fetched over it, hooks go through WebDriver.
+"""A second line to the tab of a session, in Chrome's own protocol: pages are fetched over it, hooks
+go through WebDriver.
 
-ChromeDriver asks each page questions of its own, and tells only in part what became of a navigation. Over this line Chrome
-itself says what happens, when it happens: that a document was committed, and which; that it has loaded; that a download came
-instead; that a dialog is open; that the tab crashed. So nothing is guessed, and a page costs less.
+ChromeDriver asks each page questions of its own, and tells only in part what became of a
+navigation. Over this line Chrome itself says what happens, when it happens: that a document was
+committed, and which; that it has loaded; that a download came instead; that a dialog is open; that
+the tab crashed. So nothing is guessed, and a page costs less.
 
-Where there is no such line (a ChromeDriver on another machine offers none) WebDriver fetches the pages as well.
+Where there is no such line (a ChromeDriver on another machine offers none) WebDriver fetches the
+pages as well.
 """
 
 from __future__ import annotations
@@ -37,19 +40,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds in which the line must be there, and in which Chrome must answer what it does without asking the page.
+#: Seconds in which the line must be there, and in which Chrome must answer what it does without
+#: asking the page.
 ANSWER_TIMEOUT = 10.0
-#: Seconds for which a page that has loaded may put off going elsewhere by itself, and is waited for. ChromeDriver waits as long.
+#: Seconds for which a page that has loaded may put off going elsewhere by itself, and is waited
+#: for. ChromeDriver waits as long.
 FOLLOW = 1.0
 #: Dialogs of one page that are dismissed.
 DIALOGS = 50
-#: How often a page may go elsewhere by itself, within its document or out of it, in so many seconds. Chrome lets a tab do so 200
-#: times in 10 s, and nothing more then, whatever page it shows.
+#: How often a page may go elsewhere by itself, within its document or out of it, in so many
+#: seconds. Chrome lets a tab do so 200 times in 10 s, and nothing more then, whatever page it
+#: shows.
 MOVES, MOVES_SPAN = 100, 10.0
 #: Times that a question is put anew because the page went elsewhere.
 QUESTIONS = 5
 #: What Chrome answers when the document that was asked went away meanwhile.
-GONE = ("Cannot find context", "context was destroyed", "navigated or closed", "Cannot find default execution context")
+GONE = (
+    "Cannot find context",
+    "context was destroyed",
+    "navigated or closed",
+    "Cannot find default execution context",
+)
 #: The event with which a document is there, for each load strategy.
 STAGES = {"normal": "Page.loadEventFired", "eager": "Page.domContentEventFired"}
 #: Hosts that are this machine: what a ChromeDriver there calls localhost is reached from here.
@@ -74,8 +85,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What came of a navigation: Chrome's ``error`` ("ERR_…", or ""), whether it was a ``download``, whether the tab shows a
-    document that was not there before (``new``), and whether that was still loading when time was up (``late``).
+    """What came of a navigation: Chrome's ``error`` ("ERR_…", or ""), whether it was a
+    ``download``, whether the tab shows a document that was not there before (``new``), and whether
+    that was still loading when time was up (``late``).
     """
 
     error: str = ""
@@ -85,26 +97,39 @@ class Arrival:
 
 
 class Wire:
-    """The line to the tab ``target`` of the session of ``driver``; for one thread, only ``cut`` is for any.
+    """The line to the tab ``target`` of the session of ``driver``; for one thread, only ``cut`` is
+    for any.
 
-    A document is there when it reached the stage of ``load_strategy``. Whatever means that the session is dead raises
-    BrowserLost, and puts ``driver`` in doubt.
+    A document is there when it reached the stage of ``load_strategy``. Whatever means that the
+    session is dead raises BrowserLost, and puts ``driver`` in doubt.
 
     Raises:
         OSError, websocket.WebSocketException: there is no line.
     """
 
     def __init__(
-        self, driver: Driver, address: str, *, attach: str | None, load_strategy: str, headers: Mapping[str, str]
+        self,
+        driver: Driver,
+        address: str,
+        *,
+        attach: str | None,
+        load_strategy: str,
+        headers: Mapping[str, str],
     ) -> None:
         self.driver = driver
         self._dialogs = 0  # that this page opened
-        self._moves: deque[float] = deque(maxlen=MOVES)  # when pages went elsewhere by themselves, lately
+        # when pages went elsewhere by themselves, lately
+        self._moves: deque[float] = deque(maxlen=MOVES)
         self._stage = STAGES[load_strategy]
         self._socket = websocket.create_connection(
-            address, timeout=ANSWER_TIMEOUT, suppress_origin=True, enable_multithread=False, skip_utf8_validation=True,
-            header=dict(headers), sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-        )  # fmt: skip
+            address,
+            timeout=ANSWER_TIMEOUT,
+            suppress_origin=True,
+            enable_multithread=False,
+            skip_utf8_validation=True,
+            header=dict(headers),
+            sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
+        )
         self._line: Any = self._socket.sock
         self._number = 0
         self._awaited = 0  # number of the command whose answer somebody waits for
@@ -117,16 +142,20 @@ class Wire:
         self._leaving = ""  # whether it goes elsewhere by itself: scheduled, requested or begun
         self._leaves = 0.0  # until when that is waited for, by the monotonic clock
         if attach:
-            self._session = self._call("Target.attachToTarget", targetId=attach, flatten=True)["sessionId"]
+            self._session = self._call("Target.attachToTarget", targetId=attach, flatten=True)[
+                "sessionId"
+            ]
         self._call("Page.enable")
         frame = self._call("Page.getFrameTree")["frameTree"]["frame"]
         self._frame, self._loader = frame["id"], frame["loaderId"]
 
     def go(self, url: str, timeout: float) -> Arrival:
-        """Go to ``url``, and wait at most ``timeout`` seconds until what came has loaded, wherever it went from there.
+        """Go to ``url``, and wait at most ``timeout`` seconds until what came has loaded, wherever
+        it went from there.
 
         Raises:
-            UnexpectedAlertPresentException: the page opens dialogs without an end. (So does ``ask``.)
+            UnexpectedAlertPresentException: the page opens dialogs without an end. (So does
+                ``ask``.)
         """
         end = time.monotonic() + timeout
         self._hear()
@@ -140,7 +169,9 @@ class Wire:
             return Arrival(error=str(error))
         said, loader = answer.get("errorText", "").removeprefix("net::"), answer.get("loaderId")
         if said == "ERR_ABORTED" or not loader:
-            return Arrival(error=said, download=bool(answer.get("isDownload")), new=self._loader != before)
+            return Arrival(
+                error=said, download=bool(answer.get("isDownload")), new=self._loader != before
+            )
         try:
             while self._loader == before:
                 self._receive(end)
@@ -151,13 +182,15 @@ class Wire:
         return Arrival(error=said, new=True)
 
     def ask(self, function: str, *args: Any, timeout: float, follow: bool = False) -> Any:
-        """What the body of a JavaScript ``function`` returns in the document that the tab shows, as JSON; promises are awaited.
+        """What the body of a JavaScript ``function`` returns in the document that the tab shows, as
+        JSON; promises are awaited.
 
-        If the page goes elsewhere meanwhile, the next document is asked when it has loaded; with ``follow`` also if it has said
-        that it will.
+        If the page goes elsewhere meanwhile, the next document is asked when it has loaded; with
+        ``follow`` also if it has said that it will.
 
         Raises:
-            TimeoutException: there was no answer within ``timeout`` seconds; this session may never answer again.
+            TimeoutException: there was no answer within ``timeout`` seconds; this session may never
+                answer again.
             JavascriptException: the script raised.
             WebDriverException: the page goes elsewhere again and again.
         """
@@ -182,7 +215,9 @@ class Wire:
         return answer
 
     def alone(self) -> bool:
-        """Whether this tab is there, and no other window is. Costs 0.2 ms; ``window_handles`` of WebDriver, 2 ms."""
+        """Whether this tab is there, and no other window is. Costs 0.2 ms; ``window_handles`` of
+        WebDriver, 2 ms.
+        """
         try:
             targets = self._call("Target.getTargets", filter=[{"type": "page"}])["targetInfos"]
         except (BrowserLost, Late, Refused):
@@ -190,7 +225,9 @@ class Wire:
         return len(targets) == 1
 
     def cut(self) -> None:
-        """End the line at once; whoever waits on it is told. May be called from any thread, and again."""
+        """End the line at once; whoever waits on it is told. May be called from any thread, and
+        again.
+        """
         with contextlib.suppress(OSError):
             self._line.shutdown(socket.SHUT_RDWR)
 
@@ -200,7 +237,9 @@ class Wire:
             self._socket.close(timeout=0)
 
     def _settle(self, end: float) -> None:
-        """Wait until the document that the tab shows has loaded, and is not about to go elsewhere. Raises Late."""
+        """Wait until the document that the tab shows has loaded, and is not about to go elsewhere.
+        Raises Late.
+        """
         while self._stage not in self._stages:
             self._receive(end)
         while self._leaving:
@@ -217,7 +256,13 @@ class Wire:
         expression = f"(function() {{{function}\n}})({', '.join(map(json.dumps, args))})"
         self._asked = self._loader
         try:
-            answer = self._call("Runtime.evaluate", end, expression=expression, returnByValue=True, awaitPromise=True)
+            answer = self._call(
+                "Runtime.evaluate",
+                end,
+                expression=expression,
+                returnByValue=True,
+                awaitPromise=True,
+            )
         except Refused as error:
             if any(word in str(error) for word in GONE):
                 raise Moved from None
@@ -225,16 +270,23 @@ class Wire:
         finally:
             self._asked = ""
         if fault := answer.get("exceptionDetails"):
-            raise Refused(str(fault.get("exception", {}).get("description") or fault.get("text")).partition("\n")[0])
+            raise Refused(
+                str(fault.get("exception", {}).get("description") or fault.get("text")).partition(
+                    "\n"
+                )[0]
+            )
         return answer["result"].get("value")
 
     def _call(self, method: str, end: float | None = None, /, **params: Any) -> Mapping[str, Any]:
-        """Send a command and wait for its answer, until ``end`` by the monotonic clock. Raises Late, Refused."""
+        """Send a command and wait for its answer, until ``end`` by the monotonic clock. Raises
+        Late, Refused.
+        """
         self._answers, self._awaited = [], self._send(method, params)
         end = time.monotonic() + ANSWER_TIMEOUT if end is None else end
         while not self._answers:
             self._receive(end)
-            if self._asked and self._asked != self._loader:  # it need not answer any more, and what it answers is no use
+            # it need not answer any more, and what it answers is no use
+            if self._asked and self._asked != self._loader:
                 raise Moved
         (answer,) = self._answers
         if error := answer.get("error"):
@@ -300,17 +352,30 @@ class Wire:
             case "Page.frameNavigated":
                 frame = params["frame"]
                 if "parentId" not in frame:
-                    self._frame, self._loader, self._stages, self._leaving = frame["id"], frame["loaderId"], set(), ""
+                    self._frame, self._loader, self._stages, self._leaving = (
+                        frame["id"],
+                        frame["loaderId"],
+                        set(),
+                        "",
+                    )
                     if params.get("type") == "BackForwardCacheRestore":  # it loaded long ago
                         self._stages |= {*STAGES.values()}
-            case "Page.frameStoppedLoading":  # it broke off, if it had not loaded before; and so did what it began
+            # it broke off, if it had not loaded before; and so did what it began
+            case "Page.frameStoppedLoading":
                 if params["frameId"] == self._frame:
                     self._stages |= {*STAGES.values()}
                     if self._leaving == "begun":
                         self._leaving = ""
             case "Page.frameScheduledNavigation":
-                if params["frameId"] == self._frame and params["delay"] <= FOLLOW and not self._leaving:
-                    self._leaving, self._leaves = "scheduled", time.monotonic() + params["delay"] + FOLLOW
+                if (
+                    params["frameId"] == self._frame
+                    and params["delay"] <= FOLLOW
+                    and not self._leaving
+                ):
+                    self._leaving, self._leaves = (
+                        "scheduled",
+                        time.monotonic() + params["delay"] + FOLLOW,
+                    )
             case "Page.frameClearedScheduledNavigation":
                 if params["frameId"] == self._frame and self._leaving == "scheduled":
                     self._leaving = ""
@@ -318,7 +383,11 @@ class Wire:
                 self._moved(params["frameId"])
             case "Page.frameRequestedNavigation":
                 self._moved(params["frameId"])
-                if params["frameId"] == self._frame and params["disposition"] == "currentTab" and self._leaving != "begun":
+                if (
+                    params["frameId"] == self._frame
+                    and params["disposition"] == "currentTab"
+                    and self._leaving != "begun"
+                ):
                     self._leaving, self._leaves = "requested", time.monotonic() + FOLLOW
             case "Page.frameStartedNavigating":
                 if params["frameId"] == self._frame and params["navigationType"] != "sameDocument":
@@ -328,15 +397,19 @@ class Wire:
                 if self._dialogs > DIALOGS:
                     self.driver.doubt = "dialogs without an end"
                     raise UnexpectedAlertPresentException(self.driver.doubt)
-                # To stay on a page that asks whether it may be left would be to stay on it for ever.
-                self._send("Page.handleJavaScriptDialog", {"accept": params["type"] == "beforeunload"})
+                # To stay on a page that asks whether it may be left would be to stay on it for
+                # ever.
+                self._send(
+                    "Page.handleJavaScriptDialog", {"accept": params["type"] == "beforeunload"}
+                )
             case "Inspector.targetCrashed":
                 raise self.driver.lost("tab crashed")
             case "Inspector.detached" | "Target.detachedFromTarget":
                 raise Gone
 
     def _moved(self, frame: str) -> None:
-        """Give this tab up once its pages have gone elsewhere so often that the next one may be kept from it.
+        """Give this tab up once its pages have gone elsewhere so often that the next one may be
+        kept from it.
 
         Frames inside of a page go with it, and so does what they used up.
         """
@@ -344,7 +417,11 @@ class Wire:
             return
         now = time.monotonic()
         self._moves.append(now)
-        if len(self._moves) == MOVES and now - self._moves[0] < MOVES_SPAN and not self.driver.doubt:
+        if (
+            len(self._moves) == MOVES
+            and now - self._moves[0] < MOVES_SPAN
+            and not self.driver.doubt
+        ):
             self.driver.doubt = "pages went elsewhere again and again"
 
     def _broken(self) -> BrowserLost:
@@ -356,7 +433,9 @@ class Wire:
             except BrowserLost as lost:
                 return lost
             except WebDriverException as error:
-                log.debug("the line to %s broke, and WebDriver says: %s", self.driver.address, error.msg)
+                log.debug(
+                    "the line to %s broke, and WebDriver says: %s", self.driver.address, error.msg
+                )
         return self.driver.lost("the line to Chrome broke")
 
 
@@ -368,7 +447,9 @@ def connect(driver: Driver, load_strategy: str) -> Wire | None:
         scheme = "wss" if parts.scheme == "https" else "ws"
         address = f"{scheme}://{parts.netloc}{parts.path.removesuffix('/wd/hub')}/session/{driver.session_id}/se/cdp"
         attach = driver.current_window_handle
-    elif parts.hostname in LOOPBACK and (where := driver.capabilities.get("goog:chromeOptions", {}).get("debuggerAddress")):
+    elif parts.hostname in LOOPBACK and (
+        where := driver.capabilities.get("goog:chromeOptions", {}).get("debuggerAddress")
+    ):
         address = f"ws://127.0.0.1:{where.rpartition(':')[2]}/devtools/page/{driver.current_window_handle}"
     else:
         return None

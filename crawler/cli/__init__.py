@@ -11,9 +11,16 @@ from . import control, health, look, metrics, once, pages, results, serve, start
 from .door import Group
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
+)
 @click.version_option(__version__, prog_name="crawler")
-@click.option("-v", "--verbose", count=True, help="Say more: what each step does (-vv), and the cause of an error.")
+@click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    help="Say more: what each step does (-vv), and the cause of an error.",
+)
 def main(verbose: int) -> None:
     """Crawl sites that need a real browser.
 

@@ -1,4 +1,6 @@
-"""``pause``, ``resume``, ``stop``, ``cancel``, ``limits``, ``clear``: commands that change a crawl from outside."""
+"""``pause``, ``resume``, ``stop``, ``cancel``, ``limits``, ``clear``: commands that change a crawl
+from outside.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ LIMITS = sorted(field.name for field in fields(Policy))
 @click.command()
 @click.argument("name")
 def pause(name: str) -> None:
-    """Begin no further page of NAME until `resume`; pages in flight finish. It outlives every restart."""
+    """Begin no further page of NAME until `resume`; pages in flight finish. It outlives every
+    restart.
+    """
     with library() as there:
         crawl, _ = handle(there, name)
         crawl.pause()
@@ -35,7 +39,9 @@ def resume(name: str, reopen: bool) -> None:
     with library() as there:
         crawl, seen = handle(there, name)
         if seen.status.ended and not reopen:
-            raise Mistake(f"{name} has ended ({seen.status.value.lower()}): crawler resume {name} --reopen")
+            raise Mistake(
+                f"{name} has ended ({seen.status.value.lower()}): crawler resume {name} --reopen"
+            )
         crawl.resume(reopen=reopen)
         click.echo(standing(there, crawl.snapshot()))
 
@@ -74,8 +80,8 @@ def end(name: str, how: str) -> None:
 def limits(name: str, changes: tuple[str, ...]) -> None:
     """Show the limits of the crawl NAME, or change some while it goes on.
 
-    For example: page_limit=5000 delay=1 time_limit=none. A crawl that drains because of a limit goes on when it is raised;
-    `crawler start --update` sets all of them back to the definition's.
+    For example: page_limit=5000 delay=1 time_limit=none. A crawl that drains because of a limit
+    goes on when it is raised; `crawler start --update` sets all of them back to the definition's.
     """
     with library() as there:
         crawl, _ = handle(there, name)
@@ -85,7 +91,10 @@ def limits(name: str, changes: tuple[str, ...]) -> None:
             seen = crawl.snapshot()
             click.echo(standing(there, seen))
             if seen.status.ended and seen.queued:
-                click.echo(f"it has ended; to go on with the {seen.queued} pages that wait: crawler resume {name} --reopen")
+                click.echo(
+                    f"it has ended; to go on with the {seen.queued} pages that wait: crawler resume"
+                    f" {name} --reopen"
+                )
             return
         plan = crawl.frontier.plan()
         for field, value in sorted(asdict(plan.policy).items()) if plan else ():
@@ -93,7 +102,9 @@ def limits(name: str, changes: tuple[str, ...]) -> None:
 
 
 def values(changes: Iterable[str]) -> dict[str, Any]:
-    """``field=value`` pairs, checked as in a definition; values as in TOML, ``none`` lifts a limit."""
+    """``field=value`` pairs, checked as in a definition; values as in TOML, ``none`` lifts a
+    limit.
+    """
     found: dict[str, Any] = {}
     for change in changes:
         field, equals, text = (part.strip() for part in change.partition("="))
@@ -119,7 +130,9 @@ def clear(name: str, yes: bool) -> None:
     with library() as there:
         _, seen = handle(there, name)
         if seen.status is Status.ACTIVE and seen.processing:
-            raise Mistake(f"{name} is at work on {seen.processing} pages: `crawler stop {name}` first")
+            raise Mistake(
+                f"{name} is at work on {seen.processing} pages: `crawler stop {name}` first"
+            )
         if not yes:
             click.confirm(f"Forget {name} with {seen.accepted} known pages?", abort=True)
         there.clear(name)

@@ -30,7 +30,9 @@ class Mistake(click.ClickException):
 
 
 class Group(click.Group):
-    """Turns the library's errors into one line each; ``-v`` adds the cause. Programming errors pass: they should be seen."""
+    """Turns the library's errors into one line each; ``-v`` adds the cause. Programming errors
+    pass: they should be seen.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -48,7 +50,12 @@ class Group(click.Group):
 def text_of(error: Exception) -> str:
     """An error as its reader can mend it: the faults of a definition on a line each."""
     if isinstance(error, DefinitionError) and len(error.faults) > 1:
-        return "\n".join([f"the crawl {error.name!r} has {len(error.faults)} faults", *(f"  {fault}" for fault in error.faults)])
+        return "\n".join(
+            [
+                f"the crawl {error.name!r} has {len(error.faults)} faults",
+                *(f"  {fault}" for fault in error.faults),
+            ]
+        )
     if isinstance(error, CrawlExists):
         return f"{error} (crawler start --reset or --update)"
     return str(error)
@@ -56,7 +63,8 @@ def text_of(error: Exception) -> str:
 
 @contextmanager
 def library() -> Iterator[Library]:
-    """The configured frontier; else the private one of this folder, started for this command alone if nobody else has it up.
+    """The configured frontier; else the private one of this folder, started for this command alone
+    if nobody else has it up.
 
     Raises:
         SetupError: none is configured, and no crawl has run in this folder.
@@ -72,7 +80,10 @@ def library() -> Iterator[Library]:
         with embedded:
             yield Library(embedded.settings, attended=False)
     else:
-        raise SetupError(f"no crawl has run here: there is no {embedded.folder}, and CRAWLER_REDIS_URL is not set")
+        raise SetupError(
+            f"no crawl has run here: there is no {embedded.folder}, and CRAWLER_REDIS_URL is"
+            " not set"
+        )
 
 
 def existing(library: Library, name: str) -> tuple[Frontier, Snapshot]:
@@ -92,11 +103,16 @@ def handle(library: Library, name: str) -> tuple[Handle, Snapshot]:
 def standing(library: Library, seen: Snapshot) -> str:
     """Where a crawl stands, in a line; and who goes on with it, if nobody is there."""
     reason = f" ({seen.reason})" if seen.reason else ""
-    counts = f"{seen.done} done, {seen.failed} failed, {seen.queued + seen.delayed} waiting, {seen.processing} in flight"
+    counts = (
+        f"{seen.done} done, {seen.failed} failed, {seen.queued + seen.delayed} waiting,"
+        f" {seen.processing} in flight"
+    )
     text = f"{seen.name}: {seen.status.value.lower()}{reason}; {counts}"
     if library.attended or seen.status.ended or seen.status is Status.PAUSED:
         return text
-    return f"{text}\nnobody is at work on it: `crawler start`, with what it was started with, goes on"
+    return (
+        f"{text}\nnobody is at work on it: `crawler start`, with what it was started with, goes on"
+    )
 
 
 def names(library: Library) -> list[str]:

@@ -12,20 +12,34 @@ PORT = 9808
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65_535), default=PORT, show_default=True, help="0: any that is free.")
-@click.option("--address", default="127.0.0.1", show_default=True, help="Whom to listen to; there is no log-in.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=PORT,
+    show_default=True,
+    help="0: any that is free.",
+)
+@click.option(
+    "--address",
+    default="127.0.0.1",
+    show_default=True,
+    help="Whom to listen to; there is no log-in.",
+)
 @click.option("--once", is_flag=True, help="Print the metrics instead, and end.")
 def metrics(port: int, address: str, once: bool) -> None:
     """Serve metrics of all crawls and workers to Prometheus, at /metrics.
 
-    Everything is read from Redis at each scrape, so one such process is enough, and it may be restarted at any time.
+    Everything is read from Redis at each scrape, so one such process is enough, and it may be
+    restarted at any time.
     """
     try:
         from prometheus_client import generate_latest, start_http_server
 
         from ..metrics import registry
     except ModuleNotFoundError as error:
-        raise SetupError("metrics need the extra `metrics`: pip install 'celery-crawler[metrics]'") from error
+        raise SetupError(
+            "metrics need the extra `metrics`: pip install 'celery-crawler[metrics]'"
+        ) from error
 
     with library() as there:
         found = registry(there.redis, there.settings.key_prefix)
@@ -35,6 +49,8 @@ def metrics(port: int, address: str, once: bool) -> None:
         try:
             server, thread = start_http_server(port, address, registry=found)
         except OSError as error:
-            raise SetupError(f"cannot listen on {address}:{port}: {error.strerror or error}") from error
+            raise SetupError(
+                f"cannot listen on {address}:{port}: {error.strerror or error}"
+            ) from error
         click.echo(f"http://{address}:{server.server_port}/metrics")
         thread.join()

@@ -19,26 +19,42 @@ from .door import settings
 @click.option("--url", help="Another page of it than the entry.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 @click.option(
-    "--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Another value for a field, for a crawl without code."
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Another value for a field, for a crawl without code.",
 )
 def run(crawl: str, url: str | None, as_json: bool, changes: tuple[str, ...]) -> None:
-    """Run one page of CRAWL, without Redis and without following links: what it extracts, and which links it would keep."""
+    """Run one page of CRAWL, without Redis and without following links: what it extracts, and which
+    links it would keep.
+    """
     definition = load(crawl, changes)
     definition.validate()
     given = settings()
     chrome = Chrome(endpoint(given))
     try:
-        permits = Permits(definition.guard(), obey=definition.robots, proxies=definition.proxies(chrome.endpoint.secrets))
+        permits = Permits(
+            definition.guard(),
+            obey=definition.robots,
+            proxies=definition.proxies(chrome.endpoint.secrets),
+        )
         seen = rehearse(definition, chrome, permits, url)
     finally:
         chrome.close()
     if as_json:
         kept = [page.url for page in seen.kept]
         dropped = [{"url": link.url, "reason": reason} for link, reason in seen.dropped]
-        click.echo(json.dumps({**seen.result.record(), "kept": kept, "dropped": dropped}, ensure_ascii=False))
+        click.echo(
+            json.dumps(
+                {**seen.result.record(), "kept": kept, "dropped": dropped}, ensure_ascii=False
+            )
+        )
         return
     result = seen.result
-    click.echo(f"{result.response.url}  status {result.response.status or 'unknown'}  {result.ms:.0f} ms")
+    click.echo(
+        f"{result.response.url}  status {result.response.status or 'unknown'}  {result.ms:.0f} ms"
+    )
     click.echo(json.dumps(result.data, ensure_ascii=False, indent=2))
     click.echo(f"{len(seen.kept)} links kept")
     for page in seen.kept:

@@ -33,9 +33,13 @@ def failed(name: str, reason: str | None, as_json: bool) -> None:
             count += 1
             click.echo(json.dumps(record(letter), ensure_ascii=False) if as_json else line(letter))
         if not as_json:
-            hint = f"; to try them again: crawler retry {name} " + (f"--reason {shlex.quote(reason)}" if reason else "--all")
+            hint = f"; to try them again: crawler retry {name} " + (
+                f"--reason {shlex.quote(reason)}" if reason else "--all"
+            )
             click.echo(
-                f"{count} of {seen.accepted} pages failed{f' ({reason})' if reason else ''}{hint if count else ''}", err=True
+                f"{count} of {seen.accepted} pages"
+                f" failed{f' ({reason})' if reason else ''}{hint if count else ''}",
+                err=True,
             )
 
 
@@ -56,7 +60,10 @@ def record(letter: FailedPage) -> dict[str, Json]:
 def line(letter: FailedPage) -> str:
     """A dead letter for people."""
     status = f"status {letter.status}" if letter.status else letter.failure.value
-    return f"{letter.reason:<20} {status:<10}  attempts {letter.page.attempt}  depth {letter.page.depth}  {letter.page.url}"
+    return (
+        f"{letter.reason:<20} {status:<10}  attempts {letter.page.attempt}  depth"
+        f" {letter.page.depth}  {letter.page.url}"
+    )
 
 
 @click.command()
@@ -76,7 +83,10 @@ def retry(name: str, urls: tuple[str, ...], reason: str | None, everything: bool
         sent = crawl.retry(urls or None, reason=reason)
         click.echo(f"{sent} pages sent back")
         if sent < len(urls):
-            raise Mistake(f"{len(urls) - sent} of the pages are not among the failed ones: crawler failed {name}")
+            raise Mistake(
+                f"{len(urls) - sent} of the pages are not among the failed ones: crawler failed"
+                f" {name}"
+            )
         if sent:
             click.echo(standing(there, crawl.snapshot()))
 
@@ -84,12 +94,39 @@ def retry(name: str, urls: tuple[str, ...], reason: str | None, everything: bool
 @click.command()
 @click.argument("name")
 @click.argument("urls", nargs=-1, metavar="[URL]...")
-@click.option("--file", "files", multiple=True, metavar="FILE", help="URLs from a file, one per line; - is standard input.")
-@click.option("--sitemap", "sitemaps", multiple=True, metavar="URL", help="URLs from a sitemap; auto: those of robots.txt.")
-@click.option("--band", type=click.Choice([band.name.lower() for band in Band]), default="normal", show_default=True)
-@click.option("--depth", type=click.IntRange(0), default=0, show_default=True, help="As so many links from the entry page.")
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="URLs from a file, one per line; - is standard input.",
+)
+@click.option(
+    "--sitemap",
+    "sitemaps",
+    multiple=True,
+    metavar="URL",
+    help="URLs from a sitemap; auto: those of robots.txt.",
+)
+@click.option(
+    "--band",
+    type=click.Choice([band.name.lower() for band in Band]),
+    default="normal",
+    show_default=True,
+)
+@click.option(
+    "--depth",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="As so many links from the entry page.",
+)
 @click.option("--reopen", is_flag=True, help="Also if the crawl has ended: it goes on with them.")
-@click.option("--crawl", "reference", help="The file or module of a crawl with code, if CRAWLER_CRAWLS does not name it.")
+@click.option(
+    "--crawl",
+    "reference",
+    help="The file or module of a crawl with code, if CRAWLER_CRAWLS does not name it.",
+)
 def enqueue(
     name: str,
     urls: tuple[str, ...],
@@ -109,7 +146,10 @@ def enqueue(
     with library() as there:
         found, seen = handle(there, name)
         if seen.status.ended and not reopen:
-            raise Mistake(f"{name} has ended ({seen.status.value.lower()}); to let it go on with these pages, add --reopen")
+            raise Mistake(
+                f"{name} has ended ({seen.status.value.lower()}); to let it go on with these pages,"
+                " add --reopen"
+            )
         crawl = definition(there, name, reference)
         fed = there.enqueue(
             crawl,
@@ -129,7 +169,9 @@ def definition(library: Library, name: str, reference: str | None) -> Crawl:
         try:
             return library.crawl(name)
         except UnknownCrawl:
-            raise Mistake(f"{name} has code, which is not known here: --crawl books.py (or CRAWLER_CRAWLS)") from None
+            raise Mistake(
+                f"{name} has code, which is not known here: --crawl books.py (or CRAWLER_CRAWLS)"
+            ) from None
     crawl = load(reference)
     crawl.validate()
     if crawl.name != name:

@@ -23,14 +23,20 @@ class Progress:
     """Shows snapshots on standard error."""
 
     def __init__(self) -> None:
-        self.live = Live(console=Console(stderr=True), auto_refresh=False, transient=True) if sys.stderr.isatty() else None
+        self.live = (
+            Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+            if sys.stderr.isatty()
+            else None
+        )
         self.last_line = time.monotonic()
         self.history: list[tuple[float, int]] = []
 
     def show(self, seen: Snapshot) -> None:
         """Show ``seen``."""
         now = time.monotonic()
-        self.history = [(when, done) for when, done in self.history if now - when <= RATE_WINDOW] + [(now, seen.done)]
+        self.history = [
+            (when, done) for when, done in self.history if now - when <= RATE_WINDOW
+        ] + [(now, seen.done)]
         if self.live:
             self.live.update(self.table(seen), refresh=True)
         elif now - self.last_line >= LINE_INTERVAL:
@@ -46,8 +52,9 @@ class Progress:
         """One line for a log."""
         failed = f", {seen.failed} failed" if seen.failed else ""
         return (
-            f"{seen.name}: {seen.status.value.lower()}, {seen.done} done{failed}, {seen.queued + seen.delayed} queued, "
-            f"{seen.processing} in flight, {self.rate():.1f} pages/s"
+            f"{seen.name}: {seen.status.value.lower()}, {seen.done} done{failed},"
+            f" {seen.queued + seen.delayed} queued, {seen.processing} in flight, {self.rate():.1f}"
+            " pages/s"
         )
 
     def table(self, seen: Snapshot) -> Table:
@@ -64,6 +71,11 @@ class Progress:
             self.live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if self.live:
             self.live.stop()

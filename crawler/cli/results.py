@@ -16,8 +16,15 @@ from .door import Mistake, handle, library
 
 @click.command()
 @click.argument("name")
-@click.option("-o", "--file", "file", default="-", help="Where to; - is standard output. [default: -]")
-@click.option("--format", "kind", type=click.Choice(FORMATS), help="[default: by the name of the file, else jsonl]")
+@click.option(
+    "-o", "--file", "file", default="-", help="Where to; - is standard output. [default: -]"
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(FORMATS),
+    help="[default: by the name of the file, else jsonl]",
+)
 def export(name: str, file: str, kind: str | None) -> None:
     """Write the results of NAME as JSON lines, CSV or Parquet."""
     path = None if file == "-" else Path(file)
@@ -28,7 +35,9 @@ def export(name: str, file: str, kind: str | None) -> None:
     if path:
         click.echo(f"{stream.pages} pages in {path}", err=True)
     if stream.lost:
-        click.echo(f"warning: {stream.lost} older results are no longer in Redis (results_limit)", err=True)
+        click.echo(
+            f"warning: {stream.lost} older results are no longer in Redis (results_limit)", err=True
+        )
 
 
 def kind_of(path: Path) -> str:

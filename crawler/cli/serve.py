@@ -12,19 +12,28 @@ from .door import settings
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8_000, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8_000,
+    show_default=True,
+    help="0 takes a free one.",
+)
 @click.option("--no-auth", is_flag=True, help="Ask for no token: on loopback only.")
 def serve(host: str, port: int, no_auth: bool) -> None:
     """Serve the jobs API: POST /jobs, GET /jobs/ID, and so on; /openapi.json describes it.
 
-    Clients show one of CRAWLER_API_TOKENS. The crawls that they may name are those of CRAWLER_CRAWLS.
+    Clients show one of CRAWLER_API_TOKENS. The crawls that they may name are those of
+    CRAWLER_CRAWLS.
     """
     try:
         from .. import serve as server
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn", "anyio"):
             raise
-        raise SetupError("the server's libraries are not installed: pip install celery-crawler[serve]") from error
+        raise SetupError(
+            "the server's libraries are not installed: pip install celery-crawler[serve]"
+        ) from error
     given = settings()
     for name in ("crawler", "uvicorn.error"):
         logging.getLogger(name).setLevel(given.log_level)

@@ -1,4 +1,6 @@
-"""``start``: a whole crawl. With a configured Redis it triggers and watches; without, it brings all services and ends them."""
+"""``start``: a whole crawl. With a configured Redis it triggers and watches; without, it brings all
+services and ends them.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,10 @@ FAILED_PAGE = 500
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder for items.jsonl, failed.jsonl, report.json, and errors/ with what Chrome showed at each kind of failure.",
+    help=(
+        "A folder for items.jsonl, failed.jsonl, report.json, and errors/ with what Chrome showed"
+        " at each kind of failure."
+    ),
 )
 @click.option(
     "-c",
@@ -55,10 +60,16 @@ FAILED_PAGE = 500
     help="Browsers at once, without a configured Redis. [default: the crawl's limit]",
 )
 @click.option(
-    "--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Another value for a field, for a crawl without code."
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Another value for a field, for a crawl without code.",
 )
 @click.option(
-    "--reset", is_flag=True, help="Begin anew: forget what an earlier crawl of this name knows, and overwrite its files."
+    "--reset",
+    is_flag=True,
+    help="Begin anew: forget what an earlier crawl of this name knows, and overwrite its files.",
 )
 @click.option("--update", is_flag=True, help="Go on with a definition that has changed since.")
 @click.option("--json", "as_json", is_flag=True, help="Print the end report as JSON.")
@@ -72,7 +83,9 @@ def start(
     update: bool,
     as_json: bool,
 ) -> None:
-    """Crawl all of CRAWL, and end when nothing is left. Started again, it goes on where it was interrupted."""
+    """Crawl all of CRAWL, and end when nothing is left. Started again, it goes on where it was
+    interrupted.
+    """
     definition = load(crawl, changes)
     definition.validate()
     given = settings()
@@ -80,7 +93,8 @@ def start(
     if given.redis_url:
         if concurrency:
             raise Mistake(
-                "--concurrency is for a crawl with its own workers; CRAWLER_REDIS_URL is set, so the workers' own counts hold"
+                "--concurrency is for a crawl with its own workers; CRAWLER_REDIS_URL is set, so"
+                " the workers' own counts hold"
             )
         seen = watch_shared(order, Library(given))
     else:
@@ -110,9 +124,9 @@ class Order:
     @property
     def files(self) -> tuple[Path, ...]:
         """Where the results go."""
-        return tuple(path for path in (self.file, self.output and self.output / "items.jsonl") if path) or (
-            Path(f"{self.crawl.name}.jsonl"),
-        )
+        return tuple(
+            path for path in (self.file, self.output and self.output / "items.jsonl") if path
+        ) or (Path(f"{self.crawl.name}.jsonl"),)
 
     @property
     def errors(self) -> Path | None:
@@ -125,11 +139,16 @@ def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) ->
     count = concurrency or order.crawl.concurrency_limit
     code = module_path(order.reference) if order.crawl.has_code else None
     with ExitStack() as ending:
-        ending.callback(sweep, embedded.folder)  # last: whatever Chrome is left, also that of a worker that was killed
+        # last: whatever Chrome is left, also that of a worker that was killed
+        ending.callback(sweep, embedded.folder)
         ending.enter_context(embedded)
         kept = order.errors or embedded.settings.errors_dir
-        given = embedded.settings.model_copy(update={"crawls": (code,) if code else (), "errors_dir": kept})
-        handle, new = Library(given).start(order.crawl, reset=order.reset, update=order.update, alone=True, tell=say)
+        given = embedded.settings.model_copy(
+            update={"crawls": (code,) if code else (), "errors_dir": kept}
+        )
+        handle, new = Library(given).start(
+            order.crawl, reset=order.reset, update=order.update, alone=True, tell=say
+        )
         with files(order, handle, given.state_dir) as follow:
             workers = PrivateWorkers(given, count, log=embedded.folder / "worker.log")
             ending.callback(workers.kill)
@@ -139,12 +158,19 @@ def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) ->
             with interrupts() as asked, Progress() as progress:
                 seen = look(handle, follow, progress, asked, each=workers.keep)
                 if asked.times:
-                    click.echo(f"draining: {seen.processing} pages in flight (Ctrl-C again to end at once)", err=True)
+                    click.echo(
+                        f"draining: {seen.processing} pages in flight (Ctrl-C again to end at"
+                        " once)",
+                        err=True,
+                    )
                     drain(workers, asked)
                     workers.kill()
                     follow()
                     seen = handle.snapshot()
-                    leave(f"{seen.done} pages done, {report.waiting(seen)} to come. Go on with: {command(order)}")
+                    leave(
+                        f"{seen.done} pages done, {report.waiting(seen)} to come. Go on with:"
+                        f" {command(order)}"
+                    )
             drain(workers, asked)
         return seen
 
@@ -152,13 +178,15 @@ def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) ->
 def drain(workers: PrivateWorkers, asked: Asked) -> None:
     """Let the workers finish the pages in flight, until somebody asks a second time."""
     workers.drain()
-    asked.event.clear()  # or the first time that somebody asked would make each wait below return at once
+    # or the first time that somebody asked would make each wait below return at once
+    asked.event.clear()
     while workers.alive and asked.times < 2:
         asked.event.wait(LOOK_INTERVAL)
 
 
 def probe(crawl: Crawl, given: Settings) -> None:
-    """Start a local Chrome as the workers will, and end it: better one clear error now than a crawl that waits for a browser.
+    """Start a local Chrome as the workers will, and end it: better one clear error now than a crawl
+    that waits for a browser.
 
     Raises:
         BrowserUnavailable: it does not start.
@@ -169,16 +197,23 @@ def probe(crawl: Crawl, given: Settings) -> None:
 
 
 def watch_shared(order: Order, library: Library) -> Snapshot:
-    """Start the crawl on workers that run elsewhere, and follow it. An interruption ends the watching, not the crawl."""
+    """Start the crawl on workers that run elsewhere, and follow it. An interruption ends the
+    watching, not the crawl.
+    """
     for warning in check(library.redis):
         click.echo(f"warning: {warning}", err=True)
     handle, new = library.start(order.crawl, reset=order.reset, update=order.update, tell=say)
     say_start(order, handle, new, workers_that_know(order.crawl, library))
-    with files(order, handle, library.settings.state_dir) as follow, interrupts() as asked, Progress() as progress:
+    with (
+        files(order, handle, library.settings.state_dir) as follow,
+        interrupts() as asked,
+        Progress() as progress,
+    ):
         seen = look(handle, follow, progress, asked)
         if asked.times:
             leave(
-                f"the crawl goes on; watch it again with: {command(order)}; end it with: crawler stop {shlex.quote(handle.name)}"
+                f"the crawl goes on; watch it again with: {command(order)}; end it with: crawler"
+                f" stop {shlex.quote(handle.name)}"
             )
     return seen
 
@@ -188,18 +223,28 @@ def workers_that_know(crawl: Crawl, library: Library) -> str:
     alive = library.roll.workers()
     if not crawl.has_code or not alive:
         if not alive:
-            click.echo("warning: no worker is alive; the crawl waits for one (crawler worker)", err=True)
+            click.echo(
+                "warning: no worker is alive; the crawl waits for one (crawler worker)", err=True
+            )
         return f"{len(alive)} workers"
     able = [worker for worker in alive if worker.crawls.get(crawl.name) == crawl.digest]
     if not able:
         other = any(crawl.name in worker.crawls for worker in alive)
-        why = "knows another version of it: deploy and restart the workers" if other else "knows it: set their CRAWLER_CRAWLS"
+        why = (
+            "knows another version of it: deploy and restart the workers"
+            if other
+            else "knows it: set their CRAWLER_CRAWLS"
+        )
         click.echo(f"warning: no live worker {why} (crawl {crawl.name!r})", err=True)
     return f"{len(able)} of {len(alive)} workers"
 
 
 def look(
-    handle: Handle, follow: Callable[[], object], progress: Progress, asked: Asked, each: Callable[[], None] = lambda: None
+    handle: Handle,
+    follow: Callable[[], object],
+    progress: Progress,
+    asked: Asked,
+    each: Callable[[], None] = lambda: None,
 ) -> Snapshot:
     """Look at the crawl until it ends or somebody asks to leave."""
     while True:
@@ -216,7 +261,9 @@ def look(
 
 @contextmanager
 def files(order: Order, handle: Handle, state: Path) -> Iterator[Callable[[], object]]:
-    """The result files of the crawl; what it gives brings them up to date. The folder's other files are written at the end."""
+    """The result files of the crawl; what it gives brings them up to date. The folder's other files
+    are written at the end.
+    """
     frontier = handle.frontier
     origin = f"{handle.name} {frontier.origin()}"
     lines = [JsonLines(path, origin, state, anew=order.reset) for path in order.files]
@@ -224,10 +271,16 @@ def files(order: Order, handle: Handle, state: Path) -> Iterator[Callable[[], ob
         yield lambda: [line.follow(frontier.results) for line in lines]
         if order.output:
             write_lines(order.output / "failed.jsonl", failed_pages(frontier))
-            (order.output / "report.json").write_text(json.dumps(report.report(handle.snapshot()), indent=2) + "\n")
+            (order.output / "report.json").write_text(
+                json.dumps(report.report(handle.snapshot()), indent=2) + "\n"
+            )
         for line in lines:
             if line.lost:
-                click.echo(f"warning: {line.lost} results were gone from Redis before they reached {line.path}", err=True)
+                click.echo(
+                    f"warning: {line.lost} results were gone from Redis before they reached"
+                    f" {line.path}",
+                    err=True,
+                )
     finally:
         for line in lines:
             line.close()
@@ -274,15 +327,23 @@ def interrupts() -> Iterator[Asked]:
 
 
 def say_start(order: Order, handle: Handle, new: bool, by: str) -> None:
-    """What begins now, with the limits that hold, so that nobody is surprised by one, or by none."""
+    """What begins now, with the limits that hold, so that nobody is surprised by one, or by
+    none.
+    """
     policy = order.crawl.policy()
     limits = [
         f"depth ≤ {policy.depth_limit}" if policy.depth_limit is not None else "any depth",
-        f"at most {policy.page_limit:,} pages" if policy.page_limit is not None else "no page limit",
+        (
+            f"at most {policy.page_limit:,} pages"
+            if policy.page_limit is not None
+            else "no page limit"
+        ),
     ]
     verb = "crawling" if new else "going on with"
     click.echo(
-        f"{verb} {handle.name}: {', '.join(page.url for page in order.crawl.entries()[:3])}; {', '.join(limits)}; {by}", err=True
+        f"{verb} {handle.name}: {', '.join(page.url for page in order.crawl.entries()[:3])};"
+        f" {', '.join(limits)}; {by}",
+        err=True,
     )
 
 

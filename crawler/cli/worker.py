@@ -15,7 +15,12 @@ from .door import settings
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.option(
-    "--concurrency", "-c", type=click.IntRange(1, 256), default=4, show_default=True, help="Pages at once: one browser each."
+    "--concurrency",
+    "-c",
+    type=click.IntRange(1, 256),
+    default=4,
+    show_default=True,
+    help="Pages at once: one browser each.",
 )
 @click.option("--crawls", help="Modules or files with crawls that it knows, as in CRAWLER_CRAWLS.")
 @click.argument("celery_options", nargs=-1, type=click.UNPROCESSED)
@@ -30,6 +35,8 @@ def worker(concurrency: int, crawls: str | None, celery_options: tuple[str, ...]
             "a worker needs to know where the frontier is: set CRAWLER_REDIS_URL (for example redis://127.0.0.1:6379/0)"
         )
     if crawls:
-        given = given.model_copy(update={"crawls": tuple(part.strip() for part in crawls.split(",") if part.strip())})
+        given = given.model_copy(
+            update={"crawls": tuple(part.strip() for part in crawls.split(",") if part.strip())}
+        )
     command = worker_command(given, concurrency, *celery_options)
     os.execve(Path(command[0]), command, os.environ | environment(given))  # noqa: S606, an argument list

@@ -1,8 +1,10 @@
-"""How pages, claims and dead letters are written in Redis. Strings in, values out; nothing here talks to it.
+"""How pages, claims and dead letters are written in Redis. Strings in, values out; nothing here
+talks to it.
 
-An entry is a JSON array, ``[version,attempts,strikes,band,depth,"lane","parent","key","url"]``; ``key`` is "" where it equals
-the URL. What scripts change stands first, so that they can do it as text: the bytes of an entry are its identity in the lists.
-The page's id is not in it: it follows from the URL, and nothing is as hard to compress.
+An entry is a JSON array, ``[version,attempts,strikes,band,depth,"lane","parent","key","url"]``;
+``key`` is "" where it equals the URL. What scripts change stands first, so that they can do it as
+text: the bytes of an entry are its identity in the lists. The page's id is not in it: it follows
+from the URL, and nothing is as hard to compress.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ RESERVED_LANES = {"0", "2"}
 
 
 def entry(page: Page, parent: str | None = None) -> str | None:
-    """``page`` as it is queued, found on the page ``parent``; None if no browser could go there (not UTF-8, or far too long)."""
+    """``page`` as it is queued, found on the page ``parent``; None if no browser could go there
+    (not UTF-8, or far too long).
+    """
     if not page.url or len(page.url) > URL_MAX:
         return None
     head = [VERSION, page.attempt, page.strikes, int(page.band), page.depth]
@@ -58,9 +62,11 @@ def lane_name(lane: str) -> str:
 
 
 def fingerprint(key: str) -> tuple[int, str]:
-    """What stands for a canonical URL among the known ones: a bucket (32 bits) and a value (63 bits of another part, decimal).
+    """What stands for a canonical URL among the known ones: a bucket (32 bits) and a value (63 bits
+    of another part, decimal).
 
-    An intset holds numbers below 2^63 without leading zeros; anything else would silently make it a hash table.
+    An intset holds numbers below 2^63 without leading zeros; anything else would silently make it a
+    hash table.
     """
     digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     return int.from_bytes(digest[8:12], "big"), str(int.from_bytes(digest[:8], "big") >> 1)
@@ -87,4 +93,6 @@ def letter(raw: bytes) -> FailedPage:
 def claim(value: bytes) -> Claim:
     """A claim, as the hash ``inflight`` holds it."""
     token, worker, deadline, _, raw = value.split(b"\n", 4)
-    return Claim(page(raw), token.decode(), worker.decode("utf-8", "replace"), int(deadline) / 1_000)
+    return Claim(
+        page(raw), token.decode(), worker.decode("utf-8", "replace"), int(deadline) / 1_000
+    )

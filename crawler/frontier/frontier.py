@@ -23,11 +23,13 @@ from .scripts import Scripts, speaking
 
 #: Pages per script call, and characters of their URLs, so that no call takes long.
 BATCH, BATCH_LENGTH = 200, 100_000
-#: Of what is dearer, fewer per call: pages that are given back, dead letters, lanes that are examined or mended.
+#: Of what is dearer, fewer per call: pages that are given back, dead letters, lanes that are
+#: examined or mended.
 RELEASE_BATCH, LETTER_BATCH, LANE_BATCH = 20, 100, 100
 #: Elements of a large collection that are read at a time.
 WINDOW = 1_000
-#: Seconds for which a crawl is closed at most while it is examined in steps; two hundred thousand lanes take some twenty.
+#: Seconds for which a crawl is closed at most while it is examined in steps; two hundred thousand
+#: lanes take some twenty.
 CLOSED_LIFE = 120.0
 #: Buckets that known URLs have at first; see ``lib_seen.lua``.
 BUCKETS = 32
@@ -60,7 +62,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What ``enqueue`` did with its pages: ``new``, ``known`` before, and the number ``skipped`` for each reason."""
+    """What ``enqueue`` did with its pages: ``new``, ``known`` before, and the number ``skipped``
+    for each reason.
+    """
 
     new: int = 0
     known: int = 0
@@ -69,7 +73,9 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Reaped:
-    """``pages`` whose lease had run out and that were taken back; ``ended``: this very call ended the crawl."""
+    """``pages`` whose lease had run out and that were taken back; ``ended``: this very call ended
+    the crawl.
+    """
 
     pages: int
     ended: bool = False
@@ -77,7 +83,9 @@ class Reaped:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """``tickets`` are to be sent; without any, ``wait`` is the seconds until there will be work (None: unknown, or no room)."""
+    """``tickets`` are to be sent; without any, ``wait`` is the seconds until there will be work
+    (None: unknown, or no room).
+    """
 
     tickets: tuple[str, ...] = ()
     wait: float | None = None
@@ -87,8 +95,9 @@ class Wake:
 class Ending:
     """What a report led to.
 
-    ``ended``: this very call ended the crawl. ``retry_in``: seconds until the next attempt, if any. ``wake``: what
-    ``Frontier.wake`` would give now, if that was asked for as well, and the report counted.
+    ``ended``: this very call ended the crawl. ``retry_in``: seconds until the next attempt, if any.
+    ``wake``: what ``Frontier.wake`` would give now, if that was asked for as well, and the report
+    counted.
     """
 
     verdict: Verdict
@@ -99,7 +108,9 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """What a tick found. ``tickets`` are to be sent; ``ended`` asks for the hook for the end; ``alarms`` are sentences."""
+    """What a tick found. ``tickets`` are to be sent; ``ended`` asks for the hook for the end;
+    ``alarms`` are sentences.
+    """
 
     tickets: tuple[str, ...] = ()
     reaped: int = 0
@@ -109,19 +120,25 @@ class Tick:
 
 
 class Frontier:
-    """The pages of the crawl ``name``, in the Redis of a client (``redis.Redis`` or ``redis.RedisCluster``, undecoded).
+    """The pages of the crawl ``name``, in the Redis of a client (``redis.Redis`` or
+    ``redis.RedisCluster``, undecoded).
 
-    All keys are ``{prefix}crawl:{name}:…`` with the name in braces, so that they share one Cluster slot; the name is also in
-    the set ``{prefix}crawls``. ``buckets`` only matters to a crawl that is created: those of its known URLs, at first.
+    All keys are ``{prefix}crawl:{name}:…`` with the name in braces, so that they share one Cluster
+    slot; the name is also in the set ``{prefix}crawls``. ``buckets`` only matters to a crawl that
+    is created: those of its known URLs, at first.
 
-    Every method may raise ``FrontierUnavailable`` (Redis did not answer: repeat the call, all of them may be), and
-    ``FrontierMisfit`` (the keys are not a crawl's of this version). Those that change something raise ``FrontierRefused`` if
-    there is no such crawl.
+    Every method may raise ``FrontierUnavailable`` (Redis did not answer: repeat the call, all of
+    them may be), and ``FrontierMisfit`` (the keys are not a crawl's of this version). Those that
+    change something raise ``FrontierRefused`` if there is no such crawl.
     """
 
-    def __init__(self, redis: Client, name: str, *, prefix: str = "", buckets: int = BUCKETS) -> None:
+    def __init__(
+        self, redis: Client, name: str, *, prefix: str = "", buckets: int = BUCKETS
+    ) -> None:
         if not NAME.fullmatch(name):
-            raise FrontierRefused(f"{name!r} cannot name a crawl: use 1 to 64 letters, digits, '_', '.' or '-'")
+            raise FrontierRefused(
+                f"{name!r} cannot name a crawl: use 1 to 64 letters, digits, '_', '.' or '-'"
+            )
         self.redis: Any = redis  # whose own types allow text everywhere
         self.name, self.buckets = name, buckets
         self.index = f"{prefix}crawls"
@@ -141,12 +158,15 @@ class Frontier:
         """The Redis key ``name`` of this crawl."""
         return self.prefix + name
 
-    # -- the plan ---------------------------------------------------------------------------------------------------------
+    # -- the plan
+    # ---------------------------------------------------------------------------------------------------------
 
     def create(self, plan: Plan, *, reset: bool = False, update: bool = False) -> bool:
-        """Write ``plan``, once. True: it was written; False: the same crawl was there, has not ended, and goes on.
+        """Write ``plan``, once. True: it was written; False: the same crawl was there, has not
+        ended, and goes on.
 
-        ``reset`` clears what is there, and begins a new generation; ``update`` gives a crawl of another digest the new plan.
+        ``reset`` clears what is there, and begins a new generation; ``update`` gives a crawl of
+        another digest the new plan.
 
         Raises:
             CrawlExists: it has ended, or has another digest.
@@ -157,18 +177,29 @@ class Frontier:
             self.clear()
         dropped, fields = plans.encode(plan)
         answer = self._run(
-            "create", plan.digest, int(update), generation, "none" if plan.before_all else "done", self.buckets,
-            len(dropped), *dropped, *fields,
-        ).decode()  # fmt: skip
+            "create",
+            plan.digest,
+            int(update),
+            generation,
+            "none" if plan.before_all else "done",
+            self.buckets,
+            len(dropped),
+            *dropped,
+            *fields,
+        ).decode()
         self.enlist()
         if answer == "UPDATED":
             self.set_limits()  # the new ones may lift a limit, or have been passed
         if answer == "OTHER":
             raise CrawlExists(
-                self.name, f"another definition of it is in the frontier ({self.snapshot().status}); update or reset it"
+                self.name,
+                f"another definition of it is in the frontier ({self.snapshot().status}); update or"
+                " reset it",
             )
         if answer not in ("CREATED", "EXISTS", "UPDATED"):
-            raise CrawlExists(self.name, f"it has {answer}; reset it to begin anew, or resume it to go on")
+            raise CrawlExists(
+                self.name, f"it has {answer}; reset it to begin anew, or resume it to go on"
+            )
         return bool(answer == "CREATED")
 
     def enlist(self) -> None:
@@ -180,14 +211,18 @@ class Frontier:
         """What is stored; None if there is no such crawl."""
         with speaking():
             fields = self.redis.hgetall(self.key("meta"))
-        return plans.decode(self.name, {k.decode(): v for k, v in fields.items()}) if fields else None
+        return (
+            plans.decode(self.name, {k.decode(): v for k, v in fields.items()}) if fields else None
+        )
 
     def digest(self) -> str | None:
         """The digest of the definition that is stored; None if there is no such crawl."""
         return self._meta("digest")
 
     def origin(self) -> str:
-        """Tells this crawl from an earlier or later one of its name: when it was created. "" if there is none."""
+        """Tells this crawl from an earlier or later one of its name: when it was created. "" if
+        there is none.
+        """
         return self._meta("created") or ""
 
     def _meta(self, field: str) -> str | None:
@@ -195,19 +230,27 @@ class Frontier:
             value = self.redis.hget(self.key("meta"), field)
         return None if value is None else str(value.decode())
 
-    # -- pages, on their way ----------------------------------------------------------------------------------------------
+    # -- pages, on their way
+    # ----------------------------------------------------------------------------------------------
 
     def enqueue(
-        self, pages: Iterable[Page], *, parent: Claim | None = None, front: bool = False, skipped: Mapping[str, int] | None = None
+        self,
+        pages: Iterable[Page],
+        *,
+        parent: Claim | None = None,
+        front: bool = False,
+        skipped: Mapping[str, int] | None = None,
     ) -> Added:
         """Add those ``pages`` that are not known yet; in batches, each of them atomic.
 
-        Pages found on a page are enqueued with its claim as ``parent``, before that one is finished: then the crawl cannot end
-        too early, and a claim that has gone stale adds nothing (skipped: ``stale``). ``front`` puts them at the head of their
-        queues. ``skipped`` are links that the caller dropped already, by reason, to be counted.
+        Pages found on a page are enqueued with its claim as ``parent``, before that one is
+        finished: then the crawl cannot end too early, and a claim that has gone stale adds nothing
+        (skipped: ``stale``). ``front`` puts them at the head of their queues. ``skipped`` are links
+        that the caller dropped already, by reason, to be counted.
 
         Raises:
-            FrontierRefused: the crawl has ended or is stopping, there is none, or Redis is full; earlier batches were added.
+            FrontierRefused: the crawl has ended or is stopping, there is none, or Redis is full;
+                earlier batches were added.
         """
         new = known = 0
         sums: dict[str, int] = {}
@@ -226,16 +269,22 @@ class Frontier:
             dropped = {}
         return Added(new, known, sums)
 
-    def _enqueue(self, parent: Claim | None, front: bool, skipped: Mapping[str, int], args: Sequence[str | int]) -> Any:
+    def _enqueue(
+        self,
+        parent: Claim | None,
+        front: bool,
+        skipped: Mapping[str, int],
+        args: Sequence[str | int],
+    ) -> Any:
         id_, token = (parent.page.id, parent.token) if parent else ("", "")
         return self._run("enqueue", id_, token, int(front), json.dumps(skipped), *args)
 
     def claim(self, worker: str, ticket: str | None = None, *, paced: bool = False) -> Turn:
         """Take the next page, or learn why there is none.
 
-        ``ticket`` is the wake-up that is answered; None stands for whichever is the oldest. A turn's ``wait`` says in how many
-        seconds another page is due, if none is before. With ``paced`` the page's lane, if it has a delay, serves nobody else
-        until ``sent``.
+        ``ticket`` is the wake-up that is answered; None stands for whichever is the oldest. A
+        turn's ``wait`` says in how many seconds another page is due, if none is before. With
+        ``paced`` the page's lane, if it has a delay, serves nobody else until ``sent``.
         """
         token = secrets.token_hex(8)
         worker = worker.replace("\n", " ")
@@ -245,17 +294,29 @@ class Frontier:
         if page:
             raw, deadline, first, waits = page
             claim = Claim(entries.page(raw), token, worker, deadline / 1_000)
-        return Turn(Outcome(outcome.decode()), claim, in_seconds(wait), bool(first), int(login), bool(ended), bool(waits))
+        return Turn(
+            Outcome(outcome.decode()),
+            claim,
+            in_seconds(wait),
+            bool(first),
+            int(login),
+            bool(ended),
+            bool(waits),
+        )
 
     def sent(self, claim: Claim) -> Renewal:
-        """Say that ``claim``'s page is requested now: its lane's delay counts from here, and it serves others again after it.
+        """Say that ``claim``'s page is requested now: its lane's delay counts from here, and it
+        serves others again after it.
 
-        For runs that claimed with ``paced``: what they do between claim and request is then no part of the delay.
+        For runs that claimed with ``paced``: what they do between claim and request is then no part
+        of the delay.
         """
         return Renewal(self._run("sent", claim.page.id, claim.token, luck()).decode())
 
     def renew(self, claim: Claim) -> Renewal:
-        """Extend the lease of ``claim`` by the crawl's ``lease``, up to the page's hard deadline."""
+        """Extend the lease of ``claim`` by the crawl's ``lease``, up to the page's hard
+        deadline.
+        """
         return Renewal(self._run("renew", claim.page.id, claim.token).decode())
 
     def finish(
@@ -272,19 +333,22 @@ class Frontier:
         status: int | None = None,
         wake: Mapping[str, int] | None = None,
     ) -> Ending:
-        """The page is done, and its ``links`` are added, as by ``enqueue``: in one step, if one takes so many.
+        """The page is done, and its ``links`` are added, as by ``enqueue``: in one step, if one
+        takes so many.
 
-        Else those that are too many are added before, so that no page is done whose links are not there. ``record`` is the page's
-        line in the list ``done``.
+        Else those that are too many are added before, so that no page is done whose links are not
+        there. ``record`` is the page's line in the list ``done``.
 
-        ``result`` (JSON) goes to the stream ``results`` in the same step. ``final`` is the canonical key of the URL after
-        redirects; it is marked as known, and if it was, as another page, this one counts as done but its result is dropped
-        (``ALIAS``). ``item`` says that extract gave something. ``latency`` is the seconds that the host took, for the automatic
-        throttle; ``status`` is of HTTP. ``skipped`` is as for ``enqueue``. ``wake`` are the tallies with which the method
-        ``wake`` would be called next: that is done in the same step then.
+        ``result`` (JSON) goes to the stream ``results`` in the same step. ``final`` is the
+        canonical key of the URL after redirects; it is marked as known, and if it was, as another
+        page, this one counts as done but its result is dropped (``ALIAS``). ``item`` says that
+        extract gave something. ``latency`` is the seconds that the host took, for the automatic
+        throttle; ``status`` is of HTTP. ``skipped`` is as for ``enqueue``. ``wake`` are the tallies
+        with which the method ``wake`` would be called next: that is done in the same step then.
 
         Raises:
-            FrontierRefused: there are links, and Redis is full or the crawl has ended; the page is still this claim's.
+            FrontierRefused: there are links, and Redis is full or the crawl has ended; the page is
+                still this claim's.
         """
         dropped = dict(skipped or {})
         *before, last = [*portions(links, least=True)]
@@ -296,46 +360,80 @@ class Frontier:
         bucket, value = ("", "") if same else entries.fingerprint(final or "")
         took = "" if latency is None else ms(latency)
         asked = ("", "") if wake is None else (secrets.token_hex(6), sums(wake))
-        about = claim.page.id, claim.token, record, result or "", int(item), bucket, value, took, status or 0, *asked
+        about = (
+            claim.page.id,
+            claim.token,
+            record,
+            result or "",
+            int(item),
+            bucket,
+            value,
+            took,
+            status or 0,
+            *asked,
+        )
         leads_on = bool(args or dropped)
         verdict, ended, *more = (
-            self._run("deregister", *about, json.dumps(dropped), *args) if leads_on else self._run("finish", *about)
+            self._run("deregister", *about, json.dumps(dropped), *args)
+            if leads_on
+            else self._run("finish", *about)
         )
         return Ending(Verdict(verdict.decode()), bool(ended), wake=woken(more) if more else None)
 
     def fail(
-        self, claim: Claim, failure: FailureClass, reason: str, *, status: int | None = None, delay: float | None = None
+        self,
+        claim: Claim,
+        failure: FailureClass,
+        reason: str,
+        *,
+        status: int | None = None,
+        delay: float | None = None,
     ) -> Ending:
         """The page was not done; its class decides what becomes of it.
 
-        ``reason`` is one word or so, for the dead letter and for counting. ``delay`` is a Retry-After in seconds (capped by the
-        policy); with INFRA and AWAY it is the time for which the crawl is held, by default one second, doubling up to a minute
-        while nothing goes well.
+        ``reason`` is one word or so, for the dead letter and for counting. ``delay`` is a
+        Retry-After in seconds (capped by the policy); with INFRA and AWAY it is the time for which
+        the crawl is held, by default one second, doubling up to a minute while nothing goes well.
         """
         wait = "" if delay is None else ms(delay)
-        answer = self._run("fail", claim.page.id, claim.token, failure.value, reason, status or 0, wait, luck())
+        answer = self._run(
+            "fail", claim.page.id, claim.token, failure.value, reason, status or 0, wait, luck()
+        )
         return Ending(Verdict(answer[0].decode()), bool(answer[1]), in_seconds(answer[2]))
 
     def release(self, worker: str) -> int:
-        """Give back at once what ``worker`` holds, without burning an attempt; the number of pages."""
+        """Give back at once what ``worker`` holds, without burning an attempt; the number of
+        pages.
+        """
         return self._release(worker.replace("\n", " ")) if worker else 0
 
     def _release(self, worker: str) -> int:
         with speaking():
             held = self.redis.hgetall(self.key("inflight"))
-        ids = [id_ for id_, value in held.items() if worker in ("", value.split(b"\n", 2)[1].decode("utf-8", "replace"))]
-        return sum(int(self._run("release", worker, *batch)) for batch in batches(ids, RELEASE_BATCH))
+        ids = [
+            id_
+            for id_, value in held.items()
+            if worker in ("", value.split(b"\n", 2)[1].decode("utf-8", "replace"))
+        ]
+        return sum(
+            int(self._run("release", worker, *batch)) for batch in batches(ids, RELEASE_BATCH)
+        )
 
     def recover(self) -> int:
-        """Give back every claim, and forget wake-ups, holds and seed loaders: for a caller who knows that no worker is alive."""
+        """Give back every claim, and forget wake-ups, holds and seed loaders: for a caller who
+        knows that no worker is alive.
+        """
         pages = self._release("")
         self._run("release", "")
         return pages
 
-    # -- wake-ups and time ------------------------------------------------------------------------------------------------
+    # -- wake-ups and time
+    # ------------------------------------------------------------------------------------------------
 
     def refusal(self, ticket: str | None = None) -> Outcome | None:
-        """What a claim would be told, if the crawl is paused, stopping or over (``ticket`` is dropped then); else None."""
+        """What a claim would be told, if the crawl is paused, stopping or over (``ticket`` is
+        dropped then); else None.
+        """
         status = Status(self._meta("status") or Status.FINISHED)
         if status in (Status.NEW, Status.ACTIVE, Status.DRAINING):
             return None
@@ -346,9 +444,11 @@ class Frontier:
         return Outcome.STOPPED if status in (Status.STOPPING, Status.STOPPED) else Outcome.FINISHED
 
     def wake(self, tallies: Mapping[str, int] | None = None) -> Wake:
-        """Issue the wake-ups that are wanting; each of them is to be sent, once. If none is, say when there will be work.
+        """Issue the wake-ups that are wanting; each of them is to be sent, once. If none is, say
+        when there will be work.
 
-        ``tallies`` (see ``timings``) are added to the crawl's in the same step; if the call has to be repeated, perhaps twice.
+        ``tallies`` (see ``timings``) are added to the crawl's in the same step; if the call has to
+        be repeated, perhaps twice.
         """
         return woken(self._run("grant", secrets.token_hex(6), sums(tallies or {})))
 
@@ -365,7 +465,9 @@ class Frontier:
         self._run("ticket", ticket, ms(life))
 
     def take_timer(self, wait: float) -> str | None:
-        """Ask to send one wake-up in ``wait`` seconds: its ticket, or None if one that is due no later is on its way."""
+        """Ask to send one wake-up in ``wait`` seconds: its ticket, or None if one that is due no
+        later is on its way.
+        """
         return f"timer-{secrets.token_hex(6)}" if self._run("timer", max(1, ms(wait))) else None
 
     def hold(self, seconds: float) -> None:
@@ -373,36 +475,51 @@ class Frontier:
         self._run("hold", ms(seconds))
 
     def reap(self, limit: int = 5) -> Reaped:
-        """Take back at most ``limit`` pages whose lease ran out, as crashed; and at most a tenth of those in flight, or ten."""
+        """Take back at most ``limit`` pages whose lease ran out, as crashed; and at most a tenth of
+        those in flight, or ten.
+        """
         answer = self._run("reap", limit, luck())
         return Reaped(int(answer[0]), bool(answer[1]))
 
     def tick(self, limit: int = 25) -> Tick:
-        """Everything that nobody is there to do: reap, see what is due, end what is over, issue wake-ups. Anybody may call."""
+        """Everything that nobody is there to do: reap, see what is due, end what is over, issue
+        wake-ups. Anybody may call.
+        """
         answer = self._run("tick", limit, luck(), secrets.token_hex(6))
         reaped, ended, status, silent, held = answer[:5]
         alarms = []
         if silent != b"" and silent >= SILENCE_ALARM * 1_000:
-            alarms.append(f"no page was claimed for {silent / 1_000:.0f} s, though pages wait: are workers running?")
+            alarms.append(
+                f"no page was claimed for {silent / 1_000:.0f} s, though pages wait: are workers"
+                " running?"
+            )
         if held != b"":
-            alarms.append(f"held for another {held / 1_000:.0f} s: browsers or the network are away")
+            alarms.append(
+                f"held for another {held / 1_000:.0f} s: browsers or the network are away"
+            )
         if reaped >= 10:
             alarms.append(f"{reaped} pages were taken back from workers that fell silent")
         alarms += health.memory(self.redis)
         return Tick(
             tuple(ticket.decode() for ticket in answer[5:]),
-            int(reaped), bool(ended), Status(status.decode()) if status else None, tuple(alarms),
-        )  # fmt: skip
+            int(reaped),
+            bool(ended),
+            Status(status.decode()) if status else None,
+            tuple(alarms),
+        )
 
     def open_producer(self, name: str, life: float = PRODUCER_LIFE) -> None:
-        """Say that ``name`` adds seeds for at least ``life`` seconds more: until it is closed, an empty queue is not the end."""
+        """Say that ``name`` adds seeds for at least ``life`` seconds more: until it is closed, an
+        empty queue is not the end.
+        """
         self._run("produce", name, max(1, ms(life)))
 
     def close_producer(self, name: str) -> bool:
         """Say that ``name`` has added its last seed. True if this ended the crawl."""
         return bool(self._run("produce", name, 0))
 
-    # -- the crawl's status -----------------------------------------------------------------------------------------------
+    # -- the crawl's status
+    # -----------------------------------------------------------------------------------------------
 
     def pause(self) -> Status:
         """Hand out no page until ``resume``; pages in flight finish. Survives restarts.
@@ -413,7 +530,8 @@ class Frontier:
         return Status(self._run("pause").decode())
 
     def resume(self, *, reopen: bool = False) -> Status:
-        """Hand out pages again after a pause or a stop; ``reopen`` also a crawl that has ended. Ends at once if nothing is left.
+        """Hand out pages again after a pause or a stop; ``reopen`` also a crawl that has ended.
+        Ends at once if nothing is left.
 
         Raises:
             FrontierRefused: the crawl has ended, and ``reopen`` is not set.
@@ -421,15 +539,20 @@ class Frontier:
         return Status(self._run("resume", int(reopen))[0].decode())
 
     def stop(self, reason: str = "stopped") -> bool:
-        """Begin no further page; those in flight finish, then the crawl is STOPPED. True if this very call ended it."""
+        """Begin no further page; those in flight finish, then the crawl is STOPPED. True if this
+        very call ended it.
+        """
         return bool(self._run("stop", reason, 0)[1])
 
     def cancel(self, reason: str = "cancelled") -> bool:
-        """As ``stop``, and runs in flight are told at their next heartbeat to give their pages up."""
+        """As ``stop``, and runs in flight are told at their next heartbeat to give their pages
+        up.
+        """
         return bool(self._run("stop", reason, 1)[1])
 
     def set_limits(self, **limits: Any) -> Status:
-        """Change fields of the crawl's ``Policy`` while it goes on; None lifts a limit. One that is passed takes effect now.
+        """Change fields of the crawl's ``Policy`` while it goes on; None lifts a limit. One that is
+        passed takes effect now.
 
         Raises:
             FrontierRefused: the policy has no such field, or the value is none of it.
@@ -438,7 +561,9 @@ class Frontier:
         return Status(self._run("limits", len(dropped), *dropped, *fields)[0].decode())
 
     def notified(self) -> None:
-        """Say that the hook for the crawl's end was called. Until then, ticks ask for it again each minute, three times."""
+        """Say that the hook for the crawl's end was called. Until then, ticks ask for it again each
+        minute, three times.
+        """
         self._run("notified")
 
     def block_lane(self, lane: str, seconds: float) -> None:
@@ -446,27 +571,38 @@ class Frontier:
         self._run("lane", entries.lane_name(lane), "blocked", ms(seconds))
 
     def set_lane_delay(self, lane: str, seconds: float) -> None:
-        """Let at least ``seconds`` pass between two claims of ``lane`` (robots.txt); the crawl's own delay still holds."""
+        """Let at least ``seconds`` pass between two claims of ``lane`` (robots.txt); the crawl's
+        own delay still holds.
+        """
         self._run("lane", entries.lane_name(lane), "delay", ms(seconds))
 
-    # -- before_all -------------------------------------------------------------------------------------------------------
+    # -- before_all
+    # -------------------------------------------------------------------------------------------------------
 
-    def before_all_done(self, claim: Claim, login: Mapping[str, Json] | None = None) -> tuple[Verdict, int]:
-        """``before_all`` went well; ``login`` (JSON) is kept with the crawl, for every session of every worker. Its version."""
+    def before_all_done(
+        self, claim: Claim, login: Mapping[str, Json] | None = None
+    ) -> tuple[Verdict, int]:
+        """``before_all`` went well; ``login`` (JSON) is kept with the crawl, for every session of
+        every worker. Its version.
+        """
         text = "" if login is None else json.dumps(login, separators=(",", ":"))
         verdict, _, version = self._run("before", claim.page.id, claim.token, text, "")
         return Verdict(verdict.decode()), int(version)
 
     def before_all_failed(self, claim: Claim, reason: str = "it raised") -> Ending:
-        """``before_all`` went wrong: the page is given back, and the next run tries. After three times the crawl is FAILED."""
+        """``before_all`` went wrong: the page is given back, and the next run tries. After three
+        times the crawl is FAILED.
+        """
         answer = self._run("before", claim.page.id, claim.token, "failed", reason)
         return Ending(Verdict(answer[0].decode()), bool(answer[1]))
 
     def logged_out(self, claim: Claim, version: int) -> Ending:
-        """The page was requested with the log-in ``version``, and that has expired: it goes back without an attempt burned.
+        """The page was requested with the log-in ``version``, and that has expired: it goes back
+        without an attempt burned.
 
-        The next run does ``before_all`` again, the others wait for it. A page that is logged out under three log-ins, or when
-        three in a row brought no page, is failed with the reason ``login`` (``retry_in`` is None then).
+        The next run does ``before_all`` again, the others wait for it. A page that is logged out
+        under three log-ins, or when three in a row brought no page, is failed with the reason
+        ``login`` (``retry_in`` is None then).
         """
         verdict, ended, again = self._run("logout", claim.page.id, claim.token, version)
         return Ending(Verdict(verdict.decode()), bool(ended), 0.0 if again else None)
@@ -478,10 +614,13 @@ class Frontier:
         return None if text is None else dict(json.loads(text))
 
     def witness(self, kind: str, limit: int) -> bool:
-        """Whether a failure is the first of its ``kind`` here, and fewer than ``limit`` kinds are known; 0 forgets this one."""
+        """Whether a failure is the first of its ``kind`` here, and fewer than ``limit`` kinds are
+        known; 0 forgets this one.
+        """
         return bool(self._run("witness", kind, limit))
 
-    # -- looking ----------------------------------------------------------------------------------------------------------
+    # -- looking
+    # ----------------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
         """Counts and state at one instant.
@@ -489,33 +628,66 @@ class Frontier:
         Raises:
             FrontierRefused: there is no such crawl.
         """
-        status, reason, generation, active, started, ended, held, processing, delayed, tickets, begun, *flat = self._run(
-            "snapshot"
-        )
+        (
+            status,
+            reason,
+            generation,
+            active,
+            started,
+            ended,
+            held,
+            processing,
+            delayed,
+            tickets,
+            begun,
+            *flat,
+        ) = self._run("snapshot")
         counts, reasons = (
-            {name.decode("utf-8", "replace"): int(n) for name, n in zip(names[::2], names[1::2], strict=True)} for names in flat
+            {
+                name.decode("utf-8", "replace"): int(n)
+                for name, n in zip(names[::2], names[1::2], strict=True)
+            }
+            for names in flat
         )
         main = {name: counts.pop(name, 0) for name in ("accepted", "queued", "done", "failed")}
         return Snapshot(
-            self.name, Status(status.decode()), reason.decode() or None, int(generation), **main, delayed=delayed,
-            processing=processing, counts=counts, reasons=reasons, started=in_seconds(started), ended=in_seconds(ended),
-            active=active / 1_000, held_until=in_seconds(held), tickets=tickets, begun=in_seconds(begun),
-        )  # fmt: skip
+            self.name,
+            Status(status.decode()),
+            reason.decode() or None,
+            int(generation),
+            **main,
+            delayed=delayed,
+            processing=processing,
+            counts=counts,
+            reasons=reasons,
+            started=in_seconds(started),
+            ended=in_seconds(ended),
+            active=active / 1_000,
+            held_until=in_seconds(held),
+            tickets=tickets,
+            begun=in_seconds(begun),
+        )
 
     def tallies(self) -> dict[str, int]:
-        """Sums of everything that ever happened to this crawl's pages, for metrics; see ``timings`` for their names."""
+        """Sums of everything that ever happened to this crawl's pages, for metrics; see ``timings``
+        for their names.
+        """
         with speaking():
             found = self.redis.hgetall(self.key("tallies"))
         return {name.decode("utf-8", "replace"): int(value) for name, value in found.items()}
 
     def untold(self) -> bool:
-        """Whether the crawl has ended and nobody has said yet that the hook for its end was called."""
+        """Whether the crawl has ended and nobody has said yet that the hook for its end was
+        called.
+        """
         with speaking():
             status, notified = self.redis.hmget(self.key("meta"), "status", "notified")
         return status is not None and Status(status.decode()).ended and notified != b"1"
 
     def seen(self, key: str) -> bool:
-        """Whether the canonical URL ``key`` is known: queued once, whatever became of it, or the end of a redirect."""
+        """Whether the canonical URL ``key`` is known: queued once, whatever became of it, or the
+        end of a redirect.
+        """
         return bool(self._run("seen", *entries.fingerprint(key)))
 
     def queued(self, start: int = 0, count: int = 100) -> list[Page]:
@@ -526,7 +698,9 @@ class Frontier:
                 if start >= length:
                     start -= length
                     continue
-                found += map(entries.page, self.redis.lrange(name, start, start + count - len(found) - 1))
+                found += map(
+                    entries.page, self.redis.lrange(name, start, start + count - len(found) - 1)
+                )
                 start = 0
                 if len(found) >= count:
                     break
@@ -535,11 +709,15 @@ class Frontier:
     def _queues(self) -> Iterator[tuple[str, int]]:
         """The lists of waiting pages that are not empty, and their lengths."""
         for lanes in batches(sorted(self._lanes()), 500):
-            names = [name for lane in lanes for name in health.queue_names(self.prefix, lane.decode())]
+            names = [
+                name for lane in lanes for name in health.queue_names(self.prefix, lane.decode())
+            ]
             pipe = self.redis.pipeline(transaction=False)
             for name in names:
                 pipe.llen(name)
-            yield from ((name, length) for name, length in zip(names, pipe.execute(), strict=True) if length)
+            yield from (
+                (name, length) for name, length in zip(names, pipe.execute(), strict=True) if length
+            )
 
     def _lanes(self) -> set[bytes]:
         """The names of all lanes, read in small steps."""
@@ -548,16 +726,26 @@ class Frontier:
     def delayed(self, start: int = 0, count: int = 100) -> list[Page]:
         """Pages that wait for their next attempt, the first one due first."""
         with speaking():
-            return [entries.page(raw) for raw in self.redis.zrange(self.key("delayed"), start, start + count - 1)]
+            return [
+                entries.page(raw)
+                for raw in self.redis.zrange(self.key("delayed"), start, start + count - 1)
+            ]
 
     def processing(self, start: int = 0, count: int = 100) -> list[Claim]:
-        """Pages that are being worked on, and by whom. The tokens are real: whoever holds one may report."""
+        """Pages that are being worked on, and by whom. The tokens are real: whoever holds one may
+        report.
+        """
         with speaking():
-            values = sorted(self.redis.hvals(self.key("inflight")), key=lambda value: int(value.split(b"\n", 4)[3]))
+            values = sorted(
+                self.redis.hvals(self.key("inflight")),
+                key=lambda value: int(value.split(b"\n", 4)[3]),
+            )
         return [entries.claim(value) for value in values[start : start + count]]
 
     def done(self, start: int = 0, count: int = 100) -> list[str]:
-        """The records of finished pages, oldest first; fewer than ``counts`` says if somebody drained the list."""
+        """The records of finished pages, oldest first; fewer than ``counts`` says if somebody
+        drained the list.
+        """
         return [raw.decode("utf-8", "replace") for raw in self._range("done", start, count)]
 
     def failed(self, start: int = 0, count: int = 100) -> list[FailedPage]:
@@ -569,19 +757,30 @@ class Frontier:
             return list(self.redis.lrange(self.key(name), start, start + count - 1))
 
     def results(self, after: str = "0", count: int = 500) -> list[tuple[str, int, str]]:
-        """Results after the stream id ``after``: stream id, running number of the result from 1 (a gap: trimmed), JSON."""
+        """Results after the stream id ``after``: stream id, running number of the result from 1 (a
+        gap: trimmed), JSON.
+        """
         with speaking():
             found = self.redis.xrange(self.key("results"), f"({after}", "+", count)
-        return [(id_.decode(), int(fields[b"n"]), fields[b"json"].decode("utf-8", "replace")) for id_, fields in found]
+        return [
+            (id_.decode(), int(fields[b"n"]), fields[b"json"].decode("utf-8", "replace"))
+            for id_, fields in found
+        ]
 
-    # -- repair and the end -----------------------------------------------------------------------------------------------
+    # -- repair and the end
+    # -----------------------------------------------------------------------------------------------
 
     def retry_failed(self, ids: Sequence[str] | None = None) -> int:
-        """Send dead letters back to their queues, all or those of ``ids``; a crawl that has ended is re-opened. Their number."""
+        """Send dead letters back to their queues, all or those of ``ids``; a crawl that has ended
+        is re-opened. Their number.
+        """
         wanted = None if ids is None else set(ids)
         back, left = 0, self._length("failed")
-        while left > 0 and (letters := self._range("failed", 0, min(left, LETTER_BATCH))):  # what is not chosen goes round
-            chosen = [raw for raw in letters if wanted is None or entries.letter(raw).page.id in wanted]
+        # what is not chosen goes round
+        while left > 0 and (letters := self._range("failed", 0, min(left, LETTER_BATCH))):
+            chosen = [
+                raw for raw in letters if wanted is None or entries.letter(raw).page.id in wanted
+            ]
             back += int(self._run("retry", len(letters), *chosen))
             left -= len(letters)
         return back
@@ -591,23 +790,27 @@ class Frontier:
             return int(self.redis.llen(self.key(name)))
 
     def clear(self) -> int:
-        """Delete everything about this crawl, in small steps; the number of keys. Runs in flight find their claims stale."""
+        """Delete everything about this crawl, in small steps; the number of keys. Runs in flight
+        find their claims stale.
+        """
         with speaking():
             return health.clear(self.redis, self.prefix, self.index, self.name)
 
     def audit(self) -> list[str]:
         """What is wrong with the crawl's keys, in sentences; empty if it is well.
 
-        One atomic step, so the crawl may go on meanwhile. With more than 500 lanes it is closed while it is examined in many
-        steps, some seconds for a hundred thousand lanes: whoever calls meanwhile waits.
+        One atomic step, so the crawl may go on meanwhile. With more than 500 lanes it is closed
+        while it is examined in many steps, some seconds for a hundred thousand lanes: whoever calls
+        meanwhile waits.
         """
         return self._examine("audit")
 
     def repair(self) -> list[str]:
-        """Rebuild what is derived (claims, lanes, counts) from the lists, which are true; what was wrong, in sentences.
+        """Rebuild what is derived (claims, lanes, counts) from the lists, which are true; what was
+        wrong, in sentences.
 
-        As with ``audit``, the crawl may go on meanwhile, or waits. What nobody holds any more is tried again after the next
-        ``reap``. A repair that was interrupted is to be repeated.
+        As with ``audit``, the crawl may go on meanwhile, or waits. What nobody holds any more is
+        tried again after the next ``reap``. A repair that was interrupted is to be repeated.
 
         Raises:
             FrontierUnavailable: also if it took so long that the crawl went on.
@@ -625,7 +828,9 @@ class Frontier:
         yield from self._run(script, "pages")
         with speaking():
             lanes = self._places()
-        steps = [[field for lane in batch for field in lane] for batch in batches(lanes, LANE_BATCH)]
+        steps = [
+            [field for lane in batch for field in lane] for batch in batches(lanes, LANE_BATCH)
+        ]
         queued, damaged = 0, False
         for fields in steps:
             number, *wrong = self._run(script, "lanes", *fields)
@@ -638,14 +843,22 @@ class Frontier:
         yield from self._run(script, "counts", queued)
 
     def _places(self) -> list[tuple[bytes, str, int]]:
-        """Every lane, where it is ("ready", "snoozed", "", or several of them), and its number of pages in flight."""
+        """Every lane, where it is ("ready", "snoozed", "", or several of them), and its number of
+        pages in flight.
+        """
         where: dict[bytes, list[str]] = {lane: [] for lane in self._lanes()}
         for lane in self._windows("ready", self.redis.lrange):
             where.setdefault(lane, []).append("ready")
         for lane in self._windows("snoozed", self.redis.zrange):
             where.setdefault(lane, []).append("snoozed")
-        running = Counter(entries.page(raw).lane.encode() for raw in self._windows("processing", self.redis.lrange))
-        return [(lane, " and ".join(where.get(lane, [])), running[lane]) for lane in sorted(where.keys() | running.keys())]
+        running = Counter(
+            entries.page(raw).lane.encode()
+            for raw in self._windows("processing", self.redis.lrange)
+        )
+        return [
+            (lane, " and ".join(where.get(lane, [])), running[lane])
+            for lane in sorted(where.keys() | running.keys())
+        ]
 
     def _windows(self, name: str, read: Any) -> Iterator[bytes]:
         start = 0
@@ -663,7 +876,9 @@ class Frontier:
         finally:
             ours = self._run("close", token, 0)
         if not ours:
-            raise FrontierUnavailable(f"it took more than {CLOSED_LIFE:.0f} s, and the crawl went on meanwhile: repeat it")
+            raise FrontierUnavailable(
+                f"it took more than {CLOSED_LIFE:.0f} s, and the crawl went on meanwhile: repeat it"
+            )
 
 
 def packed(pages: Iterable[Page], parent: Claim | None, dropped: dict[str, int]) -> list[str | int]:
@@ -683,7 +898,9 @@ def portions(pages: Iterable[Page], *, least: bool) -> Iterator[list[Page]]:
     portion: list[Page] = []
     length = 0
     for page in pages:
-        if len(portion) == BATCH or (portion and length + len(page.url) + len(page.key) > BATCH_LENGTH):
+        if len(portion) == BATCH or (
+            portion and length + len(page.url) + len(page.key) > BATCH_LENGTH
+        ):
             yield portion
             portion, length, least = [], 0, False
         portion.append(page)

@@ -1,4 +1,6 @@
-"""What is done to a crawl's keys as a whole: whether this Redis can hold them, what is wrong with them, and their end."""
+"""What is done to a crawl's keys as a whole: whether this Redis can hold them, what is wrong with
+them, and their end.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ def queue_names(prefix: str, lane: str) -> list[str]:
 
 
 def check(redis: Client) -> list[str]:
-    """Whether a frontier is safe on this server, or on each of this Cluster: what could be better, in sentences.
+    """Whether a frontier is safe on this server, or on each of this Cluster: what could be better,
+    in sentences.
 
     What a server does not tell this user is taken to be well.
 
@@ -59,15 +62,23 @@ def _check(server: Any) -> Iterator[str]:
         running = "7.0"
     parts = tuple(int(part) for part in running.split(".")[:2])
     if parts < (6, 2):
-        raise FrontierMisfit(f"Redis {running} is too old: 6.2 or newer is needed, 7 or newer recommended")
+        raise FrontierMisfit(
+            f"Redis {running} is too old: 6.2 or newer is needed, 7 or newer recommended"
+        )
     settings = config(server, "maxmemory-policy", "appendonly")
     policy = settings.get("maxmemory-policy", "noeviction")
     if policy != "noeviction":
-        raise FrontierMisfit(f"this Redis throws keys away when it is full (maxmemory-policy {policy}); set it to noeviction")
+        raise FrontierMisfit(
+            f"this Redis throws keys away when it is full (maxmemory-policy {policy}); set it to"
+            " noeviction"
+        )
     if parts < (7, 0):
         yield f"Redis {running}: from 7.0 on, a full server refuses a step as a whole"
     if settings.get("appendonly") == "no":
-        yield "appendonly is off: a restart of Redis loses the crawl, or sets it back to the last dump"
+        yield (
+            "appendonly is off: a restart of Redis loses the crawl, or sets it back to the last"
+            " dump"
+        )
 
 
 def describe(redis: Client) -> list[str]:
@@ -81,7 +92,11 @@ def describe(redis: Client) -> list[str]:
         if isinstance(redis, RedisCluster):
             kind = f"one of the {len(there)} masters of a Cluster"
         else:
-            kind = "a master that Sentinels watch" if isinstance(redis.connection_pool, SentinelConnectionPool) else "one server"
+            kind = (
+                "a master that Sentinels watch"
+                if isinstance(redis.connection_pool, SentinelConnectionPool)
+                else "one server"
+            )
         return [f"{_describe(server)}, {kind}" for server in there]
 
 
@@ -95,7 +110,11 @@ def _describe(server: Any) -> str:
         info = server.info()
     except faults.NoPermissionError:
         return f"Redis, which tells this user nothing of itself, {min(took) * 1_000:.1f} ms away"
-    name = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {info.get('redis_version')}"
+    name = (
+        f"Valkey {info['valkey_version']}"
+        if "valkey_version" in info
+        else f"Redis {info.get('redis_version')}"
+    )
     settings = config(server, "maxmemory-policy", "appendonly")
     limit = int(info.get("maxmemory", 0) or 0)
     return ", ".join(
@@ -103,13 +122,18 @@ def _describe(server: Any) -> str:
             f"{name} {min(took) * 1_000:.1f} ms away",
             f"appendonly {settings.get('appendonly', 'unknown')}",
             settings.get("maxmemory-policy", info.get("maxmemory_policy", "policy unknown")),
-            f"{int(info.get('used_memory', 0)) / MB:,.0f} MB used of {f'{limit / MB:,.0f}' if limit else 'all there is'}",
+            (
+                f"{int(info.get('used_memory', 0)) / MB:,.0f} MB used of"
+                f" {f'{limit / MB:,.0f}' if limit else 'all there is'}"
+            ),
         ]
     )
 
 
 def config(redis: Any, *names: str) -> dict[str, str]:
-    """Settings of the server, as far as it tells; a hosted one may forbid the question, or answer only part of it."""
+    """Settings of the server, as far as it tells; a hosted one may forbid the question, or answer
+    only part of it.
+    """
     found: dict[str, str] = {}
     for name in names:
         try:
@@ -143,7 +167,8 @@ def memory(redis: Client) -> list[str]:
 def clear(redis: Any, prefix: str, index: str, name: str) -> int:
     """Delete all keys of a crawl, its status last; their number.
 
-    Lanes and buckets of known URLs are computed from what the crawl says about itself: no KEYS, no SCAN.
+    Lanes and buckets of known URLs are computed from what the crawl says about itself: no KEYS, no
+    SCAN.
     """
     meta = redis.hmget(prefix + "meta", "buckets", "splits")
     if meta[0] is not None:
@@ -151,9 +176,13 @@ def clear(redis: Any, prefix: str, index: str, name: str) -> int:
     deleted = redis.unlink(*(prefix + key for key in FIXED))
     while lanes := redis.srandmember(prefix + "lanes", STEP // 4):
         names = [lane.decode() for lane in lanes]
-        deleted += redis.unlink(*(key for lane in names for key in (*queue_names(prefix, lane), f"{prefix}lane:{lane}")))
+        deleted += redis.unlink(
+            *(key for lane in names for key in (*queue_names(prefix, lane), f"{prefix}lane:{lane}"))
+        )
         deleted += redis.srem(prefix + "lanes", *names) > 0 and not redis.exists(prefix + "lanes")
-    deleted += unlink(redis, (f"{prefix}seen:{bucket}" for bucket in range(int(meta[0] or 0) + int(meta[1] or 0))))
+    deleted += unlink(
+        redis, (f"{prefix}seen:{bucket}" for bucket in range(int(meta[0] or 0) + int(meta[1] or 0)))
+    )
     deleted += redis.unlink(prefix + "meta")
     redis.srem(index, name)
     return int(deleted)

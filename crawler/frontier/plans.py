@@ -1,4 +1,6 @@
-"""A plan as the fields of the hash ``meta``: one field per limit, so that scripts read them and a limit can be changed alone."""
+"""A plan as the fields of the hash ``meta``: one field per limit, so that scripts read them and a
+limit can be changed alone.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def encode_limits(limits: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     pairs: list[str] = []
     for name, value in limits.items():
         if name not in TYPES:
-            raise FrontierRefused(f"no limit is named {name!r}; there are {', '.join(sorted(TYPES))}")
+            raise FrontierRefused(
+                f"no limit is named {name!r}; there are {', '.join(sorted(TYPES))}"
+            )
         if value is None:
             if getattr(Policy(), name) is not None and name not in ("depth_limit",):
                 raise FrontierRefused(f"{name} cannot be None")
@@ -69,7 +73,16 @@ def decode(name: str, meta: Mapping[str, bytes]) -> Plan:
         elif field in TIMES:
             policy[field] = int(text) / 1_000
         else:
-            policy[field] = text if kind == "str" else bool(int(text)) if kind == "bool" else int(text)
+            policy[field] = (
+                text if kind == "str" else bool(int(text)) if kind == "bool" else int(text)
+            )
     definition = json.loads(meta["definition"]) if "definition" in meta else None
     base = meta["base"].decode() if "base" in meta else None
-    return Plan(name, Policy(**policy), meta.get("digest", b"").decode(), definition, meta.get("before_all", b"1") == b"1", base)
+    return Plan(
+        name,
+        Policy(**policy),
+        meta.get("digest", b"").decode(),
+        definition,
+        meta.get("before_all", b"1") == b"1",
+        base,
+    )

@@ -1,4 +1,6 @@
-"""The Lua scripts: read once from ``crawler/lua``, run in one round trip, their errors turned into ours in one place."""
+"""The Lua scripts: read once from ``crawler/lua``, run in one round trip, their errors turned into
+ours in one place.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +27,25 @@ UNAVAILABLE = (
 MOVING = "access a non local key"
 #: Seconds to wait for a crawl that is closed for an audit or a repair, and between two attempts.
 CLOSED_PATIENCE, CLOSED_INTERVAL = 10.0, 0.05
-FULL = "Redis is full (maxmemory reached); nothing was changed: give it more memory, or clear crawls that are over"
+FULL = (
+    "Redis is full (maxmemory reached); nothing was changed: give it more memory, or clear crawls"
+    " that are over"
+)
 
 
 @cache
 def source(name: str) -> str:
-    """The text of a script: the libraries that its line ``With`` names, then itself, and Redis's ``#!lua`` line before it all."""
+    """The text of a script: the libraries that its line ``With`` names, then itself, and Redis's
+    ``#!lua`` line before it all.
+    """
     folder = files("crawler") / "lua"
     first, _, text = (folder / f"{name}.lua").read_text("utf-8").partition("\n")
     named = re.search(r"^-- With +(.+)$", text, re.MULTILINE)
-    libraries = [(folder / f"lib_{library}.lua").read_text("utf-8") for library in named[1].split(", ")] if named else []
+    libraries = (
+        [(folder / f"lib_{library}.lua").read_text("utf-8") for library in named[1].split(", ")]
+        if named
+        else []
+    )
     return "\n".join([first, *libraries, text])
 
 
@@ -43,14 +54,17 @@ _old: WeakKeyDictionary[Client, bool] = WeakKeyDictionary()
 
 
 class Scripts:
-    """Every script, registered on one client. They travel to a server when it first answers that it does not know them."""
+    """Every script, registered on one client. They travel to a server when it first answers that it
+    does not know them.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._scripts: dict[str, Script] = {}
 
     def run(self, name: str, prefix: str, *args: str | bytes | float) -> Any:
-        """Run the script ``name`` on the crawl whose keys begin with ``prefix``, in one atomic step.
+        """Run the script ``name`` on the crawl whose keys begin with ``prefix``, in one atomic
+        step.
 
         Raises:
             FrontierUnavailable, FrontierRefused, FrontierMisfit: see ``speaking``.
@@ -100,16 +114,22 @@ def speaking() -> Iterator[None]:
     """The one place where what Redis or its client raises becomes an error of ours.
 
     Raises:
-        FrontierUnavailable: no answer; nobody knows whether the step was done, and every one of them may be repeated.
-        FrontierRefused: the crawl's status, or a full Redis, does not allow it; nothing was changed.
+        FrontierUnavailable: no answer; nobody knows whether the step was done, and every one of
+            them may be repeated.
+        FrontierRefused: the crawl's status, or a full Redis, does not allow it; nothing was
+            changed.
         FrontierMisfit: the keys are not a crawl's, or those of another version.
     """
     try:
         yield
     except (
-        faults.ConnectionError, faults.TimeoutError, faults.ClusterError, faults.RedisClusterException, faults.ReadOnlyError,
+        faults.ConnectionError,
+        faults.TimeoutError,
+        faults.ClusterError,
+        faults.RedisClusterException,
+        faults.ReadOnlyError,
         faults.TryAgainError,
-    ) as error:  # fmt: skip
+    ) as error:
         raise FrontierUnavailable(reason(error)) from error
     except faults.NoPermissionError as error:
         raise FrontierMisfit(reason(error)) from error
@@ -124,9 +144,13 @@ def speaking() -> Iterator[None]:
         if word == "OOM" or "OOM command not allowed" in str(error):
             raise FrontierRefused(FULL) from error
         if "WRONGTYPE" in str(error):
-            raise FrontierMisfit(f"a key has the name of one of ours, but not its type: {error}") from error
+            raise FrontierMisfit(
+                f"a key has the name of one of ours, but not its type: {error}"
+            ) from error
         if MOVING in str(error):
-            raise FrontierUnavailable("the Cluster is moving this crawl to another node; that ends by itself") from error
+            raise FrontierUnavailable(
+                "the Cluster is moving this crawl to another node; that ends by itself"
+            ) from error
         if word in UNAVAILABLE:
             raise FrontierUnavailable(f"Redis cannot do it now: {error}") from error
         raise

@@ -1,14 +1,15 @@
-"""Celery Books: a small bookshop to crawl. Python's standard library only; every page is made in memory.
+"""Celery Books: a small bookshop to crawl. Python's standard library only; every page is made in
+memory.
 
     python examples/demo/serve.py [--port 8765]     serve on loopback; the first line printed is the address
     python examples/demo/serve.py --count           print how many pages a crawl of it finds
     python examples/demo/serve.py --while COMMAND   serve while COMMAND runs; in it, {} stands for the address
 
-What a crawler meets here: pagination, links that exist only after a script has fetched them, a redirect to a page that has no
-other link (so both together are one page), and one page under several spellings. No page fails.
+What a crawler meets here: pagination, links that exist only after a script has fetched them, a
+redirect to a page that has no other link (so both together are one page), and one page under
+several spellings. No page fails.
 """
 
-# ruff: noqa: E501 - HTML, CSS and SVG keep their lines
 from __future__ import annotations
 
 import argparse
@@ -28,7 +29,8 @@ from zlib import crc32
 
 PER_PAGE = 6
 
-#: What a slow script takes, in seconds: longer than the fetch beside it, and a page has loaded when both are there.
+#: What a slow script takes, in seconds: longer than the fetch beside it, and a page has loaded when
+#: both are there.
 SLOW = 0.3
 
 CATALOGUE = {
@@ -59,12 +61,24 @@ CATALOGUE = {
 }
 
 EVENTS = {
-    "An evening of ghost stories": ("3 November", "Bring a blanket. The heating is haunted as well."),
-    "Seed swap and soup": ("12 November", "Swap what you have grown, and taste what others made of it."),
+    "An evening of ghost stories": (
+        "3 November",
+        "Bring a blanket. The heating is haunted as well.",
+    ),
+    "Seed swap and soup": (
+        "12 November",
+        "Swap what you have grown, and taste what others made of it.",
+    ),
     "Poetry before breakfast": ("19 November", "Coffee at six, first poem at a quarter past."),
-    "How a book is bound": ("26 November", "Thread, glue and patience, with our binder Wilhelmina."),
+    "How a book is bound": (
+        "26 November",
+        "Thread, glue and patience, with our binder Wilhelmina.",
+    ),
     "Maps: a walk and a talk": ("4 December", "We get lost together, and find out why."),
-    "The mystery of the mystery shelf": ("11 December", "One book is in the wrong place. So is one guest."),
+    "The mystery of the mystery shelf": (
+        "11 December",
+        "One book is in the wrong place. So is one guest.",
+    ),
 }
 
 PRAISE = (
@@ -74,7 +88,9 @@ PRAISE = (
 
 
 class Book(NamedTuple):
-    """A book, where it stands, and how it can be reached: "listed", only through a "script", or only by a "redirect"."""
+    """A book, where it stands, and how it can be reached: "listed", only through a "script", or
+    only by a "redirect".
+    """
 
     slug: str
     title: str
@@ -101,10 +117,17 @@ def slug(text: str) -> str:
 
 
 def stock() -> list[Book]:
-    """Every book. The last of three categories arrived today (a script links them); the last of "Mysteries" is the surprise."""
+    """Every book. The last of three categories arrived today (a script links them); the last of
+    "Mysteries" is the surprise.
+    """
     books = []
     for category, table in CATALOGUE.items():
-        entries = [entry.strip() for line in table.strip().splitlines() for entry in line.split("  ") if entry.strip()]
+        entries = [
+            entry.strip()
+            for line in table.strip().splitlines()
+            for entry in line.split("  ")
+            if entry.strip()
+        ]
         for place, entry in enumerate(entries):
             title, author = entry.split("|")
             last = place == len(entries) - 1
@@ -113,17 +136,23 @@ def stock() -> list[Book]:
                 reach = "redirect"
             elif last and category in ("Gardens", "Machines", "Poems"):
                 reach = "script"
-            books.append(Book(slug(title), title, author, category, reach, reviewed=place in (0, 2, 4)))
+            books.append(
+                Book(slug(title), title, author, category, reach, reviewed=place in (0, 2, 4))
+            )
     return books
 
 
 BOOKS = stock()
-LISTED = {category: [b for b in BOOKS if b.category == category and b.reach == "listed"] for category in CATALOGUE}
+LISTED = {
+    category: [b for b in BOOKS if b.category == category and b.reach == "listed"]
+    for category in CATALOGUE
+}
 ARRIVALS = [b for b in BOOKS if b.reach == "script"]
 SURPRISE = next(b for b in BOOKS if b.reach == "redirect")
 
 
-# Pages --------------------------------------------------------------------------------------------------------------------------
+# Pages
+# --------------------------------------------------------------------------------------------------------------------------
 
 Render = Callable[[], str]
 
@@ -175,7 +204,9 @@ def front() -> str:
 
 
 def fetched(name: str) -> str:
-    """A script that fetches a list and makes its links, beside another that is slow, as on many real pages."""
+    """A script that fetches a list and makes its links, beside another that is slow, as on many
+    real pages.
+    """
     return f"""<script>
 fetch("/api/{name}.json").then(answer => answer.json()).then(items => {{
   const list = document.getElementById("{name}");
@@ -188,7 +219,9 @@ def shelf(category: str, number: int) -> Render:
     books = LISTED[category]
     last = -(-len(books) // PER_PAGE)
     links = "".join(
-        f"<b>{n}</b>" if n == number else f'<a href="/categories/{slug(category)}/{f"?page={n}" if n > 1 else ""}">{n}</a>'
+        f"<b>{n}</b>"
+        if n == number
+        else f'<a href="/categories/{slug(category)}/{f"?page={n}" if n > 1 else ""}">{n}</a>'
         for n in range(1, last + 1)
     )
 
@@ -204,8 +237,14 @@ def shelf(category: str, number: int) -> Render:
 def book_page(book: Book) -> Render:
     others = list(CATALOGUE)
     tags = (book.category, others[(others.index(book.category) + 1 + book.number % 5) % 6])
-    links = "".join(f'<a class="tag" href="/categories/{slug(tag)}/">{tag.lower()}</a>' for tag in tags)
-    reviews = f'<p><a href="/books/{book.slug}/reviews/">What readers say</a></p>' if book.reviewed else ""
+    links = "".join(
+        f'<a class="tag" href="/categories/{slug(tag)}/">{tag.lower()}</a>' for tag in tags
+    )
+    reviews = (
+        f'<p><a href="/books/{book.slug}/reviews/">What readers say</a></p>'
+        if book.reviewed
+        else ""
+    )
 
     def render() -> str:
         return layout(
@@ -215,14 +254,25 @@ def book_page(book: Book) -> Render:
 <div><h1>{escape(book.title)}</h1><p class="author">{escape(book.author)}</p><p class="stars" data-stars="{book.stars}">{"★" * book.stars}{"☆" * (5 - book.stars)}</p>
 <p class="blurb">{escape(blurb(book))}</p><p class="price">{book.price}</p><p class="stock">{3 + book.number % 9} in stock</p><p class="tags">{links}</p>{reviews}</div></article>""",
             description=blurb(book),
-        )  # fmt: skip
+        )
 
     return render
 
 
 def blurb(book: Book) -> str:
-    first = ("A quiet book about", "Everything that is known about", "A stubborn, funny account of", "Forty short chapters on")
-    second = ("patience", "what we leave behind", "starting again", "the right tool", "getting lost")
+    first = (
+        "A quiet book about",
+        "Everything that is known about",
+        "A stubborn, funny account of",
+        "Forty short chapters on",
+    )
+    second = (
+        "patience",
+        "what we leave behind",
+        "starting again",
+        "the right tool",
+        "getting lost",
+    )
     third = (
         "with drawings by the author",
         "now in paperback",
@@ -234,19 +284,27 @@ def blurb(book: Book) -> str:
 
 def reviews_page(book: Book) -> Render:
     chosen = [PRAISE[(book.number + i) % len(PRAISE)] for i in range(3)]
-    quotes = "".join(f'<blockquote class="review"><p>{escape(text)}</p><cite>{name}</cite></blockquote>' for text, name in chosen)
+    quotes = "".join(
+        f'<blockquote class="review"><p>{escape(text)}</p><cite>{name}</cite></blockquote>'
+        for text, name in chosen
+    )
     back = f'<p><a href="/books/{book.slug}/">Back to the book</a></p>'
-    return lambda: layout(f"Reviews of {book.title}", f"<h1>Reviews of {escape(book.title)}</h1>{quotes}{back}")
+    return lambda: layout(
+        f"Reviews of {book.title}", f"<h1>Reviews of {escape(book.title)}</h1>{quotes}{back}"
+    )
 
 
 def events() -> str:
-    return layout("Events", f"<h1>Events</h1><ul class='events' id='events'></ul>{fetched('events')}")
+    return layout(
+        "Events", f"<h1>Events</h1><ul class='events' id='events'></ul>{fetched('events')}"
+    )
 
 
 def event_page(name: str) -> Render:
     date, text = EVENTS[name]
     return lambda: layout(
-        name, f"<h1>{escape(name)}</h1><p class='date'>{date}, seven o'clock</p><p class='blurb'>{escape(text)}</p>"
+        name,
+        f"<h1>{escape(name)}</h1><p class='date'>{date}, seven o'clock</p><p class='blurb'>{escape(text)}</p>",
     )
 
 
@@ -260,15 +318,22 @@ def about() -> str:
 
 
 def cafe() -> str:
-    return layout("Café", '<h1>Café</h1><h2 id="menu">Menu</h2><p>Tea, coffee, celery soup. Cake when there is cake.</p>')
+    return layout(
+        "Café",
+        '<h1>Café</h1><h2 id="menu">Menu</h2><p>Tea, coffee, celery soup. Cake when there is cake.</p>',
+    )
 
 
 def routes() -> dict[str, Render]:
-    """Every page, by path and query; each is one page of a crawl (the surprise by way of its redirect)."""
+    """Every page, by path and query; each is one page of a crawl (the surprise by way of its
+    redirect).
+    """
     found: dict[str, Render] = {"/": front, "/events/": events, "/about/": about, "/café/": cafe}
     for category, books in LISTED.items():
         for number in range(1, -(-len(books) // PER_PAGE) + 1):
-            found[f"/categories/{slug(category)}/" + (f"?page={number}" if number > 1 else "")] = shelf(category, number)
+            found[f"/categories/{slug(category)}/" + (f"?page={number}" if number > 1 else "")] = (
+                shelf(category, number)
+            )
     for book in BOOKS:
         found[f"/books/{book.slug}/"] = book_page(book)
         if book.reviewed:
@@ -281,7 +346,8 @@ def routes() -> dict[str, Render]:
 PAGES = routes()
 
 
-# What pages are made of ---------------------------------------------------------------------------------------------------------
+# What pages are made of
+# ---------------------------------------------------------------------------------------------------------
 
 LEAF = (
     '<svg viewBox="0 0 24 24" width="26" height="26"><path d="M12 22V9M12 13C6 13 5 8 5 4c5 0 7 3 7 9m0-3c0-5 3-7 7-7 0 5-2 8-7 8" '
@@ -323,14 +389,17 @@ def cover(book: Book) -> str:
             f'<rect x="{20 + 26 * (i % 10)}" y="{360 - 30 - (book.number >> i) % 120}" width="14" height="{30 + (book.number >> i) % 120}"/>',
         )[kind]
         for i in range(10)
-    )  # fmt: skip
+    )
     lines, line = [], ""
     for word in book.title.split():
         if len(line) + len(word) > 12 and line:
             lines.append(line)
             line = ""
         line = f"{line} {word}".strip()
-    title = "".join(f'<text x="28" y="{70 + 40 * i}">{escape(text)}</text>' for i, text in enumerate([*lines, line]))
+    title = "".join(
+        f'<text x="28" y="{70 + 40 * i}">{escape(text)}</text>'
+        for i, text in enumerate([*lines, line])
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 420"><rect width="300" height="420" fill="hsl({hue} 38% 34%)"/>'
         f'<g fill="hsl({(hue + 40) % 360} 52% 66%)">{shapes}</g><rect width="12" height="420" fill="#0002"/>'
@@ -342,13 +411,22 @@ def cover(book: Book) -> str:
 FILES: dict[str, tuple[str, str]] = {
     "/robots.txt": ("text/plain", "User-agent: *\nAllow: /\n"),
     "/style.css": ("text/css", STYLE),
-    "/favicon.svg": ("image/svg+xml", LEAF.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ')),
-    "/favicon.ico": ("image/svg+xml", LEAF.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ')),
+    "/favicon.svg": (
+        "image/svg+xml",
+        LEAF.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '),
+    ),
+    "/favicon.ico": (
+        "image/svg+xml",
+        LEAF.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '),
+    ),
     "/api/arrivals.json": ("application/json", json.dumps([card(b) for b in ARRIVALS])),
     "/api/events.json": (
         "application/json",
         json.dumps(
-            [f'<li><a href="/events/{slug(n)}/">{escape(n)}</a><span>{date}</span></li>' for n, (date, _) in EVENTS.items()]
+            [
+                f'<li><a href="/events/{slug(n)}/">{escape(n)}</a><span>{date}</span></li>'
+                for n, (date, _) in EVENTS.items()
+            ]
         ),
     ),
     "/visitors.js": ("text/javascript", "document.documentElement.dataset.visitors = '7';\n"),
@@ -356,7 +434,8 @@ FILES: dict[str, tuple[str, str]] = {
 }
 
 
-# The server ---------------------------------------------------------------------------------------------------------------------
+# The server
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 class Shop(BaseHTTPRequestHandler):
@@ -376,7 +455,11 @@ class Shop(BaseHTTPRequestHandler):
         elif page := PAGES.get(path if number == "1" else f"{path}?page={number}"):
             self.answer(200, "text/html", page())
         else:
-            self.answer(404, "text/html", layout("Not found", "<h1>Not on our shelves</h1><p>Ask the cat.</p>"))
+            self.answer(
+                404,
+                "text/html",
+                layout("Not found", "<h1>Not on our shelves</h1><p>Ask the cat.</p>"),
+            )
 
     do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
 
@@ -404,11 +487,23 @@ class Server(ThreadingHTTPServer):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Serve Celery Books, a small bookshop to crawl, on loopback.")
-    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one (8765 for --while, if it is)")
-    parser.add_argument("--count", action="store_true", help="print how many pages a crawl finds, and end")
+    parser = argparse.ArgumentParser(
+        description="Serve Celery Books, a small bookshop to crawl, on loopback."
+    )
     parser.add_argument(
-        "--while", dest="command", nargs=argparse.REMAINDER, help="serve while this command runs; {} is the address"
+        "--port",
+        type=int,
+        default=0,
+        help="0, the default, takes a free one (8765 for --while, if it is)",
+    )
+    parser.add_argument(
+        "--count", action="store_true", help="print how many pages a crawl finds, and end"
+    )
+    parser.add_argument(
+        "--while",
+        dest="command",
+        nargs=argparse.REMAINDER,
+        help="serve while this command runs; {} is the address",
     )
     options = parser.parse_args()
     if options.count:
@@ -417,7 +512,9 @@ def main() -> int:
     with listening(options.port, preferred=8765 if options.command else 0) as server:
         address = f"http://127.0.0.1:{server.server_port}/"
         if options.command:
-            return serve_while(server, [address if word == "{}" else word for word in options.command])
+            return serve_while(
+                server, [address if word == "{}" else word for word in options.command]
+            )
         print(address, flush=True)
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
@@ -425,14 +522,18 @@ def main() -> int:
 
 
 def listening(port: int, preferred: int) -> Server:
-    """A server on ``port``; on ``preferred`` if any will do, so that a crawl of it has the same name each time."""
+    """A server on ``port``; on ``preferred`` if any will do, so that a crawl of it has the same
+    name each time.
+    """
     with contextlib.suppress(OSError):
         return Server(("127.0.0.1", port or preferred), Shop)
     return Server(("127.0.0.1", port), Shop)
 
 
 def serve_while(server: Server, command: list[str]) -> int:
-    """Serve until ``command`` ends; its exit status. An interrupt is the command's to handle: both of us get it."""
+    """Serve until ``command`` ends; its exit status. An interrupt is the command's to handle: both
+    of us get it.
+    """
     threading.Thread(target=server.serve_forever, daemon=True).start()
     signal.signal(signal.SIGINT, lambda *_: None)
     with subprocess.Popen(command) as process:

@@ -1,11 +1,13 @@
-"""How long do jobs take when many are ordered at once? Locust reports the times of the *jobs*, not only those of requests.
+"""How long do jobs take when many are ordered at once? Locust reports the times of the *jobs*, not
+only those of requests.
 
     pip install "celery-crawler[load]"
     CRAWLER_API_TOKEN=… CRAWL_URL=http://127.0.0.1:8765/ locust -f examples/load/locustfile.py --host http://127.0.0.1:8000 \
         --headless -u 20 -r 5 -t 60s --stop-timeout 120 --json-file jobs
 
-Three rows of its table have the type JOB: WAITING, from the order to the first page; PROCESSING, from there to the end; TOTAL.
-They are by Redis's clock, so neither polling nor the network is in them. Let the server count no requests: CRAWLER_API_RATE=0.
+Three rows of its table have the type JOB: WAITING, from the order to the first page; PROCESSING,
+from there to the end; TOTAL. They are by Redis's clock, so neither polling nor the network is in
+them. Let the server count no requests: CRAWLER_API_RATE=0.
 """
 
 from locust import HttpUser, events, task  # first: it makes the standard library cooperate
@@ -60,7 +62,12 @@ class Client(HttpUser):
     def report(self, name, took, error=None):
         """Put a time of the job, in seconds, into Locust's table."""
         events.request.fire(
-            request_type="JOB", name=name, response_time=took * 1_000, response_length=0, exception=error, context={}
+            request_type="JOB",
+            name=name,
+            response_time=took * 1_000,
+            response_length=0,
+            exception=error,
+            context={},
         )
 
 

@@ -1,8 +1,10 @@
-"""Stands in for AWS Lambda on this machine: takes invocations, and runs the handler in a fresh process for each.
+"""Stands in for AWS Lambda on this machine: takes invocations, and runs the handler in a fresh
+process for each.
 
     python examples/serverless/stand_in.py --port 9001
 
-It knows one call, Invoke with the type Event: 202 at once, and the function runs later, a few of them at the same time.
+It knows one call, Invoke with the type Event: 202 at once, and the function runs later, a few of
+them at the same time.
 """
 
 import argparse
@@ -14,7 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 #: What a fresh process does with the event on its standard input.
-CODE = "import json, sys; from handler import handle; print(json.dumps(handle(json.load(sys.stdin), None)), flush=True)"
+CODE = (
+    "import json, sys; from handler import handle; print(json.dumps(handle(json.load(sys.stdin),"
+    " None)), flush=True)"
+)
 #: Functions at once.
 CONCURRENCY = 2
 pool = ThreadPoolExecutor(CONCURRENCY)
@@ -25,7 +30,9 @@ class Lambda(BaseHTTPRequestHandler):
 
     def do_POST(self):
         event = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        known = self.path.startswith("/2015-03-31/functions/") and self.path.endswith("/invocations")
+        known = self.path.startswith("/2015-03-31/functions/") and self.path.endswith(
+            "/invocations"
+        )
         if known and self.headers.get("X-Amz-Invocation-Type") == "Event":
             host, port = self.server.server_address
             pool.submit(run, event, f"http://{host}:{port}")
@@ -45,7 +52,13 @@ class Lambda(BaseHTTPRequestHandler):
 def run(event, address):
     """One invocation. The function finds us where AWS's own would find AWS."""
     environ = os.environ | {"AWS_ENDPOINT_URL_LAMBDA": address}
-    subprocess.run([sys.executable, "-c", CODE], input=event, cwd=Path(__file__).parent, env=environ, check=False)
+    subprocess.run(
+        [sys.executable, "-c", CODE],
+        input=event,
+        cwd=Path(__file__).parent,
+        env=environ,
+        check=False,
+    )
 
 
 if __name__ == "__main__":

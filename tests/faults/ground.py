@@ -1,4 +1,6 @@
-"""What a fault test stands on: a Redis, real workers, a scripted Chrome, and the question whether all is well in the end."""
+"""What a fault test stands on: a Redis, real workers, a scripted Chrome, and the question whether
+all is well in the end.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ from .webdriver import SITE, ScriptedChrome, Site, on_site
 
 T = TypeVar("T")
 
-#: Seconds that Redis may put off writing to its log while the disk is busy; it does so for two, and then waits for the disk.
+#: Seconds that Redis may put off writing to its log while the disk is busy; it does so for two, and
+#: then waits for the disk.
 LOG_PATIENCE = 10.0
 #: Settings of every worker here: patience in seconds, not minutes.
 HASTY = {
@@ -44,10 +47,14 @@ HASTY = {
 
 
 def until(condition: Callable[[], T], what: object = "", seconds: float = 60) -> T:
-    """Wait until ``condition`` gives something true, and return that. ``what`` is shown if it never does."""
+    """Wait until ``condition`` gives something true, and return that. ``what`` is shown if it never
+    does.
+    """
     end = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < end, f"waited {seconds:g} s for {what() if callable(what) else what or condition}"
+        assert time.monotonic() < end, (
+            f"waited {seconds:g} s for {what() if callable(what) else what or condition}"
+        )
         time.sleep(0.02)
     return value
 
@@ -59,7 +66,9 @@ class Worker:
 
     def __init__(self, settings: Settings, concurrency: int, log: Path) -> None:
         self.log = log
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("CRAWLER_")}
+        environ = {
+            name: value for name, value in os.environ.items() if not name.startswith("CRAWLER_")
+        }
         command = [*worker_command(settings, concurrency), "-n", f"worker-{next(self.numbers)}@%h"]
         with log.open("ab") as out:
             self.process = subprocess.Popen(
@@ -99,12 +108,18 @@ def pid_of(claim: Any) -> int:
 
 
 class Ground:
-    """One Redis in ``folder``, and everything that a test sets up around it; ``close`` ends all of it."""
+    """One Redis in ``folder``, and everything that a test sets up around it; ``close`` ends all of
+    it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ending = ExitStack()
-        short = Path(self.ending.enter_context(tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True)))
+        short = Path(
+            self.ending.enter_context(
+                tempfile.TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True)
+            )
+        )
         self.sockets = short
         self.redis = PrivateRedis(short / "redis")
         self.redis.start()
@@ -125,7 +140,9 @@ class Ground:
         """A client of the test's own; it waits for a Redis that was killed."""
         if self._client is None:
             retry = Retry(ConstantBackoff(0.05), 400)
-            self._client = redis_py.Redis(unix_socket_path=str(self.redis.socket), socket_timeout=10, retry=retry)
+            self._client = redis_py.Redis(
+                unix_socket_path=str(self.redis.socket), socket_timeout=10, retry=retry
+            )
         return self._client
 
     def chrome_on(self, site: Site, **options: Any) -> ScriptedChrome:
@@ -136,18 +153,30 @@ class Ground:
 
     def proxy(self) -> Proxy:
         """A line to Redis that can be cut."""
-        proxy = Proxy(self.sockets / f"proxy-{len(list(self.sockets.iterdir()))}", self.redis.socket)
+        proxy = Proxy(
+            self.sockets / f"proxy-{len(list(self.sockets.iterdir()))}", self.redis.socket
+        )
         self.ending.callback(proxy.close)
         return proxy
 
     def settings(self, **given: Any) -> Settings:
         """Settings of this place."""
-        here = {"redis_url": self.redis.url, "broker_url": self.redis.broker_url, "state_dir": self.folder / "state"}
-        return configuration.load(**{**HASTY, **here, "chrome_url": self.chrome and self.chrome.url, **given})
+        here = {
+            "redis_url": self.redis.url,
+            "broker_url": self.redis.broker_url,
+            "state_dir": self.folder / "state",
+        }
+        return configuration.load(
+            **{**HASTY, **here, "chrome_url": self.chrome and self.chrome.url, **given}
+        )
 
     def worker(self, concurrency: int = 1, **settings: Any) -> Worker:
         """A worker, started; it takes a moment until it works."""
-        worker = Worker(self.settings(**settings), concurrency, self.folder / f"worker-{len(self.workers) + 1}.log")
+        worker = Worker(
+            self.settings(**settings),
+            concurrency,
+            self.folder / f"worker-{len(self.workers) + 1}.log",
+        )
         self.workers.append(worker)
         return worker
 
@@ -157,7 +186,9 @@ class Ground:
         return Library(self.settings())
 
     def crawl(self, crawl: Crawl, *, wake: bool = True, **policy: Any) -> Frontier:
-        """Write ``crawl`` and its entries to Redis, ``policy`` beyond what a definition may say, and wake the workers."""
+        """Write ``crawl`` and its entries to Redis, ``policy`` beyond what a definition may say,
+        and wake the workers.
+        """
         library = self.library()
         plan = crawl.plan()
         library.frontier(crawl.name).create(replace(plan, policy=replace(plan.policy, **policy)))
@@ -168,8 +199,16 @@ class Ground:
         return frontier
 
     def until(self, condition: Callable[[], T], seconds: float = 60) -> T:
-        """Wait until ``condition`` gives something true; if it never does, show what the workers said."""
-        return until(condition, lambda: "\n".join([str(condition), *(worker.said()[-3000:] for worker in self.workers)]), seconds)
+        """Wait until ``condition`` gives something true; if it never does, show what the workers
+        said.
+        """
+        return until(
+            condition,
+            lambda: "\n".join(
+                [str(condition), *(worker.said()[-3000:] for worker in self.workers)]
+            ),
+            seconds,
+        )
 
     def until_end(self, frontier: Frontier, seconds: float = 60) -> Snapshot:
         """Wait until the crawl has ended."""
@@ -179,20 +218,40 @@ class Ground:
             return snapshot if snapshot.status.ended else None
 
         def story() -> str:
-            return "\n".join([str(frontier.snapshot()), *(worker.said()[-3000:] for worker in self.workers)])
+            return "\n".join(
+                [str(frontier.snapshot()), *(worker.said()[-3000:] for worker in self.workers)]
+            )
 
         return until(seen, story, seconds)
 
     def holder(self, frontier: Frontier, path: str) -> tuple[Worker, Any]:
         """The worker that works on the page at ``path``, and its claim."""
-        claim = self.until(lambda: next((c for c in frontier.processing() if c.page.url == on_site(path)), None))
-        return next(worker for worker in self.workers if worker.process.poll() is None and worker.holds(claim)), claim
+        claim = self.until(
+            lambda: next((c for c in frontier.processing() if c.page.url == on_site(path)), None)
+        )
+        return (
+            next(
+                worker
+                for worker in self.workers
+                if worker.process.poll() is None and worker.holds(claim)
+            ),
+            claim,
+        )
 
 
 def shop(**fields: Any) -> Crawl:
     """A crawl without code over SITE: fast to retry, and of anything on it."""
-    given = {"name": "shop", "url": f"{SITE}/", "robots": False, "depth_limit": None, "backoff": 0.05, "backoff_cap": 0.1,
-             "page_deadline": 50.0, "extract": {"title": "h1"}, "breaker_failures": 0}  # fmt: skip
+    given = {
+        "name": "shop",
+        "url": f"{SITE}/",
+        "robots": False,
+        "depth_limit": None,
+        "backoff": 0.05,
+        "backoff_cap": 0.1,
+        "page_deadline": 50.0,
+        "extract": {"title": "h1"},
+        "breaker_failures": 0,
+    }
     return Crawl(**{**given, **fields})
 
 
@@ -203,20 +262,27 @@ return { redis.call("LLEN", p .. "processing"), redis.call("HLEN", p .. "infligh
 
 
 def reading(redis: redis_py.Redis, script: str, *keys: str) -> Any:
-    """Run a script that writes nothing, which works on a full Redis, too; one before 7.0 does not know the line that says so."""
+    """Run a script that writes nothing, which works on a full Redis, too; one before 7.0 does not
+    know the line that says so.
+    """
     modern = int(redis.info("server")["redis_version"].split(".")[0]) >= 7
-    return redis.eval(("#!lua flags=no-writes\n" if modern else "") + script.strip(), len(keys), *keys)
+    return redis.eval(
+        ("#!lua flags=no-writes\n" if modern else "") + script.strip(), len(keys), *keys
+    )
 
 
 def consistent(frontier: Frontier) -> Snapshot:
-    """The invariants, at any instant: each page is in one place (I1), each page in flight has one claim and one lease (I2)."""
+    """The invariants, at any instant: each page is in one place (I1), each page in flight has one
+    claim and one lease (I2).
+    """
     assert frontier.audit() == []
     processing, inflight, leases = reading(frontier.redis, I2, frontier.prefix)
     assert processing == inflight == leases
     snapshot = frontier.snapshot()
-    assert snapshot.queued + snapshot.delayed + snapshot.processing + snapshot.done + snapshot.failed == snapshot.accepted, (
-        snapshot
-    )
+    assert (
+        snapshot.queued + snapshot.delayed + snapshot.processing + snapshot.done + snapshot.failed
+        == snapshot.accepted
+    ), snapshot
     return snapshot
 
 
@@ -228,9 +294,11 @@ def ended_well(
     log: PrivateRedis | None,
     statuses: Iterable[str] = ("NEW", "ACTIVE", "FINISHED"),
 ) -> Snapshot:
-    """The crawl has ended, once; ``done`` are the pages that are done, each with one result; ``failed`` the others with reason.
+    """The crawl has ended, once; ``done`` are the pages that are done, each with one result;
+    ``failed`` the others with reason.
 
-    ``log`` is the Redis whose AOF tells every status that the crawl ever had; None where a part of it was lost on purpose.
+    ``log`` is the Redis whose AOF tells every status that the crawl ever had; None where a part of
+    it was lost on purpose.
     """
     snapshot = consistent(frontier)
     statuses = list(statuses)
@@ -259,7 +327,8 @@ def results(frontier: Frontier) -> Iterator[str]:
 def history(folder: Path, frontier: Frontier) -> list[str]:
     """Every status that was written for the crawl, in turn, as Redis's log of all changes tells it.
 
-    While the disk is busy Redis puts off writing to the log, by seconds: it is read until it tells of the present status.
+    While the disk is busy Redis puts off writing to the log, by seconds: it is read until it tells
+    of the present status.
     """
     end, now = time.monotonic() + LOG_PATIENCE, frontier.snapshot().status
     while (found := logged(folder, frontier))[-1:] != [now] and time.monotonic() < end:
@@ -269,13 +338,17 @@ def history(folder: Path, frontier: Frontier) -> list[str]:
 
 def logged(folder: Path, frontier: Frontier) -> list[str]:
     """The same, as far as it is in the log."""
-    files = sorted(folder.glob("appendonlydir/*.incr.aof"), key=lambda path: int(path.name.split(".")[-3]))
+    files = sorted(
+        folder.glob("appendonlydir/*.incr.aof"), key=lambda path: int(path.name.split(".")[-3])
+    )
     found = []
     for path in files or [folder / "appendonly.aof"]:
         for command, *arguments in commands(path.read_bytes()):
             if command.upper() == b"HSET" and arguments[0] == frontier.key("meta").encode():
                 found += [
-                    value.decode() for field, value in zip(arguments[1::2], arguments[2::2], strict=True) if field == b"status"
+                    value.decode()
+                    for field, value in zip(arguments[1::2], arguments[2::2], strict=True)
+                    if field == b"status"
                 ]
     return found
 
@@ -299,7 +372,11 @@ def commands(log: bytes) -> Iterator[list[bytes]]:
 
 def children(worker: Worker) -> list[psutil.Process]:
     """The processes of ``worker`` that do runs."""
-    return [child for child in psutil.Process(worker.process.pid).children() if "celery" in " ".join(child.cmdline())]
+    return [
+        child
+        for child in psutil.Process(worker.process.pid).children()
+        if "celery" in " ".join(child.cmdline())
+    ]
 
 
 def python(code: str, *arguments: object) -> subprocess.Popen[str]:

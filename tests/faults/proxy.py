@@ -1,4 +1,6 @@
-"""Between a worker and Redis, on a socket of its own: what a client says can be held back, and the line can be cut."""
+"""Between a worker and Redis, on a socket of its own: what a client says can be held back, and the
+line can be cut.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,14 @@ def mark(script: str, upstream: Path) -> bytes:
 
 
 class Proxy:
-    """Passes all on, both ways, until it is told otherwise. ``url`` stays the same while the line is cut."""
+    """Passes all on, both ways, until it is told otherwise. ``url`` stays the same while the line
+    is cut.
+    """
 
     def __init__(self, path: Path, upstream: Path) -> None:
         self.path, self.upstream = path, upstream
-        self.seen = threading.Event()  # a call that was to be held back, or answered by nothing, has come
+        # a call that was to be held back, or answered by nothing, has come
+        self.seen = threading.Event()
         self.go = threading.Event()  # pass on what is held back
         self._hold: bytes | None = None
         self._lose: bytes | None = None

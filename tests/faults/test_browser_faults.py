@@ -1,4 +1,6 @@
-"""Browsers that crash, hang, are away or too few, and pages that lead nowhere: the page's own outcome, and a new session."""
+"""Browsers that crash, hang, are away or too few, and pages that lead nowhere: the page's own
+outcome, and a new session.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def star(*paths: str) -> dict[str, Doc]:
     return {"/": Doc(links=paths)} | {path: Doc() for path in paths}
 
 
-def test_a_page_that_crashes_its_tab_each_time_is_poison_and_the_others_are_not_harmed(ground: Ground):
+def test_a_page_that_crashes_its_tab_each_time_is_poison_and_the_others_are_not_harmed(
+    ground: Ground,
+):
     """Fault 5: two strikes; each time the browser is renewed."""
     chrome = ground.chrome_on(star(*PATHS) | {"/3": Doc(error=CRASH)})
     ground.worker()
@@ -71,7 +75,9 @@ def held_page(request: Request) -> None:
 
 @needs_chrome
 @pytest.mark.parametrize("victim", ["chrom", "chromedriver"])
-def test_a_page_whose_chrome_is_killed_is_done_by_a_new_one(ground: Ground, site: Server, held: threading.Event, victim: str):
+def test_a_page_whose_chrome_is_killed_is_done_by_a_new_one(
+    ground: Ground, site: Server, held: threading.Event, victim: str
+):
     """Fault 6: with its whole tree, or by the death of its driver; the next pages are fine."""
     hits = site.hits["/held"]
     ground.worker(page_load_timeout=20, script_timeout=5)
@@ -85,25 +91,39 @@ def test_a_page_whose_chrome_is_killed_is_done_by_a_new_one(ground: Ground, site
                 process.kill()
     held.set()
     ground.until_end(frontier)
-    seen = ended_well(frontier, [site.url(path) for path in ("/held-start", "/a", "/b", "/held")], log=ground.redis)
+    seen = ended_well(
+        frontier,
+        [site.url(path) for path in ("/held-start", "/a", "/b", "/held")],
+        log=ground.redis,
+    )
     assert seen.counts["crashed"] == 1
     assert site.hits["/held"] == hits + 2
 
 
 @needs_chrome
-def test_a_page_whose_script_never_ends_fails_after_its_attempts_and_the_next_pages_are_fine(ground: Ground, site: Server):
+def test_a_page_whose_script_never_ends_fails_after_its_attempts_and_the_next_pages_are_fine(
+    ground: Ground, site: Server
+):
     """Fault 7, with Chrome: alive, and busy for ever with /endless."""
     hits = site.hits["/endless"]
     ground.worker(page_load_timeout=2, script_timeout=1)
-    frontier = ground.crawl(shop(url=[site.url("/endless"), site.url("/a"), site.url("/b")], depth_limit=0, attempts=2))
+    frontier = ground.crawl(
+        shop(url=[site.url("/endless"), site.url("/a"), site.url("/b")], depth_limit=0, attempts=2)
+    )
     ground.until_end(frontier, 90)
-    seen = ended_well(frontier, [site.url("/a"), site.url("/b")], {site.url("/endless"): "hung"}, log=ground.redis)
+    seen = ended_well(
+        frontier, [site.url("/a"), site.url("/b")], {site.url("/endless"): "hung"}, log=ground.redis
+    )
     assert seen.counts["retried"] == 1
     assert site.hits["/endless"] == hits + 2
 
 
-def test_a_browser_that_falls_silent_does_not_hold_its_page_beyond_the_hard_deadline(ground: Ground):
-    """Fault 7, a driver that answers nothing at all: the lease is renewed until the page's deadline, and no longer."""
+def test_a_browser_that_falls_silent_does_not_hold_its_page_beyond_the_hard_deadline(
+    ground: Ground,
+):
+    """Fault 7, a driver that answers nothing at all: the lease is renewed until the page's
+    deadline, and no longer.
+    """
     chrome = ground.chrome_on(star(*PATHS) | {"/3": Doc(gate=NEVER)})
     ground.worker(2, page_load_timeout=40, run_timeout=100)
     frontier = ground.crawl(shop(concurrency_limit=2), lease=1.5, page_deadline=3.0)
@@ -116,7 +136,9 @@ def test_a_browser_that_falls_silent_does_not_hold_its_page_beyond_the_hard_dead
 
 
 class Supervised:
-    """A ChromeDriver at one address, which is started again whenever it ends, as by a container's restart policy."""
+    """A ChromeDriver at one address, which is started again whenever it ends, as by a container's
+    restart policy.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.over = folder, threading.Event()
@@ -128,9 +150,12 @@ class Supervised:
 
     def start(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [find_driver(), f"--port={self.port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            [find_driver(), f"--port={self.port}"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
             env={**os.environ, "TMPDIR": str(self.folder)},
-        )  # fmt: skip
+        )
 
     def watch(self) -> None:
         while not self.over.is_set():
@@ -166,15 +191,26 @@ def test_a_page_that_kills_a_remote_driver_each_time_is_poison_although_each_tim
     ground.ending.callback(driver.close)
     ground.worker(chrome_url=driver.url, page_load_timeout=20, session_timeout=20)
     hits = site.hits["/kills-its-driver"]
-    frontier = ground.crawl(shop(url=[site.url("/a"), site.url("/kills-its-driver"), site.url("/b")], depth_limit=0))
+    frontier = ground.crawl(
+        shop(url=[site.url("/a"), site.url("/kills-its-driver"), site.url("/b")], depth_limit=0)
+    )
     ground.until_end(frontier, 150)
-    seen = ended_well(frontier, [site.url("/a"), site.url("/b")], {site.url("/kills-its-driver"): "poison"}, log=ground.redis)
+    seen = ended_well(
+        frontier,
+        [site.url("/a"), site.url("/b")],
+        {site.url("/kills-its-driver"): "poison"},
+        log=ground.redis,
+    )
     assert seen.counts["crashed"] == 2
     assert site.hits["/kills-its-driver"] == hits + 5
 
 
-@pytest.mark.parametrize("seconds", [0, pytest.param(180, marks=[pytest.mark.soak, pytest.mark.timeout(400)])])
-def test_a_crawl_whose_grid_is_away_is_held_burns_no_attempt_and_resumes(ground: Ground, seconds: int):
+@pytest.mark.parametrize(
+    "seconds", [0, pytest.param(180, marks=[pytest.mark.soak, pytest.mark.timeout(400)])]
+)
+def test_a_crawl_whose_grid_is_away_is_held_burns_no_attempt_and_resumes(
+    ground: Ground, seconds: int
+):
     """Fault 8: it goes down with a page in flight."""
     chrome = ground.chrome_on(star(*PATHS) | {"/3": [Doc(gate=NEVER), Doc()]})
     ground.worker()
@@ -217,26 +253,49 @@ def test_no_page_is_claimed_while_its_run_waits_for_a_session(ground: Ground):
 def dead_ends(request: Request) -> None:
     """Links to every page that leads nowhere, and to one between each two of them."""
     away = f"http://localhost:{request.server.server_address[1]}/ok"
-    ends = ["/loop", f"/to?url={away}", "/to?url=/a", "/download", "/204", "/401", "/401-body", "/alert", "/alert-late", "/stay"]
+    ends = [
+        "/loop",
+        f"/to?url={away}",
+        "/to?url=/a",
+        "/download",
+        "/204",
+        "/401",
+        "/401-body",
+        "/alert",
+        "/alert-late",
+        "/stay",
+    ]
     request.html("".join(f"<a href='{path}'>on</a> " for path in ["/a", *ends, "/b"]))
 
 
 @needs_chrome
-def test_pages_that_lead_nowhere_end_with_their_reason_and_each_frees_its_slot(ground: Ground, site: Server):
-    """Fault 23: redirects that loop, leave or lead to a page that is done; a download, a log-in, dialogs of every kind."""
+def test_pages_that_lead_nowhere_end_with_their_reason_and_each_frees_its_slot(
+    ground: Ground, site: Server
+):
+    """Fault 23: redirects that loop, leave or lead to a page that is done; a download, a log-in,
+    dialogs of every kind.
+    """
     ground.worker(page_load_timeout=5, script_timeout=2)
-    frontier = ground.crawl(shop(url=site.url("/dead-ends"), depth_limit=1, concurrency_limit=1, deny_extensions=[]))
+    frontier = ground.crawl(
+        shop(url=site.url("/dead-ends"), depth_limit=1, concurrency_limit=1, deny_extensions=[])
+    )
     ground.until_end(frontier, 90)
     away = site.url("/ok", "localhost")
     done = ["/dead-ends", "/a", "/b", "/alert", "/alert-late", "/stay"]
     failed = {
-        "/loop": "redirect_loop", "/download": "download", "/204": "no_content", "/401": "auth_required",
+        "/loop": "redirect_loop",
+        "/download": "download",
+        "/204": "no_content",
+        "/401": "auth_required",
         "/401-body": "auth_required",
         f"/to?url={away}": "redirect_private",
-    }  # fmt: skip
+    }
     seen = consistent(frontier)
-    assert {page.page.url: page.reason for page in frontier.failed()} == {site.url(path): why for path, why in failed.items()}
+    assert {page.page.url: page.reason for page in frontier.failed()} == {
+        site.url(path): why for path, why in failed.items()
+    }
     assert sorted(frontier.done()) == sorted(map(site.url, [*done, "/to?url=/a"]))
     assert sorted(results(frontier)) == sorted(map(site.url, done))
     assert history(ground.redis.folder, frontier) == ["NEW", "ACTIVE", "FINISHED"]
-    assert seen.counts["dup"] == 1  # it leads to a page that is done: it counts, without a second result
+    # it leads to a page that is done: it counts, without a second result
+    assert seen.counts["dup"] == 1

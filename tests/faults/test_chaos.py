@@ -1,4 +1,6 @@
-"""A whole crawl under fire: workers, Redis and Chromes are killed while it goes on, and nothing is lost or counted twice."""
+"""A whole crawl under fire: workers, Redis and Chromes are killed while it goes on, and nothing is
+lost or counted twice.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def manual() -> Iterator[str]:
 
 
 def definition(folder: Path, name: str, url: str) -> Path:
-    """A crawl of the whole manual that takes many crashes before it calls a page poison: these are ours, not the page's."""
+    """A crawl of the whole manual that takes many crashes before it calls a page poison: these are
+    ours, not the page's.
+    """
     path = folder / f"{name}.toml"
     path.write_text(
         f'name = "{name}"\nurl = "{url}"\ndepth_limit = "none"\nconcurrency_limit = {WORKERS}\n'
@@ -69,20 +73,36 @@ def lines(path: Path) -> list[dict[str, object]]:
 
 @pytest.mark.soak
 @pytest.mark.timeout(1_500)
-def test_a_crawl_under_fire_does_the_same_pages_as_an_undisturbed_one_and_ends_by_itself(manual, tmp_path, folder):
-    """Every ten seconds a worker is killed and another started, Redis dies twice, Chromes die at random."""
+def test_a_crawl_under_fire_does_the_same_pages_as_an_undisturbed_one_and_ends_by_itself(
+    manual, tmp_path, folder
+):
+    """Every ten seconds a worker is killed and another started, Redis dies twice, Chromes die at
+    random.
+    """
     chance = random.Random(20)
-    calm = folder.run("start", str(definition(tmp_path, "calm", manual)), "-o", "calm.jsonl", timeout=900)
+    calm = folder.run(
+        "start", str(definition(tmp_path, "calm", manual)), "-o", "calm.jsonl", timeout=900
+    )
     assert calm.returncode == 0, calm.stderr
 
     redis = PrivateRedis(tmp_path / "redis").start()
     folder.environ |= {"CRAWLER_REDIS_URL": redis.url, "CRAWLER_BROKER_URL": redis.broker_url}
     given = configuration.load(
-        redis_url=redis.url, broker_url=redis.broker_url, state_dir=tmp_path / "state", tick_interval=2.0, events=False
+        redis_url=redis.url,
+        broker_url=redis.broker_url,
+        state_dir=tmp_path / "state",
+        tick_interval=2.0,
+        events=False,
     )
     hire = partial(Worker, given, 1, tmp_path / "worker.log")
     workers = [hire() for _ in range(WORKERS)]
-    crawl = [str(folder.command()[0]), "start", str(definition(tmp_path, "fire", manual)), "-o", "fire.jsonl"]
+    crawl = [
+        str(folder.command()[0]),
+        "start",
+        str(definition(tmp_path, "fire", manual)),
+        "-o",
+        "fire.jsonl",
+    ]
     kills = {"workers": 0, "chromes": 0, "redis": 0}
     began = time.monotonic()
 
@@ -92,8 +112,14 @@ def test_a_crawl_under_fire_does_the_same_pages_as_an_undisturbed_one_and_ends_b
 
     watching = watch()
     try:
-        until(lambda: (folder.path / "fire.jsonl").exists() and len(lines(folder.path / "fire.jsonl")) > 5, "the first pages")
-        next_kill, redis_deaths = time.monotonic() + KILL_INTERVAL, [60, 260]  # at so many pages done
+        until(
+            lambda: (
+                (folder.path / "fire.jsonl").exists() and len(lines(folder.path / "fire.jsonl")) > 5
+            ),
+            "the first pages",
+        )
+        # at so many pages done
+        next_kill, redis_deaths = time.monotonic() + KILL_INTERVAL, [60, 260]
         while True:
             try:
                 status = watching.wait(1.0)
@@ -101,7 +127,8 @@ def test_a_crawl_under_fire_does_the_same_pages_as_an_undisturbed_one_and_ends_b
                 status = None
             if status == 0:
                 break
-            if status is not None:  # Redis was away for too long for the one who watches; the crawl itself goes on
+            # Redis was away for too long for the one who watches; the crawl itself goes on
+            if status is not None:
                 watching = watch()
             assert time.monotonic() - began < 1_200, (tmp_path / "start.log").read_text()[-2_000:]
             done = len((folder.path / "fire.jsonl").read_bytes().splitlines())
@@ -132,7 +159,10 @@ def test_a_crawl_under_fire_does_the_same_pages_as_an_undisturbed_one_and_ends_b
     seen = frontier.snapshot()
     audit = frontier.audit()
     redis.stop()
-    sys.stderr.write(f"{seen.done} pages under fire in {time.monotonic() - began:.0f} s: {kills}, {dict(seen.counts)}\n")
+    sys.stderr.write(
+        f"{seen.done} pages under fire in {time.monotonic() - began:.0f} s: {kills},"
+        f" {dict(seen.counts)}\n"
+    )
     expected = {line["url"] for line in lines(folder.path / "calm.jsonl")}
     got = [line["url"] for line in lines(folder.path / "fire.jsonl")]
     assert set(got) == expected
@@ -149,7 +179,9 @@ def client(redis: PrivateRedis) -> redis_py.Redis:
 
 
 def is_chrome_of(process: psutil.Process, folder: Path) -> bool:
-    """Whether this is the main process of a Chrome that a worker with state in ``folder`` started."""
+    """Whether this is the main process of a Chrome that a worker with state in ``folder``
+    started.
+    """
     try:
         command = process.cmdline()
         return (

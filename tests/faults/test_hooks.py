@@ -1,4 +1,6 @@
-"""Hooks that raise, never return, or return what they should not: their page fails, with the reason, and the chain goes on."""
+"""Hooks that raise, never return, or return what they should not: their page fails, with the
+reason, and the chain goes on.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def hooks(ground: Ground) -> str:
     return str(path)
 
 
-def test_a_hook_that_raises_or_returns_what_it_should_not_fails_its_page_only(ground: Ground, hooks: str):
+def test_a_hook_that_raises_or_returns_what_it_should_not_fails_its_page_only(
+    ground: Ground, hooks: str
+):
     """Fault 24: four crawls at once, in each of which a hook does wrong at one page."""
     worker = ground.worker(2, crawls=hooks)
     crawls = load_all([hooks])
@@ -73,7 +77,9 @@ def test_a_hook_that_raises_or_returns_what_it_should_not_fails_its_page_only(gr
         "before": "before: LookupError: nothing to log in with",
         "raises": "extract: KeyError: 'price'",
         "no-json": "extract: TypeError: Object of type bytes is not JSON serializable",
-        "no-list": "filter: TypeError: the filter hook choose must return the links to keep, not int",
+        "no-list": (
+            "filter: TypeError: the filter hook choose must return the links to keep, not int"
+        ),
     }
     frontiers = {name: ground.crawl(crawls[name]) for name in expected}
     for name, reason in expected.items():
@@ -83,24 +89,41 @@ def test_a_hook_that_raises_or_returns_what_it_should_not_fails_its_page_only(gr
     assert "KeyError: 'price'" in worker.said()
 
 
-def test_a_hook_that_never_returns_costs_its_page_and_for_a_while_a_slot(ground: Ground, hooks: str):
+def test_a_hook_that_never_returns_costs_its_page_and_for_a_while_a_slot(
+    ground: Ground, hooks: str
+):
     """Fault 24: the page is given up at its hard deadline, the process at the run's time limit."""
-    ground.worker(2, crawls=hooks, page_load_timeout=1.0, script_timeout=0.5, session_timeout=10.0, run_timeout=17.0)
+    ground.worker(
+        2,
+        crawls=hooks,
+        page_load_timeout=1.0,
+        script_timeout=0.5,
+        session_timeout=10.0,
+        run_timeout=17.0,
+    )
     crawl = load_all([hooks])["sleeps"]
-    frontier = ground.crawl(crawl, page_deadline=2.0, lease=1.0, crash_strikes=1, concurrency_limit=2)
+    frontier = ground.crawl(
+        crawl, page_deadline=2.0, lease=1.0, crash_strikes=1, concurrency_limit=2
+    )
     ground.until_end(frontier)
     ended_well(frontier, {"/", *PATHS} - {"/3"}, {"/3": "poison"}, log=ground.redis)
-    ground.until(lambda: "SoftTimeLimitExceeded" in ground.workers[0].said())  # and then it serves again
+    # and then it serves again
+    ground.until(lambda: "SoftTimeLimitExceeded" in ground.workers[0].said())
     again = ground.crawl(shop(name="again", concurrency_limit=2))
     ground.until_end(again)
     ended_well(again, ["/", *PATHS], log=ground.redis)
 
 
-def test_adding_pages_to_a_crawl_that_is_over_is_refused_in_plain_words_and_harms_nothing(ground: Ground, hooks: str):
+def test_adding_pages_to_a_crawl_that_is_over_is_refused_in_plain_words_and_harms_nothing(
+    ground: Ground, hooks: str
+):
     """Fault 24: an after hook tries it at one page."""
     over = ground.crawl(shop(name="over"), wake=False)
     assert over.stop("it was enough")
-    with pytest.raises(FrontierRefused, match=r"STOPPED .it was enough.; pages are added only after it is re-opened"):
+    with pytest.raises(
+        FrontierRefused,
+        match=r"STOPPED .it was enough.; pages are added only after it is re-opened",
+    ):
         Frontier(ground.client, "over").enqueue([Page(f"{SITE}/more")])
     worker = ground.worker(crawls=hooks)
     frontier = ground.crawl(load_all([hooks])["adds"])

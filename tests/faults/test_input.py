@@ -1,4 +1,6 @@
-"""Input that no author would think of: endless sites, absurd links, hosts that ask for patience, damaged keys and clocks."""
+"""Input that no author would think of: endless sites, absurd links, hosts that ask for patience,
+damaged keys and clocks.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,19 @@ def calendar(url: str) -> Script:
 
 
 def test_a_site_without_an_end_is_left_at_each_kind_of_limit(ground: Ground):
-    """Fault 20: at a depth, after so many pages, and after so many of a host; what waits is bounded as well."""
+    """Fault 20: at a depth, after so many pages, and after so many of a host; what waits is bounded
+    as well.
+    """
     ground.chrome_on(calendar)
     ground.worker(2)
     deep = ground.crawl(shop(name="deep", depth_limit=2))
     long = ground.crawl(shop(name="long", page_limit=40, queue_limit=30))
     wide = ground.crawl(shop(name="wide", lane_limit=25, breaker_failures=100))
     most = 0
-    while not all(ground.until_end(frontier).status.ended for frontier in (deep, wide)) or not long.snapshot().status.ended:
+    while (
+        not all(ground.until_end(frontier).status.ended for frontier in (deep, wide))
+        or not long.snapshot().status.ended
+    ):
         most = max(most, long.snapshot().queued)
     assert most <= 30
     seen = ended_well(deep, ["/", *(f"/{n}" for n in range(1, 31))], log=ground.redis)
@@ -50,7 +57,9 @@ def test_a_site_without_an_end_is_left_at_each_kind_of_limit(ground: Ground):
 
 
 def test_a_hundred_thousand_links_of_every_kind_never_hold_redis_up(ground: Ground):
-    """Fault 21: what no browser could open is skipped and counted, the rest is added in batches of at most 20 ms."""
+    """Fault 21: what no browser could open is skipped and counted, the rest is added in batches of
+    at most 20 ms.
+    """
     kinds: dict[str, tuple[int, Callable[[int], str]]] = {
         "page": (60_000, lambda n: f"{SITE}/page/{n}"),
         "known": (10_000, lambda n: f"{SITE}:80/page/{n}#part-{n}"),
@@ -71,7 +80,8 @@ def test_a_hundred_thousand_links_of_every_kind_never_hold_redis_up(ground: Grou
     ground.worker(page_load_timeout=20)
     ground.client.config_set("slowlog-log-slower-than", 20_000)
     assert ground.redis.process is not None
-    with contextlib.suppress(PermissionError):  # the log tells the time that passed, also while other programs had the processor
+    # the log tells the time that passed, also while other programs had the processor
+    with contextlib.suppress(PermissionError):
         os.setpriority(os.PRIO_PROCESS, ground.redis.process.pid, -20)
     for n in range(3):  # where that is not allowed: a script that is slow is slow each time
         ground.client.slowlog_reset()
@@ -99,34 +109,59 @@ def test_a_hundred_thousand_links_of_every_kind_never_hold_redis_up(ground: Grou
 
 
 def test_hosts_that_ask_for_patience_get_it_within_a_bound_while_others_go_on(ground: Ground):
-    """Fault 22: 429 with a Retry-After in seconds, as a date, of ten years, of no sense; and one host that never relents."""
+    """Fault 22: 429 with a Retry-After in seconds, as a date, of ten years, of no sense; and one
+    host that never relents.
+    """
     forms = {
-        "127.0.0.2": "1", "127.0.0.3": formatdate(time.time() + 600, usegmt=True), "127.0.0.4": "315360000", "127.0.0.5": "soon",
-        "127.0.0.6": "9" * 400, "127.0.0.7": "-1",
-    }  # fmt: skip
-    waits = {"127.0.0.2": 1.0, "127.0.0.3": 2.0, "127.0.0.4": 2.0, "127.0.0.6": 2.0}  # two seconds are the most that is believed
+        "127.0.0.2": "1",
+        "127.0.0.3": formatdate(time.time() + 600, usegmt=True),
+        "127.0.0.4": "315360000",
+        "127.0.0.5": "soon",
+        "127.0.0.6": "9" * 400,
+        "127.0.0.7": "-1",
+    }
+    # two seconds are the most that is believed
+    waits = {"127.0.0.2": 1.0, "127.0.0.3": 2.0, "127.0.0.4": 2.0, "127.0.0.6": 2.0}
     never = "127.0.0.8"
-    site: dict[str, Script] = {f"http://{host}/x": [Doc(status=429, retry_after=form), Doc()] for host, form in forms.items()}
-    site |= {f"http://{host}/y": Doc() for host in [*forms, never]} | {f"http://{never}/x": Doc(status=429, retry_after="0")}
+    site: dict[str, Script] = {
+        f"http://{host}/x": [Doc(status=429, retry_after=form), Doc()]
+        for host, form in forms.items()
+    }
+    site |= {f"http://{host}/y": Doc() for host in [*forms, never]} | {
+        f"http://{never}/x": Doc(status=429, retry_after="0")
+    }
     others = [f"/{n}" for n in range(10)]
     site |= {path: Doc() for path in others} | {"/": Doc(links=[*site, *others])}
     chrome = ground.chrome_on(site)
     ground.worker(2)
     crawl = shop(
-        scope="all", private_hosts=[*forms, never], host_cap=1, breaker_failures=100, retry_after_cap=2.0, concurrency_limit=2
+        scope="all",
+        private_hosts=[*forms, never],
+        host_cap=1,
+        breaker_failures=100,
+        retry_after_cap=2.0,
+        concurrency_limit=2,
     )
     frontier = ground.crawl(crawl)
     ground.until_end(frontier)
     urls = [f"http://{host}/{page}" for host in forms for page in "xy"] + [f"http://{never}/y"]
-    seen = ended_well(frontier, ["/", *others, *urls], {f"http://{never}/x": "http_429"}, log=ground.redis)
+    seen = ended_well(
+        frontier, ["/", *others, *urls], {f"http://{never}/x": "http_429"}, log=ground.redis
+    )
     assert seen.counts["throttled"] == len(forms) + 3
     assert chrome.count(f"http://{never}/x") == 3
     for host in forms:
-        first, second, *_ = (visit for visit in chrome.visits if visit.url.startswith(f"http://{host}/"))
+        first, second, *_ = (
+            visit for visit in chrome.visits if visit.url.startswith(f"http://{host}/")
+        )
         assert first.ended is not None
         assert second.began - first.ended >= waits.get(host, 0)
     blocked = [visit.began for visit in chrome.visits if visit.url == "http://127.0.0.4/x"]
-    assert all(blocked[0] < visit.began < blocked[1] for visit in chrome.visits if visit.url in map(on_site, others[-3:]))
+    assert all(
+        blocked[0] < visit.began < blocked[1]
+        for visit in chrome.visits
+        if visit.url in map(on_site, others[-3:])
+    )
 
 
 def test_an_entry_that_nobody_can_read_ends_among_the_failed_and_the_crawl_goes_on(ground: Ground):
@@ -152,32 +187,55 @@ def test_an_entry_that_nobody_can_read_ends_among_the_failed_and_the_crawl_goes_
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda client, key: client.delete(key("queued")) and client.set(key("queued"), "mine"), "not its type"),
-        (lambda client, key: client.delete(key("meta")) and client.set(key("meta"), "mine"), "not its type"),
+        (
+            lambda client, key: client.delete(key("queued")) and client.set(key("queued"), "mine"),
+            "not its type",
+        ),
+        (
+            lambda client, key: client.delete(key("meta")) and client.set(key("meta"), "mine"),
+            "not its type",
+        ),
         (lambda client, key: client.hset(key("meta"), "version", "0"), "schema 0"),
     ],
     ids=["a queue of another type", "a crawl of another type", "another schema"],
 )
-def test_keys_that_are_no_crawl_of_ours_are_told_clearly_and_harm_no_other_crawl(ground: Ground, damage, says: str):
+def test_keys_that_are_no_crawl_of_ours_are_told_clearly_and_harm_no_other_crawl(
+    ground: Ground, damage, says: str
+):
     """Fault 25, wrong types and an old schema."""
     paths = [f"/{n}" for n in range(5)]
     ground.chrome_on({"/": Doc(links=paths)} | {path: Doc() for path in paths})
     broken = ground.crawl(shop(name="a-broken"), wake=False)
     damage(ground.client, broken.key)
-    library, more = Library(ground.settings()), shop(name="a-broken", url=[f"{SITE}/", f"{SITE}/more"])
+    library, more = (
+        Library(ground.settings()),
+        shop(name="a-broken", url=[f"{SITE}/", f"{SITE}/more"]),
+    )
     with pytest.raises(FrontierMisfit, match=says):
         library.start(more, update=True) and broken.enqueue(more.entries())
     ground.worker()
-    frontier = ground.crawl(shop(name="whole"), wake=False)  # its first wake-up must come from a tick
+    # its first wake-up must come from a tick
+    frontier = ground.crawl(shop(name="whole"), wake=False)
     ground.until_end(frontier)
     ended_well(frontier, ["/", *paths], log=ground.redis)
 
 
 @pytest.mark.parametrize("hours", [1, -1])
-def test_a_jump_of_the_clock_loses_nothing_and_takes_back_ten_pages_at_a_time(ground: Ground, hours: int):
-    """Fault 25, the clock: thirty pages are in flight when it jumps, some are in the queue, one waits for its retry."""
+def test_a_jump_of_the_clock_loses_nothing_and_takes_back_ten_pages_at_a_time(
+    ground: Ground, hours: int
+):
+    """Fault 25, the clock: thirty pages are in flight when it jumps, some are in the queue, one
+    waits for its retry.
+    """
     frontier = Frontier(ground.client, "shop")
-    policy = Policy(concurrency_limit=30, lease=60.0, page_deadline=180.0, crash_strikes=9, attempts=9, backoff=5.0)
+    policy = Policy(
+        concurrency_limit=30,
+        lease=60.0,
+        page_deadline=180.0,
+        crash_strikes=9,
+        attempts=9,
+        backoff=5.0,
+    )
     frontier.create(Plan("shop", policy, "d", None, before_all=False))
     now = 1_700_000_000_000
     frontier.redis.hset(frontier.key("meta"), "clock", now)
@@ -199,7 +257,9 @@ def test_a_jump_of_the_clock_loses_nothing_and_takes_back_ten_pages_at_a_time(gr
     for minute in range(60):
         if frontier.snapshot().status.ended:
             break
-        frontier.redis.hset(frontier.key("meta"), "clock", now + hours * 3_600_000 + minute * 60_000)
+        frontier.redis.hset(
+            frontier.key("meta"), "clock", now + hours * 3_600_000 + minute * 60_000
+        )
         while claim := frontier.claim("w").claim:
             report(claim)
     ended_well(frontier, urls, log=ground.redis)

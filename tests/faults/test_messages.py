@@ -23,7 +23,9 @@ def star(*paths: str) -> dict[str, Doc]:
 
 @pytest.mark.parametrize("life", [1, pytest.param(60, marks=pytest.mark.soak)])
 def test_a_crawl_whose_messages_were_all_lost_is_woken_by_a_tick(ground: Ground, life: int):
-    """Fault 15: the broker is purged; the wake-ups are sent again when their tickets have expired."""
+    """Fault 15: the broker is purged; the wake-ups are sent again when their tickets have
+    expired.
+    """
     ground.chrome_on(star(*PATHS))
     frontier = ground.crawl(shop(), wake=False)
     ground.client.hset(frontier.key("meta"), "ticket_life", life * 1_000)
@@ -38,7 +40,8 @@ def test_a_crawl_whose_messages_were_all_lost_is_woken_by_a_tick(ground: Ground,
     ended_well(frontier, ["/", *PATHS], log=ground.redis)
 
 
-#: A crawl that sends each wake-up three times, in any order, some of them late, none with an end to its life.
+#: A crawl that sends each wake-up three times, in any order, some of them late, none with an end to
+#: its life.
 THRICE = """
 import random
 from celery import current_app
@@ -52,7 +55,9 @@ def start(crawl, ticket):
 """
 
 
-def test_wake_ups_that_come_three_times_and_in_any_order_do_no_page_twice_nor_too_many_at_once(ground: Ground):
+def test_wake_ups_that_come_three_times_and_in_any_order_do_no_page_twice_nor_too_many_at_once(
+    ground: Ground,
+):
     """Fault 16, with workers that could do more at once than the crawl allows."""
     chrome = ground.chrome_on(star(*PATHS))
     (ground.folder / "thrice.py").write_text(THRICE)
@@ -67,7 +72,15 @@ def test_wake_ups_that_come_three_times_and_in_any_order_do_no_page_twice_nor_to
 def test_wake_ups_that_arrive_ten_minutes_late_are_useful_work_within_the_limit(ground: Ground):
     """Fault 16: their tickets have expired, and others were issued in their place."""
     frontier = Frontier(ground.client, "shop")
-    frontier.create(Plan("shop", Policy(concurrency_limit=3, lease=3_600.0, page_deadline=7_200.0), "d", None, before_all=False))
+    frontier.create(
+        Plan(
+            "shop",
+            Policy(concurrency_limit=3, lease=3_600.0, page_deadline=7_200.0),
+            "d",
+            None,
+            before_all=False,
+        )
+    )
     now = 1_000_000_000_000
     ground.client.hset(frontier.key("meta"), "clock", now)
     frontier.enqueue([Page(f"{SITE}{path}") for path in PATHS])
@@ -82,7 +95,11 @@ def test_wake_ups_that_arrive_ten_minutes_late_are_useful_work_within_the_limit(
         assert len(claims) <= 3
         assert consistent(frontier).processing <= 3
         for claim in claims:
-            frontier.finish(claim, claim.page.url, result=json.dumps({"url": claim.page.url}, separators=(",", ":")))
+            frontier.finish(
+                claim,
+                claim.page.url,
+                result=json.dumps({"url": claim.page.url}, separators=(",", ":")),
+            )
     ended_well(frontier, PATHS, log=ground.redis)
 
 
@@ -107,11 +124,15 @@ print(*outcomes)
 
 
 def test_two_hundred_claims_at_once_on_one_seed_give_it_to_one_of_them(ground: Ground):
-    """Fault 17, at the frontier: four processes with fifty threads each; then the crawl ramps up to its limit, and not beyond."""
+    """Fault 17, at the frontier: four processes with fifty threads each; then the crawl ramps up to
+    its limit, and not beyond.
+    """
     frontier = Frontier(ground.client, "shop")
     frontier.create(Plan("shop", Policy(concurrency_limit=7), "d", None, before_all=False))
     frontier.enqueue([Page(f"{SITE}/")])
-    assert sorted(claim_at_once(ground)) == [Outcome.BUSY.value] * 0 + [Outcome.EMPTY.value] * 199 + [Outcome.PAGE.value]
+    assert sorted(claim_at_once(ground)) == [Outcome.BUSY.value] * 0 + [
+        Outcome.EMPTY.value
+    ] * 199 + [Outcome.PAGE.value]
     assert consistent(frontier).status is Status.ACTIVE
     seed = frontier.processing()[0]
     frontier.enqueue([Page(f"{SITE}{path}", 1) for path in PATHS], parent=seed)
@@ -130,7 +151,9 @@ def claim_at_once(ground: Ground) -> list[str]:
 
 
 def test_two_hundred_wake_ups_at_once_on_one_seed_fetch_it_once(ground: Ground):
-    """Fault 17, with workers: 199 runs leave, the crawl does not end, and then uses as many workers as it may."""
+    """Fault 17, with workers: 199 runs leave, the crawl does not end, and then uses as many workers
+    as it may.
+    """
     gate = threading.Event()
     chrome = ground.chrome_on(star(*PATHS) | {"/": Doc(links=PATHS, gate=gate)})
     ground.worker(3)

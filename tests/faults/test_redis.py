@@ -1,4 +1,6 @@
-"""Redis that dies, fills up, forgets or is out of reach: whole steps only, nothing lost, and the crawl goes on without help."""
+"""Redis that dies, fills up, forgets or is out of reach: whole steps only, nothing lost, and the
+crawl goes on without help.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,14 @@ def tree(size: int) -> tuple[Callable[[str], Script | None], list[str]]:
 
     def page(url: str) -> Script | None:
         n = int(url.rpartition("/")[2] or 0)
-        return Doc(links=[f"/{k or ''}" for k in (3 * n + 1, 3 * n + 2, 3 * n + 3, (n - 1) // 3) if 0 <= k < size], takes=0.01)
+        return Doc(
+            links=[
+                f"/{k or ''}"
+                for k in (3 * n + 1, 3 * n + 2, 3 * n + 3, (n - 1) // 3)
+                if 0 <= k < size
+            ],
+            takes=0.01,
+        )
 
     return page, [f"/{n or ''}" for n in range(size)]
 
@@ -43,7 +52,9 @@ def kill(redis: PrivateRedis) -> None:
 
 
 @pytest.mark.parametrize("patient", [False, pytest.param(True, marks=pytest.mark.soak)])
-def test_a_crawl_goes_on_without_help_after_redis_was_killed_under_load(ground: Ground, patient: bool):
+def test_a_crawl_goes_on_without_help_after_redis_was_killed_under_load(
+    ground: Ground, patient: bool
+):
     """Fault 10, with workers: twice, and started again on its log."""
     site, paths = tree(150)
     ground.chrome_on(site)
@@ -61,19 +72,29 @@ def test_a_crawl_goes_on_without_help_after_redis_was_killed_under_load(ground: 
 
 
 def miss_wake_ups(frontier: Frontier) -> None:
-    """Let the tickets expire, as they do after a minute: those whose messages were lost with a connection are sent again then."""
+    """Let the tickets expire, as they do after a minute: those whose messages were lost with a
+    connection are sent again then.
+    """
     frontier.redis.delete(frontier.key("tickets"))
 
 
 class Load:
-    """Many runs at once without a browser: threads that claim pages of an endless crawl, add links, finish, fail or give up."""
+    """Many runs at once without a browser: threads that claim pages of an endless crawl, add links,
+    finish, fail or give up.
+    """
 
     def __init__(self, redis: PrivateRedis, threads: int = 8) -> None:
         self.redis, self.over = redis, threading.Event()
         client = redis_py.Redis(unix_socket_path=str(redis.socket))
         self.frontier = Frontier(client, "load")
         policy = Policy(
-            concurrency_limit=threads, depth_limit=None, backoff=0.0, lease=1.0, breaker_failures=0, attempts=50, crash_strikes=50
+            concurrency_limit=threads,
+            depth_limit=None,
+            backoff=0.0,
+            lease=1.0,
+            breaker_failures=0,
+            attempts=50,
+            crash_strikes=50,
         )
         self.frontier.create(Plan("load", policy, "d", None, before_all=False))
         self.frontier.enqueue([Page(f"{SITE}/0")])
@@ -114,7 +135,9 @@ def work(frontier: Frontier, luck: random.Random, limit: int | None = None) -> N
         frontier.renew(claim)
         frontier.fail(claim, FailureClass.INFRA, "released", delay=0)
     else:
-        frontier.enqueue([Page(f"{SITE}/{k}", claim.page.depth + 1) for k in children], parent=claim)
+        frontier.enqueue(
+            [Page(f"{SITE}/{k}", claim.page.depth + 1) for k in children], parent=claim
+        )
         frontier.finish(claim, claim.page.url, result="{}")
 
 
@@ -137,7 +160,9 @@ def test_a_log_that_breaks_off_anywhere_holds_whole_steps_only(ground: Ground):
         kill(ground.redis)
         load.over.set()
     whole = ground.folder / "whole"
-    shutil.copytree(ground.redis.folder, whole, ignore=shutil.ignore_patterns("*.sock", "redis.log"))
+    shutil.copytree(
+        ground.redis.folder, whole, ignore=shutil.ignore_patterns("*.sock", "redis.log")
+    )
     counts = []
     for cut in range(1, 201):
         with Loaded(whole, ground.sockets / "cut", cut) as client:
@@ -150,7 +175,9 @@ def test_a_log_that_breaks_off_anywhere_holds_whole_steps_only(ground: Ground):
 
 
 class Loaded:
-    """A Redis that was started on a copy of ``folder``, whose log was shortened by ``cut`` bytes."""
+    """A Redis that was started on a copy of ``folder``, whose log was shortened by ``cut``
+    bytes.
+    """
 
     def __init__(self, folder: Path, copy: Path, cut: int) -> None:
         shutil.rmtree(copy, ignore_errors=True)
@@ -194,7 +221,9 @@ class Loaded:
 
 
 def finish(frontier: Frontier, limit: int = 600) -> None:
-    """Crawl on, with a site that ends at page ``limit``; what was in flight comes back by its lease."""
+    """Crawl on, with a site that ends at page ``limit``; what was in flight comes back by its
+    lease.
+    """
     luck = random.Random(1)
     while not frontier.snapshot().status.ended:
         work(frontier, luck, limit)
@@ -209,13 +238,16 @@ def finish(frontier: Frontier, limit: int = 600) -> None:
 def test_a_page_that_ends_while_redis_is_out_of_reach_is_reported_later_and_counts_once(
     ground: Ground, seconds: float, answer: str
 ):
-    """Fault 12: the line breaks at the report that the page is done, before Redis got it or before its answer came back."""
+    """Fault 12: the line breaks at the report that the page is done, before Redis got it or before
+    its answer came back.
+    """
     noted = ground.folder / "after"
     (ground.folder / "keep.py").write_text(KEEP.format(file=str(noted)))
     site, paths = tree(7)
     chrome = ground.chrome_on(site)
     proxy = ground.proxy()
-    ground.client.script_load(Scripts(ground.client).text("deregister"))  # or its first answer would be that it is not known
+    # or its first answer would be that it is not known
+    ground.client.script_load(Scripts(ground.client).text("deregister"))
     (proxy.lose_answer if answer == "lost" else proxy.hold)("deregister")
     frontier = ground.crawl(load(str(ground.folder / "keep.py")))
     ground.worker(redis_url=proxy.url, crawls=str(ground.folder / "keep.py"))
@@ -228,7 +260,8 @@ def test_a_page_that_ends_while_redis_is_out_of_reach_is_reported_later_and_coun
     ground.until_end(frontier)
     ended_well(frontier, paths, log=ground.redis)
     assert set(chrome.counts().values()) == {1}
-    ground.until(lambda: len(noted.read_text().split()) >= len(paths))  # the last hook runs when the crawl has ended
+    # the last hook runs when the crawl has ended
+    ground.until(lambda: len(noted.read_text().split()) >= len(paths))
     assert sorted(noted.read_text().split()) == sorted(map(on_site, paths))
 
 
@@ -243,31 +276,52 @@ def note(result):
 """
 
 
-def test_a_full_redis_refuses_links_as_a_whole_and_the_crawl_goes_on_when_there_is_memory_again(ground: Ground):
+def test_a_full_redis_refuses_links_as_a_whole_and_the_crawl_goes_on_when_there_is_memory_again(
+    ground: Ground,
+):
     """Fault 13: the links of a page do not fit, while another page is in flight."""
     if int(ground.client.info("server")["redis_version"].split(".")[0]) < 7:
-        pytest.skip("a Redis before 7.0 cannot be told which scripts may run when it is full; shared deployments need 7.0")
+        pytest.skip(
+            "a Redis before 7.0 cannot be told which scripts may run when it is full; shared"
+            " deployments need 7.0"
+        )
     gates = {path: threading.Event() for path in ("/", "/small")}
     links = [f"/page-{n}" for n in range(40)]
-    site = {"/": Doc(links=["/small", "/large"]), "/small": Doc(gate=gates["/small"]), "/large": Doc(links=links)}
-    chrome = ground.chrome_on(site | {path: Doc() for path in links} | {"/large": Doc(links=links, gate=gates["/"])})
+    site = {
+        "/": Doc(links=["/small", "/large"]),
+        "/small": Doc(gate=gates["/small"]),
+        "/large": Doc(links=links),
+    }
+    chrome = ground.chrome_on(
+        site | {path: Doc() for path in links} | {"/large": Doc(links=links, gate=gates["/"])}
+    )
     broker = PrivateRedis(ground.sockets / "broker")
     ground.ending.enter_context(broker)
-    ground.worker(2, broker_url=broker.url.replace("unix://", "redis+socket://").replace("?db=0", "?virtual_host=1"))
+    ground.worker(
+        2,
+        broker_url=broker.url.replace("unix://", "redis+socket://").replace(
+            "?db=0", "?virtual_host=1"
+        ),
+    )
     frontier = ground.crawl(shop(), wake=False)
     ground.until(lambda: chrome.count("/small") and chrome.count("/large"))
     ground.client.config_set("maxmemory", 1)
     gates["/"].set()
-    ground.until(lambda: frontier.snapshot().processing == 1)  # the page with the links could not end well
+    # the page with the links could not end well
+    ground.until(lambda: frontier.snapshot().processing == 1)
     gates["/small"].set()
     ground.until(lambda: frontier.snapshot().processing == 0)
     seen = consistent(frontier)
     assert (seen.status, seen.accepted, seen.done, seen.failed) == (Status.ACTIVE, 3, 2, 0)
     said = ground.workers[0].said
     ground.until(
-        lambda: said().count("Task crawler.run") and said().partition("RETRY")[2].count("raised unexpected: FrontierRefused") > 1
+        lambda: (
+            said().count("Task crawler.run")
+            and said().partition("RETRY")[2].count("raised unexpected: FrontierRefused") > 1
+        )
     )
-    assert consistent(frontier).held_until  # later runs could not even claim, and leave Redis in peace
+    # later runs could not even claim, and leave Redis in peace
+    assert consistent(frontier).held_until
     assert "Redis is full" in said()
     ground.client.config_set("maxmemory", 0)
     ground.until_end(frontier)
@@ -293,7 +347,9 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("patient", [False, pytest.param(True, marks=pytest.mark.soak)])
 def test_a_crawl_survives_the_fail_over_to_a_replica(ground: Ground, patient: bool):
-    """Fault 14, a fresh node: it takes the address of the one that died, has its data, and no scripts."""
+    """Fault 14, a fresh node: it takes the address of the one that died, has its data, and no
+    scripts.
+    """
     site, paths = tree(120)
     ground.chrome_on(site)
     port = free_port()

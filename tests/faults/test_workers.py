@@ -1,4 +1,6 @@
-"""Workers that die, freeze or wait: no page is lost, none counted twice, and the crawl ends by itself, once."""
+"""Workers that die, freeze or wait: no page is lost, none counted twice, and the crawl ends by
+itself, once.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from .webdriver import Doc
 
 NEVER = threading.Event()
 
-#: Claims a page for a worker of another machine, of which nobody can know whether it lives, and then says nothing more.
+#: Claims a page for a worker of another machine, of which nobody can know whether it lives, and
+#: then says nothing more.
 ELSEWHERE = """
 import sys, time
 from crawler.connection import connect
@@ -46,7 +49,9 @@ def test_a_page_whose_worker_is_killed_is_done_by_another_and_counted_once(groun
 
 
 def test_a_page_whose_worker_fell_silent_elsewhere_comes_back_with_its_lease(ground: Ground):
-    """Fault 1, over machines: nobody here can know that the worker is dead, so its lease has to end."""
+    """Fault 1, over machines: nobody here can know that the worker is dead, so its lease has to
+    end.
+    """
     chrome = ground.chrome_on(star(*PATHS))
     frontier = ground.crawl(shop(), wake=False, lease=1.0)
     with python(ELSEWHERE, ground.redis.url) as elsewhere:
@@ -75,8 +80,12 @@ def test_a_crawl_whose_workers_were_all_killed_goes_on_with_the_next_one(ground:
     assert chrome.counts() == {on_site(path): 1 + (path in held) for path in ["/", *PATHS]}
 
 
-def test_a_page_whose_worker_dies_between_its_links_and_its_end_is_done_again_without_doubling_them(ground: Ground):
-    """Fault 3: of more links than one step takes the first are queued; the report with the rest of them never arrives."""
+def test_a_page_whose_worker_dies_between_its_links_and_its_end_is_done_again_without_doubling_them(
+    ground: Ground,
+):
+    """Fault 3: of more links than one step takes the first are queued; the report with the rest of
+    them never arrives.
+    """
     paths = [f"/{number}-{'x' * 1_900}" for number in range(60)]
     chrome = ground.chrome_on(star(*paths))
     proxy = ground.proxy()
@@ -93,8 +102,12 @@ def test_a_page_whose_worker_dies_between_its_links_and_its_end_is_done_again_wi
     assert chrome.counts() == {on_site(path): 1 for path in paths} | {f"{SITE}/": 2}
 
 
-@pytest.mark.parametrize("seconds", [0, pytest.param(300, marks=[pytest.mark.soak, pytest.mark.timeout(600)])])
-def test_the_report_of_a_worker_that_was_frozen_beyond_its_lease_does_not_count(ground: Ground, seconds: int):
+@pytest.mark.parametrize(
+    "seconds", [0, pytest.param(300, marks=[pytest.mark.soak, pytest.mark.timeout(600)])]
+)
+def test_the_report_of_a_worker_that_was_frozen_beyond_its_lease_does_not_count(
+    ground: Ground, seconds: int
+):
     """Fault 4: its page has been done by another meanwhile."""
     chrome = ground.chrome_on(star(*PATHS))
     proxy = ground.proxy()
@@ -114,7 +127,9 @@ def test_the_report_of_a_worker_that_was_frozen_beyond_its_lease_does_not_count(
     assert chrome.count("/") == 2
 
 
-def test_a_page_that_takes_longer_than_its_lease_stays_with_its_worker_while_that_lives(ground: Ground):
+def test_a_page_that_takes_longer_than_its_lease_stays_with_its_worker_while_that_lives(
+    ground: Ground,
+):
     """Fault 4, its other side: a short lease is renewed often enough."""
     gate = threading.Event()
     chrome = ground.chrome_on(star(*PATHS) | {"/3": Doc(gate=gate)})
@@ -127,7 +142,8 @@ def test_a_page_that_takes_longer_than_its_lease_stays_with_its_worker_while_tha
 
     first = lease()
     assert first is not None
-    ground.until(lambda: (end := lease()) is None or end > first + 3_000)  # by now it would have been taken back
+    # by now it would have been taken back
+    ground.until(lambda: (end := lease()) is None or end > first + 3_000)
     assert lease()
     gate.set()
     ground.until_end(frontier)
@@ -139,7 +155,9 @@ def test_a_page_that_takes_longer_than_its_lease_stays_with_its_worker_while_tha
 def test_a_crawl_does_not_end_before_its_last_slow_page(ground: Ground):
     """Fault 18."""
     gate = threading.Event()
-    chrome = ground.chrome_on(star(*PATHS) | {"/7": Doc(links=["/late"], gate=gate), "/late": Doc()})
+    chrome = ground.chrome_on(
+        star(*PATHS) | {"/7": Doc(links=["/late"], gate=gate), "/late": Doc()}
+    )
     ground.worker(2)
     frontier = ground.crawl(shop())
     ground.until(lambda: frontier.snapshot().done == len(PATHS) and chrome.count("/7"))

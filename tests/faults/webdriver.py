@@ -1,4 +1,5 @@
-"""A WebDriver that follows a script: it answers as a ChromeDriver or a Grid does, over a graph of pages that a test gives.
+"""A WebDriver that follows a script: it answers as a ChromeDriver or a Grid does, over a graph of
+pages that a test gives.
 
 It speaks as much of W3C WebDriver as the browser room uses, and keeps account of every navigation.
 """
@@ -33,7 +34,8 @@ class Doc:
     retry_after: str | None = None  # the header
 
 
-#: What to answer to a URL: always the same; one after another (the last one for ever); or what a function of the number says.
+#: What to answer to a URL: always the same; one after another (the last one for ever); or what a
+#: function of the number says.
 Script = Doc | Sequence[Doc] | Callable[[int], Doc]
 Site = Mapping[str, Script] | Callable[[str], Script | None]
 
@@ -67,7 +69,8 @@ class Session:
 
 
 class ScriptedChrome:
-    """The endpoint: ``url`` is its address, which stays the same while it is ``down`` and comes ``up`` again.
+    """The endpoint: ``url`` is its address, which stays the same while it is ``down`` and comes
+    ``up`` again.
 
     ``slots`` is how many sessions it can have at once; who asks for more waits.
     """
@@ -96,7 +99,9 @@ class ScriptedChrome:
         self._server = Server(("127.0.0.1", self.port), Handler)
         self._server.chrome = self
         self.port = self._server.server_address[1]
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
 
     def down(self) -> None:
         """Refuse connections, and break off those that there are."""
@@ -132,12 +137,17 @@ class ScriptedChrome:
         with self._lock:
             if self.slots is not None and len(self.sessions) >= self.slots:
                 self.waiting += 1
-                self._lock.wait_for(lambda: len(self.sessions) < (self.slots or 0) or self.closing.is_set())
+                self._lock.wait_for(
+                    lambda: len(self.sessions) < (self.slots or 0) or self.closing.is_set()
+                )
                 self.waiting -= 1
             session = Session(f"session-{len(self.opened) + 1}")
             self.sessions[session.name] = session
             self.opened.append(session.name)
-        return 200, {"sessionId": session.name, "capabilities": {"browserName": "chrome", "browserVersion": "1"}}
+        return 200, {
+            "sessionId": session.name,
+            "capabilities": {"browserName": "chrome", "browserVersion": "1"},
+        }
 
     def end(self, name: str) -> tuple[int, Any]:
         session = self.sessions.get(name)
@@ -195,7 +205,11 @@ class ScriptedChrome:
 
     def play(self, url: str, number: int) -> Doc:
         """What the script says to the visit ``number`` (from 0) of ``url``."""
-        script = self.site(url) if callable(self.site) else self.site.get(url, self.site.get(url.removeprefix(SITE)))
+        script = (
+            self.site(url)
+            if callable(self.site)
+            else self.site.get(url, self.site.get(url.removeprefix(SITE)))
+        )
         if script is None:
             return Doc(status=404)
         if isinstance(script, Doc):
@@ -211,13 +225,22 @@ def facts(session: Session) -> dict[str, Any]:
     """What collect.js returns."""
     doc = session.doc
     return {
-        "url": session.at, "title": session.at.rpartition("/")[2], "mime": "text/html", "ready": "complete", "seen": False,
-        "age": 0.1, "origin": 1.0, "worker": False, "type": "navigate",
-        "status": doc.status if doc else None, "empty": False, "error": None,
+        "url": session.at,
+        "title": session.at.rpartition("/")[2],
+        "mime": "text/html",
+        "ready": "complete",
+        "seen": False,
+        "age": 0.1,
+        "origin": 1.0,
+        "worker": False,
+        "type": "navigate",
+        "status": doc.status if doc else None,
+        "empty": False,
+        "error": None,
         "timing": [1, 2, 3],
         "links": "".join(f"{on_site(link)}\t\t\n" for link in doc.links) if doc else "",
         "html": "<html><title>A page</title><h1>A page</h1></html>",
-    }  # fmt: skip
+    }
 
 
 class Server(ThreadingHTTPServer):

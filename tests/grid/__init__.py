@@ -1,8 +1,9 @@
 """A real Selenium Grid 4: a hub and nodes, each a process of its own, on free ports of loopback.
 
-``make grid`` fetches what it needs into build/grid (Java 17 and Maven must be there). Tests bear the mark ``needs_grid`` and take
-the fixture ``grid`` (``pytest_plugins = ["tests.grid.fixture"]``), which all share: they leave it as they found it. A test that
-hurts a Grid makes one of its own, ``with Grid(folder, slots=1, session_timeout=3) as grid: ...``. ``grid.url`` goes to
+``make grid`` fetches what it needs into build/grid (Java 17 and Maven must be there). Tests bear
+the mark ``needs_grid`` and take the fixture ``grid`` (``pytest_plugins = ["tests.grid.fixture"]``),
+which all share: they leave it as they found it. A test that hurts a Grid makes one of its own,
+``with Grid(folder, slots=1, session_timeout=3) as grid: ...``. ``grid.url`` goes to
 ``Endpoint(url=…)`` or to ``CRAWLER_CHROME_URL``.
 """
 
@@ -33,7 +34,14 @@ T = TypeVar("T")
 
 JARS = Path(__file__).resolve().parents[2] / "build" / "grid"
 #: Small and quick to start; a Grid of tests does little.
-JVM = ("-Xms16m", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:-UsePerfData")
+JVM = (
+    "-Xms16m",
+    "-Xmx192m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    "-XX:-UsePerfData",
+)
 #: Seconds that a hub or a node may take to be ready; about 2 on an idle machine.
 START_TIMEOUT = 90.0
 
@@ -42,7 +50,10 @@ missing = next(
         why
         for lacks, why in (
             (not shutil.which("java"), "no java on the path"),
-            (not any(JARS.glob("selenium-grid-*.jar")), "no Selenium Grid in build/grid: make grid fetches it"),
+            (
+                not any(JARS.glob("selenium-grid-*.jar")),
+                "no Selenium Grid in build/grid: make grid fetches it",
+            ),
             (not (find_chrome() and find_driver()), "no Chrome and ChromeDriver on the path"),
         )
         if lacks
@@ -50,12 +61,16 @@ missing = next(
     None,
 )
 #: Tests that bear this are skipped without a Grid to start, except in CI, where they fail.
-needs_grid = pytest.mark.skipif(missing is not None and not os.environ.get("CI"), reason=str(missing))
+needs_grid = pytest.mark.skipif(
+    missing is not None and not os.environ.get("CI"), reason=str(missing)
+)
 
 
 @dataclass
 class Part:
-    """A process of the Grid: it leads a process group, which holds the drivers and Chromes of a node as well."""
+    """A process of the Grid: it leads a process group, which holds the drivers and Chromes of a
+    node as well.
+    """
 
     process: subprocess.Popen[bytes]
     port: int
@@ -69,7 +84,9 @@ class Part:
         self.process.wait()
 
     def children(self) -> list[psutil.Process]:
-        """What runs below it: drivers and Chromes. Those that lost their parent are children still: they are in its group."""
+        """What runs below it: drivers and Chromes. Those that lost their parent are children still:
+        they are in its group.
+        """
         found = []
         for process in psutil.process_iter():
             try:
@@ -77,15 +94,21 @@ class Part:
                     found.append(process)
             except (ProcessLookupError, psutil.Error):
                 continue
-        return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+        return [
+            process
+            for process in found
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        ]
 
 
 class Grid:
-    """A hub and ``nodes`` nodes with ``slots`` sessions each; everything they write is in ``folder``. Ready when it is made.
+    """A hub and ``nodes`` nodes with ``slots`` sessions each; everything they write is in
+    ``folder``. Ready when it is made.
 
-    ``session_timeout``: seconds of idleness after which a node ends a session. ``request_timeout``: seconds for which a request
-    for a session waits for a slot. With ``user`` (``name:password``) nobody else is let in, and ``url`` holds it. ``binary`` is
-    the Chrome of the nodes; None: ``find_chrome()``.
+    ``session_timeout``: seconds of idleness after which a node ends a session. ``request_timeout``:
+    seconds for which a request for a session waits for a slot. With ``user`` (``name:password``)
+    nobody else is let in, and ``url`` holds it. ``binary`` is the Chrome of the nodes; None:
+    ``find_chrome()``.
     """
 
     def __init__(
@@ -101,7 +124,11 @@ class Grid:
     ) -> None:
         if missing:
             pytest.fail(missing)
-        self.folder, self.session_timeout, self.request_timeout = folder, session_timeout, request_timeout
+        self.folder, self.session_timeout, self.request_timeout = (
+            folder,
+            session_timeout,
+            request_timeout,
+        )
         self.user, self.binary = user, binary or str(find_chrome())
         folder.mkdir(parents=True, exist_ok=True)
         self._ports = free_ports(3)
@@ -137,18 +164,30 @@ class Grid:
         port, publish, subscribe = self._ports
         name, _, password = (self.user or "").partition(":")
         self.hub = self._start(
-            "hub", port,
-            "--publish-events", f"tcp://127.0.0.1:{publish}", "--subscribe-events", f"tcp://127.0.0.1:{subscribe}",
-            "--session-request-timeout", str(self.request_timeout), "--session-request-timeout-period", "1",
-            "--healthcheck-interval", "2", "--purge-nodes-interval", "2",
+            "hub",
+            port,
+            "--publish-events",
+            f"tcp://127.0.0.1:{publish}",
+            "--subscribe-events",
+            f"tcp://127.0.0.1:{subscribe}",
+            "--session-request-timeout",
+            str(self.request_timeout),
+            "--session-request-timeout-period",
+            "1",
+            "--healthcheck-interval",
+            "2",
+            "--purge-nodes-interval",
+            "2",
             *(("--username", name, "--password", password) if self.user else ()),
-        )  # fmt: skip
+        )
         return self.hub
 
     def start_node(self, slots: int) -> Part:
         """Start a further node."""
         _, publish, subscribe = self._ports
-        stereotype = json.dumps({"browserName": "chrome", "goog:chromeOptions": {"binary": self.binary}})
+        stereotype = json.dumps(
+            {"browserName": "chrome", "goog:chromeOptions": {"binary": self.binary}}
+        )
         config = self.folder / f"node-{len(self._parts)}.toml"
         config.write_text(f"""
 [node]
@@ -160,13 +199,25 @@ max-sessions = {slots}
 stereotype = '{stereotype}'
 """)
         node = self._start(
-            "node", free_ports(1)[0],
-            "--config", str(config),
-            "--publish-events", f"tcp://127.0.0.1:{publish}", "--subscribe-events", f"tcp://127.0.0.1:{subscribe}",
-            "--max-sessions", str(slots), "--override-max-sessions", "true",
-            "--session-timeout", str(self.session_timeout),
-            "--heartbeat-period", "1", "--register-cycle", "1",
-        )  # fmt: skip
+            "node",
+            free_ports(1)[0],
+            "--config",
+            str(config),
+            "--publish-events",
+            f"tcp://127.0.0.1:{publish}",
+            "--subscribe-events",
+            f"tcp://127.0.0.1:{subscribe}",
+            "--max-sessions",
+            str(slots),
+            "--override-max-sessions",
+            "true",
+            "--session-timeout",
+            str(self.session_timeout),
+            "--heartbeat-period",
+            "1",
+            "--register-cycle",
+            "1",
+        )
         self.nodes.append(node)
         return node
 
@@ -175,14 +226,32 @@ stereotype = '{stereotype}'
         folder.mkdir()
         log = self.folder / f"{folder.name}.log"
         command = [
-            "java", *JVM, f"-Djava.io.tmpdir={folder}", "-cp", f"{JARS}/*", "org.openqa.selenium.grid.Bootstrap", role,
-            "--host", "127.0.0.1", "--port", str(port), "--tracing", "false", *options,
-        ]  # fmt: skip
+            "java",
+            *JVM,
+            f"-Djava.io.tmpdir={folder}",
+            "-cp",
+            f"{JARS}/*",
+            "org.openqa.selenium.grid.Bootstrap",
+            role,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--tracing",
+            "false",
+            *options,
+        ]
         with log.open("wb") as out:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder, start_new_session=True,
-                env={**os.environ, "TMPDIR": str(folder), "SE_OFFLINE": "true"}, preexec_fn=die_with_parent(signal.SIGKILL),
-            )  # fmt: skip
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                cwd=folder,
+                start_new_session=True,
+                env={**os.environ, "TMPDIR": str(folder), "SE_OFFLINE": "true"},
+                preexec_fn=die_with_parent(signal.SIGKILL),
+            )
         part = Part(process, port, log, folder)
         self._parts.append(part)
         return part
@@ -191,13 +260,25 @@ stereotype = '{stereotype}'
 
     def ready(self) -> None:
         """Wait until every node that lives has joined."""
-        living = {f"http://127.0.0.1:{node.port}" for node in self.nodes if node.process.poll() is None}
+        living = {
+            f"http://127.0.0.1:{node.port}" for node in self.nodes if node.process.poll() is None
+        }
         self.until(
-            lambda: living and living <= {node["uri"] for node in self.status().get("nodes", ()) if node["availability"] == "UP"}
+            lambda: (
+                living
+                and living
+                <= {
+                    node["uri"]
+                    for node in self.status().get("nodes", ())
+                    if node["availability"] == "UP"
+                }
+            )
         )
 
     def status(self) -> dict[str, Any]:
-        """What /status says: ``ready``, and the ``nodes`` with their ``slots``; nothing of it while the hub is away."""
+        """What /status says: ``ready``, and the ``nodes`` with their ``slots``; nothing of it while
+        the hub is away.
+        """
         headers = urllib3.make_headers(basic_auth=self.user) if self.user else {}
         try:
             answer = self._http.request("GET", f"{self.address}/status", headers=headers)
@@ -217,22 +298,42 @@ stereotype = '{stereotype}'
     def leftovers(self) -> list[Path]:
         """The files and folders that drivers and Chromes left on its nodes."""
         mine = ("hsperfdata", "asset")
-        return [path for part in self._parts for path in part.folder.iterdir() if not path.name.startswith(mine)]
+        return [
+            path
+            for part in self._parts
+            for path in part.folder.iterdir()
+            if not path.name.startswith(mine)
+        ]
 
     def until(self, condition: Callable[[], T], seconds: float = START_TIMEOUT) -> T:
-        """Wait until ``condition`` gives something true; if it never does, show what the Grid said."""
+        """Wait until ``condition`` gives something true; if it never does, show what the Grid
+        said.
+        """
         end = time.monotonic() + seconds
         while not (value := condition()):
-            dead = [part.log.name for part in (self.hub, *self.nodes[-1:]) if part.process.poll() is not None]
+            dead = [
+                part.log.name
+                for part in (self.hub, *self.nodes[-1:])
+                if part.process.poll() is not None
+            ]
             assert time.monotonic() < end, f"waited {seconds:g} s; ended: {dead}\n{self.said()}"
             time.sleep(0.05)
         return value
 
     def said(self) -> str:
         """What runs on it, and the ends of its logs."""
-        runs = [f"{process.pid} {process.ppid()} {' '.join(process.cmdline())[:200]}" for process in self.chromes()]
+        runs = [
+            f"{process.pid} {process.ppid()} {' '.join(process.cmdline())[:200]}"
+            for process in self.chromes()
+        ]
         return "\n".join(
-            [*runs, *(f"--- {part.log.name}\n{part.log.read_text(errors='replace')[-3000:]}" for part in self._parts)]
+            [
+                *runs,
+                *(
+                    f"--- {part.log.name}\n{part.log.read_text(errors='replace')[-3000:]}"
+                    for part in self._parts
+                ),
+            ]
         )
 
 
@@ -246,7 +347,9 @@ def free_ports(count: int) -> list[int]:
 
 
 def main() -> None:
-    """``python -m tests.grid SLOTS FOLDER``: a Grid until the end of input, for benchmarks and for a look at it."""
+    """``python -m tests.grid SLOTS FOLDER``: a Grid until the end of input, for benchmarks and for
+    a look at it.
+    """
     slots, folder = int(sys.argv[1]), Path(sys.argv[2])
     with Grid(folder, slots=slots) as grid:
         print(grid.url, flush=True)  # noqa: T201

@@ -1,4 +1,6 @@
-"""A load test as its user runs it: locust against a real server, a real worker, and pages on loopback."""
+"""A load test as its user runs it: locust against a real server, a real worker, and pages on
+loopback.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,12 @@ def service(tmp_path: Path, site: Server) -> Iterator[Service]:  # noqa: F811
         workers = PrivateWorkers(given, 2, log=tmp_path / "worker.log")
         workers.start()
         try:
-            with serving(tmp_path, redis.url, broker_url=redis.broker_url, api_private="true") as there:
-                warm = there.ask("POST", "/jobs", {"id": "warm", "url": site.url("/tree/1"), "page_limit": 1}).json["id"]
+            with serving(
+                tmp_path, redis.url, broker_url=redis.broker_url, api_private="true"
+            ) as there:
+                warm = there.ask(
+                    "POST", "/jobs", {"id": "warm", "url": site.url("/tree/1"), "page_limit": 1}
+                ).json["id"]
                 there.ended(warm)  # the worker is up
                 yield there
         finally:
@@ -44,15 +50,42 @@ def test_locust_reports_the_times_of_jobs_and_they_are_those_of_the_api(service,
         assert not os.environ.get("CI"), "locust is not installed"
         pytest.skip("locust is not installed: pip install -e .[load]")
     command = [
-        str(locust), "-f", str(ROOT / "examples/load/locustfile.py"), "--host", service.url, "--headless",
-        "-u", "4", "-r", "4", "-t", f"{DURATION}s", "--stop-timeout", "60", "--json-file", str(tmp_path / "load"),
-    ]  # fmt: skip
-    environ = os.environ | {"CRAWLER_API_TOKEN": TOKEN, "CRAWL_URL": site.url("/tree/0"), "POLL_INTERVAL": "0.1"}
-    done = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+        str(locust),
+        "-f",
+        str(ROOT / "examples/load/locustfile.py"),
+        "--host",
+        service.url,
+        "--headless",
+        "-u",
+        "4",
+        "-r",
+        "4",
+        "-t",
+        f"{DURATION}s",
+        "--stop-timeout",
+        "60",
+        "--json-file",
+        str(tmp_path / "load"),
+    ]
+    environ = os.environ | {
+        "CRAWLER_API_TOKEN": TOKEN,
+        "CRAWL_URL": site.url("/tree/0"),
+        "POLL_INTERVAL": "0.1",
+    }
+    done = subprocess.run(
+        command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr  # locust's own verdict: no failure
 
-    rows = {(row["method"], row["name"]): row for row in json.loads((tmp_path / "load.json").read_text())}
-    assert set(rows) == {("POST", "/jobs"), ("GET", "/jobs/ID"), *(("JOB", name) for name in ("WAITING", "PROCESSING", "TOTAL"))}
+    rows = {
+        (row["method"], row["name"]): row
+        for row in json.loads((tmp_path / "load.json").read_text())
+    }
+    assert set(rows) == {
+        ("POST", "/jobs"),
+        ("GET", "/jobs/ID"),
+        *(("JOB", name) for name in ("WAITING", "PROCESSING", "TOTAL")),
+    }
     assert all(row["num_failures"] == 0 for row in rows.values())
     jobs = [job for job in listed(service) if job["id"] != "warm"]
     assert len(jobs) >= 4

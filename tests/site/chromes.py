@@ -10,13 +10,19 @@ import pytest
 from crawler.browser import find_chrome, find_driver
 from crawler.browser.local import CHROMES, is_shell
 
-#: One headless shell and one whole browser, as far as they are installed: they differ in error pages, PDF, log-ins and more.
+#: One headless shell and one whole browser, as far as they are installed: they differ in error
+#: pages, PDF, log-ins and more.
 SHELL, WHOLE = (
-    next((path for path in map(shutil.which, CHROMES) if path and is_shell(path) is shell), None) for shell in (True, False)
+    next((path for path in map(shutil.which, CHROMES) if path and is_shell(path) is shell), None)
+    for shell in (True, False)
 )
-KINDS = [pytest.param(path, id=name) for path, name in ((SHELL, "shell"), (WHOLE, "whole")) if path] or [None]
+KINDS = [
+    pytest.param(path, id=name) for path, name in ((SHELL, "shell"), (WHOLE, "whole")) if path
+] or [None]
 
-#: Tests that bear this are skipped without a Chrome and a ChromeDriver, except in CI, where they fail.
+#: Tests that bear this are skipped without a Chrome and a ChromeDriver, except in CI, where they
+#: fail.
 needs_chrome = pytest.mark.skipif(
-    not (find_chrome() and find_driver()) and not os.environ.get("CI"), reason="no Chrome and ChromeDriver on the path"
+    not (find_chrome() and find_driver()) and not os.environ.get("CI"),
+    reason="no Chrome and ChromeDriver on the path",
 )

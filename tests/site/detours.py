@@ -1,4 +1,6 @@
-"""Pages that lead elsewhere: by header, meta, script or click; to what is no web page; in circles; and by a worker in between."""
+"""Pages that lead elsewhere: by header, meta, script or click; to what is no web page; in circles;
+and by a worker in between.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +31,18 @@ def header_to(request: Request) -> None:
 def meta_to(request: Request) -> None:
     name = request.rest
     request.html(
-        "<a href=/from-meta-to>on</a>", title="meta-to", head=f'<meta http-equiv=refresh content="0;url={ELSEWHERE[name]}">'
+        "<a href=/from-meta-to>on</a>",
+        title="meta-to",
+        head=f'<meta http-equiv=refresh content="0;url={ELSEWHERE[name]}">',
     )
 
 
 @route("/script-to/")
 def script_to(request: Request) -> None:
-    request.html(f'<a href=/from-script-to>on</a><script>location.href = "{ELSEWHERE[request.rest]}"</script>', title="script-to")
+    request.html(
+        f'<a href=/from-script-to>on</a><script>location.href = "{ELSEWHERE[request.rest]}"</script>',
+        title="script-to",
+    )
 
 
 @route("/click-to/")
@@ -51,8 +58,13 @@ def click_to(request: Request) -> None:
 
 @route("/links-to-elsewhere")
 def links_to_elsewhere(request: Request) -> None:
-    links = "".join(f'<a href="{there}">{name}</a>' for name, there in ELSEWHERE.items() if name != "empty")
-    request.html(f"<a href=/from-links>on</a>{links}<a href='blob:null/x'>blob</a>", title="links-to-elsewhere")
+    links = "".join(
+        f'<a href="{there}">{name}</a>' for name, there in ELSEWHERE.items() if name != "empty"
+    )
+    request.html(
+        f"<a href=/from-links>on</a>{links}<a href='blob:null/x'>blob</a>",
+        title="links-to-elsewhere",
+    )
 
 
 @route("/to-blob")
@@ -103,7 +115,9 @@ def meta_download(request: Request) -> None:
 
 @route("/click-download")
 def click_download(request: Request) -> None:
-    script(request, "document.querySelector('#x').click()", "<a id=x href=/ok download=x.html>save</a>")
+    script(
+        request, "document.querySelector('#x').click()", "<a id=x href=/ok download=x.html>save</a>"
+    )
 
 
 @route("/blob-download")
@@ -123,7 +137,11 @@ def frame_download(request: Request) -> None:
 @route("/form-post")
 def form_post(request: Request) -> None:
     """Sends a form as it loads; the answer is another page."""
-    script(request, "document.forms[0].submit()", "<form action=/form method=post><input name=q value=x></form>")
+    script(
+        request,
+        "document.forms[0].submit()",
+        "<form action=/form method=post><input name=q value=x></form>",
+    )
 
 
 @route("/401-frame")
@@ -138,7 +156,12 @@ def proxy_asks(request: Request) -> None:
 
 @route("/401-digest")
 def digest(request: Request) -> None:
-    request.html("<h1>Who?</h1>", title="Who", status=401, WWW_Authenticate='Digest realm="x", nonce="y", qop="auth"')
+    request.html(
+        "<h1>Who?</h1>",
+        title="Who",
+        status=401,
+        WWW_Authenticate='Digest realm="x", nonce="y", qop="auth"',
+    )
 
 
 @route("/401-other")
@@ -148,7 +171,9 @@ def other_scheme(request: Request) -> None:
 
 @route("/worker-page")
 def worker_page(request: Request) -> None:
-    """Puts a service worker between every later page of this site and its server, and waits until it is at work."""
+    """Puts a service worker between every later page of this site and its server, and waits until
+    it is at work.
+    """
     script(
         request,
         "navigator.serviceWorker?.register('/worker.js').then(() => navigator.serviceWorker.ready).then("

@@ -30,7 +30,10 @@ def json(request: Request) -> None:
 
 @route("/xml")
 def xml(request: Request) -> None:
-    request.answer(b"<?xml version='1.0'?><shelf><book href='/no-link'>Emma</book></shelf>", Content_Type="application/xml")
+    request.answer(
+        b"<?xml version='1.0'?><shelf><book href='/no-link'>Emma</book></shelf>",
+        Content_Type="application/xml",
+    )
 
 
 @route("/xml-broken")
@@ -41,7 +44,10 @@ def xml_broken(request: Request) -> None:
 @route("/xhtml")
 def xhtml(request: Request) -> None:
     body = "<title>xhtml</title></head><body><a href='/from-xhtml'>on</a></body></html>"
-    request.answer(f"<html xmlns='http://www.w3.org/1999/xhtml'><head>{body}".encode(), Content_Type="application/xhtml+xml")
+    request.answer(
+        f"<html xmlns='http://www.w3.org/1999/xhtml'><head>{body}".encode(),
+        Content_Type="application/xhtml+xml",
+    )
 
 
 @route("/svg")
@@ -55,10 +61,14 @@ def png(request: Request) -> None:
     """One grey point."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
-    body = b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0\x80")) + chunk(b"IEND", b"")
+    body = (
+        b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0\x80")) + chunk(b"IEND", b"")
+    )
     request.answer(body, Content_Type="image/png")
 
 
@@ -88,7 +98,10 @@ def no_kind(request: Request) -> None:
 
 def links(request: Request, count: int) -> None:
     """Hidden: laying them out would take longer than all the rest."""
-    request.html(f"<div hidden>{''.join(f'<a href=/p/{n}>{n}</a> ' for n in range(count))}</div>", title=named(request))
+    request.html(
+        f"<div hidden>{''.join(f'<a href=/p/{n}>{n}</a> ' for n in range(count))}</div>",
+        title=named(request),
+    )
 
 
 @route("/links-100000")
@@ -181,7 +194,9 @@ def frames_recursive(request: Request) -> None:
 
 @route("/frameset")
 def frameset(request: Request) -> None:
-    request.answer(b"<title>frameset</title><frameset cols='*,*'><frame src=/a><frame src=/b></frameset>")
+    request.answer(
+        b"<title>frameset</title><frameset cols='*,*'><frame src=/a><frame src=/b></frameset>"
+    )
 
 
 @route("/frame-top")
@@ -203,7 +218,11 @@ def frame_endless(request: Request) -> None:
 
 @route("/frame-denied")
 def frame_denied(request: Request) -> None:
-    page(request, X_Frame_Options="DENY", Content_Security_Policy="frame-ancestors 'none'; form-action 'none'")
+    page(
+        request,
+        X_Frame_Options="DENY",
+        Content_Security_Policy="frame-ancestors 'none'; form-action 'none'",
+    )
 
 
 @route("/sandboxed")
@@ -217,7 +236,9 @@ def sandboxed(request: Request) -> None:
 
 @route("/trusted-types")
 def trusted_types(request: Request) -> None:
-    page(request, Content_Security_Policy="require-trusted-types-for 'script'; trusted-types 'none'")
+    page(
+        request, Content_Security_Policy="require-trusted-types-for 'script'; trusted-types 'none'"
+    )
 
 
 @route("/base-elsewhere")
@@ -265,14 +286,17 @@ def charset_wrong(request: Request) -> None:
 @route("/charset-unknown")
 def charset_unknown(request: Request) -> None:
     request.answer(
-        b"<title>charset-unknown</title><a href=/from-charset-unknown>on</a>", Content_Type="text/html; charset=klingon-8"
+        b"<title>charset-unknown</title><a href=/from-charset-unknown>on</a>",
+        Content_Type="text/html; charset=klingon-8",
     )
 
 
 @route("/charset-utf16")
 def charset_utf16(request: Request) -> None:
     request.answer(
-        "\ufeff<title>charset-utf16 \u00e9</title><a href=/from-charset-utf16>on</a>".encode("utf-16-le"),
+        "\ufeff<title>charset-utf16 \u00e9</title><a href=/from-charset-utf16>on</a>".encode(
+            "utf-16-le"
+        ),
         Content_Type="text/html",
     )
 
@@ -290,7 +314,9 @@ def charset_late(request: Request) -> None:
 
 @route("/charset-zeros")
 def charset_zeros(request: Request) -> None:
-    request.answer(b"<title>charset\0-zeros</title>\0<a href='/from-\0charset-zeros'>o\0n</a>\xff\xfe\xff")
+    request.answer(
+        b"<title>charset\0-zeros</title>\0<a href='/from-\0charset-zeros'>o\0n</a>\xff\xfe\xff"
+    )
 
 
 @route("/titles")
@@ -315,7 +341,10 @@ def title_script(request: Request) -> None:
 def writes_late(request: Request) -> None:
     """Replaces itself after it has loaded, within the same document."""
     new = "<title>written</title><a href=/from-writing>on</a>"
-    page(request, f"<script>onload = () => {{ document.open(); document.write('{new}'); document.close() }}</script>")
+    page(
+        request,
+        f"<script>onload = () => {{ document.open(); document.write('{new}'); document.close() }}</script>",
+    )
 
 
 @route("/writes-open")
@@ -338,7 +367,11 @@ def headers_early(request: Request) -> None:
 def headers_huge(request: Request) -> None:
     request.close_connection = True
     lines = b"".join(b"X-%d: %s\r\n" % (n, b"x" * 10_000) for n in range(100))
-    request.connection.sendall(b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Type: text/html\r\n\r\n<title>headers-huge</title>")
+    request.connection.sendall(
+        b"HTTP/1.1 200 OK\r\n"
+        + lines
+        + b"Content-Type: text/html\r\n\r\n<title>headers-huge</title>"
+    )
 
 
 @route("/headers-large")
@@ -359,9 +392,7 @@ def headers_slow(request: Request) -> None:
 def body_without_end(request: Request) -> None:
     """Paragraphs, one each moment, for as long as somebody listens."""
     request.close_connection = True
-    head = (
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<title>body-without-end</title><a href=/from-body-without-end>on</a>"
-    )
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<title>body-without-end</title><a href=/from-body-without-end>on</a>"
     request.connection.sendall(head + b"<p>lorem</p>" * 200)
     while not request.server.closing.wait(0.05):
         request.connection.sendall(b"<p>lorem</p>")
@@ -376,7 +407,9 @@ def chunks_broken(request: Request) -> None:
 
 @route("/gzip-broken")
 def gzip_broken(request: Request) -> None:
-    request.answer(gzip.compress(b"<title>x</title>" + bytes(range(256)) * 100)[:200], Content_Encoding="gzip")
+    request.answer(
+        gzip.compress(b"<title>x</title>" + bytes(range(256)) * 100)[:200], Content_Encoding="gzip"
+    )
 
 
 @route("/gzip-lie")

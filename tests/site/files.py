@@ -11,7 +11,9 @@ from .server import Request, route
 def urlset(request: Request, *paths: str) -> bytes:
     """A sitemap of ``paths`` on this site."""
     entries = "".join(f"<url><loc>{request.server.url(path)}</loc></url>" for path in paths)
-    return f"<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{entries}</urlset>".encode()
+    return (
+        f"<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{entries}</urlset>".encode()
+    )
 
 
 @route("/robots.txt")
@@ -25,17 +27,23 @@ def sitemap(request: Request) -> None:
     """Two pages, in an index of a plain and a compressed sitemap and one that is missing."""
     paths = ("/sitemap-a.xml", "/sitemap-b.xml.gz", "/sitemap-missing.xml")
     entries = "".join(f"<sitemap><loc>{request.server.url(path)}</loc></sitemap>" for path in paths)
-    request.answer(f"<sitemapindex>{entries}</sitemapindex>".encode(), Content_Type="application/xml")
+    request.answer(
+        f"<sitemapindex>{entries}</sitemapindex>".encode(), Content_Type="application/xml"
+    )
 
 
 @route("/sitemap-a.xml")
 def sitemap_a(request: Request) -> None:
-    request.answer(urlset(request, "/listed/a", "/listed/brochure.pdf"), Content_Type="application/xml")
+    request.answer(
+        urlset(request, "/listed/a", "/listed/brochure.pdf"), Content_Type="application/xml"
+    )
 
 
 @route("/sitemap-b.xml.gz")
 def sitemap_b(request: Request) -> None:
-    request.answer(gzip.compress(urlset(request, "/listed/b", "/listed/a")), Content_Type="application/gzip")
+    request.answer(
+        gzip.compress(urlset(request, "/listed/b", "/listed/a")), Content_Type="application/gzip"
+    )
 
 
 @route("/echo")

@@ -1,4 +1,6 @@
-"""The site as pytest fixtures: ``site`` for all tests of a session, ``tls_site`` the same behind a certificate nobody trusts."""
+"""The site as pytest fixtures: ``site`` for all tests of a session, ``tls_site`` the same behind a
+certificate nobody trusts.
+"""
 
 from __future__ import annotations
 

@@ -30,12 +30,19 @@ def no_content(request: Request) -> None:
 
 @route("/download")
 def download(request: Request) -> None:
-    request.answer(b"PK" * 500, Content_Type="application/zip", Content_Disposition="attachment; filename=x.zip")
+    request.answer(
+        b"PK" * 500,
+        Content_Type="application/zip",
+        Content_Disposition="attachment; filename=x.zip",
+    )
 
 
 @route("/download-by-script")
 def download_by_script(request: Request) -> None:
-    request.html("<h1>Mine</h1><a href=/from-script>on</a><script>location.href = '/download'</script>", title="Mine")
+    request.html(
+        "<h1>Mine</h1><a href=/from-script>on</a><script>location.href = '/download'</script>",
+        title="Mine",
+    )
 
 
 @route("/pdf")
@@ -70,7 +77,9 @@ def reset(request: Request) -> None:
 @route("/garbage")
 def garbage(request: Request) -> None:
     request.close_connection = True
-    request.connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 7\r\n\r\nxxx")
+    request.connection.sendall(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 7\r\n\r\nxxx"
+    )
 
 
 @route("/truncated")
@@ -94,7 +103,9 @@ def slow_body(request: Request) -> None:
 
 @route("/slow-image")
 def slow_image(request: Request) -> None:
-    request.html("<h1>There</h1><a href=/from-slow-image>on</a><img src=/silence>", title="Slow image")
+    request.html(
+        "<h1>There</h1><a href=/from-slow-image>on</a><img src=/silence>", title="Slow image"
+    )
 
 
 @route("/401")
@@ -104,7 +115,9 @@ def unauthorized(request: Request) -> None:
 
 @route("/401-body")
 def unauthorized_body(request: Request) -> None:
-    request.html("<h1>Who are you?</h1>", title="Who", status=401, WWW_Authenticate='Basic realm="x"')
+    request.html(
+        "<h1>Who are you?</h1>", title="Who", status=401, WWW_Authenticate='Basic realm="x"'
+    )
 
 
 @route("/endless")
@@ -114,27 +127,38 @@ def endless(request: Request) -> None:
 
 @route("/endless-late")
 def endless_late(request: Request) -> None:
-    request.html("<h1>Soon never</h1><script>onload = () => setTimeout(() => { while (true); }, 0)</script>")
+    request.html(
+        "<h1>Soon never</h1><script>onload = () => setTimeout(() => { while (true); }, 0)</script>"
+    )
 
 
 @route("/alert")
 def alert(request: Request) -> None:
-    request.html("<a href=/before>1</a><script>alert('hello')</script><a href=/after>2</a>", title="Alert")
+    request.html(
+        "<a href=/before>1</a><script>alert('hello')</script><a href=/after>2</a>", title="Alert"
+    )
 
 
 @route("/alert-late")
 def alert_late(request: Request) -> None:
-    request.html("<a href=/before>1</a><script>setTimeout(() => confirm('sure?'), 100)</script>", title="Alert later")
+    request.html(
+        "<a href=/before>1</a><script>setTimeout(() => confirm('sure?'), 100)</script>",
+        title="Alert later",
+    )
 
 
 @route("/alert-loop")
 def alert_loop(request: Request) -> None:
-    request.html("<a href=/before>1</a><script>while (true) alert('again')</script>", title="Alert for ever")
+    request.html(
+        "<a href=/before>1</a><script>while (true) alert('again')</script>", title="Alert for ever"
+    )
 
 
 @route("/stay")
 def stay(request: Request) -> None:
-    request.html("<button>x</button><script>onbeforeunload = e => { e.preventDefault(); return e.returnValue = 'stay' }</script>")
+    request.html(
+        "<button>x</button><script>onbeforeunload = e => { e.preventDefault(); return e.returnValue = 'stay' }</script>"
+    )
 
 
 @route("/popup")
@@ -154,7 +178,10 @@ def back(request: Request) -> None:
 
 @route("/pushes")
 def pushes(request: Request) -> None:
-    request.html("<a href=/from-pushed>on</a><script>history.pushState({}, '', '/pushed')</script>", title="Pushed")
+    request.html(
+        "<a href=/from-pushed>on</a><script>history.pushState({}, '', '/pushed')</script>",
+        title="Pushed",
+    )
 
 
 @route("/clobbers")
@@ -171,17 +198,26 @@ def clobbers(request: Request) -> None:
 @route("/unreadable")
 def unreadable(request: Request) -> None:
     """ChromeDriver itself cannot get an answer out of this one."""
-    request.html("<h1>x</h1><script>Object.prototype.toJSON = () => 'no'</script>", title="Unreadable")
+    request.html(
+        "<h1>x</h1><script>Object.prototype.toJSON = () => 'no'</script>", title="Unreadable"
+    )
 
 
 @route("/freezes")
 def freezes(request: Request) -> None:
-    request.html("<a href=/from-frozen>on</a><script>Object.preventExtensions(document)</script>", title="Frozen")
+    request.html(
+        "<a href=/from-frozen>on</a><script>Object.preventExtensions(document)</script>",
+        title="Frozen",
+    )
 
 
 @route("/strict")
 def strict(request: Request) -> None:
-    request.html("<a href=/from-strict>on</a>", title="Strict", Content_Security_Policy="default-src 'none'; sandbox")
+    request.html(
+        "<a href=/from-strict>on</a>",
+        title="Strict",
+        Content_Security_Policy="default-src 'none'; sandbox",
+    )
 
 
 @route("/surrogate")

@@ -1,4 +1,6 @@
-"""Pages that change after they were loaded, show what Chrome sent, or hold more than one document."""
+"""Pages that change after they were loaded, show what Chrome sent, or hold more than one
+document.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,9 @@ def shadows(request: Request) -> None:
 
 @route("/framed")
 def framed(request: Request) -> None:
-    """A frame of this site, with one of another site in it, and one that does not answer with a page."""
+    """A frame of this site, with one of another site in it, and one that does not answer with a
+    page.
+    """
     port = request.server.server_address[1]
     request.html(
         f"<h1>Frame</h1><a href=/from-frame>on</a><iframe id=other src='http://localhost:{port}/b'></iframe>"
@@ -94,14 +98,18 @@ def sent(request: Request) -> None:
         f"<pre>{json.dumps(dict(request.headers))}</pre><img src=/shot.png><img src=http://localhost:{port}/ads/1.png>"
         "<video src=/clip.mp4></video><style>@font-face { font-family: own; src: url(/own.woff2) } h1 { font-family: own }"
         "</style><h1>x</h1>",
-        head="<link rel=stylesheet href=/style.css>", Set_Cookie="session=abc", X_Served_By="me",
-    )  # fmt: skip
+        head="<link rel=stylesheet href=/style.css>",
+        Set_Cookie="session=abc",
+        X_Served_By="me",
+    )
 
 
 @route("/tall")
 def tall(request: Request) -> None:
     pixels = request.query.get("pixels", "3000")
-    request.html(f"<div id=box style='width:100px;height:50px;background:red'></div><p style='height:{pixels}px'>tall</p>")
+    request.html(
+        f"<div id=box style='width:100px;height:50px;background:red'></div><p style='height:{pixels}px'>tall</p>"
+    )
 
 
 @route("/complains")
@@ -128,12 +136,19 @@ def private(request: Request) -> None:
     if request.headers.get("Authorization") != "Basic " + base64.b64encode(b"me:s3c:ret").decode():
         request.html("<h1>Who?</h1>", status=401, WWW_Authenticate='Basic realm="private"')
     else:
-        request.html(f"<h1>In</h1><p>{request.headers.get('Referer')}</p><a href=next>on</a><img src=/private/x>", title="In")
+        request.html(
+            f"<h1>In</h1><p>{request.headers.get('Referer')}</p><a href=next>on</a><img src=/private/x>",
+            title="In",
+        )
 
 
 @route("/data.csv")
 def data_csv(request: Request) -> None:
-    request.answer(b"a,b\n" * 1000, Content_Type="text/csv", Content_Disposition='attachment; filename="../data (1).csv"')
+    request.answer(
+        b"a,b\n" * 1000,
+        Content_Type="text/csv",
+        Content_Disposition='attachment; filename="../data (1).csv"',
+    )
 
 
 @route("/hop-to-data")

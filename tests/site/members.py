@@ -1,4 +1,5 @@
-"""Pages for members: a form with a CSRF token, a session in an HttpOnly cookie, and a token in local storage that pages need.
+"""Pages for members: a form with a CSRF token, a session in an HttpOnly cookie, and a token in
+local storage that pages need.
 
 ``of(server)`` knows who came: what a test may assert is what this site saw.
 """
@@ -18,7 +19,9 @@ NAME, PASSWORD = "reader", "correct horse"
 
 
 class Members:
-    """Who is logged in. ``seen`` counts the pages shown to members, ``strangers`` those asked for by anybody else."""
+    """Who is logged in. ``seen`` counts the pages shown to members, ``strangers`` those asked for
+    by anybody else.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -45,7 +48,11 @@ class Members:
         """The cookie of a new session, if all is right; each form serves once."""
         with self._lock:
             csrf = self.forms.pop(cookie, None)
-            if csrf is None or form.get("csrf") != csrf or (form.get("name"), form.get("password")) != (NAME, self.password):
+            if (
+                csrf is None
+                or form.get("csrf") != csrf
+                or (form.get("name"), form.get("password")) != (NAME, self.password)
+            ):
                 self.refused += 1
                 return None
             self.logins += 1
@@ -84,7 +91,9 @@ def login(request: Request) -> None:
     if request.command == "POST":
         session = members.log_in(cookie(request, "form"), request.form())
         if session:
-            return request.redirect("/welcome", Set_Cookie=f"member={session}; Path=/; HttpOnly; SameSite=Lax")
+            return request.redirect(
+                "/welcome", Set_Cookie=f"member={session}; Path=/; HttpOnly; SameSite=Lax"
+            )
     form, csrf = members.form()
     return request.html(
         "<h1>Log in</h1><form id=login method=post action=/enter><input name=name><input name=password type=password>"
@@ -99,13 +108,17 @@ def welcome(request: Request) -> None:
     token = of(request.server).sessions.get(cookie(request, "member"))
     if token is None:
         return request.redirect("/enter")
-    script = f"<script>localStorage.token = {json.dumps(token)}; sessionStorage.tab = 'one'</script>"
+    script = (
+        f"<script>localStorage.token = {json.dumps(token)}; sessionStorage.tab = 'one'</script>"
+    )
     return request.html(f"<h1 id=welcome>Welcome</h1>{script}", title="Welcome")
 
 
 @route("/member/")
 def tree(request: Request) -> None:
-    """A binary tree of 15 pages (``size`` for another number), whose text and links come only with the token."""
+    """A binary tree of 15 pages (``size`` for another number), whose text and links come only with
+    the token.
+    """
     members = of(request.server)
     if cookie(request, "member") not in members.sessions:
         members.strangers[request.path] += 1
@@ -122,10 +135,14 @@ def tree(request: Request) -> None:
 
 @route("/branch/")
 def branch(request: Request) -> None:
-    if not of(request.server).enter(cookie(request, "member"), request.headers.get("X-Token", ""), request.path):
+    if not of(request.server).enter(
+        cookie(request, "member"), request.headers.get("X-Token", ""), request.path
+    ):
         return request.answer(b"<h1>Nothing for strangers</h1>", 403)
     n, size = int(request.rest.partition("?")[0]), int(request.query.get("size", 15))
     links = [child for child in (2 * n + 1, 2 * n + 2) if child < size]
     tail = f"?size={size}" if "size" in request.query else ""
     anchors = "".join(f"<a href='/member/{child}{tail}'>{child}</a> " for child in links)
-    return request.answer(f"<h1>Branch {n}</h1><i>{request.headers.get('X-Tab')}</i>{anchors}".encode())
+    return request.answer(
+        f"<h1>Branch {n}</h1><i>{request.headers.get('X-Tab')}</i>{anchors}".encode()
+    )

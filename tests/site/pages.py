@@ -7,7 +7,10 @@ from .server import Request, route
 
 @route("/ok")
 def ok(request: Request) -> None:
-    request.html("<h1>Fine</h1><a href=/a>A</a> <a href=/b rel=nofollow>B</a> <a href='mailto:x@y.z'>mail</a>", title="OK")
+    request.html(
+        "<h1>Fine</h1><a href=/a>A</a> <a href=/b rel=nofollow>B</a> <a href='mailto:x@y.z'>mail</a>",
+        title="OK",
+    )
 
 
 @route("/a")
@@ -33,13 +36,18 @@ def broken(request: Request) -> None:
 @route("/eight")
 def eight(request: Request) -> None:
     """8 KB, as an ordinary page."""
-    rows = "".join(f"<p><a href='/page/{n}'>Page {n}</a> {'lorem ipsum ' * 6}</p>" for n in range(70))
+    rows = "".join(
+        f"<p><a href='/page/{n}'>Page {n}</a> {'lorem ipsum ' * 6}</p>" for n in range(70)
+    )
     request.html(rows, title="8 KB")
 
 
 @route("/counter")
 def counter(request: Request) -> None:
-    request.html(f"<h1>{request.server.hits[request.path]}</h1><a name=x>x</a><a href='#y'>y</a>", title="Counter")
+    request.html(
+        f"<h1>{request.server.hits[request.path]}</h1><a name=x>x</a><a href='#y'>y</a>",
+        title="Counter",
+    )
 
 
 @route("/hop/")
@@ -55,22 +63,33 @@ def to(request: Request) -> None:
 
 @route("/meta")
 def meta(request: Request) -> None:
-    request.html("<h1>Not yet</h1><a href=/from-meta>on</a>", head="<meta http-equiv=refresh content='0;url=/a'>")
+    request.html(
+        "<h1>Not yet</h1><a href=/from-meta>on</a>",
+        head="<meta http-equiv=refresh content='0;url=/a'>",
+    )
 
 
 @route("/moves")
 def moves(request: Request) -> None:
-    request.html("<h1>Not yet</h1><a href=/from-moves>on</a><script>onload = () => location.replace('/a')</script>")
+    request.html(
+        "<h1>Not yet</h1><a href=/from-moves>on</a><script>onload = () => location.replace('/a')</script>"
+    )
 
 
 @route("/moves-late")
 def moves_late(request: Request) -> None:
-    request.html("<a href=/from-early>on</a><script>setTimeout(() => location.href = '/a', 400)</script>", title="Early")
+    request.html(
+        "<a href=/from-early>on</a><script>setTimeout(() => location.href = '/a', 400)</script>",
+        title="Early",
+    )
 
 
 @route("/base")
 def base(request: Request) -> None:
-    request.html("<a href=deep>1</a><a href='?q=1'>2</a><a href=//other.test/x>3</a>", head="<base href='/shelf/book/'>")
+    request.html(
+        "<a href=deep>1</a><a href='?q=1'>2</a><a href=//other.test/x>3</a>",
+        head="<base href='/shelf/book/'>",
+    )
 
 
 @route("/links")
@@ -84,13 +103,16 @@ def links(request: Request) -> None:
 
 @route("/made")
 def made(request: Request) -> None:
-    request.html("<div id=x></div><script>document.querySelector('#x').innerHTML = '<a href=/made-by-js>here</a>'</script>")
+    request.html(
+        "<div id=x></div><script>document.querySelector('#x').innerHTML = '<a href=/made-by-js>here</a>'</script>"
+    )
 
 
 @route("/many")
 def many(request: Request) -> None:
     links = "".join(f"<a href='/page/{n}'>{n}</a>" for n in range(int(request.query["n"])))
-    request.html(f"<div hidden>{links}</div>")  # not laid out, which would take longer than all the rest
+    # not laid out, which would take longer than all the rest
+    request.html(f"<div hidden>{links}</div>")
 
 
 @route("/book")
@@ -145,4 +167,6 @@ def logout(request: Request) -> None:
 
 @route("/agent")
 def agent(request: Request) -> None:
-    request.html(f"<h1>{request.headers['User-Agent']}</h1><h2>{request.headers['Accept-Language']}</h2>")
+    request.html(
+        f"<h1>{request.headers['User-Agent']}</h1><h2>{request.headers['Accept-Language']}</h2>"
+    )

@@ -1,4 +1,6 @@
-"""Proxies on loopback, HTTP (CONNECT) and SOCKS5, with and without a password; they reach whatever is asked for."""
+"""Proxies on loopback, HTTP (CONNECT) and SOCKS5, with and without a password; they reach whatever
+is asked for.
+"""
 
 from __future__ import annotations
 
@@ -12,30 +14,47 @@ from types import TracebackType
 
 
 class ProxyServer(socketserver.ThreadingTCPServer):
-    """A proxy of this ``scheme`` at ``port``. ``asked``: the places that it was asked for by who knew the password."""
+    """A proxy of this ``scheme`` at ``port``. ``asked``: the places that it was asked for by who
+    knew the password.
+    """
 
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, scheme: str = "http", user: str = "", password: str = "", names: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        scheme: str = "http",
+        user: str = "",
+        password: str = "",
+        names: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), Socks if scheme == "socks5" else Http)
         self.scheme, self.user, self.password = scheme, user, password
         self.names = names or {}  # what only this proxy knows: the address of a name
         self.asked: list[str] = []
         self.refused = 0
         self.port = self.server_address[1]
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
 
     def url(self, password: str | None = None) -> str:
         """Its address, with its own password, or with another."""
-        login = f"{self.user}:{self.password if password is None else password}@" if self.user else ""
+        login = (
+            f"{self.user}:{self.password if password is None else password}@" if self.user else ""
+        )
         return f"{self.scheme}://{login}127.0.0.1:{self.port}"
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A browser that went away is no error here."""
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.shutdown()
         super().__exit__(kind, error, trace)
 
@@ -69,10 +88,15 @@ class Http(Passing):
         while (line := self.rfile.readline().decode().strip()) != "":
             name, _, value = line.partition(":")
             headers[name.lower()] = value.strip()
-        wanted = "Basic " + base64.b64encode(f"{self.server.user}:{self.server.password}".encode()).decode()
+        wanted = (
+            "Basic "
+            + base64.b64encode(f"{self.server.user}:{self.server.password}".encode()).decode()
+        )
         if self.server.user and headers.get("proxy-authorization") != wanted:
             self.server.refused += 1
-            self.wfile.write(b"HTTP/1.1 407 Who are you?\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n")
+            self.wfile.write(
+                b"HTTP/1.1 407 Who are you?\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n"
+            )
             return
         assert method == "CONNECT"
         host, _, port = place.rpartition(":")
@@ -106,7 +130,11 @@ class Socks(Passing):
                 self.server.refused += 1
                 return
         *_, kind = self.rfile.read(4)
-        host = socket.inet_ntoa(self.rfile.read(4)) if kind == 1 else self.rfile.read(self.rfile.read(1)[0]).decode()
+        host = (
+            socket.inet_ntoa(self.rfile.read(4))
+            if kind == 1
+            else self.rfile.read(self.rfile.read(1)[0]).decode()
+        )
         port = int.from_bytes(self.rfile.read(2))
         try:
             there = self.connect(host, port)

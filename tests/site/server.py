@@ -1,4 +1,6 @@
-"""The web site that tests crawl: on loopback, threaded, and rude wherever a real site may be. One route per trap."""
+"""The web site that tests crawl: on loopback, threaded, and rude wherever a real site may be. One
+route per trap.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ ROUTES: dict[str, Callable[[Request], None]] = {}
 
 
 class Request(BaseHTTPRequestHandler):
-    """One request; routes answer with ``html``, ``answer``, ``redirect``, or by their own hand on ``connection``."""
+    """One request; routes answer with ``html``, ``answer``, ``redirect``, or by their own hand on
+    ``connection``.
+    """
 
     protocol_version = "HTTP/1.1"
     server: Server
@@ -39,7 +43,9 @@ class Request(BaseHTTPRequestHandler):
 
     def form(self) -> dict[str, str]:
         length = int(self.headers.get("Content-Length") or 0)
-        return {name: values[-1] for name, values in parse_qs(self.rfile.read(length).decode()).items()}
+        return {
+            name: values[-1] for name, values in parse_qs(self.rfile.read(length).decode()).items()
+        }
 
     def answer(self, body: bytes = b"", status: int = 200, **headers: str) -> None:
         self.send_response(status)
@@ -50,7 +56,9 @@ class Request(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def html(self, body: str, *, title: str = "", head: str = "", status: int = 200, **headers: str) -> None:
+    def html(
+        self, body: str, *, title: str = "", head: str = "", status: int = 200, **headers: str
+    ) -> None:
         text = f"<!doctype html><html><head><meta charset=utf-8><title>{title}</title>{head}</head><body>{body}</body></html>"
         self.answer(text.encode(), status, **headers)
 
@@ -88,9 +96,13 @@ class Server(ThreadingHTTPServer):
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(CERTIFICATE)
-            self.socket = context.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+            self.socket = context.wrap_socket(
+                self.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.scheme = "https" if tls else "http"
-        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+        ).start()
 
     def url(self, path: str = "/", host: str = "127.0.0.1") -> str:
         """The address of ``path``; ``localhost`` is another origin on the same server."""

@@ -1,7 +1,8 @@
 """What comes of each hostile page: one table for every endpoint.
 
-A crawl's author sees it as ``done`` (with status, title, links and the address it ended at) or as ``failed`` (with reason, status
-and class). None is an unknown status. ``doubt`` marks the pages after which the session has to be another one.
+A crawl's author sees it as ``done`` (with status, title, links and the address it ended at) or as
+``failed`` (with reason, status and class). None is an unknown status. ``doubt`` marks the pages
+after which the session has to be another one.
 """
 
 from __future__ import annotations
@@ -12,12 +13,19 @@ from crawler.model import FailureClass
 
 from .detours import ELSEWHERE
 
-RETRY, TERMINAL, THROTTLE, CRASH = FailureClass.RETRY, FailureClass.TERMINAL, FailureClass.THROTTLE, FailureClass.CRASH
+RETRY, TERMINAL, THROTTLE, CRASH = (
+    FailureClass.RETRY,
+    FailureClass.TERMINAL,
+    FailureClass.THROTTLE,
+    FailureClass.CRASH,
+)
 
 
 @dataclass(frozen=True)
 class Done:
-    """A page with a document. ``links`` are paths on the site, whole addresses elsewhere, or how many there are."""
+    """A page with a document. ``links`` are paths on the site, whole addresses elsewhere, or how
+    many there are.
+    """
 
     links: tuple[str, ...] | int = ()
     title: str | None = ""  # None: another one each time
@@ -44,7 +52,8 @@ class Failed:
 
 @dataclass(frozen=True)
 class Row:
-    """A page, what may come of it, and a word on why. ``hasty``: it costs a time-out, so it is asked for with little patience.
+    """A page, what may come of it, and a word on why. ``hasty``: it costs a time-out, so it is
+    asked for with little patience.
 
     More than one outcome is right where the page is another one at each look.
     """
@@ -57,13 +66,20 @@ class Row:
 
 
 def named(path: str, *more: str, why: str = "", doubt: bool | None = False, **given: object) -> Row:
-    """A page that is what it should be: titled by its name, with a link of its own, ``more`` after that."""
+    """A page that is what it should be: titled by its name, with a link of its own, ``more`` after
+    that.
+    """
     name = path.strip("/").partition("?")[0]
     return Row(path, (Done((f"/from-{name}", *more), name, **given),), why, doubt=doubt)  # type: ignore[arg-type]
 
 
 def failed(
-    path: str, reason: str, kind: FailureClass = TERMINAL, status: int | None = None, why: str = "", **row: bool | None
+    path: str,
+    reason: str,
+    kind: FailureClass = TERMINAL,
+    status: int | None = None,
+    why: str = "",
+    **row: bool | None,
 ) -> Row:
     return Row(path, (Failed(reason, kind, status),), why, **row)  # type: ignore[arg-type]
 
@@ -76,7 +92,14 @@ HUNG = Failed("hung", RETRY)
 SCRIPTS = (
     failed("/endless", "hung", RETRY, hasty=True, doubt=True),
     failed("/endless-late", "hung", RETRY, hasty=True, doubt=True),
-    failed("/frame-endless", "hung", RETRY, hasty=True, doubt=True, why="a frame of the same site shares the page's process"),
+    failed(
+        "/frame-endless",
+        "hung",
+        RETRY,
+        hasty=True,
+        doubt=True,
+        why="a frame of the same site shares the page's process",
+    ),
     failed("/memory-bomb", "browser_lost", CRASH, doubt=True),
     failed("/tab-crash", "browser_lost", CRASH, doubt=True),
     named("/buffers", why="the engine refuses so much"),
@@ -95,7 +118,11 @@ SCRIPTS = (
     Row("/surrogate", (Done(("/from-surrogate",), "half \ufffd"),), "half characters are replaced"),
     Row("/title-script", (Done(("/from-title-script",), None),), "another title each moment"),
     Row("/writes-late", (Done(("/from-writing",), "written"),)),
-    Row("/writes-open", (Done(("/from-writing",), "writing"),), "it had loaded before it began to write"),
+    Row(
+        "/writes-open",
+        (Done(("/from-writing",), "writing"),),
+        "it had loaded before it began to write",
+    ),
 )
 DIALOGS = (
     Row("/alert", (Done(("/before", "/after"), "Alert"),)),
@@ -125,16 +152,35 @@ CIRCLES = (
     failed("/loop", "redirect_loop"),
     failed("/too-long-way", "redirect_loop", why="Chrome follows twenty"),
     Row("/long-way", (A,)),
-    Row("/script-loop", (UNSETTLED, HUNG), "hung, if no moment is found to ask it", hasty=True, doubt=None),
+    Row(
+        "/script-loop",
+        (UNSETTLED, HUNG),
+        "hung, if no moment is found to ask it",
+        hasty=True,
+        doubt=None,
+    ),
     Row("/replace-storm", (UNSETTLED, HUNG), "the same", hasty=True, doubt=None),
-    Row("/meta-loop", (Done(("/from-meta-loop",), "meta-loop"), UNSETTLED), "by chance seen between two loads", doubt=None),
+    Row(
+        "/meta-loop",
+        (Done(("/from-meta-loop",), "meta-loop"), UNSETTLED),
+        "by chance seen between two loads",
+        doubt=None,
+    ),
     Row(
         "/meta-circle",
-        (*(Done((f"/from-{n}",), n, url=f"/{n}") for n in ("meta-circle", "meta-circle-back")), UNSETTLED),
+        (
+            *(Done((f"/from-{n}",), n, url=f"/{n}") for n in ("meta-circle", "meta-circle-back")),
+            UNSETTLED,
+        ),
         "the same",
         doubt=None,
     ),
-    Row("/reload-storm", (Done(("/from-reload-storm",), "reload-storm"), UNSETTLED), "the same", doubt=None),
+    Row(
+        "/reload-storm",
+        (Done(("/from-reload-storm",), "reload-storm"), UNSETTLED),
+        "the same",
+        doubt=None,
+    ),
     *(
         Row(
             f"/{storm}",
@@ -152,7 +198,8 @@ CIRCLES = (
     failed("/back", "no_document", why="back to the page before, which is another's"),
     failed("/blank", "no_document"),
 )
-#: By which way a page may lead to what is no web page, and what comes of it where it is not its own document: it is left then.
+#: By which way a page may lead to what is no web page, and what comes of it where it is not its own
+#: document: it is left then.
 NOWHERE = {
     **{(way, "about"): Failed("no_document") for way in ("meta-to", "script-to", "click-to")},
     **{(way, there): Failed("unsupported_scheme") for way in ("meta-to", "script-to", "click-to") for there in ("srcdoc", "ws")},
@@ -164,7 +211,12 @@ SCHEMES = (
     *(
         Row(
             f"/{way}/{there}",
-            (NOWHERE.get((way, there), Failed("bad_redirect") if way == "header-to" else Done((f"/from-{way}",), way)),),
+            (
+                NOWHERE.get(
+                    (way, there),
+                    Failed("bad_redirect") if way == "header-to" else Done((f"/from-{way}",), way),
+                ),
+            ),
         )
         for way in ("header-to", "meta-to", "script-to", "click-to")
         for there in ELSEWHERE
@@ -173,7 +225,9 @@ SCHEMES = (
     Row("/links-to-elsewhere", (Done(("/from-links",), "links-to-elsewhere"),)),
     failed("/to-blob", "unsupported_scheme"),
     failed("/to?url=mailto:x@y.z", "no_content"),
-    failed("/script-to-refused", "refused", RETRY, why="a script led to a port that nobody listens on"),
+    failed(
+        "/script-to-refused", "refused", RETRY, why="a script led to a port that nobody listens on"
+    ),
 )
 DOWNLOADS = (
     failed("/download", "download"),
@@ -189,9 +243,23 @@ DOWNLOADS = (
 ANSWERS = (
     failed("/silence", "timeout", RETRY, hasty=True),
     failed("/headers-slow", "timeout", RETRY, hasty=True),
-    Row("/slow-body", (Done(("/from-slow",), "Slow"),), "as far as it came", hasty=True, doubt=None),
-    Row("/body-without-end", (Done(("/from-body-without-end",), "body-without-end"),), "the same", hasty=True, doubt=None),
-    Row("/slow-image", (Done(("/from-slow-image",), "Slow image"),), "the same", hasty=True, doubt=None),
+    Row(
+        "/slow-body", (Done(("/from-slow",), "Slow"),), "as far as it came", hasty=True, doubt=None
+    ),
+    Row(
+        "/body-without-end",
+        (Done(("/from-body-without-end",), "body-without-end"),),
+        "the same",
+        hasty=True,
+        doubt=None,
+    ),
+    Row(
+        "/slow-image",
+        (Done(("/from-slow-image",), "Slow image"),),
+        "the same",
+        hasty=True,
+        doubt=None,
+    ),
     failed("/truncated?kb=1", "truncated", RETRY, 200),
     failed("/truncated?kb=300", "truncated", RETRY, 200),
     failed("/chunks-broken", "truncated", RETRY, 200),
@@ -228,7 +296,11 @@ DOCUMENTS = (
     named("/huge", "/from-the-end", why="50 MB"),
     named("/huge-compressed", "/from-the-end", why="50 MB in 0.4"),
     Row("/deep", (Done(("/from-deep", "/from-the-depth"), "deep"),)),
-    Row("/long-words", (Done(2, "x" * 1_000_000),), "a title, a link and its text of a megabyte each"),
+    Row(
+        "/long-words",
+        (Done(2, "x" * 1_000_000),),
+        "a title, a link and its text of a megabyte each",
+    ),
     Row("/lines", (Done(("/from-lines", "/xyz"), "li ne s \ufffd"),)),
     named("/frames"),
     named("/frames-many"),
@@ -260,7 +332,10 @@ DOCUMENTS = (
     named("/base-javascript", "/base-javascript?q"),
     named("/base-data", "/base-data?q"),
     named("/base-many"),
-    Row("/base-script", (Done(("http://moved.test/from-base-script", "http://moved.test/rest"), "base-script"),)),
+    Row(
+        "/base-script",
+        (Done(("http://moved.test/from-base-script", "http://moved.test/rest"), "base-script"),),
+    ),
     Row("/charset-wrong", (Done(("/caf%EF%BF%BD",), "charset-wrong \ufffd"),)),
     named("/charset-unknown"),
     Row("/charset-utf16", (Done(("/from-charset-utf16",), "charset-utf16 \u00e9"),)),
@@ -278,7 +353,11 @@ DOCUMENTS = (
     named("/no-kind"),
 )
 WORKERS = (
-    Row("/worker-page", (Done(("/from-worker-page",), "worker-page"),), "no later page is that of its service worker"),
+    Row(
+        "/worker-page",
+        (Done(("/from-worker-page",), "worker-page"),),
+        "no later page is that of its service worker",
+    ),
     named("/clear-site-data"),
     Row("/form-post", (Done((), "Answer", url="/form"),)),
     named("/location-without-redirect"),

@@ -1,4 +1,6 @@
-"""Pages whose scripts keep a browser busy: loops, bombs, dialogs, windows, storms of navigations, wishes for permissions."""
+"""Pages whose scripts keep a browser busy: loops, bombs, dialogs, windows, storms of navigations,
+wishes for permissions.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,11 @@ from .server import Request, route
 def script(request: Request, code: str, body: str = "", **more: str) -> None:
     """A page named after its path, with one link that tells whose it is, which runs ``code``."""
     name = request.path.strip("/").partition("?")[0]
-    request.html(f"<h1>{name}</h1><a href=/from-{name}>on</a>{body}<script>{code}</script>", title=name, **more)
+    request.html(
+        f"<h1>{name}</h1><a href=/from-{name}>on</a>{body}<script>{code}</script>",
+        title=name,
+        **more,
+    )
 
 
 @route("/memory-bomb")
@@ -20,19 +26,29 @@ def memory_bomb(request: Request) -> None:
 @route("/memory-bomb-late")
 def memory_bomb_late(request: Request) -> None:
     """The same, a while after it has loaded."""
-    script(request, "setTimeout(() => { const all = []; while (true) all.push(new Array(100000).fill(Math.random())) }, 50)")
+    script(
+        request,
+        "setTimeout(() => { const all = []; while (true) all.push(new Array(100000).fill(Math.random())) }, 50)",
+    )
 
 
 @route("/tab-crash")
 def tab_crash(request: Request) -> None:
-    """A style sheet whose brackets need more stack than there is. No browser of this engine survives that."""
+    """A style sheet whose brackets need more stack than there is. No browser of this engine
+    survives that.
+    """
     request.html("<style>" + "a{" * 100_000 + "</style>", title="tab-crash")
 
 
 @route("/buffers")
 def buffers(request: Request) -> None:
-    """More typed arrays than there is memory for, were they written to; the engine refuses them some time."""
-    script(request, "const all = []; try { for (let n = 0; n < 1e5; n += 1) all.push(new Uint8Array(2 ** 33)) } catch {}")
+    """More typed arrays than there is memory for, were they written to; the engine refuses them
+    some time.
+    """
+    script(
+        request,
+        "const all = []; try { for (let n = 0; n < 1e5; n += 1) all.push(new Uint8Array(2 ** 33)) } catch {}",
+    )
 
 
 @route("/confirm-loop")
@@ -58,7 +74,9 @@ def dialog_timer(request: Request) -> None:
 
 @route("/stay-always")
 def stay_always(request: Request) -> None:
-    """Asks before it is left, without waiting for a gesture, and in the dialog's stead opens another."""
+    """Asks before it is left, without waiting for a gesture, and in the dialog's stead opens
+    another.
+    """
     script(
         request,
         "onbeforeunload = e => { alert('no'); e.preventDefault(); return e.returnValue = 'stay' }; onunload = () => alert('no')",
@@ -68,7 +86,10 @@ def stay_always(request: Request) -> None:
 @route("/stay-and-work")
 def stay_and_work(request: Request) -> None:
     """Works for a while when it is left."""
-    script(request, "onpagehide = onbeforeunload = () => { const end = Date.now() + 500; while (Date.now() < end); }")
+    script(
+        request,
+        "onpagehide = onbeforeunload = () => { const end = Date.now() + 500; while (Date.now() < end); }",
+    )
 
 
 @route("/popups")
@@ -102,13 +123,17 @@ def popup_with_dialog(request: Request) -> None:
 @route("/blank-click")
 def blank_click(request: Request) -> None:
     """Follows its own link to a window of its own."""
-    script(request, "document.querySelector('#out').click()", "<a id=out href=/a target=_blank>out</a>")
+    script(
+        request, "document.querySelector('#out').click()", "<a id=out href=/a target=_blank>out</a>"
+    )
 
 
 @route("/closes-itself")
 def closes_itself(request: Request) -> None:
     """The trick by which a page that no script opened may close its window."""
-    script(request, "open('', '_self').close(); window.close(); setInterval(() => window.close(), 10)")
+    script(
+        request, "open('', '_self').close(); window.close(); setInterval(() => window.close(), 10)"
+    )
 
 
 @route("/prints")
@@ -126,7 +151,10 @@ def push_storm(request: Request) -> None:
 
 @route("/hash-storm")
 def hash_storm(request: Request) -> None:
-    script(request, "let n = 0; setInterval(() => { for (let i = 0; i < 100; i += 1) location.hash = n++ }, 1)")
+    script(
+        request,
+        "let n = 0; setInterval(() => { for (let i = 0; i < 100; i += 1) location.hash = n++ }, 1)",
+    )
 
 
 @route("/replace-storm")
@@ -187,7 +215,11 @@ def permissions(request: Request) -> None:
 def busy(request: Request) -> None:
     """Has timers and workers that never rest, and leaves time for nothing else."""
     code = "const work = new Worker(URL.createObjectURL(new Blob(['while (true);'])));"
-    script(request, code + "const on = () => { const end = Date.now() + 20; while (Date.now() < end); setTimeout(on, 0) }; on()")
+    script(
+        request,
+        code
+        + "const on = () => { const end = Date.now() + 20; while (Date.now() < end); setTimeout(on, 0) }; on()",
+    )
 
 
 @route("/debugger")
@@ -203,7 +235,10 @@ def console_storm(request: Request) -> None:
 
 @route("/errors")
 def errors(request: Request) -> None:
-    script(request, "setInterval(() => { throw new Error('x') }, 1); Promise.reject('x'); onerror = () => { throw 1 }; null.x")
+    script(
+        request,
+        "setInterval(() => { throw new Error('x') }, 1); Promise.reject('x'); onerror = () => { throw 1 }; null.x",
+    )
 
 
 @route("/overwrites")

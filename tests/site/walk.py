@@ -1,4 +1,6 @@
-"""A walk over hostile pages, in one session as far as they allow: what came of each, and whether the page after it was right."""
+"""A walk over hostile pages, in one session as far as they allow: what came of each, and whether
+the page after it was right.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ GOOD = Row("/ok", (Done(("/a", "/b"), "OK"),))
 
 @dataclass(frozen=True)
 class Step:
-    """What came of a page, in how many seconds; what came of the good page after it; whether the session was another one then."""
+    """What came of a page, in how many seconds; what came of the good page after it; whether the
+    session was another one then.
+    """
 
     row: Row
     came: Done | Failed
@@ -43,11 +47,15 @@ class Step:
         """What is not as the table says."""
         found = []
         if not any(fits(self.came, right, self.row.path) for right in self.row.right):
-            found.append(f"{self.row.path}: {short(self.came)}, not {' or '.join(map(short, self.row.right))}")
+            found.append(
+                f"{self.row.path}: {short(self.came)}, not {' or '.join(map(short, self.row.right))}"
+            )
         if not fits(self.after, GOOD.right[0], GOOD.path):
             found.append(f"the page after {self.row.path}: {short(self.after)}")
         if self.row.doubt is not None and self.replaced is not self.row.doubt:
-            found.append(f"{self.row.path}: the session was {'' if self.replaced else 'not '}replaced")
+            found.append(
+                f"{self.row.path}: the session was {'' if self.replaced else 'not '}replaced"
+            )
         if self.windows != 1:
             found.append(f"{self.row.path}: {self.windows} windows are open")
         return found
@@ -56,9 +64,14 @@ class Step:
 def endpoint(**given: object) -> Endpoint:
     """Where a walk goes on: nothing but a page replaces its session."""
     return Endpoint(
-        page_load_timeout=PATIENCE[0], script_timeout=PATIENCE[1], command_timeout=PATIENCE[2], recycle_pages=10_000,
-        recycle_memory=None, flags=(SMALL_HEAP,), **given,  # type: ignore[arg-type]
-    )  # fmt: skip
+        page_load_timeout=PATIENCE[0],
+        script_timeout=PATIENCE[1],
+        command_timeout=PATIENCE[2],
+        recycle_pages=10_000,
+        recycle_memory=None,
+        flags=(SMALL_HEAP,),
+        **given,  # type: ignore[arg-type]
+    )
 
 
 def walk(chrome: Chrome, site: Server, rows: Iterable[Row]) -> Iterator[Step]:
@@ -99,7 +112,9 @@ def walk(chrome: Chrome, site: Server, rows: Iterable[Row]) -> Iterator[Step]:
         yield Step(row, came, seconds, after, now != before, windows)
 
 
-def done(site: Server, links: Iterable[Link], title: str | None, status: int | None, url: str) -> Done:
+def done(
+    site: Server, links: Iterable[Link], title: str | None, status: int | None, url: str
+) -> Done:
     """What came, with the addresses of ``site`` as paths."""
     return Done(tuple(path_on(site, link.url) for link in links), title, status, path_on(site, url))
 

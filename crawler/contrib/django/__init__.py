@@ -1,1 +1,3 @@
-"""The crawler in a Django project: ``INSTALLED_APPS += ["crawler.contrib.django"]``. See docs/django.md."""
+"""The crawler in a Django project: ``INSTALLED_APPS += ["crawler.contrib.django"]``. See
+docs/django.md.
+"""

@@ -1,4 +1,6 @@
-"""The crawls in Django's admin: live counts, failed pages, and buttons for those who may operate them. It needs no table."""
+"""The crawls in Django's admin: live counts, failed pages, and buttons for those who may operate
+them. It needs no table.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ from .models import Crawl
 CRAWLS, PAGES = 50, 100
 #: Pages in flight that the page of a crawl shows.
 IN_FLIGHT = 20
-#: Milliseconds between two looks of an open page; a look is one script in Redis for each crawl that is shown.
+#: Milliseconds between two looks of an open page; a look is one script in Redis for each crawl that
+#: is shown.
 POLL_INTERVAL_MS = 2_000
 DEED = {deed.name: deed for deed in DEEDS}
 
@@ -54,7 +57,9 @@ def showing() -> Iterator[None]:
 
 @admin.register(Crawl)
 class CrawlAdmin(admin.ModelAdmin):
-    """The pages. Whatever changes a crawl is a POST, and asks for the permission ``operate_crawl``."""
+    """The pages. Whatever changes a crawl is a POST, and asks for the permission
+    ``operate_crawl``.
+    """
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django passes it
         """Crawls are defined in code."""
@@ -101,8 +106,12 @@ class CrawlAdmin(admin.ModelAdmin):
         with telling(context):
             there = library()
             found = [name for name in names(there) if wanted.lower() in name.lower()]
-            context["crawls"] = [rows.row(there, name) | rows.links(name) for name in found[start : start + CRAWLS]]
-            context |= {"total": len(found)} | around(start, CRAWLS, more=len(found) > start + CRAWLS)
+            context["crawls"] = [
+                rows.row(there, name) | rows.links(name) for name in found[start : start + CRAWLS]
+            ]
+            context |= {"total": len(found)} | around(
+                start, CRAWLS, more=len(found) > start + CRAWLS
+            )
         return self.page(request, "crawls", context)
 
     def crawl(self, request: HttpRequest, name: str) -> HttpResponse:
@@ -115,15 +124,27 @@ class CrawlAdmin(admin.ModelAdmin):
             now = seen(there, name)
             context["crawl"] = rows.facts(name, now, defined=rows.defined(there, name))
             if now:
-                context["in_flight"] = [rows.in_flight(claim) for claim in there.frontier(name).processing(0, IN_FLIGHT)]
+                context["in_flight"] = [
+                    rows.in_flight(claim) for claim in there.frontier(name).processing(0, IN_FLIGHT)
+                ]
                 context |= rows.details(now)
         return self.page(request, "crawl", context)
 
     def failed(self, request: HttpRequest, name: str) -> HttpResponse:
-        """The pages of a crawl that failed for good, oldest first; those of one reason, if it is asked for."""
+        """The pages of a crawl that failed for good, oldest first; those of one reason, if it is
+        asked for.
+        """
         allow(self.has_view_permission(request))
-        name, reason, start = named(name), request.GET.get("reason", ""), number(request.GET.get("from"))
-        context: dict[str, Any] = {"title": f"Failed pages of {name}", "name": name, "reason": reason} | rows.links(name)
+        name, reason, start = (
+            named(name),
+            request.GET.get("reason", ""),
+            number(request.GET.get("from")),
+        )
+        context: dict[str, Any] = {
+            "title": f"Failed pages of {name}",
+            "name": name,
+            "reason": reason,
+        } | rows.links(name)
         with telling(context):
             handle = library().handle(name)
             there = handle.failed(reason) if reason else handle.frontier.failed(start, PAGES + 1)
@@ -165,12 +186,20 @@ class CrawlAdmin(admin.ModelAdmin):
             handle = library().handle(name)
             if everything:
                 return f"tries {handle.retry(reason=reason or None)} failed pages again"
-            return f"tries {handle.retry(ids)} failed pages again" if ids else "was left alone: no page was chosen"
+            return (
+                f"tries {handle.retry(ids)} failed pages again"
+                if ids
+                else "was left alone: no page was chosen"
+            )
 
         return self.do(request, name, "Retry failed pages", send)
 
-    def do(self, request: HttpRequest, name: str, label: str, deed: Callable[[], str]) -> HttpResponse:
-        """Do it, tell its user, write it into the admin's log, and go back to where the button was."""
+    def do(
+        self, request: HttpRequest, name: str, label: str, deed: Callable[[], str]
+    ) -> HttpResponse:
+        """Do it, tell its user, write it into the admin's log, and go back to where the button
+        was.
+        """
         allow(self.may_operate(request))
         try:
             with showing():
@@ -181,9 +210,13 @@ class CrawlAdmin(admin.ModelAdmin):
             messages.success(request, f"The crawl {name} {said}.")
             kind = ContentType.objects.get_for_model(Crawl)
             LogEntry(
-                user_id=request.user.pk, content_type_id=kind.pk, object_id=name, object_repr=name,
-                action_flag=CHANGE, change_message=label,
-            ).save()  # fmt: skip
+                user_id=request.user.pk,
+                content_type_id=kind.pk,
+                object_id=name,
+                object_repr=name,
+                action_flag=CHANGE,
+                change_message=label,
+            ).save()
         if request.POST.get("back") == "list":
             return redirect("admin:crawler_crawl_changelist")
         return redirect("admin:crawler_crawl_change", quote(name))
@@ -191,10 +224,22 @@ class CrawlAdmin(admin.ModelAdmin):
     # What they share
 
     def page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-        """The page, with what every page of the admin has. Status 503 where there is nothing to show."""
-        ours = {"opts": self.opts, "deeds": DEEDS, "may_operate": self.may_operate(request), "poll_ms": POLL_INTERVAL_MS}
+        """The page, with what every page of the admin has. Status 503 where there is nothing to
+        show.
+        """
+        ours = {
+            "opts": self.opts,
+            "deeds": DEEDS,
+            "may_operate": self.may_operate(request),
+            "poll_ms": POLL_INTERVAL_MS,
+        }
         everything = self.admin_site.each_context(request) | ours | context
-        return TemplateResponse(request, f"admin/crawler/{template}.html", everything, status=503 if "away" in context else 200)
+        return TemplateResponse(
+            request,
+            f"admin/crawler/{template}.html",
+            everything,
+            status=503 if "away" in context else 200,
+        )
 
 
 def allow(allowed: bool) -> None:
@@ -229,4 +274,8 @@ def number(text: str | None) -> int:
 
 def around(start: int, size: int, *, more: bool) -> dict[str, int | None]:
     """Where the pages before and after this one begin; None where there is none."""
-    return {"first": start + 1, "before": max(0, start - size) if start else None, "later": start + size if more else None}
+    return {
+        "first": start + 1,
+        "before": max(0, start - size) if start else None,
+        "later": start + size if more else None,
+    }

@@ -1,4 +1,6 @@
-"""The Django app: settings, crawls of installed apps, commands, tasks for the project's Celery app, and pages in the admin."""
+"""The Django app: settings, crawls of installed apps, commands, tasks for the project's Celery app,
+and pages in the admin.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""``manage.py check``: what is wrong with the project's settings for crawls, and with the crawls of its apps."""
+"""``manage.py check``: what is wrong with the project's settings for crawls, and with the crawls of
+its apps.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,11 @@ def _settings(settings: Settings) -> list[checks.CheckMessage]:
     for name in django.misspelt(Settings.model_fields):
         near = difflib.get_close_matches(name, ours, 1)
         found.append(
-            checks.Warning(f"{name} is no setting", hint=f"Did you mean {near[0]}?" if near else None, id="crawler.W002")
+            checks.Warning(
+                f"{name} is no setting",
+                hint=f"Did you mean {near[0]}?" if near else None,
+                id="crawler.W002",
+            )
         )
     return found
 
@@ -58,10 +64,14 @@ def _celery(settings: Settings) -> list[checks.CheckMessage]:
     options = getattr(project, "CELERY_BROKER_TRANSPORT_OPTIONS", None) or {}
     prefix = options.get("global_keyprefix", "")
     found: list[checks.CheckMessage] = []
-    if getattr(project, "CELERY_BROKER_URL", None) == settings.broker_url and prefix != settings.key_prefix:
+    if (
+        getattr(project, "CELERY_BROKER_URL", None) == settings.broker_url
+        and prefix != settings.key_prefix
+    ):
         found.append(
             checks.Warning(
-                f"the broker's global_keyprefix is {prefix!r} for the project and {settings.key_prefix!r} for crawls",
+                f"the broker's global_keyprefix is {prefix!r} for the project and"
+                f" {settings.key_prefix!r} for crawls",
                 hint="A worker of the project sees no crawl unless CRAWLER_KEY_PREFIX is the same.",
                 id="crawler.W003",
             )
@@ -69,7 +79,9 @@ def _celery(settings: Settings) -> list[checks.CheckMessage]:
     if "json" not in getattr(project, "CELERY_ACCEPT_CONTENT", ["json"]):
         found.append(
             checks.Warning(
-                "CELERY_ACCEPT_CONTENT refuses JSON, of which our messages are", hint='Add "json" to it.', id="crawler.W004"
+                "CELERY_ACCEPT_CONTENT refuses JSON, of which our messages are",
+                hint='Add "json" to it.',
+                id="crawler.W004",
             )
         )
     return found

@@ -22,11 +22,17 @@ CRAWL_FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 class Command(BaseCommand):
     """A command about crawls. Its mistakes end in one line and exit status 2."""
 
-    requires_system_checks: ClassVar[list[str]] = []  # what would be checked is looked at anyway, and told in one line
+    # what would be checked is looked at anyway, and told in one line
+    requires_system_checks: ClassVar[list[str]] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """``--json``."""
-        parser.add_argument("--json", action="store_true", dest="as_json", help="For programs: JSON on standard output.")
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            dest="as_json",
+            help="For programs: JSON on standard output.",
+        )
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run it; errors of ours become one line."""
@@ -57,5 +63,8 @@ def standing(name: str, seen: Snapshot | None) -> tuple[dict[str, Json], str]:
     if seen is None:
         return {"crawl": name, "status": None}, f"{name}: not started"
     reason = f" ({seen.reason})" if seen.reason else ""
-    counts = f"{seen.done} done, {seen.failed} failed, {seen.queued + seen.delayed} waiting, {seen.processing} in flight"
+    counts = (
+        f"{seen.done} done, {seen.failed} failed, {seen.queued + seen.delayed} waiting,"
+        f" {seen.processing} in flight"
+    )
     return report.report(seen), f"{name}: {seen.status.value.lower()}{reason}; {counts}"

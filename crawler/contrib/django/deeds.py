@@ -43,7 +43,9 @@ def retry(library: Library, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Something to do: its name in the address, its button, in which statuses it makes sense, and a question to ask before."""
+    """Something to do: its name in the address, its button, in which statuses it makes sense, and a
+    question to ask before.
+    """
 
     name: str
     label: str

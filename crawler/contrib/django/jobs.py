@@ -1,6 +1,8 @@
-"""The jobs API as URLs of a Django project: ``path("crawler/", include("crawler.contrib.django.jobs"))``.
+"""The jobs API as URLs of a Django project: ``path("crawler/",
+include("crawler.contrib.django.jobs"))``.
 
-Its clients show one of ``CRAWLER_API_TOKENS``, as with the stand-alone server; sessions, cookies and CSRF tokens do not count.
+Its clients show one of ``CRAWLER_API_TOKENS``, as with the stand-alone server; sessions, cookies
+and CSRF tokens do not count.
 """
 
 from __future__ import annotations
@@ -54,11 +56,28 @@ def answer(request: HttpRequest, path: str) -> HttpResponse | StreamingHttpRespo
         return HttpResponse(status=400)
     base = request.path.removesuffix(f"/{path}")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    made = there(Ask(request.method or "", f"/{path}", request.META.get("QUERY_STRING", ""), headers, body, base))
+    made = there(
+        Ask(
+            request.method or "",
+            f"/{path}",
+            request.META.get("QUERY_STRING", ""),
+            headers,
+            body,
+            base,
+        )
+    )
     kind = HttpResponse if isinstance(made.body, bytes) else StreamingHttpResponse
     sent = {**made.headers, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    log.info("%s %s %s %.0f ms", request.method, quote(request.path), made.status, (time.monotonic() - began) * 1_000)
+    log.info(
+        "%s %s %s %.0f ms",
+        request.method,
+        quote(request.path),
+        made.status,
+        (time.monotonic() - began) * 1_000,
+    )
     return kind(made.body, content_type=made.type, status=made.status, headers=sent)
 
 
-urlpatterns = [re_path(r"^(?P<path>jobs(?:/(?s:.*))?|health|openapi\.json)\Z", answer, name="crawler-jobs")]
+urlpatterns = [
+    re_path(r"^(?P<path>jobs(?:/(?s:.*))?|health|openapi\.json)\Z", answer, name="crawler-jobs")
+]

@@ -9,7 +9,8 @@ from ...model import Snapshot
 
 
 def library() -> Library:
-    """The library of this process, as the project's settings describe it. Its connections are kept from call to call.
+    """The library of this process, as the project's settings describe it. Its connections are kept
+    from call to call.
 
     Raises:
         SettingsError: they are wrong.

@@ -6,7 +6,9 @@ from django.db import models
 
 
 class Crawl(models.Model):
-    """A crawl, as permissions know it: ``crawler.view_crawl`` to look, ``crawler.operate_crawl`` to start, stop and retry."""
+    """A crawl, as permissions know it: ``crawler.view_crawl`` to look, ``crawler.operate_crawl`` to
+    start, stop and retry.
+    """
 
     name = models.CharField(max_length=64, primary_key=True)
 

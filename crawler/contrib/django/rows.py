@@ -1,4 +1,6 @@
-"""What the admin's pages show of crawls and their pages: plain values, for templates and as JSON."""
+"""What the admin's pages show of crawls and their pages: plain values, for templates and as
+JSON.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +26,25 @@ def row(library: Library, name: str) -> Row:
 
 
 def facts(name: str, now: Snapshot | None, *, defined: bool) -> Row:
-    """The same, of a snapshot; None: it was never started. ``defined`` says that it can be begun from here."""
+    """The same, of a snapshot; None: it was never started. ``defined`` says that it can be begun
+    from here.
+    """
     status: str = now.status.value if now else NOT_STARTED
     counts = {count: getattr(now, count) if now else 0 for count in COUNTS}
     deeds = [
         deed.name
         for deed in DEEDS
-        if status in deed.when and (defined or not deed.needs_definition) and (counts["failed"] or not deed.needs_failed)
+        if status in deed.when
+        and (defined or not deed.needs_definition)
+        and (counts["failed"] or not deed.needs_failed)
     ]
-    return {"name": name, "status": status, "reason": (now and now.reason) or "", "counts": counts, "deeds": deeds}
+    return {
+        "name": name,
+        "status": status,
+        "reason": (now and now.reason) or "",
+        "counts": counts,
+        "deeds": deeds,
+    }
 
 
 def defined(library: Library, name: str) -> bool:
@@ -46,7 +58,10 @@ def defined(library: Library, name: str) -> bool:
 
 def links(name: str) -> Row:
     """Where the pages of a crawl are."""
-    return {f"{page}_url": reverse(f"admin:crawler_crawl_{page}", args=[quote(name)]) for page in ("change", "failed", "retry")}
+    return {
+        f"{page}_url": reverse(f"admin:crawler_crawl_{page}", args=[quote(name)])
+        for page in ("change", "failed", "retry")
+    }
 
 
 def letter(failed: FailedPage) -> Row:
@@ -64,12 +79,21 @@ def letter(failed: FailedPage) -> Row:
 
 def in_flight(claim: Claim) -> Row:
     """A page that is being worked on."""
-    return {"url": claim.page.url, "depth": claim.page.depth, "attempt": claim.page.attempt, "worker": claim.worker}
+    return {
+        "url": claim.page.url,
+        "depth": claim.page.depth,
+        "attempt": claim.page.attempt,
+        "worker": claim.worker,
+    }
 
 
 def details(now: Snapshot) -> Row:
     """What the page of one crawl says beyond its row."""
-    skipped = {name.removeprefix("skipped_"): n for name, n in now.counts.items() if name.startswith("skipped_") and n}
+    skipped = {
+        name.removeprefix("skipped_"): n
+        for name, n in now.counts.items()
+        if name.startswith("skipped_") and n
+    }
     return {
         "seen": now,
         "started": moment(now.started),

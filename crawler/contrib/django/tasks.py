@@ -1,4 +1,6 @@
-"""Hands our tasks, and what a worker does beside them, on to Celery's autodiscovery: the project's own app runs crawls."""
+"""Hands our tasks, and what a worker does beside them, on to Celery's autodiscovery: the project's
+own app runs crawls.
+"""
 
 from __future__ import annotations
 

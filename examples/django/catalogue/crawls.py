@@ -6,7 +6,13 @@ from crawler import Crawl
 
 from .models import Book
 
-books = Crawl(name="books", url=settings.SHOP_URL, depth_limit=None, concurrency_limit=2, delay=settings.SHOP_DELAY)
+books = Crawl(
+    name="books",
+    url=settings.SHOP_URL,
+    depth_limit=None,
+    concurrency_limit=2,
+    delay=settings.SHOP_DELAY,
+)
 
 
 @books.extract

@@ -1,4 +1,6 @@
-"""The project's own Celery app, as Celery's documentation has it. Autodiscovery finds the crawler's tasks."""
+"""The project's own Celery app, as Celery's documentation has it. Autodiscovery finds the crawler's
+tasks.
+"""
 
 import os
 

@@ -47,7 +47,8 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ.get("SHOP_DATABASE", BASE_DIR / "db.sqlite3"),
-        "ATOMIC_REQUESTS": True,  # a crawl that a view starts begins when the view's transaction is committed
+        # a crawl that a view starts begins when the view's transaction is committed
+        "ATOMIC_REQUESTS": True,
         "OPTIONS": {"timeout": 20},
     }
 }
@@ -70,7 +71,8 @@ CELERY_BEAT_SCHEDULE = {
         "args": ["books"],
         "kwargs": {"reset": True},  # begin anew; a crawl that still runs is left alone
     },
-    "store-results": {"task": "crawler_store.store", "schedule": 30.0},  # on the project's own queue: it needs no browser
+    # on the project's own queue: it needs no browser
+    "store-results": {"task": "crawler_store.store", "schedule": 30.0},
 }
 
 # Where the shop is that it crawls: examples/demo/serve.py

@@ -1,1 +1,3 @@
-"""Optional tables for the results of crawls: ``INSTALLED_APPS += ["crawler.contrib.django.store"]``, then migrate."""
+"""Optional tables for the results of crawls: ``INSTALLED_APPS +=
+["crawler.contrib.django.store"]``, then migrate.
+"""

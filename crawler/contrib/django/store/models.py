@@ -1,4 +1,6 @@
-"""The tables: one row for each page of a crawl that gave a result, and how far each crawl's results have been stored."""
+"""The tables: one row for each page of a crawl that gave a result, and how far each crawl's results
+have been stored.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +9,16 @@ from django.utils import timezone
 
 
 class StoredCrawl(models.Model):
-    """How far the results of a crawl are stored. ``position`` is a place in its stream in Redis; ``lost`` were trimmed there
-    before anybody stored them.
+    """How far the results of a crawl are stored. ``position`` is a place in its stream in Redis;
+    ``lost`` were trimmed there before anybody stored them.
     """
 
     name = models.CharField(max_length=64, unique=True)
-    origin = models.CharField(max_length=40, editable=False, default="")  # which of the crawls that had this name
+    # which of the crawls that had this name
+    origin = models.CharField(max_length=40, editable=False, default="")
     position = models.CharField(max_length=40, editable=False, default="0")
-    number = models.PositiveBigIntegerField(editable=False, default=0)  # running number of the last result
+    # running number of the last result
+    number = models.PositiveBigIntegerField(editable=False, default=0)
     lost = models.PositiveBigIntegerField(editable=False, default=0)
 
     def __str__(self) -> str:
@@ -22,10 +26,14 @@ class StoredCrawl(models.Model):
 
 
 class StoredResult(models.Model):
-    """What a page gave, the last time. There is one row for a page of a crawl, however often it is fetched."""
+    """What a page gave, the last time. There is one row for a page of a crawl, however often it is
+    fetched.
+    """
 
     crawl = models.ForeignKey(StoredCrawl, on_delete=models.CASCADE, related_name="results")
-    page = models.CharField(max_length=16, help_text="The page's id: it stands for its canonical URL.")
+    page = models.CharField(
+        max_length=16, help_text="The page's id: it stands for its canonical URL."
+    )
     url = models.TextField()
     final_url = models.TextField()
     status = models.PositiveSmallIntegerField(null=True)
@@ -38,7 +46,11 @@ class StoredResult(models.Model):
     class Meta:
         """One row for a page."""
 
-        constraints = (models.UniqueConstraint(fields=("crawl", "page"), name="crawler_store_one_row_per_page"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("crawl", "page"), name="crawler_store_one_row_per_page"
+            ),
+        )
 
     def __str__(self) -> str:
         return str(self.url)

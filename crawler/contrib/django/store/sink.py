@@ -1,4 +1,6 @@
-"""Results on their way from a crawl's stream in Redis into the database: in batches, and each exactly once."""
+"""Results on their way from a crawl's stream in Redis into the database: in batches, and each
+exactly once.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,9 @@ def store_all(library: Library, wanted: Iterable[str] = ()) -> dict[str, int]:
 def store(crawl: Handle) -> int:
     """Store the results of ``crawl`` that came since the last time; how many.
 
-    A batch and the place after it are one transaction, so a process that is killed repeats nothing and loses nothing; of two who
-    store the same crawl at once, one waits. A page that was fetched again replaces its row.
+    A batch and the place after it are one transaction, so a process that is killed repeats nothing
+    and loses nothing; of two who store the same crawl at once, one waits. A page that was fetched
+    again replaces its row.
     """
     using = router.db_for_write(StoredResult)
     StoredCrawl.objects.using(using).get_or_create(name=crawl.name)
@@ -63,10 +66,18 @@ def _batch(crawl: Handle, definition: Crawl | None, using: str) -> int:
         for kept.position, number, text in batch:
             if number > kept.number + 1:
                 kept.lost += number - kept.number - 1
-                log.warning("%s: %d results were gone from Redis before they were stored", crawl.name, number - kept.number - 1)
+                log.warning(
+                    "%s: %d results were gone from Redis before they were stored",
+                    crawl.name,
+                    number - kept.number - 1,
+                )
             kept.number = number
             record = _storable(json.loads(text)) if "\\u" in text else json.loads(text)
-            row = StoredResult(crawl=kept, page=_page(definition, record), **{name: record.get(name) for name in FIELDS})
+            row = StoredResult(
+                crawl=kept,
+                page=_page(definition, record),
+                **{name: record.get(name) for name in FIELDS},
+            )
             rows[row.page] = row
         _write(list(rows.values()), using)
         kept.save(using=using)
@@ -74,7 +85,9 @@ def _batch(crawl: Handle, definition: Crawl | None, using: str) -> int:
 
 
 def _page(definition: Crawl | None, record: dict[str, Json]) -> str:
-    """The id of a result's page: of its canonical URL, as far as the crawl's rules for it are known here."""
+    """The id of a result's page: of its canonical URL, as far as the crawl's rules for it are known
+    here.
+    """
     try:
         return page_id(definition.canonical(record["url"]) if definition else record["url"])
     except InvalidURL:
@@ -82,7 +95,9 @@ def _page(definition: Crawl | None, record: dict[str, Json]) -> str:
 
 
 def _storable(value: Json) -> Json:
-    """``value`` without what a site may say and a database cannot hold: NUL, and halves of characters."""
+    """``value`` without what a site may say and a database cannot hold: NUL, and halves of
+    characters.
+    """
     match value:
         case str():
             return value.replace("\0", "").encode("utf-8", "replace").decode()
@@ -98,7 +113,15 @@ def _write(rows: list[StoredResult], using: str) -> None:
     now = timezone.now()
     for row in rows:
         row.stored = now
-    unique = ("crawl", "page") if connections[using].features.supports_update_conflicts_with_target else None
+    unique = (
+        ("crawl", "page")
+        if connections[using].features.supports_update_conflicts_with_target
+        else None
+    )
     StoredResult.objects.using(using).bulk_create(
-        rows, batch_size=BATCH, update_conflicts=True, unique_fields=unique, update_fields=(*FIELDS, "stored")
+        rows,
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=unique,
+        update_fields=(*FIELDS, "stored"),
     )

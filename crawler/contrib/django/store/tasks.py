@@ -1,4 +1,6 @@
-"""The task that stores results, for beat: it runs on the project's own queue and needs no browser."""
+"""The task that stores results, for beat: it runs on the project's own queue and needs no
+browser.
+"""
 
 from __future__ import annotations
 

@@ -12,10 +12,15 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Book",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("url", models.URLField(max_length=500, unique=True)),
                 ("title", models.CharField(max_length=200)),
                 ("price", models.CharField(blank=True, max_length=40)),
             ],
-        ),
+        )
     ]

@@ -16,13 +16,24 @@ from crawler.errors import UnknownCrawl
 class Command(command.Command):
     """Start a crawl."""
 
-    help = "Start a crawl of the project's apps (their crawls.py); workers run it. While it goes on, nothing changes."
+    help = (
+        "Start a crawl of the project's apps (their crawls.py); workers run it. While it goes on,"
+        " nothing changes."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """What a start may be told."""
         parser.add_argument("name", help="The name of the crawl.")
-        parser.add_argument("--reset", action="store_true", help="Begin anew if it has ended; its earlier pages are forgotten.")
-        parser.add_argument("--wait", action="store_true", help="Return when it has ended; exit status 1 if it failed.")
+        parser.add_argument(
+            "--reset",
+            action="store_true",
+            help="Begin anew if it has ended; its earlier pages are forgotten.",
+        )
+        parser.add_argument(
+            "--wait",
+            action="store_true",
+            help="Return when it has ended; exit status 1 if it failed.",
+        )
         super().add_arguments(parser)
 
     def handle(self, *, name: str, reset: bool, wait: bool, as_json: bool, **_: Any) -> None:
@@ -34,6 +45,10 @@ class Command(command.Command):
         handle, new = there.restart(crawl) if reset else there.start(crawl)
         seen = handle.wait() if wait else handle.snapshot()
         facts, text = command.standing(name, seen)
-        self.say(facts | {"new": new}, text if new else f"{text} (it was started before)", as_json=as_json)
+        self.say(
+            facts | {"new": new},
+            text if new else f"{text} (it was started before)",
+            as_json=as_json,
+        )
         if wait and not report.succeeded(seen):
             sys.exit(command.CRAWL_FAILED)

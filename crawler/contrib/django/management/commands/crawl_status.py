@@ -23,7 +23,12 @@ class Command(command.Command):
     def handle(self, *, name: str | None, as_json: bool, **_: Any) -> None:
         """Look."""
         there = library()
-        standings = [command.standing(one, seen(there, one)) for one in ([name] if name else names(there))]
+        standings = [
+            command.standing(one, seen(there, one)) for one in ([name] if name else names(there))
+        ]
         facts = [fact for fact, _ in standings]
-        text = "\n".join(text for _, text in standings) or "no crawl is known here: an app's crawls.py defines some"
+        text = (
+            "\n".join(text for _, text in standings)
+            or "no crawl is known here: an app's crawls.py defines some"
+        )
         self.say(facts[0] if name else facts, text, as_json=as_json)

@@ -13,12 +13,17 @@ from crawler.contrib.django.library import library
 class Command(command.Command):
     """Stop a crawl."""
 
-    help = "Begin no further page of a crawl; pages in flight finish. One that has ended stays as it is."
+    help = (
+        "Begin no further page of a crawl; pages in flight finish. One that has ended stays as"
+        " it is."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which crawl, and how."""
         parser.add_argument("name", help="The name of the crawl.")
-        parser.add_argument("--cancel", action="store_true", help="Give up the pages in flight, too.")
+        parser.add_argument(
+            "--cancel", action="store_true", help="Give up the pages in flight, too."
+        )
         super().add_arguments(parser)
 
     def handle(self, *, name: str, cancel: bool, as_json: bool, **_: Any) -> None:

@@ -1,4 +1,6 @@
-"""``manage.py crawl_tick``: find again what was lost, once, for projects whose workers are not always up."""
+"""``manage.py crawl_tick``: find again what was lost, once, for projects whose workers are not
+always up.
+"""
 
 from __future__ import annotations
 
@@ -17,5 +19,8 @@ class Command(command.Command):
     def handle(self, *, as_json: bool, **_: Any) -> None:
         """Tick."""
         found = Services(library().settings).tick()
-        lines = [f"{name}: {what['started']} runs started, {what['reaped']} pages taken back" for name, what in found.items()]
+        lines = [
+            f"{name}: {what['started']} runs started, {what['reaped']} pages taken back"
+            for name, what in found.items()
+        ]
         self.say(found, "\n".join(lines) or "no crawl is known here", as_json=as_json)

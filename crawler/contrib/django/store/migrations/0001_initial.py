@@ -14,7 +14,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="StoredCrawl",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("name", models.CharField(max_length=64, unique=True)),
                 ("origin", models.CharField(default="", editable=False, max_length=40)),
                 ("position", models.CharField(default="0", editable=False, max_length=40)),
@@ -25,8 +30,18 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="StoredResult",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("page", models.CharField(help_text="The page's id: it stands for its canonical URL.", max_length=16)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "page",
+                    models.CharField(
+                        help_text="The page's id: it stands for its canonical URL.", max_length=16
+                    ),
+                ),
                 ("url", models.TextField()),
                 ("final_url", models.TextField()),
                 ("status", models.PositiveSmallIntegerField(null=True)),
@@ -38,12 +53,18 @@ class Migration(migrations.Migration):
                 (
                     "crawl",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="results", to="crawler_store.storedcrawl"
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="results",
+                        to="crawler_store.storedcrawl",
                     ),
                 ),
             ],
             options={
-                "constraints": [models.UniqueConstraint(fields=("crawl", "page"), name="crawler_store_one_row_per_page")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("crawl", "page"), name="crawler_store_one_row_per_page"
+                    )
+                ]
             },
         ),
     ]

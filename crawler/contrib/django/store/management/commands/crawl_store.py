@@ -18,7 +18,10 @@ FOLLOW_INTERVAL = 2.0
 class Command(command.Command):
     """Store results."""
 
-    help = "Store the results of crawls that came since the last time; of all crawls, or of those named."
+    help = (
+        "Store the results of crawls that came since the last time; of all crawls, or of those"
+        " named."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which, and how long."""
@@ -30,7 +33,11 @@ class Command(command.Command):
         """Store them."""
         while True:
             stored = sink.store_all(library(), names)
-            text = "\n".join(f"{name}: {count} results stored" for name, count in stored.items() if count or not follow)
+            text = "\n".join(
+                f"{name}: {count} results stored"
+                for name, count in stored.items()
+                if count or not follow
+            )
             if text or not follow:
                 self.say(stored, text or "no crawl is known here", as_json=as_json)
             if not follow:
