@@ -7,7 +7,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .definition import Crawl, load
+from .definition.crawl import Crawl
+from .definition.loading import load
 from .errors import CrawlerError, CrawlExists, DefinitionError, PageError, SetupError, UnknownCrawl
 from .model import Band, Link, Page, Response, Result, Snapshot
 from .version import __version__
@@ -34,5 +35,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """``crawler.execute``: only who runs pages needs Celery, Redis and Selenium."""
     if name == "execute":
-        return import_module("crawler.tasks.services").execute
+        return import_module("crawler.services").execute
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic_core import PydanticUndefined
 
 from crawler.config.settings import Settings, variable
-from crawler.fields import Fields
+from crawler.definition.fields import Fields
 
 HEAD = """\
 # Settings and fields

@@ -14,7 +14,7 @@ import sys
 
 import crawler
 from crawler import Crawl
-from crawler.client import Library
+from crawler.client.client import Client
 
 ENTRY = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8765/"
 
@@ -35,7 +35,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         crawler.execute(books, sys.argv[2])
     else:
-        library = Library()
-        handle, _ = library.start(books)
+        client = Client()
+        handle, _ = client.start(books)
         seen = handle.wait()
         print(json.dumps({"status": seen.status, "done": seen.done, "failed": seen.failed}))

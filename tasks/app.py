@@ -11,7 +11,7 @@ from celery import Celery, signals
 
 from ..config import celery as celery_config
 from ..config import settings
-from ..logs import JsonFormatter
+from ..observe.logs import JsonFormatter
 from . import crawl, worker
 
 given = settings.load()

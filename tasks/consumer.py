@@ -32,14 +32,14 @@ class Consumer(consumer.Consumer):  # type: ignore[misc, unused-ignore]
     # when what is gathered is sent, by the monotonic clock. A lost connection may take the timer
     # along.
     _due = 0.0
-    _bell: Bell | None = None
+    _bell: LoopWaker | None = None
 
     def register_with_event_loop(self, hub: Any) -> None:
         """Prepare the loop, which a lost connection ends; the next one is prepared again."""
         super().register_with_event_loop(hub)
         if isinstance(self.pool, thread.TaskPool):
             if self._bell is None:
-                self._bell = Bell()
+                self._bell = LoopWaker()
                 self.pool.on_apply = self._bell.after(self.pool.on_apply)
             hub.add_reader(self._bell, self._bell.heard)
 
@@ -56,7 +56,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc, unused-ignore]
         super().shutdown()
 
 
-class Bell:
+class LoopWaker:
     """Rung in any thread, it wakes the event loop that listens to it."""
 
     def __init__(self) -> None:

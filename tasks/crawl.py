@@ -9,11 +9,11 @@ import re
 from celery import current_task, shared_task
 
 from ..errors import CrawlerError
-from ..lifecycle import Failure
-from ..logs import binding
-from ..masking import masked
 from ..model import Json, Outcome
-from .services import Services
+from ..observe.logs import binding
+from ..redaction import masked
+from ..run.lifecycle import Failure
+from ..services import Services
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 TICKET = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -43,9 +43,9 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     """Run one page of the crawl named ``crawl``; ``ticket`` is the wake-up that this message
     answers.
     """
-    check(crawl, NAME)
+    check_message(crawl, NAME)
     if ticket is not None:
-        check(ticket, TICKET)
+        check_message(ticket, TICKET)
     request = current_task.request
     with binding(task=request.id):
         made = Services.current().execute(crawl, ticket, request.headers)
@@ -76,7 +76,7 @@ def start(crawl: str, reset: bool = False) -> dict[str, Json]:
 
     One that has ended is begun anew with ``reset``, else it is an error.
     """
-    check(crawl, NAME)
+    check_message(crawl, NAME)
     handle, new = Services.current().begin(crawl, reset=bool(reset))
     return {"crawl": handle.name, "started": new, "status": handle.status.value}
 
@@ -89,7 +89,7 @@ def tick() -> dict[str, Json]:
     return Services.current().tick()
 
 
-def check(text: object, form: re.Pattern[str]) -> None:
+def check_message(text: object, form: re.Pattern[str]) -> None:
     """Refuse what is not of ``form``: anybody who can write to the broker can send a message."""
     if not isinstance(text, str) or not form.fullmatch(text):
         raise BadMessage(f"{str(text)[:80]!r} is not of the form {form.pattern}")

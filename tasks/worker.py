@@ -22,12 +22,12 @@ from kombu.transport import virtual
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..errors import CrawlerError
-from ..heartbeat import Heartbeat
-from ..masking import masked
-from .promises import broken
-from .services import Services
+from ..local.heartbeat_file import Heartbeat
+from ..redaction import masked
+from ..services import Services
+from .config_checks import broken
 
-log = logging.getLogger("crawler.worker")
+log = logging.getLogger(__name__)
 
 #: The tick's interval varies by this share, so that a hundred workers do not tick at once.
 JITTER = 0.25

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import redis as redis_py
 
-from crawler.embedded import PrivateRedis
-from tests.folder import Folder
+from crawler.local.embedded import PrivateRedis
+from tests.support.folder import Folder
 
 
 @pytest.fixture(scope="session")

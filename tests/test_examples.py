@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from crawler.embedded import PrivateRedis
+from crawler.local.embedded import PrivateRedis
 
 ROOT = Path(__file__).parent.parent
 

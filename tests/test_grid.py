@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from crawler.browser import Browser, Chrome, Endpoint, Profile, Registry
+from crawler.browser.browser import Browser
+from crawler.browser.chrome.registry import Registry
+from crawler.browser.pool import Chrome, Endpoint
 from crawler.errors import PageError
 from crawler.model import Page
+from crawler.profile import Profile
 from tests.faults.ground import Ground, consistent, ended_well, shop
 from tests.grid import Grid, needs_grid
 from tests.site.server import Request, Server, route

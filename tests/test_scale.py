@@ -13,7 +13,7 @@ from benchmarks.frontier.measure import Row, policy, weigh
 from benchmarks.frontier.pages import LINKS, page, pages
 from benchmarks.frontier.rare import rare
 from benchmarks.frontier.server import Gauge, running
-from crawler.frontier import Frontier
+from crawler.frontier.frontier import Frontier
 from crawler.model import Plan
 
 URLS = 10_000

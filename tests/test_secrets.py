@@ -16,11 +16,11 @@ import pytest
 from celery import Celery
 from celery.events import EventReceiver
 
-from crawler.browser import find_driver
-from crawler.masking import Secrets, masked, password_of
-from tests.redis_kinds import Server as RedisServer
+from crawler.browser.chrome.local import find_driver
+from crawler.redaction import Secrets, masked, password_of
 from tests.site import members as club
 from tests.site.chromes import needs_chrome
+from tests.support.redis_kinds import Server as RedisServer
 
 pytest_plugins = ["tests.site.fixture"]
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler.embedded import PrivateRedis
-from tests.folder import until
+from crawler.local.embedded import PrivateRedis
+from tests.support.folder import until
 
 pytest.importorskip("boto3", reason="boto3 is not installed: pip install -e .[dev]")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from crawler.browser import Registry
+from crawler.browser.chrome.registry import Registry
 from crawler.model import Snapshot
 from tests.faults.ground import Ground, shop
 from tests.grid import Grid, needs_grid

@@ -10,7 +10,7 @@ from typing import Any
 
 import redis
 
-from crawler.frontier import Frontier
+from crawler.frontier.frontier import Frontier
 from crawler.model import Claim, Page, Plan, Policy
 
 from .pages import fill, page

@@ -10,7 +10,7 @@ from itertools import product
 
 import redis
 
-from crawler.frontier import Frontier
+from crawler.frontier.frontier import Frontier
 from crawler.model import Page, page_id
 
 #: 512 words of six to nine letters.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from crawler.frontier import Frontier
+from crawler.frontier.frontier import Frontier
 from crawler.model import Claim, FailureClass, Page, Plan
 
 from .measure import policy

@@ -16,19 +16,15 @@ from typing import Any
 
 import redis
 
-from crawler.embedded import PrivateRedis
-from crawler.frontier import Frontier
+from crawler.frontier.frontier import Frontier
+from crawler.local.embedded import PrivateRedis
 
 #: Of how many measurements the median is taken.
 ROUNDS = 15
 ROOT = Path(__file__).resolve().parents[2]
 #: Name: the operation, and what prepares its argument.
 Operations = dict[str, tuple[Callable[[Any], object], Callable[[], object]]]
-SCRIPTS = sorted(
-    path.stem
-    for path in (ROOT / "crawler" / "lua").glob("*.lua")
-    if not path.stem.startswith("lib_")
-)
+SCRIPTS = sorted(path.stem for path in (ROOT / "crawler").glob("*/lua/*.lua"))
 
 
 @dataclass(frozen=True)

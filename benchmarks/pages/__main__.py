@@ -14,8 +14,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 
-from crawler.browser import find_chrome, find_driver
-from crawler.browser.local import behind
+from crawler.browser.chrome.local import find_chrome, find_driver, resolve_wrapper
 
 from . import floor, limit, product, site, table
 from .sample import Sample
@@ -75,7 +74,10 @@ def measure(
     chrome, driver = find_chrome(), find_driver()
     if not (chrome and driver):
         sys.exit("no Chrome and ChromeDriver on the path")
-    binary, flags = behind(chrome), [table.WINDOW, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    binary, flags = (
+        resolve_wrapper(chrome),
+        [table.WINDOW, *(["--no-sandbox"] if os.geteuid() == 0 else [])],
+    )
     ways: dict[str, Callable[[str, str, int], Sample]] = {
         "floor": lambda address, kind, count: floor.run(
             address, kind, count, pages, binary, driver, flags

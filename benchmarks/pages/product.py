@@ -19,8 +19,8 @@ from typing import Any
 import redis
 
 from benchmarks.frontier.server import shipped
-from crawler.embedded import PrivateRedis
-from crawler.frontier import Frontier
+from crawler.frontier.frontier import Frontier
+from crawler.local.embedded import PrivateRedis
 
 from .course import Course, speed
 from .sample import Sample, sample, wrong_pages

@@ -21,7 +21,7 @@ from typing import Any
 
 from celery import signals
 
-from crawler.lifecycle import Run
+from crawler.run.lifecycle import Run
 
 from . import product, site, table
 

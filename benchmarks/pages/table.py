@@ -13,9 +13,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from crawler.browser import find_chrome
-from crawler.browser.profile import Profile
-from crawler.embedded import find_redis
+from crawler.browser.chrome.local import find_chrome
+from crawler.local.embedded import find_redis
+from crawler.profile import Profile
 from crawler.version import __version__
 
 from .sample import Sample

@@ -23,7 +23,7 @@ from benchmarks.pages import product
 from benchmarks.pages.sample import wrong_pages
 from benchmarks.pages.steps import recorded
 from benchmarks.pages.usage import Watch
-from crawler.frontier import Frontier
+from crawler.frontier.frontier import Frontier
 
 from . import endpoint
 

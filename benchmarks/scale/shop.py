@@ -27,8 +27,8 @@ def content(response):
 
 if "BENCH_STEPS" in os.environ:
     from benchmarks.pages.steps import record
-    from crawler.browser import Chrome
-    from crawler.lifecycle import Run
+    from crawler.browser.pool import Chrome
+    from crawler.run.lifecycle import Run
 
     record(Path(os.environ["BENCH_STEPS"]))
     plain = Chrome._put_away

@@ -15,17 +15,17 @@ from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 
-from ..client import Library
+from ..client.client import Client
 from ..config.settings import TOKEN, Settings
 from ..errors import CrawlerError, DefinitionError, FrontierError, UnknownCrawl
-from ..frontier.scripts import speaking
-from ..jobs import AddressRefused, Job, JobConflict, Jobs, Order, UnknownJob
 from ..model import Json
-from .form import PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, NewJob
-from .openapi import describe
+from ..storage.errors import redis_errors
+from .jobs import AddressRefused, Job, JobConflict, Jobs, Order, UnknownJob
+from .openapi import describe_api
+from .schemas import PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, NewJob
 from .tokens import Tokens
 
-log = logging.getLogger("crawler.api")
+log = logging.getLogger(__name__)
 
 JSON, PROBLEM, LINES = "application/json", "application/problem+json", "application/x-ndjson"
 #: Seconds to connect to Redis, and for an answer of it, at most: a request asks several times, and
@@ -131,9 +131,9 @@ class Api:
                 "redis_timeout": min(REDIS_TIMEOUT, settings.redis_timeout),
             }
         )
-        library = Library(hurried)
-        _ = library.known  # better an error now than with the first order
-        jobs = Jobs(library, private=settings.api_private, retention=settings.job_retention)
+        client = Client(hurried)
+        _ = client.known  # better an error now than with the first order
+        jobs = Jobs(client, private=settings.api_private, retention=settings.job_retention)
         return cls(jobs, tokens, rate=settings.api_rate, body_max=settings.api_body_max)
 
     def __call__(self, ask: Ask) -> Answer:
@@ -177,7 +177,7 @@ class Api:
             now = time.time()
             window = int(now // WINDOW)
             key = f"{self.jobs.prefix}rate:{holder}:{window}"
-            with speaking():
+            with redis_errors():
                 count = self.jobs.redis.incr(key)
                 if count == 1:
                     self.jobs.redis.expire(key, 2 * WINDOW)
@@ -246,13 +246,13 @@ class Api:
 
     def _health(self, ask: Ask) -> Answer:
         self._query(ask, {})
-        with speaking():
+        with redis_errors():
             self.jobs.redis.ping()
         return Answer(200, as_json({"status": "ok"}))
 
     def _openapi(self, ask: Ask) -> Answer:
         self._query(ask, {})
-        document = describe(authenticated=self.tokens is not None)
+        document = describe_api(authenticated=self.tokens is not None)
         return Answer(200, as_json({**document, "servers": [{"url": ask.base or "/"}]}))
 
     def _query(self, ask: Ask, forms: Mapping[str, re.Pattern[str]]) -> dict[str, str]:
@@ -283,7 +283,7 @@ class Api:
 
 @contextmanager
 def problems() -> Iterator[None]:
-    """The one place where an error of the library becomes an answer."""
+    """The one place where an error of the client becomes an answer."""
     try:
         yield
     except (UnknownJob, UnknownCrawl) as error:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cache
 
 from ..frontier.frontier import NAME
-from ..jobs import ID, LIMITS
 from ..model import Json
 from ..version import __version__
-from .form import PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, schema
+from .jobs import ID, LIMITS
+from .schemas import PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, schema
 
 #: Every answer other than success.
 PROBLEMS = {
@@ -35,7 +35,7 @@ COUNTS = {
 
 
 @cache
-def describe(*, authenticated: bool) -> dict[str, Json]:
+def describe_api(*, authenticated: bool) -> dict[str, Json]:
     """The whole document, but for its ``servers``."""
     always = (403, 503)
     admitted = (*((401,) if authenticated else ()), 422, 429, *always)

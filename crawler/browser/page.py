@@ -12,8 +12,8 @@ from selenium.common.exceptions import JavascriptException, WebDriverException
 from selenium.webdriver.remote.webelement import WebElement
 
 from ..model import Json, Page, Response
-from . import pictures
-from .driver import Driver
+from .artifacts import screenshots
+from .transport.webdriver import Driver
 
 #: Seconds between two looks at a page that something is awaited of.
 PAUSE = 0.05
@@ -176,13 +176,15 @@ class Tab:
         """
         if css is not None:
             return written(path, bytes(self.element(css).screenshot_as_png))
-        return written(path, pictures.whole(self.driver) if whole else pictures.window(self.driver))
+        return written(
+            path, screenshots.whole(self.driver) if whole else screenshots.window(self.driver)
+        )
 
     def pdf(self, path: str | Path | None = None) -> bytes:
         """The page as PDF, as if it were printed; also written to the file ``path``, if one is
         given.
         """
-        return written(path, pictures.pdf(self.driver))
+        return written(path, screenshots.pdf(self.driver))
 
     def _select(self, js: str, css: str, *args: Any) -> Any:
         with self._naming(css):

@@ -7,8 +7,21 @@ import logging
 import click
 
 from ..version import __version__
-from . import control, health, look, metrics, once, pages, results, serve, start, upkeep, worker
-from .door import Group
+from . import (
+    control,
+    doctor,
+    health,
+    info,
+    metrics,
+    pages,
+    results,
+    run,
+    serve,
+    start,
+    upkeep,
+    worker,
+)
+from .common import Group
 
 
 @click.group(
@@ -32,10 +45,10 @@ def main(verbose: int) -> None:
 
 
 for command in (
-    start.start, once.run, once.validate,
-    look.info, control.pause, control.resume, control.stop, control.cancel, control.limits,
+    start.start, run.run, run.validate,
+    info.info, control.pause, control.resume, control.stop, control.cancel, control.limits,
     pages.enqueue, pages.failed, pages.retry, results.export, results.report,
     upkeep.audit, upkeep.repair, upkeep.tick, control.clear, worker.worker, serve.serve, metrics.metrics,
-    health.health, look.doctor,
+    health.health, doctor.doctor,
 ):  # fmt: skip
     main.add_command(command)

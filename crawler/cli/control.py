@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from ..fields import check
+from ..definition.fields import check_fields
 from ..model import Policy, Status
-from .door import Mistake, handle, library, standing
+from .common import Mistake, client, handle, standing
 
 #: What ``limits`` can change.
 LIMITS = sorted(field.name for field in fields(Policy))
@@ -25,7 +25,7 @@ def pause(name: str) -> None:
     """Begin no further page of NAME until `resume`; pages in flight finish. It outlives every
     restart.
     """
-    with library() as there:
+    with client() as there:
         crawl, _ = handle(there, name)
         crawl.pause()
         click.echo(standing(there, crawl.snapshot()))
@@ -36,7 +36,7 @@ def pause(name: str) -> None:
 @click.option("--reopen", is_flag=True, help="Also if it has ended: with what is still queued.")
 def resume(name: str, reopen: bool) -> None:
     """Let the crawl NAME go on after `pause` or `stop`."""
-    with library() as there:
+    with client() as there:
         crawl, seen = handle(there, name)
         if seen.status.ended and not reopen:
             raise Mistake(
@@ -62,7 +62,7 @@ def cancel(name: str) -> None:
 
 def end(name: str, how: str) -> None:
     """End a crawl, and say where it stands."""
-    with library() as there:
+    with client() as there:
         crawl, seen = handle(there, name)
         if seen.status.ended:
             click.echo(f"{name} has ended already: {seen.status.value.lower()}")
@@ -83,7 +83,7 @@ def limits(name: str, changes: tuple[str, ...]) -> None:
     For example: page_limit=5000 delay=1 time_limit=none. A crawl that drains because of a limit
     goes on when it is raised; `crawler start --update` sets all of them back to the definition's.
     """
-    with library() as there:
+    with client() as there:
         crawl, _ = handle(there, name)
         if changes:
             crawl.frontier.set_limits(**values(changes))
@@ -116,7 +116,7 @@ def values(changes: Iterable[str]) -> dict[str, Any]:
             found[field] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
             found[field] = text
-    checked, faults = check({"name": "x", "url": "http://example.com/", **found})
+    checked, faults = check_fields({"name": "x", "url": "http://example.com/", **found})
     if checked is None:
         raise Mistake("\n".join(map(str, faults)))
     return {field: getattr(checked, field) for field in found}
@@ -127,7 +127,7 @@ def values(changes: Iterable[str]) -> dict[str, Any]:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clear(name: str, yes: bool) -> None:
     """Forget the crawl NAME: its pages, its results, all it knows. Result files stay."""
-    with library() as there:
+    with client() as there:
         _, seen = handle(there, name)
         if seen.status is Status.ACTIVE and seen.processing:
             raise Mistake(

@@ -10,15 +10,15 @@ from collections.abc import Callable
 import click
 import urllib3
 
-from ..browser import find_chrome
+from ..browser.chrome.local import find_chrome
 from ..config.settings import Settings
-from ..connection import connect
 from ..errors import CrawlerError, SetupError
-from ..frontier.scripts import speaking
-from ..heartbeat import Heartbeat
-from ..masking import masked
-from .door import CRAWL_FAILED, settings
-from .look import reach_broker
+from ..local.heartbeat_file import Heartbeat
+from ..redaction import masked
+from ..storage.connection import connect
+from ..storage.errors import redis_errors
+from .common import CRAWL_FAILED, settings
+from .doctor import reach_broker
 
 #: What can be looked at.
 PARTS = ("worker", "redis", "broker", "chrome")
@@ -104,7 +104,7 @@ def redis(given: Settings) -> str:
         read_timeout=given.redis_timeout,
     )
     began = time.monotonic()
-    with speaking():
+    with redis_errors():
         client.ping()
     return (
         f"{masked(given.redis_url)}, {(time.monotonic() - began) * 1_000:.1f} ms with the"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from ..errors import SetupError
-from .door import library
+from .common import client
 
 #: The port in the documentation, in docker-compose.yml and in prometheus.yml.
 PORT = 9808
@@ -35,13 +35,13 @@ def metrics(port: int, address: str, once: bool) -> None:
     try:
         from prometheus_client import generate_latest, start_http_server
 
-        from ..metrics import registry
+        from ..observe.metrics import registry
     except ModuleNotFoundError as error:
         raise SetupError(
             "metrics need the extra `metrics`: pip install 'celery-crawler[metrics]'"
         ) from error
 
-    with library() as there:
+    with client() as there:
         found = registry(there.redis, there.settings.key_prefix)
         if once:
             click.echo(generate_latest(found).decode(), nl=False)

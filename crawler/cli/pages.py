@@ -11,13 +11,14 @@ from itertools import chain
 
 import click
 
-from .. import seeds
-from ..client import Library
-from ..definition import Crawl, load
+from ..client import seeds
+from ..client.client import Client
+from ..definition.crawl import Crawl
+from ..definition.loading import load
 from ..errors import UnknownCrawl
-from ..frontier import FailedPage
+from ..frontier.entries import FailedPage
 from ..model import Band, Json
-from .door import Mistake, handle, library, standing
+from .common import Mistake, client, handle, standing
 
 
 @click.command()
@@ -26,7 +27,7 @@ from .door import Mistake, handle, library, standing
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object per line.")
 def failed(name: str, reason: str | None, as_json: bool) -> None:
     """List the pages of NAME that failed for good, its dead letters."""
-    with library() as there:
+    with client() as there:
         crawl, seen = handle(there, name)
         count = 0
         for letter in crawl.failed(reason):
@@ -78,7 +79,7 @@ def retry(name: str, urls: tuple[str, ...], reason: str | None, everything: bool
     """
     if everything == bool(urls or reason):
         raise Mistake("say which pages: URLs, --reason, or --all")
-    with library() as there:
+    with client() as there:
         crawl, _ = handle(there, name)
         sent = crawl.retry(urls or None, reason=reason)
         click.echo(f"{sent} pages sent back")
@@ -143,7 +144,7 @@ def enqueue(
     """
     if not (urls or files or sitemaps):
         raise Mistake("say which pages: URLs, --file or --sitemap")
-    with library() as there:
+    with client() as there:
         found, seen = handle(there, name)
         if seen.status.ended and not reopen:
             raise Mistake(
@@ -163,11 +164,11 @@ def enqueue(
         click.echo(standing(there, found.snapshot()))
 
 
-def definition(library: Library, name: str, reference: str | None) -> Crawl:
+def definition(client: Client, name: str, reference: str | None) -> Crawl:
     """The crawl ``name``, as it is defined, so that its scope is known."""
     if reference is None:
         try:
-            return library.crawl(name)
+            return client.crawl(name)
         except UnknownCrawl:
             raise Mistake(
                 f"{name} has code, which is not known here: --crawl books.py (or CRAWLER_CRAWLS)"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from .. import export as exporting
-from .. import report as reporting
-from ..export import FORMATS
-from .door import Mistake, handle, library
+from ..output import export as exporting
+from ..output import report as reporting
+from ..output.export import FORMATS
+from .common import Mistake, client, handle
 
 
 @click.command()
@@ -29,9 +29,9 @@ def export(name: str, file: str, kind: str | None) -> None:
     """Write the results of NAME as JSON lines, CSV or Parquet."""
     path = None if file == "-" else Path(file)
     kind = kind or (kind_of(path) if path else "jsonl")
-    with library() as there:
+    with client() as there:
         crawl, _ = handle(there, name)
-        stream = exporting.write(path, crawl.frontier.results, kind, sys.stdout)
+        stream = exporting.write_export(path, crawl.frontier.results, kind, sys.stdout)
     if path:
         click.echo(f"{stream.pages} pages in {path}", err=True)
     if stream.lost:
@@ -55,6 +55,6 @@ def kind_of(path: Path) -> str:
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 def report(name: str, as_json: bool) -> None:
     """What the crawl NAME did, and why it ended, if it has."""
-    with library() as there:
+    with client() as there:
         _, seen = handle(there, name)
     click.echo(json.dumps(reporting.report(seen)) if as_json else "\n".join(reporting.lines(seen)))

@@ -7,7 +7,7 @@ import logging
 import click
 
 from ..errors import SetupError
-from .door import settings
+from .common import settings
 
 
 @click.command()
@@ -27,7 +27,7 @@ def serve(host: str, port: int, no_auth: bool) -> None:
     CRAWLER_CRAWLS.
     """
     try:
-        from .. import serve as server
+        from ..api import server
     except ModuleNotFoundError as error:
         if error.name not in ("starlette", "uvicorn", "anyio"):
             raise

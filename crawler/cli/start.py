@@ -17,17 +17,20 @@ from types import FrameType
 
 import click
 
-from .. import report
-from ..browser import Chrome, sweep
-from ..client import Handle, Library
+from ..browser.chrome.local import sweep
+from ..browser.pool import Chrome
+from ..client.client import Client, CrawlHandle
 from ..config.settings import Settings
-from ..definition import Crawl, load, module_path
-from ..embedded import Embedded, PrivateWorkers
-from ..frontier import Frontier, check
+from ..definition.crawl import Crawl
+from ..definition.loading import load, module_path
+from ..frontier.frontier import Frontier
+from ..frontier.server_checks import check_server
+from ..local.embedded import Embedded, PrivateWorkers
 from ..model import Snapshot
-from ..results import JsonLines, write_lines
-from ..tasks.services import endpoint
-from .door import CRAWL_FAILED, INTERRUPTED, Mistake, settings
+from ..output import report
+from ..output.results import JsonLines, write_lines
+from ..services import endpoint
+from .common import CRAWL_FAILED, INTERRUPTED, Mistake, settings
 from .progress import Progress
 
 #: Seconds between two looks at the crawl.
@@ -96,7 +99,7 @@ def start(
                 "--concurrency is for a crawl with its own workers; CRAWLER_REDIS_URL is set, so"
                 " the workers' own counts hold"
             )
-        seen = watch_shared(order, Library(given))
+        seen = watch_shared(order, Client(given))
     else:
         seen = crawl_embedded(order, Embedded(given), concurrency)
     if as_json:
@@ -146,7 +149,7 @@ def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) ->
         given = embedded.settings.model_copy(
             update={"crawls": (code,) if code else (), "errors_dir": kept}
         )
-        handle, new = Library(given).start(
+        handle, new = Client(given).start(
             order.crawl, reset=order.reset, update=order.update, alone=True, tell=say
         )
         with files(order, handle, given.state_dir) as follow:
@@ -196,16 +199,16 @@ def probe(crawl: Crawl, given: Settings) -> None:
             pass
 
 
-def watch_shared(order: Order, library: Library) -> Snapshot:
+def watch_shared(order: Order, client: Client) -> Snapshot:
     """Start the crawl on workers that run elsewhere, and follow it. An interruption ends the
     watching, not the crawl.
     """
-    for warning in check(library.redis):
+    for warning in check_server(client.redis):
         click.echo(f"warning: {warning}", err=True)
-    handle, new = library.start(order.crawl, reset=order.reset, update=order.update, tell=say)
-    say_start(order, handle, new, workers_that_know(order.crawl, library))
+    handle, new = client.start(order.crawl, reset=order.reset, update=order.update, tell=say)
+    say_start(order, handle, new, workers_that_know(order.crawl, client))
     with (
-        files(order, handle, library.settings.state_dir) as follow,
+        files(order, handle, client.settings.state_dir) as follow,
         interrupts() as asked,
         Progress() as progress,
     ):
@@ -218,9 +221,9 @@ def watch_shared(order: Order, library: Library) -> Snapshot:
     return seen
 
 
-def workers_that_know(crawl: Crawl, library: Library) -> str:
+def workers_that_know(crawl: Crawl, client: Client) -> str:
     """Who would run ``crawl``, in a few words; says aloud if it is nobody."""
-    alive = library.roll.workers()
+    alive = client.roll.workers()
     if not crawl.has_code or not alive:
         if not alive:
             click.echo(
@@ -240,7 +243,7 @@ def workers_that_know(crawl: Crawl, library: Library) -> str:
 
 
 def look(
-    handle: Handle,
+    handle: CrawlHandle,
     follow: Callable[[], object],
     progress: Progress,
     asked: Asked,
@@ -260,7 +263,7 @@ def look(
 
 
 @contextmanager
-def files(order: Order, handle: Handle, state: Path) -> Iterator[Callable[[], object]]:
+def files(order: Order, handle: CrawlHandle, state: Path) -> Iterator[Callable[[], object]]:
     """The result files of the crawl; what it gives brings them up to date. The folder's other files
     are written at the end.
     """
@@ -326,7 +329,7 @@ def interrupts() -> Iterator[Asked]:
             signal.signal(number, handler)
 
 
-def say_start(order: Order, handle: Handle, new: bool, by: str) -> None:
+def say_start(order: Order, handle: CrawlHandle, new: bool, by: str) -> None:
     """What begins now, with the limits that hold, so that nobody is surprised by one, or by
     none.
     """

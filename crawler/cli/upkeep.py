@@ -8,7 +8,7 @@ import sys
 import click
 
 from ..errors import SetupError
-from .door import CRAWL_FAILED, handle, library, settings
+from .common import CRAWL_FAILED, client, handle, settings
 
 
 @click.command()
@@ -16,7 +16,7 @@ from .door import CRAWL_FAILED, handle, library, settings
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of sentences.")
 def audit(name: str, as_json: bool) -> None:
     """Say what is wrong with the keys of NAME; exit status 1 if anything is."""
-    with library() as there:
+    with client() as there:
         crawl, _ = handle(there, name)
         wrong = crawl.frontier.audit()
     if as_json:
@@ -33,7 +33,7 @@ def audit(name: str, as_json: bool) -> None:
 @click.argument("name")
 def repair(name: str) -> None:
     """Mend what `audit` finds in NAME, which may go on meanwhile."""
-    with library() as there:
+    with client() as there:
         crawl, _ = handle(there, name)
         wrong = crawl.frontier.repair()
         left = crawl.frontier.audit()
@@ -51,7 +51,7 @@ def tick(as_json: bool) -> None:
     given = settings()
     if not given.redis_url:
         raise SetupError("a tick is for crawls whose workers run elsewhere: set CRAWLER_REDIS_URL")
-    from ..tasks.services import Services  # brings Selenium along
+    from ..services import Services  # brings Selenium along
 
     services = Services(given)
     found = services.tick()

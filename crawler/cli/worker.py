@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from ..config.settings import environment
-from ..embedded import worker_command
 from ..errors import SetupError
-from .door import settings
+from ..local.embedded import worker_command
+from .common import settings
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

@@ -1,25 +1,7 @@
 """The pages of a crawl, in Redis: queued, delayed, processing, done or failed, exactly one of them
 at every instant.
 
-Every move is one Lua script (``crawler/lua``), every claim is a lease with a random token, and
-Redis's clock is the only one. A message that is lost, doubled or late changes when a page is done,
-never whether. Nothing here knows Celery, Chrome or the environment.
+Every move is one Lua script (``crawler/frontier/lua``), every claim is a lease with a random token,
+and Redis's clock is the only one. A message that is lost, doubled or late changes when a page is
+done, never whether. Nothing here knows Celery, Chrome or the environment.
 """
-
-from .entries import FailedPage
-from .frontier import Added, Ending, Frontier, Reaped, Renewal, Tick, Verdict, Wake
-from .health import check, describe
-
-__all__ = [
-    "Added",
-    "Ending",
-    "FailedPage",
-    "Frontier",
-    "Reaped",
-    "Renewal",
-    "Tick",
-    "Verdict",
-    "Wake",
-    "check",
-    "describe",
-]

@@ -14,12 +14,14 @@ from enum import StrEnum
 from itertools import chain, islice
 from typing import Any, TypeVar
 
-from ..connection import Client
 from ..errors import CrawlExists, FrontierRefused, FrontierUnavailable
 from ..model import Claim, FailureClass, Json, Outcome, Page, Plan, Snapshot, Status, Turn
-from . import entries, health, plans
+from ..storage.connection import RedisClient
+from ..storage.errors import redis_errors
+from ..storage.scripts import Scripts
+from . import entries, server_checks
 from .entries import FailedPage
-from .scripts import Scripts, speaking
+from .plan import decode_plan, encode_limits, encode_plan
 
 #: Pages per script call, and characters of their URLs, so that no call takes long.
 BATCH, BATCH_LENGTH = 200, 100_000
@@ -31,7 +33,7 @@ WINDOW = 1_000
 #: Seconds for which a crawl is closed at most while it is examined in steps; two hundred thousand
 #: lanes take some twenty.
 CLOSED_LIFE = 120.0
-#: Buckets that known URLs have at first; see ``lib_seen.lua``.
+#: Buckets that known URLs have at first; see ``lua/lib/seen.lua``.
 BUCKETS = 32
 #: Seconds for which a seed loader counts as alive after it last said so.
 PRODUCER_LIFE = 60.0
@@ -133,7 +135,7 @@ class Frontier:
     """
 
     def __init__(
-        self, redis: Client, name: str, *, prefix: str = "", buckets: int = BUCKETS
+        self, redis: RedisClient, name: str, *, prefix: str = "", buckets: int = BUCKETS
     ) -> None:
         if not NAME.fullmatch(name):
             raise FrontierRefused(
@@ -143,13 +145,13 @@ class Frontier:
         self.name, self.buckets = name, buckets
         self.index = f"{prefix}crawls"
         self.prefix = f"{prefix}crawl:{{{name}}}:"
-        self._scripts = Scripts(redis)
+        self._scripts = Scripts(redis, __package__)
 
     @staticmethod
-    def names(redis: Client, prefix: str = "") -> list[str]:
+    def names(redis: RedisClient, prefix: str = "") -> list[str]:
         """The crawls in this Redis, ended ones too, in alphabetical order."""
-        with speaking():
-            return sorted(map(health.text, redis.smembers(f"{prefix}crawls")))
+        with redis_errors():
+            return sorted(map(server_checks.text_of, redis.smembers(f"{prefix}crawls")))
 
     def _run(self, script: str, *args: str | bytes | float) -> Any:
         return self._scripts.run(script, self.prefix, *args)
@@ -175,7 +177,7 @@ class Frontier:
         if reset:
             generation = int(self._meta("generation") or 0) + 1
             self.clear()
-        dropped, fields = plans.encode(plan)
+        dropped, fields = encode_plan(plan)
         answer = self._run(
             "create",
             plan.digest,
@@ -204,15 +206,15 @@ class Frontier:
 
     def enlist(self) -> None:
         """Put it among the crawls that are ticked and shown; ``create`` does, too."""
-        with speaking():
+        with redis_errors():
             self.redis.sadd(self.index, self.name)
 
     def plan(self) -> Plan | None:
         """What is stored; None if there is no such crawl."""
-        with speaking():
+        with redis_errors():
             fields = self.redis.hgetall(self.key("meta"))
         return (
-            plans.decode(self.name, {k.decode(): v for k, v in fields.items()}) if fields else None
+            decode_plan(self.name, {k.decode(): v for k, v in fields.items()}) if fields else None
         )
 
     def digest(self) -> str | None:
@@ -226,7 +228,7 @@ class Frontier:
         return self._meta("created") or ""
 
     def _meta(self, field: str) -> str | None:
-        with speaking():
+        with redis_errors():
             value = self.redis.hget(self.key("meta"), field)
         return None if value is None else str(value.decode())
 
@@ -408,7 +410,7 @@ class Frontier:
         return self._release(worker.replace("\n", " ")) if worker else 0
 
     def _release(self, worker: str) -> int:
-        with speaking():
+        with redis_errors():
             held = self.redis.hgetall(self.key("inflight"))
         ids = [
             id_
@@ -499,7 +501,7 @@ class Frontier:
             )
         if reaped >= 10:
             alarms.append(f"{reaped} pages were taken back from workers that fell silent")
-        alarms += health.memory(self.redis)
+        alarms += server_checks.memory(self.redis)
         return Tick(
             tuple(ticket.decode() for ticket in answer[5:]),
             int(reaped),
@@ -557,7 +559,7 @@ class Frontier:
         Raises:
             FrontierRefused: the policy has no such field, or the value is none of it.
         """
-        dropped, fields = plans.encode_limits(limits)
+        dropped, fields = encode_limits(limits)
         return Status(self._run("limits", len(dropped), *dropped, *fields)[0].decode())
 
     def notified(self) -> None:
@@ -609,7 +611,7 @@ class Frontier:
 
     def login(self) -> Mapping[str, Json] | None:
         """The log-in that is kept with the crawl; None if there is none."""
-        with speaking():
+        with redis_errors():
             text = self.redis.get(self.key("login"))
         return None if text is None else dict(json.loads(text))
 
@@ -672,7 +674,7 @@ class Frontier:
         """Sums of everything that ever happened to this crawl's pages, for metrics; see ``timings``
         for their names.
         """
-        with speaking():
+        with redis_errors():
             found = self.redis.hgetall(self.key("tallies"))
         return {name.decode("utf-8", "replace"): int(value) for name, value in found.items()}
 
@@ -680,7 +682,7 @@ class Frontier:
         """Whether the crawl has ended and nobody has said yet that the hook for its end was
         called.
         """
-        with speaking():
+        with redis_errors():
             status, notified = self.redis.hmget(self.key("meta"), "status", "notified")
         return status is not None and Status(status.decode()).ended and notified != b"1"
 
@@ -693,7 +695,7 @@ class Frontier:
     def queued(self, start: int = 0, count: int = 100) -> list[Page]:
         """Waiting pages, lane by lane in the order of their bands."""
         found: list[Page] = []
-        with speaking():
+        with redis_errors():
             for name, length in self._queues():
                 if start >= length:
                     start -= length
@@ -710,7 +712,9 @@ class Frontier:
         """The lists of waiting pages that are not empty, and their lengths."""
         for lanes in batches(sorted(self._lanes()), 500):
             names = [
-                name for lane in lanes for name in health.queue_names(self.prefix, lane.decode())
+                name
+                for lane in lanes
+                for name in server_checks.queue_names(self.prefix, lane.decode())
             ]
             pipe = self.redis.pipeline(transaction=False)
             for name in names:
@@ -725,7 +729,7 @@ class Frontier:
 
     def delayed(self, start: int = 0, count: int = 100) -> list[Page]:
         """Pages that wait for their next attempt, the first one due first."""
-        with speaking():
+        with redis_errors():
             return [
                 entries.page(raw)
                 for raw in self.redis.zrange(self.key("delayed"), start, start + count - 1)
@@ -735,7 +739,7 @@ class Frontier:
         """Pages that are being worked on, and by whom. The tokens are real: whoever holds one may
         report.
         """
-        with speaking():
+        with redis_errors():
             values = sorted(
                 self.redis.hvals(self.key("inflight")),
                 key=lambda value: int(value.split(b"\n", 4)[3]),
@@ -753,14 +757,14 @@ class Frontier:
         return [entries.letter(raw) for raw in self._range("failed", start, count)]
 
     def _range(self, name: str, start: int, count: int) -> list[bytes]:
-        with speaking():
+        with redis_errors():
             return list(self.redis.lrange(self.key(name), start, start + count - 1))
 
     def results(self, after: str = "0", count: int = 500) -> list[tuple[str, int, str]]:
         """Results after the stream id ``after``: stream id, running number of the result from 1 (a
         gap: trimmed), JSON.
         """
-        with speaking():
+        with redis_errors():
             found = self.redis.xrange(self.key("results"), f"({after}", "+", count)
         return [
             (id_.decode(), int(fields[b"n"]), fields[b"json"].decode("utf-8", "replace"))
@@ -786,15 +790,15 @@ class Frontier:
         return back
 
     def _length(self, name: str) -> int:
-        with speaking():
+        with redis_errors():
             return int(self.redis.llen(self.key(name)))
 
     def clear(self) -> int:
         """Delete everything about this crawl, in small steps; the number of keys. Runs in flight
         find their claims stale.
         """
-        with speaking():
-            return health.clear(self.redis, self.prefix, self.index, self.name)
+        with redis_errors():
+            return server_checks.clear_keys(self.redis, self.prefix, self.index, self.name)
 
     def audit(self) -> list[str]:
         """What is wrong with the crawl's keys, in sentences; empty if it is well.
@@ -826,7 +830,7 @@ class Frontier:
 
     def _examine_in_steps(self, script: str) -> Iterator[bytes]:
         yield from self._run(script, "pages")
-        with speaking():
+        with redis_errors():
             lanes = self._places()
         steps = [
             [field for lane in batch for field in lane] for batch in batches(lanes, LANE_BATCH)

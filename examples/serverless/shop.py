@@ -42,8 +42,8 @@ def client():
 
 
 if __name__ == "__main__":
-    from crawler.client import Library
+    from crawler.client.client import Client
 
-    handle, _ = Library().start(shop)
+    handle, _ = Client().start(shop)
     seen = handle.wait()
     print(json.dumps({"status": seen.status, "done": seen.done, "failed": seen.failed}))

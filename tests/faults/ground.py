@@ -24,11 +24,11 @@ from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
 from crawler import Crawl
-from crawler.client import Library
+from crawler.client.client import Client
 from crawler.config import settings as configuration
 from crawler.config.settings import Settings, environment
-from crawler.embedded import PrivateRedis, worker_command
-from crawler.frontier import Frontier
+from crawler.frontier.frontier import Frontier
+from crawler.local.embedded import PrivateRedis, worker_command
 from crawler.model import Snapshot
 
 from .proxy import Proxy
@@ -182,8 +182,8 @@ class Ground:
 
     # The crawl
 
-    def library(self) -> Library:
-        return Library(self.settings())
+    def library(self) -> Client:
+        return Client(self.settings())
 
     def crawl(self, crawl: Crawl, *, wake: bool = True, **policy: Any) -> Frontier:
         """Write ``crawl`` and its entries to Redis, ``policy`` beyond what a definition may say,

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import redis as redis_py
 
-from crawler.frontier.scripts import Scripts
+from crawler.storage.scripts import Scripts
 
 
 def mark(script: str, upstream: Path) -> bytes:
     """By what a call of the Lua script to the Redis at ``upstream`` is known on the wire."""
-    text = Scripts(redis_py.Redis(unix_socket_path=str(upstream))).text(script)
+    text = Scripts(redis_py.Redis(unix_socket_path=str(upstream)), "crawler.frontier").text(script)
     return hashlib.sha1(text.encode()).hexdigest().encode()  # noqa: S324, Redis's own choice
 
 

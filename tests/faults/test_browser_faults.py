@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from crawler.browser import find_driver
+from crawler.browser.chrome.local import find_driver
 from crawler.model import FailureClass
 from tests.grid import free_ports
 from tests.site.chromes import needs_chrome

@@ -21,8 +21,8 @@ import pytest
 import redis as redis_py
 
 from crawler.config import settings as configuration
-from crawler.embedded import PrivateRedis
-from crawler.frontier import Frontier
+from crawler.frontier.frontier import Frontier
+from crawler.local.embedded import PrivateRedis
 
 from .ground import Worker, until
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.definition import load_all
+from crawler.definition.loading import load_all
 from crawler.errors import FrontierRefused
-from crawler.frontier import Frontier
+from crawler.frontier.frontier import Frontier
 from crawler.model import FailureClass, Page, Status
 
 from .ground import SITE, Ground, consistent, ended_well, on_site, shop
@@ -19,7 +19,7 @@ PATHS = [f"/{n}" for n in range(6)]
 HOOKS = """
 import time
 from crawler import Crawl
-from crawler.client import Library
+from crawler.client import Client
 
 def crawl(name):
     return Crawl(name=name, url="http://127.0.0.1/", robots=False, backoff=0.05, backoff_cap=0.1, breaker_failures=0)
@@ -55,7 +55,7 @@ def never(page):
 def add(result):
     if result.page.url.endswith("/3"):
         from crawler.model import Page
-        Library().frontier("over").enqueue([Page("http://127.0.0.1/more")])
+        Client().frontier("over").enqueue([Page("http://127.0.0.1/more")])
 """
 
 

@@ -13,9 +13,9 @@ from email.utils import formatdate
 
 import pytest
 
-from crawler.client import Library
+from crawler.client.client import Client
 from crawler.errors import FrontierMisfit
-from crawler.frontier import Frontier
+from crawler.frontier.frontier import Frontier
 from crawler.model import Page, Plan, Policy
 
 from .ground import SITE, Ground, consistent, ended_well, history, on_site, results, shop
@@ -208,7 +208,7 @@ def test_keys_that_are_no_crawl_of_ours_are_told_clearly_and_harm_no_other_crawl
     broken = ground.crawl(shop(name="a-broken"), wake=False)
     damage(ground.client, broken.key)
     library, more = (
-        Library(ground.settings()),
+        Client(ground.settings()),
         shop(name="a-broken", url=[f"{SITE}/", f"{SITE}/more"]),
     )
     with pytest.raises(FrontierMisfit, match=says):

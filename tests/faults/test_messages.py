@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from crawler.frontier import Frontier
+from crawler.frontier.frontier import Frontier
 from crawler.model import Outcome, Page, Plan, Policy, Status
 
 from .ground import SITE, Ground, consistent, ended_well, on_site, python, shop
@@ -106,8 +106,8 @@ def test_wake_ups_that_arrive_ten_minutes_late_are_useful_work_within_the_limit(
 #: Fifty claims at the same instant, in as many threads; prints their outcomes.
 CLAIMS = """
 import sys, threading
-from crawler.connection import connect
-from crawler.frontier import Frontier
+from crawler.storage.connection import connect
+from crawler.frontier.frontier import Frontier
 frontier, outcomes, barrier = Frontier(connect(sys.argv[1]), "shop"), [], threading.Barrier(51)
 frontier.snapshot()
 def claim():

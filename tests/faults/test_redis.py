@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 import redis as redis_py
 
-from crawler.definition import load
-from crawler.embedded import PrivateRedis, find_redis
+from crawler.definition.loading import load
 from crawler.errors import FrontierUnavailable
-from crawler.frontier import Frontier
-from crawler.frontier.scripts import Scripts
+from crawler.frontier.frontier import Frontier
+from crawler.local.embedded import PrivateRedis, find_redis
 from crawler.model import FailureClass, Page, Plan, Policy, Status
+from crawler.storage.scripts import Scripts
 
 from .ground import SITE, Ground, consistent, ended_well, on_site, shop, until
 from .webdriver import Doc, Script
@@ -247,7 +247,7 @@ def test_a_page_that_ends_while_redis_is_out_of_reach_is_reported_later_and_coun
     chrome = ground.chrome_on(site)
     proxy = ground.proxy()
     # or its first answer would be that it is not known
-    ground.client.script_load(Scripts(ground.client).text("deregister"))
+    ground.client.script_load(Scripts(ground.client, "crawler.frontier").text("deregister"))
     (proxy.lose_answer if answer == "lost" else proxy.hold)("deregister")
     frontier = ground.crawl(load(str(ground.folder / "keep.py")))
     ground.worker(redis_url=proxy.url, crawls=str(ground.folder / "keep.py"))

@@ -18,8 +18,8 @@ NEVER = threading.Event()
 #: then says nothing more.
 ELSEWHERE = """
 import sys, time
-from crawler.connection import connect
-from crawler.frontier import Frontier
+from crawler.storage.connection import connect
+from crawler.frontier.frontier import Frontier
 turn = Frontier(connect(sys.argv[1]), "shop").claim("elsewhere.1/1/1")
 print(turn.claim.page.url, flush=True)
 time.sleep(600)

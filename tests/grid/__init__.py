@@ -27,8 +27,8 @@ import psutil
 import pytest
 import urllib3
 
-from crawler.browser import find_chrome, find_driver
-from crawler.processes import die_with_parent
+from crawler.browser.chrome.local import find_chrome, find_driver
+from crawler.local.processes import die_with_parent
 
 T = TypeVar("T")
 

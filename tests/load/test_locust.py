@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from crawler.config.settings import load
-from crawler.embedded import PrivateRedis, PrivateWorkers
-from tests.api import TOKEN, Service, serving
+from crawler.local.embedded import PrivateRedis, PrivateWorkers
 from tests.site.fixture import site  # noqa: F401
 from tests.site.server import Server
+from tests.support.api import TOKEN, Service, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds for which jobs are ordered.

@@ -7,8 +7,7 @@ import shutil
 
 import pytest
 
-from crawler.browser import find_chrome, find_driver
-from crawler.browser.local import CHROMES, is_shell
+from crawler.browser.chrome.local import CHROMES, find_chrome, find_driver, is_shell
 
 #: One headless shell and one whole browser, as far as they are installed: they differ in error
 #: pages, PDF, log-ins and more.

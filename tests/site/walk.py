@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from crawler import Crawl
-from crawler.browser import Browser, Chrome, Endpoint
+from crawler.browser.browser import Browser
+from crawler.browser.pool import Chrome, Endpoint
 from crawler.errors import BrowserLost, PageError
-from crawler.lifecycle import diagnose
 from crawler.model import Link
-from crawler.permits import Permits
-from crawler.rehearsal import rehearse
+from crawler.net.permits import Permits
+from crawler.run.dry_run import dry_run
+from crawler.run.lifecycle import diagnose
 
 from .server import Server
 from .table import Done, Failed, Row
@@ -91,7 +92,7 @@ def walk(chrome: Chrome, site: Server, rows: Iterable[Row]) -> Iterator[Step]:
 
     def ask(path: str) -> Done | Failed:
         try:
-            response = rehearse(crawl, chrome, permits, site.url(path)).result.response
+            response = dry_run(crawl, chrome, permits, site.url(path)).result.response
         except (PageError, BrowserLost) as error:
             kind, reason, status = diagnose(error)
             return Failed(reason, kind, status)

@@ -24,10 +24,10 @@ from ...config import settings as configuration
 from ...config.settings import SettingsError
 from ...errors import CrawlerError, UnknownCrawl
 from ...frontier.frontier import NAME
-from ...masking import masked
+from ...redaction import masked
 from . import rows
-from .deeds import DEEDS
-from .library import library, names, seen
+from .actions import ACTIONS
+from .client import client, names, seen
 from .models import Crawl
 
 #: Crawls on a page of the list, and failed pages on one of theirs.
@@ -37,7 +37,7 @@ IN_FLIGHT = 20
 #: Milliseconds between two looks of an open page; a look is one script in Redis for each crawl that
 #: is shown.
 POLL_INTERVAL_MS = 2_000
-DEED = {deed.name: deed for deed in DEEDS}
+DEED = {deed.name: deed for deed in ACTIONS}
 
 
 class Away(Exception):
@@ -104,7 +104,7 @@ class CrawlAdmin(admin.ModelAdmin):
         wanted, start = request.GET.get("q", ""), number(request.GET.get("from"))
         context: dict[str, Any] = {"title": "Crawls", "query": wanted}
         with telling(context):
-            there = library()
+            there = client()
             found = [name for name in names(there) if wanted.lower() in name.lower()]
             context["crawls"] = [
                 rows.row(there, name) | rows.links(name) for name in found[start : start + CRAWLS]
@@ -120,7 +120,7 @@ class CrawlAdmin(admin.ModelAdmin):
         name = named(name)
         context: dict[str, Any] = {"title": name, "name": name} | rows.links(name)
         with telling(context):
-            there = library()
+            there = client()
             now = seen(there, name)
             context["crawl"] = rows.facts(name, now, defined=rows.defined(there, name))
             if now:
@@ -146,7 +146,7 @@ class CrawlAdmin(admin.ModelAdmin):
             "reason": reason,
         } | rows.links(name)
         with telling(context):
-            handle = library().handle(name)
+            handle = client().handle(name)
             there = handle.failed(reason) if reason else handle.frontier.failed(start, PAGES + 1)
             letters = list(islice(there, start, start + PAGES + 1)) if reason else list(there)
             context["letters"] = [rows.letter(letter) for letter in letters[:PAGES]]
@@ -160,7 +160,7 @@ class CrawlAdmin(admin.ModelAdmin):
         found = []
         try:
             with showing():
-                there = library()
+                there = client()
                 for name in request.GET.getlist("name")[:CRAWLS]:
                     with suppress(UnknownCrawl):  # forgotten meanwhile
                         found.append(rows.row(there, name))
@@ -175,7 +175,7 @@ class CrawlAdmin(admin.ModelAdmin):
         name = named(name)
         if deed not in DEED:
             raise Http404(deed)
-        return self.do(request, name, DEED[deed].label, lambda: DEED[deed].do(library(), name))
+        return self.do(request, name, DEED[deed].label, lambda: DEED[deed].do(client(), name))
 
     def retry(self, request: HttpRequest, name: str) -> HttpResponse:
         """Send the chosen failed pages back, or all of one reason."""
@@ -183,7 +183,7 @@ class CrawlAdmin(admin.ModelAdmin):
         everything = "all" in request.POST
 
         def send() -> str:
-            handle = library().handle(name)
+            handle = client().handle(name)
             if everything:
                 return f"tries {handle.retry(reason=reason or None)} failed pages again"
             return (
@@ -229,7 +229,7 @@ class CrawlAdmin(admin.ModelAdmin):
         """
         ours = {
             "opts": self.opts,
-            "deeds": DEEDS,
+            "deeds": ACTIONS,
             "may_operate": self.may_operate(request),
             "poll_ms": POLL_INTERVAL_MS,
         }

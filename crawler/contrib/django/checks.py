@@ -13,9 +13,9 @@ from django.core import checks
 from ...config import django
 from ...config import settings as configuration
 from ...config.settings import Settings, SettingsError
-from ...definition import load_all
+from ...definition.loading import load_all
 from ...errors import CrawlerError
-from ...masking import masked
+from ...redaction import masked
 
 
 @checks.register("crawler")

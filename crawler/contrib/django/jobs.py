@@ -25,7 +25,7 @@ from ...config import settings as configuration
 from ...config.settings import Settings, SettingsError
 from ...errors import CrawlerError
 
-log = logging.getLogger("crawler.api")
+log = logging.getLogger(__name__)
 
 
 def api() -> Api:

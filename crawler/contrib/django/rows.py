@@ -9,20 +9,20 @@ from datetime import UTC, datetime
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 
-from ...client import Library
+from ...client.client import Client
 from ...errors import UnknownCrawl
-from ...frontier import FailedPage
+from ...frontier.entries import FailedPage
 from ...model import Claim, Json, Snapshot
-from .deeds import DEEDS, NOT_STARTED
-from .library import seen
+from .actions import ACTIONS, NOT_STARTED
+from .client import seen
 
 Row = dict[str, Json]
 COUNTS = ("queued", "delayed", "processing", "done", "failed")
 
 
-def row(library: Library, name: str) -> Row:
+def row(client: Client, name: str) -> Row:
     """A crawl: its counts, and the deeds that make sense now."""
-    return facts(name, seen(library, name), defined=defined(library, name))
+    return facts(name, seen(client, name), defined=defined(client, name))
 
 
 def facts(name: str, now: Snapshot | None, *, defined: bool) -> Row:
@@ -33,7 +33,7 @@ def facts(name: str, now: Snapshot | None, *, defined: bool) -> Row:
     counts = {count: getattr(now, count) if now else 0 for count in COUNTS}
     deeds = [
         deed.name
-        for deed in DEEDS
+        for deed in ACTIONS
         if status in deed.when
         and (defined or not deed.needs_definition)
         and (counts["failed"] or not deed.needs_failed)
@@ -47,10 +47,10 @@ def facts(name: str, now: Snapshot | None, *, defined: bool) -> Row:
     }
 
 
-def defined(library: Library, name: str) -> bool:
+def defined(client: Client, name: str) -> bool:
     """Whether the crawl's definition is at hand."""
     try:
-        library.crawl(name)
+        client.crawl(name)
     except UnknownCrawl:
         return False
     return True

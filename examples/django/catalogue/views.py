@@ -2,7 +2,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import JsonResponse
 from django.views.decorators.http import require_POST
 
-from crawler import client
+from crawler.client import client
 
 
 @require_POST

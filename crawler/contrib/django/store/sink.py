@@ -11,28 +11,28 @@ from collections.abc import Iterable
 from django.db import connections, router, transaction
 from django.utils import timezone
 
-from ....client import Handle, Library
-from ....definition import Crawl
+from ....client.client import Client, CrawlHandle
+from ....definition.crawl import Crawl
 from ....errors import UnknownCrawl
-from ....frontier import Frontier
-from ....links import InvalidURL
+from ....frontier.frontier import Frontier
 from ....model import Json, page_id
+from ....urls.url import InvalidURL
 from .models import StoredCrawl, StoredResult
 
-log = logging.getLogger("crawler.store")
+log = logging.getLogger(__name__)
 
 #: Results that one transaction stores.
 BATCH = 500
 FIELDS = ("url", "final_url", "status", "depth", "data", "links", "ms")
 
 
-def store_all(library: Library, wanted: Iterable[str] = ()) -> dict[str, int]:
+def store_all(client: Client, wanted: Iterable[str] = ()) -> dict[str, int]:
     """Store what is new of the crawls named, or of all; how many results each gave."""
-    names = list(wanted) or Frontier.names(library.redis, library.settings.key_prefix)
-    return {name: store(library.handle(name)) for name in names}
+    names = list(wanted) or Frontier.names(client.redis, client.settings.key_prefix)
+    return {name: store(client.handle(name)) for name in names}
 
 
-def store(crawl: Handle) -> int:
+def store(crawl: CrawlHandle) -> int:
     """Store the results of ``crawl`` that came since the last time; how many.
 
     A batch and the place after it are one transaction, so a process that is killed repeats nothing
@@ -42,7 +42,7 @@ def store(crawl: Handle) -> int:
     using = router.db_for_write(StoredResult)
     StoredCrawl.objects.using(using).get_or_create(name=crawl.name)
     try:
-        definition: Crawl | None = crawl.library.crawl(crawl.name)
+        definition: Crawl | None = crawl.client.crawl(crawl.name)
     except UnknownCrawl:
         definition = None
     stored = 0
@@ -51,7 +51,7 @@ def store(crawl: Handle) -> int:
     return stored
 
 
-def _batch(crawl: Handle, definition: Crawl | None, using: str) -> int:
+def _batch(crawl: CrawlHandle, definition: Crawl | None, using: str) -> int:
     origin = crawl.frontier.origin()
     with transaction.atomic(using=using):
         there = StoredCrawl.objects.using(using).filter(name=crawl.name)

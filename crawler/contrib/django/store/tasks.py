@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from ..library import library
+from ..client import client
 from . import sink
 
 
 @shared_task(name="crawler_store.store", ignore_result=True)
 def store() -> dict[str, int]:
     """Store what is new of all crawls. Harmless to repeat, and to run twice at once."""
-    return sink.store_all(library())
+    return sink.store_all(client())

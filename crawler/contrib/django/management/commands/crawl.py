@@ -7,13 +7,13 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from crawler import report
-from crawler.contrib.django import command
-from crawler.contrib.django.library import library
+from crawler.contrib.django import commands
+from crawler.contrib.django.client import client
 from crawler.errors import UnknownCrawl
+from crawler.output import report
 
 
-class Command(command.Command):
+class Command(commands.Command):
     """Start a crawl."""
 
     help = (
@@ -38,17 +38,17 @@ class Command(command.Command):
 
     def handle(self, *, name: str, reset: bool, wait: bool, as_json: bool, **_: Any) -> None:
         """Start it."""
-        there = library()
+        there = client()
         if name not in there.known:
             raise UnknownCrawl(name, tuple(there.known))
         crawl = there.known[name]
         handle, new = there.restart(crawl) if reset else there.start(crawl)
         seen = handle.wait() if wait else handle.snapshot()
-        facts, text = command.standing(name, seen)
+        facts, text = commands.standing(name, seen)
         self.say(
             facts | {"new": new},
             text if new else f"{text} (it was started before)",
             as_json=as_json,
         )
         if wait and not report.succeeded(seen):
-            sys.exit(command.CRAWL_FAILED)
+            sys.exit(commands.CRAWL_FAILED)

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from crawler.contrib.django import command
-from crawler.contrib.django.library import library, names, seen
+from crawler.contrib.django import commands
+from crawler.contrib.django.client import client, names, seen
 
 
-class Command(command.Command):
+class Command(commands.Command):
     """Say where crawls stand."""
 
     help = "Say where a crawl stands, or each of them."
@@ -22,9 +22,9 @@ class Command(command.Command):
 
     def handle(self, *, name: str | None, as_json: bool, **_: Any) -> None:
         """Look."""
-        there = library()
+        there = client()
         standings = [
-            command.standing(one, seen(there, one)) for one in ([name] if name else names(there))
+            commands.standing(one, seen(there, one)) for one in ([name] if name else names(there))
         ]
         facts = [fact for fact, _ in standings]
         text = (

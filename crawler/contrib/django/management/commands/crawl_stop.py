@@ -6,11 +6,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from crawler.contrib.django import command
-from crawler.contrib.django.library import library
+from crawler.contrib.django import commands
+from crawler.contrib.django.client import client
 
 
-class Command(command.Command):
+class Command(commands.Command):
     """Stop a crawl."""
 
     help = (
@@ -28,11 +28,11 @@ class Command(command.Command):
 
     def handle(self, *, name: str, cancel: bool, as_json: bool, **_: Any) -> None:
         """Stop it."""
-        handle = library().handle(name)
+        handle = client().handle(name)
         if not handle.status.ended:
             if cancel:
                 handle.cancel("cancelled by manage.py crawl_stop")
             else:
                 handle.stop("stopped by manage.py crawl_stop")
-        facts, text = command.standing(name, handle.snapshot())
+        facts, text = commands.standing(name, handle.snapshot())
         self.say(facts, text, as_json=as_json)

@@ -6,19 +6,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from crawler.contrib.django import command
-from crawler.contrib.django.library import library
-from crawler.tasks.services import Services
+from crawler.contrib.django import commands
+from crawler.contrib.django.client import client
+from crawler.services import Services
 
 
-class Command(command.Command):
+class Command(commands.Command):
     """One tick of every crawl."""
 
     help = "Find again what was lost, in every crawl, once. Workers do it by themselves."
 
     def handle(self, *, as_json: bool, **_: Any) -> None:
         """Tick."""
-        found = Services(library().settings).tick()
+        found = Services(client().settings).tick()
         lines = [
             f"{name}: {what['started']} runs started, {what['reaped']} pages taken back"
             for name, what in found.items()

@@ -7,15 +7,15 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from crawler.contrib.django import command
-from crawler.contrib.django.library import library
+from crawler.contrib.django import commands
+from crawler.contrib.django.client import client
 from crawler.contrib.django.store import sink
 
 #: Seconds between two looks of ``--follow``.
 FOLLOW_INTERVAL = 2.0
 
 
-class Command(command.Command):
+class Command(commands.Command):
     """Store results."""
 
     help = (
@@ -32,7 +32,7 @@ class Command(command.Command):
     def handle(self, *, names: list[str], follow: bool, as_json: bool, **_: Any) -> None:
         """Store them."""
         while True:
-            stored = sink.store_all(library(), names)
+            stored = sink.store_all(client(), names)
             text = "\n".join(
                 f"{name}: {count} results stored"
                 for name, count in stored.items()

@@ -1,0 +1,167 @@
+"""The jobs API as a server of its own: Starlette and uvicorn around ``api``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+
+from ..config import settings as configuration
+from ..config.settings import Settings
+from ..errors import SetupError
+from . import Answer, Api, Ask, Problem
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which a request is told that Redis is away, however many of its steps still wait.
+ANSWER_TIMEOUT = 4.5
+#: Seconds for the body of a request to arrive, and for the next request of a connection.
+BODY_TIMEOUT, IDLE_TIMEOUT = 10.0, 5
+#: Bytes of a request's first line and headers.
+HEAD_MAX = 16_384
+#: Connections at once.
+CONNECTIONS = 1_000
+#: Seconds that answers under way may take when the server is told to end.
+GRACE = 10
+#: Names under which a server without authentication answers: no web page can then reach it by a
+#: name of its own.
+LOOPBACK_NAMES = ("localhost",)
+
+
+class Server:
+    """An ASGI application: ``api`` behind HTTP."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's request."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            request = Request(scope, receive)
+            began = time.monotonic()
+            try:
+                answer = await self.answer(request)
+            except ClientDisconnect:
+                return
+            log.info(
+                "%s %s %s %.0f ms",
+                request.method,
+                request.url.path,
+                answer.status,
+                (time.monotonic() - began) * 1_000,
+            )
+            headers = {
+                **answer.headers,
+                "Cache-Control": "no-store",
+                "X-Content-Type-Options": "nosniff",
+            }
+            body, args = answer.body, (answer.status, headers, answer.type)
+            response = (
+                Response(body, *args) if isinstance(body, bytes) else StreamingResponse(body, *args)
+            )
+            await response(scope, receive, send)
+
+    async def answer(self, request: Request) -> Answer:
+        """The API's answer, in time."""
+        if self.api.tokens is None and not is_loopback(request.url.hostname or ""):
+            return Problem(
+                403, "without authentication, this server answers to localhost only"
+            ).answer()
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT):
+                body = await read(request, self.api.body_max + 1)
+        except TimeoutError:
+            return Problem(408, f"the body did not arrive within {BODY_TIMEOUT:g} s").answer()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        ask = Ask(request.method, request.scope["path"], request.url.query, headers, body)
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                return await run_in_threadpool(self.api, ask)
+        except TimeoutError:
+            return Problem(
+                503, "Redis did not answer in time; try again", headers={"Retry-After": "5"}
+            ).answer()
+
+
+async def read(request: Request, most: int) -> bytes:
+    """The body of ``request``, or the beginning of it: at least ``most`` bytes, if there are as
+    many.
+    """
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) >= most:
+            break
+    return bytes(body)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine's own, for nobody else."""
+    if host in LOOPBACK_NAMES:
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def app() -> Server:
+    """The server as the environment describes it, for ``uvicorn --factory crawler.api.server:app
+    --workers 4``.
+    """
+    return Server(Api.of(configuration.load()))
+
+
+def serve(settings: Settings, host: str, port: int, *, authentication: bool = True) -> None:
+    """Serve until told to end.
+
+    Raises:
+        SetupError: without ``authentication``, ``host`` is not loopback; or there is no token; or
+            the port is taken.
+    """
+    import uvicorn
+
+    if not authentication and not is_loopback(host):
+        raise SetupError(
+            "without authentication the server listens on loopback only (127.0.0.1, ::1), not on"
+            f" {host}"
+        )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            Server(Api.of(settings, authentication=authentication)),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=IDLE_TIMEOUT,
+            timeout_graceful_shutdown=GRACE,
+            limit_concurrency=CONNECTIONS,
+            h11_max_incomplete_event_size=HEAD_MAX,
+            http="h11",
+            ws="none",
+        )
+    )
+    try:
+        server.run()
+    except SystemExit as error:  # uvicorn has said why in its log
+        raise SetupError(f"cannot listen on {host}:{port}: is the port taken?") from error

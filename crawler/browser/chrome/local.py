@@ -1,0 +1,355 @@
+"""A Chrome on this machine: find it, start it, end it, and clean up after owners that were killed.
+
+ChromeDriver is started by us rather than by Selenium: it chooses its own free port (so processes
+that start at once do not race for one), leads a process group of its own, dies with its parent
+(Linux), and has a temporary folder of its own, in which it puts Chrome's profile. Chrome talks to
+it through a pipe and so dies with it; one that opens a port instead needs ``setpriv`` for that.
+What a killed owner leaves is the folder; its name tells the owner, and ``sweep`` removes it, and a
+Chrome that is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import platform
+import re
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+import psutil
+from selenium.webdriver.common.selenium_manager import SeleniumManager
+
+from ...errors import BrowserUnavailable
+from ...local.processes import birth, die_with_parent
+
+log = logging.getLogger(__name__)
+
+#: Headless shells come first: the same engine without a browser around it, up to twice as fast.
+CHROMES = (
+    "chromium-headless-shell", "chrome-headless-shell", "headless_shell",
+    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
+)  # fmt: skip
+#: Seconds that a ChromeDriver may take to listen. It takes 0.01 on an idle machine.
+START_TIMEOUT = 20.0
+#: Times that it is started. It takes a free port of IPv6, and ends if that of IPv4 is in use, as on
+#: a busy machine it may be.
+STARTS = 5
+PORT_TAKEN = "port not available"
+#: Seconds between two looks at a Chrome that is starting, and for which there may be none.
+WATCH, WATCH_PATIENCE = 0.1, 3.0
+#: Seconds that the parts of a killed Chrome may take to let go of their folder.
+CLEAN_TIMEOUT = 3.0
+#: Characters of a folder's path, above which Chrome cannot make its socket in it (108, less what it
+#: appends).
+PATH_MAX = 50
+#: Bytes of a script that are read to find out what it starts.
+SCRIPT_MAX = 1_000
+#: Seconds after which a folder that another host made (a volume shared by containers) is surely
+#: nobody's.
+FOREIGN_AGE = 7 * 86_400
+
+NAME = re.compile(r"chrome-(?P<pid>\d+)-(?P<birth>\d+)-[0-9a-f]{8}@(?P<host>.*)")
+
+
+def find_chrome() -> str | None:
+    """The path of an installed Chrome, a headless shell if there is one; None: Selenium Manager may
+    fetch one.
+    """
+    return next(filter(None, map(shutil.which, CHROMES)), None)
+
+
+def find_driver() -> str | None:
+    """The path of an installed ChromeDriver; None: Selenium Manager may fetch one."""
+    return shutil.which("chromedriver")
+
+
+def is_shell(binary: str) -> bool:
+    """Whether this is a headless shell."""
+    return "headless" in Path(binary).name
+
+
+class LocalDriver:
+    """A ChromeDriver process of our own, and the Chrome that it starts. Everything it writes is in
+    ``folder``, below ``state``.
+
+    Raises:
+        BrowserUnavailable: it could not be found or started.
+    """
+
+    def __init__(
+        self, state: Path | None, *, binary: str | None = None, driver: str | None = None
+    ) -> None:
+        found, self.driver = find_or_fetch(binary, driver)
+        self.binary = resolve_wrapper(found)
+        self.folder = make_folder(state or Path(tempfile.gettempdir()))
+        self._output = self.folder / "output"
+        for _ in range(STARTS):
+            self._start()
+            if port := self._port():
+                self.url = f"http://127.0.0.1:{port}"
+                return
+            if PORT_TAKEN not in self.output():
+                break
+        said = self.output().strip().splitlines()[-1:]
+        self.kill()
+        raise BrowserUnavailable(
+            f"{self.driver} does not start: {' '.join(said) or 'it said nothing'}"
+        )
+
+    def _start(self) -> None:
+        try:
+            # a file: nobody would read a pipe, and a full one stops Chrome
+            with self._output.open("wb") as output:
+                self.process = subprocess.Popen(
+                    # only errors; and if Chrome does not start, why
+                    [self.driver, "--port=0", "--enable-chrome-logs"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    cwd=self.folder,
+                    start_new_session=True,
+                    env={**os.environ, "TMPDIR": str(self.folder.resolve())},
+                    preexec_fn=die_with_parent(signal.SIGKILL),
+                )
+        except OSError as error:
+            remove(self.folder)
+            raise BrowserUnavailable(f"ChromeDriver does not start: {error}") from error
+
+    def _port(self) -> int | None:
+        """The port on which it listens; None: it has ended, or takes too long."""
+        end = time.monotonic() + START_TIMEOUT
+        while time.monotonic() < end and self.process.poll() is None:
+            if match := re.search(r"started successfully on port (\d+)", self.output()):
+                return int(match[1])
+            time.sleep(0.005)
+        return None
+
+    def launcher(self, alone: bool) -> str:
+        """What the driver is to start as Chrome: one that is left ``alone`` needs help to die with
+        it.
+        """
+        return launcher(self.folder, self.binary) if alone else self.binary
+
+    def output(self) -> str:
+        """What ChromeDriver and Chrome have written so far."""
+        return self._output.read_text(errors="replace")
+
+    def outgrown(self, limit: int) -> bool:
+        """Whether Chrome uses more than ``limit`` bytes, where pages that its processes share count
+        once, if the system can tell.
+
+        That takes the kernel milliseconds. What each process has by itself is known at once, and
+        mostly is little enough.
+        """
+        try:
+            processes = psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.Error:
+            return False
+        return total(processes, resident) > limit and total(processes, proportional) > limit
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Kill the driver if, in this block, it has no Chrome: it would wait a minute for it."""
+        over = threading.Event()
+
+        def watch() -> None:
+            alive = time.monotonic()
+            while not over.wait(WATCH):
+                with contextlib.suppress(psutil.Error):
+                    if any(
+                        child.status() != psutil.STATUS_ZOMBIE
+                        for child in psutil.Process(self.process.pid).children()
+                    ):
+                        alive = time.monotonic()
+                if time.monotonic() - alive > WATCH_PATIENCE:
+                    self.end()
+                    return
+
+        watcher = threading.Thread(target=watch, name="chrome-watch", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watcher.join()
+
+    def end(self) -> None:
+        """End the driver and its Chrome at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End the driver and its Chrome at once, and remove what they wrote. Never waits long; may
+        be called again.
+        """
+        self.end()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(CLEAN_TIMEOUT)
+        remove(self.folder)
+
+
+def total(processes: Iterable[psutil.Process], memory: Callable[[psutil.Process], int]) -> int:
+    """The ``memory`` of those that are still there."""
+    found = 0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            found += memory(process)
+    return found
+
+
+def resident(process: psutil.Process) -> int:
+    """Bytes of a process in memory, with all that it shares with others."""
+    return int(process.memory_info().rss)
+
+
+def proportional(process: psutil.Process) -> int:
+    """The same, but of what is shared only its part."""
+    used = process.memory_full_info()
+    return getattr(used, "pss", 0) or int(used.rss)
+
+
+def resolve_wrapper(binary: str) -> str:
+    """The program that ``binary`` starts, if that is a script which does nothing else, and waits:
+    it would outlive the script.
+    """
+    try:
+        with Path(binary).open("rb") as file:
+            text = file.read(SCRIPT_MAX)
+    except OSError:  # ChromeDriver will say what is wrong
+        return binary
+    starts = re.fullmatch(rb'#!.*\n\s*(/\S+) "\$@"\s*', text)
+    program = os.fsdecode(starts[1]) if starts else binary
+    return program if os.access(program, os.X_OK) else binary
+
+
+def launcher(folder: Path, binary: str) -> str:
+    """What ChromeDriver is to start as Chrome: ``binary``, by way of a script that has the kernel
+    end it with ChromeDriver.
+
+    Chrome does that by itself if it is spoken to through a pipe, but then it opens no port to
+    anybody else.
+    """
+    arrange = arranger()
+    if arrange is None:
+        return binary
+    script = folder / "chrome"
+    script.write_text(
+        f'#!/bin/sh\nexec {shlex.quote(arrange)} --pdeathsig KILL {shlex.quote(binary)} "$@"\n'
+    )
+    script.chmod(0o700)
+    # there are folders from which nothing may be started
+    return str(script) if os.access(script, os.X_OK) else binary
+
+
+@cache
+def arranger() -> str | None:
+    """The path of a ``setpriv`` that can tell the kernel to end a process with its parent."""
+    path = shutil.which("setpriv") if sys.platform == "linux" else None
+    try:
+        subprocess.run(
+            [path or "false", "--pdeathsig", "KILL", "true"],
+            check=True,
+            capture_output=True,
+            timeout=START_TIMEOUT,
+        )
+    except (OSError, subprocess.SubprocessError):  # an old one, or another program of that name
+        return None
+    return path
+
+
+def find_or_fetch(binary: str | None, driver: str | None) -> tuple[str, str]:
+    """The paths of a Chrome and its driver: those given, else those installed, else what Selenium
+    Manager finds or downloads.
+    """
+    binary, driver = binary or find_chrome(), driver or find_driver()
+    if binary and driver:
+        return binary, driver
+    ask = ["--browser", "chrome", *(["--browser-path", binary] if binary else [])]
+    try:
+        found = SeleniumManager().binary_paths(ask)
+    except Exception as error:  # it raises many things, all with the same meaning here
+        raise BrowserUnavailable(
+            f"no Chrome on this machine, and Selenium Manager found none: {error}. Install Chrome"
+            " and ChromeDriver, or give the address of a Selenium Grid"
+        ) from error
+    return binary or found["browser_path"], driver or found["driver_path"]
+
+
+def make_folder(state: Path) -> Path:
+    """A new folder in ``state`` whose name tells its owner: this process, on this host."""
+    state.mkdir(parents=True, exist_ok=True)
+    folder = (
+        state.absolute()
+        / f"chrome-{os.getpid()}-{birth(os.getpid())}-{secrets.token_hex(4)}@{platform.node()}"
+    )
+    if len(str(folder)) <= PATH_MAX:
+        folder.mkdir(mode=0o700)
+    else:  # Chrome needs a short path, a sweep needs to find it
+        folder.symlink_to(tempfile.mkdtemp(prefix="chrome-"), target_is_directory=True)
+    return folder
+
+
+def remove(folder: Path) -> None:
+    """Delete ``folder`` (and what it points to), for as long as dying processes still write to it,
+    within reason.
+    """
+    end = time.monotonic() + CLEAN_TIMEOUT
+    target = folder.resolve()
+    while target.exists():
+        shutil.rmtree(target, ignore_errors=True)
+        if time.monotonic() > end:
+            log.warning("cannot delete %s", target)
+            return
+        time.sleep(0.01)
+    if folder.is_symlink():
+        folder.unlink(missing_ok=True)
+
+
+def sweep(state: Path) -> int:
+    """Kill the drivers and Chromes whose owner is gone, delete their folders below ``state``, and
+    say how many there were.
+    """
+    host = platform.node()
+    orphans = []
+    for folder in state.glob("chrome-*@*") if state.is_dir() else ():
+        if not (match := NAME.fullmatch(folder.name)):
+            continue
+        if match["host"] != host:
+            with contextlib.suppress(OSError):
+                if time.time() - folder.lstat().st_mtime > FOREIGN_AGE:
+                    orphans.append(folder)
+        elif birth(int(match["pid"])) != int(match["birth"]):
+            orphans.append(folder)
+    if orphans:
+        kill_users(orphans)
+    for folder in orphans:
+        remove(folder)
+    return len(orphans)
+
+
+def kill_users(folders: list[Path]) -> None:
+    """Kill the processes that work in one of ``folders`` (the driver), or that name one in their
+    command line (Chrome).
+    """
+    names = [str(folder.resolve()) for folder in folders]
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if "chrom" in process.name().lower() and any(
+                name in arg for arg in (process.cwd(), *process.cmdline()) for name in names
+            ):
+                process.kill()
+                found.append(process)
+    psutil.wait_procs(found, CLEAN_TIMEOUT)

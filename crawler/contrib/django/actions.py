@@ -1,0 +1,67 @@
+"""What an operator can do to a crawl from the admin, and when; each is one call of the client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from ...client.client import Client
+from ...model import Status
+
+#: The status, on the page, of a crawl that is known and was never started.
+NOT_STARTED = "NOT STARTED"
+
+
+def start(client: Client, name: str) -> str:
+    """Start it, anew if it has ended."""
+    _, new = client.restart(client.crawl(name))
+    return "was started" if new else "goes on: it was started before"
+
+
+def pause(client: Client, name: str) -> str:
+    """Begin no further page until it is resumed."""
+    client.handle(name).pause()
+    return "is paused"
+
+
+def resume(client: Client, name: str) -> str:
+    """Go on after a pause or a stop."""
+    client.handle(name).resume(reopen=True)
+    return "goes on"
+
+
+def stop(client: Client, name: str) -> str:
+    """Begin no further page."""
+    client.handle(name).stop("stopped in the admin")
+    return "stops: pages in flight finish"
+
+
+def retry(client: Client, name: str) -> str:
+    """Send all failed pages back to the queue."""
+    return f"tries {client.handle(name).retry()} failed pages again"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something to do: its name in the address, its button, in which statuses it makes sense, and a
+    question to ask before.
+    """
+
+    name: str
+    label: str
+    do: Callable[[Client, str], str]
+    when: Collection[str]
+    ask: str = ""
+    needs_definition: bool = False  # only where it is at hand
+    needs_failed: bool = False
+
+
+ACTIONS = (
+    Action("start", "Start", start, (NOT_STARTED,), needs_definition=True),
+    Action("pause", "Pause", pause, (Status.NEW, Status.ACTIVE, Status.DRAINING)),
+    Action("resume", "Resume", resume, (Status.PAUSED, Status.STOPPING, Status.STOPPED)),
+    Action("stop", "Stop", stop, (Status.NEW, Status.ACTIVE, Status.DRAINING, Status.PAUSED)),
+    Action("retry", "Retry failed", retry, (*Status,), needs_failed=True),
+    Action("restart", "Start anew", start, (Status.FINISHED, Status.STOPPED, Status.FAILED), needs_definition=True,
+         ask="Begin anew? The pages and results of the last time are forgotten."),
+)  # fmt: skip

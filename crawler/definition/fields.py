@@ -1,0 +1,741 @@
+"""The fields of a crawl: their types, bounds and defaults, and what to tell an author who got one
+wrong.
+
+One table for Python, TOML, JSON and the documentation. In TOML, which has no null, ``"none"`` means
+no limit.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields as dataclass_fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+)
+from pydantic_core import ErrorDetails
+
+from ..errors import Fault
+from ..model import Policy
+from ..net import proxies
+from ..redaction import masked
+from ..secret_refs import references
+from ..urls.scope import DENY_EXTENSIONS, KINDS, pattern
+from ..urls.url import InvalidURL, normal_host, parse_url
+from .login import login_faults
+from .steps import ACTIONS, QUIET_MAX, step_faults
+
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_DAY, _YEAR = 86_400.0, 31_536_000.0
+_DEFAULT = Policy()
+#: Fields that may hold passwords: never shown, not even when they are wrong.
+SECRETS = frozenset({"headers", "steps", "login", "basic_auth", "proxy"})
+#: Kinds of things that can be blocked without a pattern.
+BLOCK_KINDS = ("image", "font", "media", "style")
+#: Headers that hold secrets, and what to use instead.
+SECRET_HEADERS = {
+    "authorization": "use basic_auth, or log in with before_all",
+    "proxy-authorization": "use proxy",
+    "cookie": "log in with before_all",
+}
+OWN_HEADERS = frozenset(
+    {
+        "host",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "upgrade",
+        "keep-alive",
+        "te",
+        "trailer",
+    }
+)
+#: Characters of JSON that a crawl's message may have: it travels with the definition.
+MESSAGE_MAX = 65_536
+#: Among sitemaps: those that robots.txt names.
+AUTO = "auto"
+
+
+def _name(value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise ValueError(
+            f"{value!r} may hold letters, digits, dots, dashes and underscores, 1 to 64 of them"
+        )
+    return value
+
+
+def _url(value: str) -> str:
+    why = {
+        "scheme": (
+            "has no http:// or https:// in front"
+            if "://" not in value
+            else "is neither http nor https"
+        ),
+        "malformed": "has no host that could exist",
+        "port": "has a port that does not exist",
+        "characters": "holds control characters",
+        "length": "is longer than 2,083 characters",
+    }
+    try:
+        parse_url(value)
+    except InvalidURL as invalid:
+        raise ValueError(f"{_short(value)} {why[invalid.reason]}") from None
+    return value.strip()
+
+
+def _sitemap(value: str) -> str:
+    return AUTO if value == AUTO else _url(value)
+
+
+def _path_as_text(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _pattern(value: object) -> str | re.Pattern[str]:
+    if (
+        not isinstance(value, str | re.Pattern)
+        or not value
+        or (isinstance(value, re.Pattern) and not isinstance(value.pattern, str))
+    ):
+        raise ValueError(f"{_short(value)} is neither a hostname nor a regular expression")
+    try:
+        pattern(value)
+    except re.error as error:
+        raise ValueError(f"{_short(value)} is no regular expression: {error}") from None
+    except InvalidURL:
+        raise ValueError(f"{_short(value)} is no hostname") from None
+    return value
+
+
+def _host(value: str) -> str:
+    try:
+        return normal_host(value)
+    except InvalidURL:
+        raise ValueError(f"{_short(value)} is no hostname") from None
+
+
+def _scope(value: object) -> object:
+    if callable(value) or value in KINDS:
+        return value
+    near = difflib.get_close_matches(str(value), KINDS, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{_short(value)} is none of {', '.join(KINDS)}, and no function{hint}")
+
+
+def _message(value: Any) -> Any:
+    try:
+        length = len(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError):
+        raise ValueError(f"{_short(value)} is no JSON") from None
+    if length > MESSAGE_MAX:
+        raise ValueError(f"has {length:,} characters of JSON, at most {MESSAGE_MAX:,} are kept")
+    return value
+
+
+def _alone(value: object) -> object:
+    """A list of one may be written without the list; a set gets an order that is the same in every
+    process.
+    """
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    return [value] if isinstance(value, str | re.Pattern) else value
+
+
+def _none_in_words(value: object) -> object:
+    return None if isinstance(value, str) and value.lower() == "none" else value
+
+
+def _steps(value: object) -> tuple[Mapping[str, Any], ...]:
+    if problems := step_faults(value):
+        raise ValueError("; ".join(problems))
+    return tuple(dict(step) for step in value)  # type: ignore[attr-defined]  # a list, or there was a problem
+
+
+def _login(value: object) -> Mapping[str, Any] | None:
+    if value is None:
+        return None
+    if problems := login_faults(value):
+        raise ValueError("; ".join(problems))
+    table: dict[str, Any] = dict(value)  # type: ignore[call-overload]  # a table, or there was a problem
+    _url(table["url"])
+    return table | {"fill": dict(table["fill"])}
+
+
+def _block(value: str) -> str:
+    if value in BLOCK_KINDS or any(mark in value for mark in "*./:"):
+        return value
+    raise ValueError(
+        f"{_short(value)} is none of {', '.join(BLOCK_KINDS)}, and no pattern of a URL, like"
+        " *://*.example.com/*"
+    )
+
+
+def _header(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+        raise ValueError(f"{_short(name)} is no name of a header")
+    if name.lower() in SECRET_HEADERS:
+        raise ValueError(
+            f"{name} would go to every host that a page loads from; {SECRET_HEADERS[name.lower()]}"
+        )
+    if name.lower() in OWN_HEADERS:
+        raise ValueError(f"{name} is Chrome's own to set")
+    return name
+
+
+def _header_value(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("a header's value is one line of printable characters")
+    return value
+
+
+def _proxy(value: str) -> str:
+    if not any(references(value)):
+        proxies.parse_proxy(value)
+    return value
+
+
+def _credentials(value: str) -> str:
+    if ":" not in value and not any(references(value)):
+        raise ValueError(
+            "what is given is neither user:password nor a reference to a variable,"
+            " $CRAWLER_SECRET_…"
+        )
+    return value
+
+
+def _host_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":") if re.search(r":[0-9]{1,5}$", value) else (value, "", "")
+    return _host(host) + (f":{port}" if port else "")
+
+
+def _timezone(value: str) -> str:
+    known = available_timezones()
+    if known and value not in known:
+        near = difflib.get_close_matches(value, known, n=1)
+        raise ValueError(
+            f"{_short(value)} is no time zone" + (f"; did you mean {near[0]!r}?" if near else "")
+        )
+    return value
+
+
+def _place(value: object) -> tuple[float, float, float]:
+    parts: Sequence[object] = value if isinstance(value, list | tuple) else ()
+    numbers = [
+        part for part in parts if isinstance(part, int | float) and not isinstance(part, bool)
+    ]
+    if len(parts) not in (2, 3) or len(numbers) != len(parts):
+        raise ValueError("is no list of latitude, longitude and, perhaps, metres of accuracy")
+    latitude, longitude, accuracy = (*map(float, numbers), 10.0)[:3]
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180 and accuracy > 0):
+        raise ValueError(
+            "is no place on earth: latitude from -90 to 90, longitude from -180 to 180"
+        )
+    return latitude, longitude, accuracy
+
+
+Whole = Annotated[int, Field(strict=True)]
+Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Flag = Annotated[bool, Field(strict=True)]
+Message = Annotated[Any, AfterValidator(_message)]
+Size = Annotated[Whole, Field(ge=1, le=16_384)]
+Text = Annotated[str, Field(strict=True)]
+MaybeWhole = Annotated[Whole | None, BeforeValidator(_none_in_words)]
+MaybeSeconds = Annotated[Seconds | None, BeforeValidator(_none_in_words)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_alone)]
+Urls = Annotated[
+    tuple[Annotated[Text, AfterValidator(_url)], ...], BeforeValidator(_alone), Field(min_length=1)
+]
+Sitemaps = Annotated[tuple[Annotated[Text, AfterValidator(_sitemap)], ...], BeforeValidator(_alone)]
+File = Annotated[Annotated[Text, Field(min_length=1)] | None, BeforeValidator(_path_as_text)]
+Hosts = Annotated[tuple[Annotated[Text, AfterValidator(_host)], ...], BeforeValidator(_alone)]
+Patterns = Annotated[
+    tuple[Annotated[str | re.Pattern[str], PlainValidator(_pattern)], ...], BeforeValidator(_alone)
+]
+Steps = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_steps)]
+LoginTable = Annotated[Mapping[str, Any] | None, PlainValidator(_login)]
+Blocks = Annotated[tuple[Annotated[Text, AfterValidator(_block)], ...], BeforeValidator(_alone)]
+Headers = dict[
+    Annotated[Text, AfterValidator(_header)], Annotated[Text, AfterValidator(_header_value)]
+]
+Proxies = Annotated[tuple[Annotated[Text, AfterValidator(_proxy)], ...], BeforeValidator(_alone)]
+Credentials = dict[
+    Annotated[Text, AfterValidator(_host_and_port)], Annotated[Text, AfterValidator(_credentials)]
+]
+Timezone = Annotated[Text, AfterValidator(_timezone)]
+Place = Annotated[tuple[float, float, float], PlainValidator(_place)]
+ScopeKind = Annotated[str | Callable[..., Any], PlainValidator(_scope)]
+
+
+def _field(default: Any, description: str, example: str, **bounds: Any) -> Any:
+    return Field(default, description=description, examples=[example], **bounds)
+
+
+class Fields(BaseModel):
+    """Everything that the author of a crawl may say, other than hooks. Times are seconds; None
+    means no limit.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+    name: Annotated[Text, AfterValidator(_name)] = _field(
+        ..., "Names the crawl, in Redis, too.", 'name="books"'
+    )
+    url: Urls = _field(
+        ..., "Where the crawl starts: one URL, or a list.", 'url="https://books.toscrape.com/"'
+    )
+    seeds: File = _field(
+        None,
+        "A file of further URLs to start with, one per line (# begins a comment); from a TOML"
+        " file's own folder.",
+        'seeds="seeds.txt"',
+    )
+    sitemaps: Sitemaps = _field(
+        (),
+        "Sitemaps whose URLs it starts with, too; auto: those that robots.txt names.",
+        'sitemaps=["https://books.toscrape.com/sitemap.xml"]',
+    )
+
+    concurrency_limit: Whole = _field(
+        _DEFAULT.concurrency_limit,
+        "Pages in flight, over all workers.",
+        "concurrency_limit=4",
+        ge=1,
+        le=10_000,
+    )
+    depth_limit: MaybeWhole = _field(
+        _DEFAULT.depth_limit,
+        "Links from the entry page, which is 0; deeper links are not queued.",
+        "depth_limit=3",
+        ge=0,
+        le=1_000_000,
+    )
+    page_limit: MaybeWhole = _field(
+        _DEFAULT.page_limit, "The crawl ends after so many pages.", "page_limit=1_000", ge=1
+    )
+    page_limit_counts: Literal["started", "done"] = _field(
+        _DEFAULT.page_limit_counts,
+        "What page_limit counts: pages begun, or pages done.",
+        'page_limit_counts="done"',
+    )
+    time_limit: MaybeSeconds = _field(
+        _DEFAULT.time_limit,
+        "The crawl ends after so much active time; pauses do not count.",
+        "time_limit=3_600",
+        gt=0,
+        le=_YEAR,
+    )
+    idle_limit: MaybeSeconds = _field(
+        _DEFAULT.idle_limit,
+        "The crawl ends after so much time without any page done.",
+        "idle_limit=600",
+        gt=0,
+        le=_YEAR,
+    )
+    error_limit: MaybeWhole = _field(
+        _DEFAULT.error_limit, "The crawl ends after so many failed pages.", "error_limit=100", ge=1
+    )
+    item_limit: MaybeWhole = _field(
+        _DEFAULT.item_limit,
+        "The crawl ends after so many pages whose extract gave something.",
+        "item_limit=500",
+        ge=1,
+    )
+    queue_limit: MaybeWhole = _field(
+        _DEFAULT.queue_limit,
+        "Pages waiting; further links are counted as skipped, and stay unknown.",
+        "queue_limit=100_000",
+        ge=1,
+    )
+    lane_limit: MaybeWhole = _field(
+        _DEFAULT.lane_limit, "Pages accepted per host.", "lane_limit=5_000", ge=1
+    )
+    results_limit: Whole = _field(
+        _DEFAULT.results_limit,
+        "Results that Redis keeps, about.",
+        "results_limit=100_000",
+        ge=1,
+        le=1_000_000_000,
+    )
+
+    delay: Seconds = _field(
+        _DEFAULT.delay,
+        "Between two requests to one host, over all workers.",
+        "delay=0.5",
+        ge=0,
+        le=_DAY,
+    )
+    jitter: Flag = _field(
+        _DEFAULT.jitter,
+        "Whether each delay is drawn between one and one and a half of it.",
+        "jitter=True",
+    )
+    host_cap: MaybeWhole = _field(
+        _DEFAULT.host_cap, "Pages in flight per host.", "host_cap=2", ge=1, le=10_000
+    )
+    throttle: Flag = _field(
+        _DEFAULT.throttle, "Whether the delay follows the host's response time.", "throttle=True"
+    )
+    robots: Flag = _field(True, "Whether robots.txt is obeyed.", "robots=True")
+    attempts: Whole = _field(
+        _DEFAULT.attempts, "How often a page is tried.", "attempts=3", ge=1, le=100
+    )
+    crash_strikes: Whole = _field(
+        _DEFAULT.crash_strikes,
+        "How often a page may take the browser with it.",
+        "crash_strikes=2",
+        ge=1,
+        le=100,
+    )
+    backoff: Seconds = _field(
+        _DEFAULT.backoff, "Before the first retry; it doubles.", "backoff=5", ge=0, le=_DAY
+    )
+    backoff_cap: Seconds = _field(
+        _DEFAULT.backoff_cap, "Longest time before a retry.", "backoff_cap=600", ge=0, le=_DAY
+    )
+    retry_after_cap: Seconds = _field(
+        _DEFAULT.retry_after_cap,
+        "Longest time for which a host's Retry-After is believed.",
+        "retry_after_cap=3_600",
+        ge=0,
+        le=_DAY,
+    )
+    breaker_failures: Whole = _field(
+        _DEFAULT.breaker_failures,
+        "Failures in a row after which a host is left alone for a while; 0: never.",
+        "breaker_failures=10",
+        ge=0,
+        le=1_000_000,
+    )
+    breaker_snooze: Seconds = _field(
+        _DEFAULT.breaker_snooze,
+        "For how long, the first time; it doubles.",
+        "breaker_snooze=60",
+        gt=0,
+        le=_DAY,
+    )
+    breaker_trips: Whole = _field(
+        _DEFAULT.breaker_trips,
+        "How often in a row it may be left alone before its pages count as failed; 0: always.",
+        "breaker_trips=5",
+        ge=0,
+        le=1_000_000,
+    )
+    lease: Seconds = _field(
+        _DEFAULT.lease,
+        "After so much silence of its worker a page is given to another.",
+        "lease=60",
+        ge=5,
+        le=3_600,
+    )
+    page_deadline: Seconds = _field(
+        _DEFAULT.page_deadline,
+        "Longest time that a page may take, hooks included.",
+        "page_deadline=180",
+        ge=5,
+        le=_DAY,
+    )
+
+    scope: ScopeKind = _field(
+        "same-host",
+        f"Which links belong to the crawl: {', '.join(KINDS)}, or a function.",
+        'scope="same-domain"',
+    )
+    allow: Patterns = _field(
+        (),
+        "Hostnames that belong to the crawl as well; regular expressions of which a link must match"
+        " one.",
+        'allow=[r"/catalogue/"]',
+    )
+    deny: Patterns = _field(
+        (),
+        "Hostnames and regular expressions of links that are not followed.",
+        'deny=[r"/reviews/"]',
+    )
+    deny_extensions: Texts = _field(
+        DENY_EXTENSIONS,
+        "Endings of links that lead to files, and are not followed.",
+        'deny_extensions=["pdf", "zip"]',
+    )
+    restrict_css: Texts = _field(
+        (),
+        "Only links inside of what these selectors find are followed.",
+        'restrict_css=["main", ".pager"]',
+    )
+    nofollow: Flag = _field(
+        False, "Whether links and pages that say nofollow are taken at their word.", "nofollow=True"
+    )
+    private_hosts: Hosts = _field(
+        (),
+        "Hosts at private addresses that may be crawled besides the one it starts on.",
+        'private_hosts=["wiki.corp"]',
+    )
+    public_only: Flag = _field(
+        False, "Whether it is kept from private addresses even where it starts.", "public_only=True"
+    )
+    keep_fragment: Flag = _field(
+        False, "Whether what follows # chooses the page.", "keep_fragment=True"
+    )
+    ignore_tracking: Flag = _field(
+        True,
+        "Whether URLs that differ in tracking parameters and session ids are one page.",
+        "ignore_tracking=False",
+    )
+    ignore_params: Texts = _field(
+        (),
+        "Further parameters that do not change the page; * stands for anything.",
+        'ignore_params=["sort"]',
+    )
+
+    user_agent: Text | None = _field(
+        None, "What Chrome calls itself; None: its own name.", 'user_agent="Mozilla/5.0 (…)"'
+    )
+    language: Text | None = _field(
+        None, "Which language is asked for, as in Accept-Language.", 'language="de-CH,de"'
+    )
+    window: tuple[Size, Size] = _field(
+        (1280, 1024), "Width and height of the window, in pixels.", "window=[1280, 1024]"
+    )
+    load_strategy: Literal["normal", "eager"] = _field(
+        "normal",
+        "Whether images and frames are waited for (normal), or not (eager).",
+        'load_strategy="eager"',
+    )
+    images: Flag = _field(True, "Whether images are loaded.", "images=False")
+    flags: Texts = _field((), "Further command line flags for Chrome.", 'flags=["--disable-http2"]')
+
+    block: Blocks = _field(
+        (),
+        f"What is not loaded: {', '.join(BLOCK_KINDS)}, and patterns of URLs, in which * stands for"
+        " anything.",
+        'block=["font", "media", "*://*.doubleclick.net/*"]',
+    )
+    headers: Headers | None = _field(
+        None,
+        "Headers for every request of a page, to whatever host: no place for secrets.",
+        'headers={"X-Crawler": "https://example.com/why"}',
+        repr=False,
+    )
+    basic_auth: Credentials | None = _field(
+        None,
+        "What a host is told that asks for a user and a password by HTTP; $CRAWLER_SECRET_… is a"
+        " variable of the workers.",
+        'basic_auth={"intranet.example.com": "$CRAWLER_SECRET_INTRANET"}',
+        repr=False,
+    )
+    proxy: Proxies = _field(
+        (),
+        "Proxies (http, socks5) that browser sessions go through in turn; or references to"
+        " variables of the workers.",
+        'proxy=["socks5://me:password@proxy.example.com:1080", "$CRAWLER_SECRET_PROXY"]',
+        repr=False,
+    )
+    proxy_pause: Seconds = _field(
+        300.0, "For how long a proxy that failed is set aside.", "proxy_pause=60", gt=0, le=_DAY
+    )
+    downloads: Literal["refuse", "save"] = _field(
+        "refuse",
+        "What becomes of downloads: the page fails, or the file is kept.",
+        'downloads="save"',
+    )
+    download_limit: Whole = _field(
+        100_000_000, "Bytes that a page may download.", "download_limit=10_000_000", ge=1
+    )
+    download_timeout: Seconds = _field(
+        60.0, "For how long it may.", "download_timeout=120", gt=0, le=3_600
+    )
+    timezone: Timezone | None = _field(
+        None, "Where the browser's clock is; None: the machine's.", 'timezone="Europe/Zurich"'
+    )
+    geolocation: Place | None = _field(
+        None,
+        "Where pages may know the browser to be: latitude, longitude, metres of accuracy; None:"
+        " they may not know.",
+        "geolocation=[47.37, 8.54]",
+    )
+    mobile: Flag = _field(
+        False, "Whether Chrome is one of a phone, whose screen is the window.", "mobile=True"
+    )
+    scale: Seconds = _field(
+        1.0, "Pixels of a phone's screen for one of its page.", "scale=3", gt=0, le=10
+    )
+
+    wait_for: Texts = _field(
+        (), "Selectors that must match before a page is read.", 'wait_for=["#results"]'
+    )
+    wait_until: Text | None = _field(
+        None,
+        "A JavaScript expression that must be true before a page is read.",
+        'wait_until="window.ready === true"',
+        min_length=1,
+    )
+    wait_quiet: Seconds | None = _field(
+        None,
+        "For how long a page must have loaded nothing before it is read.",
+        "wait_quiet=0.5",
+        gt=0,
+        le=QUIET_MAX,
+    )
+    wait_timeout: Seconds = _field(
+        10.0,
+        "For how long any of this is waited for; then the page is tried again.",
+        "wait_timeout=20",
+        gt=0,
+        le=600,
+    )
+    scroll: Flag = _field(
+        False, "Whether a page is scrolled to its end, as long as it grows.", "scroll=True"
+    )
+    scroll_timeout: Seconds = _field(
+        30.0, "For how long, at most.", "scroll_timeout=60", gt=0, le=600
+    )
+    steps: Steps = _field(
+        (),
+        "What is then done on a page, before it is read, in tables with one of"
+        f" {', '.join(ACTIONS)}.",
+        'steps=[{"click": "#accept", "optional": True}, {"click": "button.more", "times": 20}]',
+        repr=False,
+    )
+    login: LoginTable = _field(
+        None,
+        "A log-in without code: url of the form, fill (selectors and texts), submit, expect and"
+        " perhaps expired (selectors).",
+        'login={"url": "https://club.example/", "fill": {"#me": "reader", "#pw": "…"}, "submit":'
+        ' "button", "expect": ".account"}',
+        repr=False,
+    )
+    frames: Flag = _field(False, "Whether links inside of frames count, too.", "frames=True")
+    screenshot: Literal["window", "page"] | None = _field(
+        None,
+        "Whether a picture of each page is kept: of the window, or of the whole page.",
+        'screenshot="page"',
+    )
+    pdf: Flag = _field(False, "Whether each page is kept as PDF, too.", "pdf=True")
+    response_headers: Flag = _field(
+        False,
+        "Whether response has the headers, the redirects and more of what WebDriver does not tell.",
+        "response_headers=True",
+    )
+    console: Flag = _field(
+        False,
+        "Whether results carry the errors and warnings of the page's console.",
+        "console=True",
+    )
+    timings: Flag = _field(
+        False, "Whether results carry how long the parts of loading took.", "timings=True"
+    )
+
+    extract: dict[str, Any] | None = _field(
+        None,
+        "What to take from a page, as CSS selectors by field.",
+        'extract={"title": "h1", "tags": ["a.tag"]}',
+    )
+    accept_status: tuple[Annotated[Whole, Field(ge=100, le=599)], ...] = _field(
+        (), "Statuses other than success with which a page counts as done.", "accept_status=[404]"
+    )
+    keep_html: Flag = _field(
+        False, "Whether results carry the HTML of their page.", "keep_html=True"
+    )
+    error_snapshots: Whole = _field(
+        20, "Kinds of failure (reason and host) of which HTML and a picture are kept, where a folder for them is set.",
+        "error_snapshots=20", ge=0, le=1_000,
+    )  # fmt: skip
+    message: Message = _field(
+        None,
+        "JSON from whoever starts it, for its hooks: they ask for `crawl`, and read"
+        " `crawl.message`.",
+        'message={"shop": 7}',
+    )
+
+    def policy(self) -> Policy:
+        """What the frontier enforces."""
+        return Policy(
+            **{
+                field.name: getattr(self, field.name)
+                for field in dataclass_fields(Policy)
+                if hasattr(self, field.name)
+            }
+        )
+
+
+def check_fields(given: Mapping[str, Any]) -> tuple[Fields | None, list[Fault]]:
+    """The fields of ``given``, or everything that is wrong with them."""
+    try:
+        return Fields.model_validate(dict(given)), []
+    except ValidationError as errors:
+        return None, [_fault(error, given) for error in errors.errors(include_url=False)]
+
+
+def example(name: str) -> str:
+    """How a right value of the field ``name`` is written."""
+    field = Fields.model_fields.get(name)
+    return str(field.examples[0]) if field and field.examples else ""
+
+
+def _fault(error: ErrorDetails, given: Mapping[str, Any]) -> Fault:
+    name, *inner = error["loc"]
+    where = str(name)
+    if isinstance(given.get(where), list | tuple):
+        where += "".join(f"[{step}]" for step in inner)
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(name), Fields.model_fields, n=1)
+        if near:
+            return Fault(
+                where,
+                f"no field of a crawl has this name; did you mean {near[0]}?",
+                example(near[0]),
+            )
+        return Fault(
+            where, f"no field of a crawl has this name; there are: {', '.join(Fields.model_fields)}"
+        )
+    return Fault(where, _words(error, secret=name in SECRETS), example(str(name)))
+
+
+def _words(error: ErrorDetails, secret: bool) -> str:
+    context, value = error.get("ctx", {}), "what is given" if secret else _short(error["input"])
+    match error["type"]:
+        case "missing":
+            return "is missing"
+        case "int_type" | "int_from_float":
+            return f"{value} is no whole number"
+        case "float_type" | "finite_number":
+            return f"{value} is no number"
+        case "bool_type":
+            return f"{value} is neither true nor false"
+        case "string_type":
+            return f"{value} is no text"
+        case "too_long":
+            return f"{value} has more than {context['max_length']} parts"
+        case "tuple_type":
+            return f"{value} is no list"
+        case "dict_type":
+            return f"{value} is no table of names and selectors"
+        case "too_short":
+            return "is an empty list"
+        case "literal_error":
+            return f"{value} is none of {context['expected']}"
+        case "greater_than_equal":
+            return f"{value} is too small, at least {context['ge']:g}"
+        case "greater_than":
+            return f"{value} is too small, more than {context['gt']:g}"
+        case "less_than_equal":
+            return f"{value} is too large, at most {context['le']:g}"
+        case "value_error":
+            return str(context["error"])
+    return f"{value}: {error['msg']}"
+
+
+def _short(value: object) -> str:
+    text = masked(repr(value))
+    return text if len(text) <= 80 else text[:77] + "…"

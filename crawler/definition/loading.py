@@ -1,0 +1,254 @@
+"""Find the crawl that a reference means: ``shop.crawls:books``, ``books.py``, ``books.toml``, a URL, or what the frontier stored."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..errors import DefinitionError, Fault, SetupError, UnknownCrawl
+from ..model import Plan
+from ..urls.url import InvalidURL, parse_url
+from .crawl import Crawl
+from .fields import NAME
+
+
+def stored(plan: Plan, known: Mapping[str, Crawl]) -> Crawl:
+    """The crawl that ``plan`` describes, with the code of one of the ``known`` if it is a variant.
+
+    Raises:
+        UnknownCrawl: its code is not known here.
+    """
+    if plan.base is not None and plan.base in known:
+        return known[plan.base].variant(**plan.definition or {})
+    if plan.base is not None or plan.definition is None:
+        raise UnknownCrawl(plan.base or plan.name, tuple(known))
+    return Crawl.from_definition(plan.definition)
+
+
+_URL = re.compile(r"https?://", re.IGNORECASE)
+
+
+_PY = re.compile(r"(.+\.py)(?::([A-Za-z_]\w*))?")
+
+
+_MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?::([A-Za-z_]\w*))?")
+
+
+def load(reference: str, changes: Iterable[str] = ()) -> Crawl:
+    """The crawl that ``reference`` means, not validated yet; ``changes`` (``field=value``) replace
+    fields of one without code.
+
+    A reference is ``module:attribute`` or a file ``path.py:attribute`` (the attribute may be left
+    out where there is one crawl), a ``path.toml``, or the URL of a site, which is then crawled with
+    the defaults, under the name of its host.
+
+    Raises:
+        SetupError: there is no such thing, or it does not import; says how to mend it.
+        DefinitionError: a file in TOML is not well formed, or a change is not.
+    """
+    crawl = _from_url(reference) if _URL.match(reference) else _only(reference, _crawls(reference))
+    changes = tuple(changes)
+    if not changes:
+        return crawl
+    if crawl.has_code:
+        raise SetupError(
+            f"{reference} has code, which workers load by themselves; change its fields there"
+        )
+    return crawl.replace(**dict(_change(change) for change in changes))
+
+
+def load_all(references: Iterable[str]) -> dict[str, Crawl]:
+    """All crawls that ``references`` (modules, files) hold, validated, by name.
+
+    Raises:
+        SetupError: as for :func:`load`.
+        DefinitionError: one of them is wrong, or two have one name.
+    """
+    found: dict[str, tuple[str, Crawl]] = {}
+    for reference in references:
+        crawls = _crawls(reference)
+        if not crawls:
+            raise SetupError(
+                f"{reference} holds no crawl; a crawl is made by: books = Crawl(name=…, url=…)"
+            )
+        for crawl in crawls.values():
+            crawl.validate()
+            where, known = found.setdefault(crawl.name, (reference, crawl))
+            if known is not crawl:
+                raise DefinitionError(
+                    crawl.name,
+                    (
+                        Fault(
+                            "name",
+                            f"is taken twice, in {where} and in {reference}",
+                            'name="books-2"',
+                        ),
+                    ),
+                )
+    return {name: crawl for name, (_, crawl) in found.items()}
+
+
+def module_path(reference: str) -> str:
+    """``reference`` so that a worker in another folder loads the same: a file's path is made
+    absolute.
+    """
+    if match := _PY.fullmatch(reference):
+        path, attribute = match.groups()
+        return str(Path(path).resolve()) + (f":{attribute}" if attribute else "")
+    return str(Path(reference).resolve()) if reference.endswith(".toml") else reference
+
+
+def _only(reference: str, crawls: dict[str, Crawl]) -> Crawl:
+    distinct = {id(crawl): crawl for crawl in crawls.values()}
+    if not distinct:
+        raise SetupError(
+            f"{reference} holds no crawl; a crawl is made by: books = Crawl(name=…, url=…)"
+        )
+    if len(distinct) > 1:
+        raise SetupError(
+            f"{reference} holds several crawls; say which: "
+            + ", ".join(f"{reference}:{name}" for name in crawls)
+        )
+    return next(iter(distinct.values()))
+
+
+def _crawls(reference: str) -> dict[str, Crawl]:
+    """The crawls of a module or file, by the names they have there."""
+    if reference.endswith(".toml"):
+        crawl = _from_toml(_existing(reference))
+        return {str(crawl._given["name"]): crawl}
+    if match := _PY.fullmatch(reference):
+        path, attribute = match.groups()
+        module = _import_file(_existing(path), reference)
+    elif match := _MODULE.fullmatch(reference):
+        path, attribute = match.groups()
+        module = _import_module(path, reference)
+    else:
+        raise SetupError(
+            f"{reference!r} is no reference to a crawl; there are: shop.crawls:books, books.py,"
+            " books.toml, https://…"
+        )
+    there = {name: value for name, value in vars(module).items() if isinstance(value, Crawl)}
+    if attribute is None:
+        return there
+    value = getattr(module, attribute, None)
+    if isinstance(value, Crawl):
+        return {attribute: value}
+    hint = f"; it holds: {', '.join(there)}" if there else ""
+    raise SetupError(f"{path} has no crawl called {attribute}{hint}")
+
+
+def _existing(path: str) -> Path:
+    if not Path(path).is_file():
+        raise SetupError(f"there is no file {path}")
+    return Path(path).resolve()
+
+
+def _import_file(path: Path, reference: str) -> ModuleType:
+    """The module in the file ``path``, imported once; its folder is on ``sys.path`` then, as when
+    it is run as a script.
+    """
+    name = f"crawl_{_short_hash(str(path))}_{path.stem}".replace(".", "_")
+    if name in sys.modules:
+        return sys.modules[name]
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise SetupError(f"{reference} is no Python file")
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise SetupError(f"{reference} does not import: {_cause(error)}") from error
+    return module
+
+
+def _import_module(name: str, reference: str) -> ModuleType:
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
+            raise SetupError(f"{reference} does not import: {_cause(error)}") from error
+        raise SetupError(f"there is no module {name}{_meant(reference)}") from None
+    except (Exception, SystemExit) as error:
+        raise SetupError(f"{reference} does not import: {_cause(error)}") from error
+
+
+def _meant(reference: str) -> str:
+    """What the author of a reference to nothing may have wanted."""
+    stem = reference.partition(":")[0].replace(".", "/")
+    for there in (f"{stem}.py", f"{stem}.toml"):
+        if Path(there).is_file():
+            return f"; did you mean {there}?"
+    return (
+        f"; for a site, write https://{reference}"
+        if "." in reference and ":" not in reference
+        else ""
+    )
+
+
+def _cause(error: BaseException) -> str:
+    """One line about ``error``: what, and where in the author's code."""
+    where = ""
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg} (line {error.lineno} of {error.filename})"
+    if error.__traceback__ is not None:
+        frames = [
+            frame
+            for frame in inspect.getinnerframes(error.__traceback__)
+            if "importlib" not in frame.filename
+        ]
+        where = f" (line {frames[-1].lineno} of {frames[-1].filename})" if len(frames) > 1 else ""
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first}{where}"
+
+
+def _from_toml(path: Path) -> Crawl:
+    try:
+        fields = tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DefinitionError(
+            path.stem, (Fault(path.name, f"is no TOML: {error}", 'name = "books"'),)
+        ) from error
+    if isinstance(seeds := fields.get("seeds"), str) and seeds:
+        # which other machines do not have, but only a start reads it
+        fields["seeds"] = str(path.parent / seeds)
+    return Crawl(**{"name": path.stem, **fields})
+
+
+def _from_url(url: str) -> Crawl:
+    try:
+        name = parse_url(url).lane
+    except InvalidURL:
+        name = "site"  # validate() says what is wrong with it
+    if not NAME.fullmatch(name):
+        name = f"{name[:50]}-{_short_hash(name)}"
+    return Crawl(name=name, url=url)
+
+
+def _short_hash(text: str) -> str:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+
+
+def _change(change: str) -> tuple[str, Any]:
+    """``field=value``, the value as in TOML; what is none there is a text."""
+    name, equals, text = change.partition("=")
+    if not equals:
+        raise DefinitionError("", (Fault(change, "is no change of a field", "delay=0.5"),))
+    try:
+        return name.strip(), tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name.strip(), text

@@ -1,0 +1,121 @@
+"""What an ``extract`` without code takes from a page: CSS selectors as in parsel, by the name of
+the field that they fill.
+
+``"h1"`` is the whole text of the first match, ``".price::text"`` its own first text,
+``"img::attr(src)"`` an attribute; white space is made even. A list asks for all: ``["a.tag"]``. A
+table asks for a field made of fields, and ``["li", {…}]`` for one of them per match. Nothing found
+is None (or an empty list).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urljoin
+
+import parsel
+from parsel.csstranslator import HTMLTranslator
+
+from ..model import Json
+
+#: What a crawl extracts whose author did not say.
+DEFAULT_EXTRACT: Mapping[str, Any] = {
+    "title": "title::text",
+    "description": "meta[name=description]::attr(content)",
+    "canonical": "link[rel=canonical]::attr(href)",
+}
+_ELEMENT_LIMIT = 10_000
+
+
+def extract(html: str, wanted: Mapping[str, Any]) -> dict[str, Json]:
+    """The fields that ``wanted`` describes, from ``html``."""
+    return _fields(parsel.Selector(text=html or " ", type="html"), wanted)
+
+
+def _fields(root: parsel.Selector, wanted: Mapping[str, Any]) -> dict[str, Json]:
+    return {name: _one(root, rule) for name, rule in wanted.items()}
+
+
+def _one(root: parsel.Selector, rule: Any) -> Json:
+    match rule:
+        case str():
+            return next(_values(root, rule), None)
+        case [str() as css]:
+            return list(_values(root, css))
+        case [str() as css, Mapping() as inner]:
+            return [_fields(found, inner) for found in root.css(css)[:_ELEMENT_LIMIT]]
+        case Mapping():
+            return _fields(root, rule)
+    raise TypeError(f"{rule!r} is no selector")  # validate() has said so before
+
+
+def _values(root: parsel.Selector, css: str) -> Iterator[str]:
+    """The non-empty texts of what ``css`` finds: of a whole element, or the text or attribute that
+    it points at.
+    """
+    for found in root.css(css):
+        text = found.root if isinstance(found.root, str) else str(found.xpath("string()").get())
+        if text := " ".join(text.split()):
+            yield text
+
+
+def faults(wanted: object, path: str = "extract") -> list[tuple[str, str]]:
+    """What is wrong with a mapping of selectors: (where, what) for each fault."""
+    match wanted:
+        case str() | [str()]:
+            css = wanted if isinstance(wanted, str) else wanted[0]
+            return [(path, problem)] if (problem := css_problem(css)) else []
+        case [str() as css, Mapping() as inner]:
+            return [*faults(css, path), *faults(inner, path)]
+        case Mapping():
+            found = [
+                (f"{path}", f"{name!r} is no name of a field")
+                for name in wanted
+                if not isinstance(name, str)
+            ]
+            return found + [
+                fault for name, rule in wanted.items() for fault in faults(rule, f"{path}.{name}")
+            ]
+    return [(path, f"{wanted!r} is neither a selector, nor a list with one, nor a table of them")]
+
+
+def css_problem(css: str) -> str | None:
+    """Why ``css`` is no selector; None if it is one."""
+    try:
+        HTMLTranslator().css_to_xpath(css)
+    except Exception as error:  # cssselect raises several kinds
+        return f"{css!r} is no CSS selector: {str(error) or type(error).__name__}"
+    return None
+
+
+def says_nofollow(html: str) -> bool:
+    """Whether the page asks, in a meta tag for robots, that its links be left alone."""
+    for content in parsel.Selector(text=html or " ", type="html").xpath(
+        "//meta[@name and @content]"
+    ):
+        if content.attrib["name"].strip().lower() == "robots":
+            words = {word.strip() for word in content.attrib["content"].lower().split(",")}
+            if words & {"nofollow", "none"}:
+                return True
+    return False
+
+
+def links_within(html: str, url: str, regions: Iterable[str]) -> frozenset[str]:
+    """The targets of the links inside of what the selectors ``regions`` find, absolute, as found at
+    ``url``.
+    """
+    root = parsel.Selector(text=html or " ", type="html")
+    base = urljoin(url, root.css("base::attr(href)").get(""))
+    hrefs = (
+        link.attrib["href"].strip()
+        for css in regions
+        for link in root.css(css).css("a[href], area[href]")
+    )
+    return frozenset(_resolved(base, href) for href in hrefs)
+
+
+def _resolved(base: str, href: str) -> str:
+    try:
+        return urljoin(base, href)
+    except ValueError:
+        return href

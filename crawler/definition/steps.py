@@ -1,0 +1,189 @@
+"""What is done on a page before it is read: waits, scrolling, and steps such as clicks, declared as
+data.
+
+A step is a table with one action, and perhaps how to go about it::
+
+    steps = [
+        {click = "#accept", optional = true},
+        {fill = ["#q", "lamps"]}, {press = "Enter"}, {wait = "#results"},
+        {click = "button.more", times = 20},
+    ]
+
+=========  ====================  ======================================================================
+action     value                 does
+=========  ====================  ======================================================================
+click      a selector            clicks the first that matches fill       [selector, text]
+replaces what is in the field; the text is kept out of logs and errors choose     [selector, value]
+picks the option with this value, or this text, of a list press      a key                 Enter,
+Tab, Escape, ArrowDown, …, or a character, where the focus is wait       a selector            waits
+until something matches until      an expression         waits until it is true quiet      seconds
+waits until nothing was loaded for so long scroll     true                  scrolls to the end, as
+long as the page grows pause      seconds               does nothing; a wait for something is better
+=========  ====================  ======================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Steps that a crawl may have, and times that one of them may be done.
+STEPS_MAX, TIMES_MAX = 100, 1_000
+#: Seconds that a step may ask to wait.
+STEP_TIMEOUT_MAX = 600.0
+#: Seconds for which a page whose network falls quiet may have been quiet.
+QUIET_MAX = 60.0
+
+ACTIONS = ("click", "fill", "choose", "press", "wait", "until", "quiet", "scroll", "pause")
+MODIFIERS = ("optional", "times", "timeout")
+_PAIRS = ("fill", "choose")
+_NUMBERS = ("quiet", "pause")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action. ``times`` repeats it as long as its element is there; an ``optional`` one may
+    fail.
+
+    ``timeout``: seconds to wait for what it needs; None: as long as the crawl's ``wait_timeout``.
+    """
+
+    action: str
+    css: str = ""
+    value: Any = field(default=None, repr=False)  # of a form: perhaps a secret
+    optional: bool = False
+    times: int = 1
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """All that is done on a page before it is read, in this order. Times are seconds.
+
+    What ``wait_for`` names, ``wait_until`` says and ``wait_quiet`` asks for is awaited at once, for
+    ``wait_timeout`` in all.
+    """
+
+    wait_for: tuple[str, ...] = ()
+    wait_until: str | None = None
+    wait_quiet: float | None = None
+    wait_timeout: float = 10.0
+    scroll: bool = False
+    scroll_timeout: float = 30.0
+    steps: tuple[Step, ...] = ()
+    frames: bool = False
+    screenshot: str | None = None  # "window" or "page"
+    pdf: bool = False
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to do."""
+        wanted = (
+            self.wait_for,
+            self.wait_until,
+            self.wait_quiet,
+            self.scroll,
+            self.steps,
+            self.frames,
+            self.screenshot,
+            self.pdf,
+        )
+        return any(wanted)
+
+    @property
+    def watches(self) -> bool:
+        """Whether it must be known what a page is loading."""
+        return self.wait_quiet is not None or any(step.action == "quiet" for step in self.steps)
+
+
+def step_faults(steps: Any) -> list[str]:
+    """What is wrong with ``steps`` as an author wrote them; no text that is to be filled in is
+    repeated.
+    """
+    if not isinstance(steps, Sequence) or isinstance(steps, str | bytes):
+        return ["is no list of steps"]
+    if len(steps) > STEPS_MAX:
+        return [f"has {len(steps)} steps, at most {STEPS_MAX} are done"]
+    return [
+        f"step {number} {what}" for number, step in enumerate(steps, 1) for what in _faults_of(step)
+    ]
+
+
+def _faults_of(step: Any) -> list[str]:
+    if not isinstance(step, Mapping):
+        return ["is no table with an action"]
+    found = []
+    actions = [name for name in step if name in ACTIONS]
+    if len(actions) != 1:
+        found.append(
+            f"has {' and '.join(actions) or 'no action'}; it needs one of {', '.join(ACTIONS)}"
+        )
+    found += [
+        f"has {name!r}, which is neither an action ({', '.join(ACTIONS)}) nor one of"
+        f" {', '.join(MODIFIERS)}"
+        for name in step
+        if name not in ACTIONS + MODIFIERS
+    ]
+    found += [f"{name}: {what}" for name in actions if (what := _fault_of_action(name, step[name]))]
+    if not isinstance(step.get("optional", False), bool):
+        found.append("optional: is neither true nor false")
+    times = step.get("times", 1)
+    if not isinstance(times, int) or isinstance(times, bool) or not 1 <= times <= TIMES_MAX:
+        found.append(f"times: is no whole number from 1 to {TIMES_MAX}")
+    if "timeout" in step and not _is_number(step["timeout"], STEP_TIMEOUT_MAX):
+        found.append(f"timeout: is no number of seconds up to {STEP_TIMEOUT_MAX:g}")
+    return found
+
+
+def _fault_of_action(name: str, value: Any) -> str | None:
+    if name in _PAIRS:
+        pair = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+        well = pair and all(isinstance(part, str) for part in value) and value[0].strip()
+        return None if well else "needs a selector and a text, in a list of two"
+    if name in _NUMBERS:
+        limit = QUIET_MAX if name == "quiet" else STEP_TIMEOUT_MAX
+        return None if _is_number(value, limit) else f"is no number of seconds up to {limit:g}"
+    if name == "scroll":
+        return None if value is True else "can only be true"
+    if not isinstance(value, str) or not value.strip(" "):
+        return "is no text"
+    if name == "press" and len(value) > 1 and key_of(value) is None:
+        return f"{value!r} is no key; there are: {', '.join(KEYS)}, or one character"
+    return None
+
+
+def _is_number(value: Any, limit: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= limit
+
+
+def parse_steps(steps: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
+    """The steps that an author's tables mean; :func:`step_faults` found nothing wrong with them."""
+    return tuple(map(_read_one, steps))
+
+
+def _read_one(step: Mapping[str, Any]) -> Step:
+    (action,) = (name for name in step if name in ACTIONS)
+    given = step[action]
+    css, value = (
+        (given[0], given[1])
+        if action in _PAIRS
+        else (given, None)
+        if action in ("click", "wait")
+        else ("", given)
+    )
+    return Step(action, css, value, **{name: step[name] for name in MODIFIERS if name in step})
+
+
+#: Keys by the names that browsers give them, and the code points that WebDriver knows them by.
+KEYS = {
+    "Backspace": "\ue003", "Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "Space": "\ue00d", "PageUp": "\ue00e",
+    "PageDown": "\ue00f", "End": "\ue010", "Home": "\ue011", "ArrowLeft": "\ue012", "ArrowUp": "\ue013", "ArrowRight": "\ue014",
+    "ArrowDown": "\ue015", "Delete": "\ue017",
+}  # fmt: skip
+
+
+def key_of(name: str) -> str | None:
+    """What WebDriver types for the key ``name`` (or for a character); None if there is no such
+    key.
+    """
+    return KEYS.get(name) or (name if len(name) == 1 else None)

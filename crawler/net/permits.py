@@ -1,0 +1,214 @@
+"""May this page be requested? What robots.txt and the safety of the network say, asked once per
+site and kept for all workers.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import weakref
+from collections.abc import Callable
+
+from redis.exceptions import RedisError
+
+from ..errors import BrowserUnavailable, PageError
+from ..storage.connection import RedisClient
+from ..urls import robots
+from ..urls.url import host_of, origin_of
+from .fetch import FetchError, fetch
+from .gateway import EVERYTHING, NO_DATAGRAMS, Gateway, literal_flags
+from .guard import Guard
+from .proxies import Proxies, Proxy
+
+log = logging.getLogger(__name__)
+
+#: Seconds for which a robots.txt is waited for.
+ROBOTS_TIMEOUT = 10.0
+#: What Chrome says when its proxy, which is our gateway, has no connection for it, or to a page
+#: that went on by itself to there.
+PROXY_REASONS = frozenset(
+    {
+        "proxy",
+        "err_socks_connection_failed",
+        "err_socks_connection_host_unreachable",
+        "unreachable",
+        "err_failed",
+    }
+)
+#: Sites whose rules a process keeps in memory; the others are asked of Redis again.
+SITES_MAX = 1_000
+
+
+class Permits:
+    """What one crawl may request, for one process.
+
+    ``guard`` knows the hosts that must not be talked to. With ``obey``, robots.txt is asked; what a
+    site said is kept in ``redis`` under ``{prefix}robots:{origin}``, so that all workers ask it
+    once a day; without, this process remembers. ``pace`` is told the lane's Crawl-delay, in
+    seconds, when a site asks for one. With ``proxies``, Chrome and robots.txt go through one of
+    them at a time.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        obey: bool = True,
+        redis: RedisClient | None = None,
+        prefix: str = "",
+        pace: Callable[[str, float], None] | None = None,
+        proxies: Proxies | None = None,
+    ) -> None:
+        self.guard, self.obey, self.redis, self.prefix, self.pace = guard, obey, redis, prefix, pace
+        self._sites: dict[str, tuple[float, robots.Rules]] = {}
+        self._proxies = proxies or Proxies()
+        self._gateways: dict[Proxy | None, Gateway] = {}
+        self._gateway: Gateway | None = None  # the one in use
+        self._failures = 0  # of the gateway, before the page at hand was requested
+
+    def flags(self, *, local: bool, fresh: bool = False) -> tuple[str, ...]:
+        """Command line flags that keep Chrome, which is on this machine if ``local``, where
+        ``check`` would let it go.
+
+        A crawl of a private network needs none. The gateway is opened here, and ends with this
+        object. ``fresh``: they are for a new session, which goes through the next proxy.
+
+        Raises:
+            BrowserUnavailable: the proxy has a password, which a Chrome on another machine cannot
+                be told.
+        """
+        if self._proxies:
+            proxy = self._proxies.current(fresh=fresh)
+            gateway = self._open(proxy)  # our own requests go through it in any case
+            if local:
+                return gateway.flags
+            if proxy.user:
+                raise BrowserUnavailable(
+                    f"the proxy {proxy} has a password, which a Chrome elsewhere cannot be told;"
+                    " use a local Chrome, or a proxy that knows the Grid by its address"
+                )
+            # what is private, the proxy must refuse
+            return f"--proxy-server={proxy}", EVERYTHING, *NO_DATAGRAMS
+        if self.guard.starts_private:
+            return ()
+        if not local:
+            return literal_flags(self.guard.private_hosts)
+        return self._open(None).flags
+
+    def _open(self, proxy: Proxy | None) -> Gateway:
+        """The gateway to ``proxy``, or to the net, opened if need be."""
+        gateway = self._gateways.get(proxy)
+        if gateway is None or not gateway.open:
+            gateway = self._gateways[proxy] = Gateway(self.guard, proxy)
+            weakref.finalize(self, gateway.close)
+        if gateway is not self._gateway:
+            self._gateway, self._failures = gateway, gateway.count
+        return gateway
+
+    def explain(self, error: PageError) -> PageError:
+        """``error``, with the true reason if all that Chrome could say is that our gateway had no
+        connection for it.
+
+        A proxy that is to blame is set aside, so the next session goes through another.
+        """
+        if self._gateway is None or error.reason not in PROXY_REASONS:
+            return error
+        reason = self._gateway.reason(host_of(error.url), self._failures)
+        if self._proxies and (
+            reason in ("proxy", "proxy_auth") or (reason is None and error.reason == "proxy")
+        ):
+            log.warning(
+                "the proxy %s is set aside: %s", self._proxies.fail(), reason or error.reason
+            )
+        return (
+            PageError(error.url, reason, retryable=reason != "private_address") if reason else error
+        )
+
+    def check(self, url: str, lane: str = "") -> None:
+        """Pass, or say why ``url`` must not be requested. May take as long as a look-up of its name
+        and a fetch of robots.txt.
+
+        Raises:
+            PageError: ``private_address``, ``robots`` (both final), ``robots_unavailable`` (its
+                server is at fault: by RFC 9309 that forbids everything for now, so ask again when
+                that has passed), or why the site cannot be reached.
+        """
+        if self._gateway is not None:
+            self._failures = self._gateway.count
+        if self.guard.refuses(host_of(url)):
+            raise PageError(url, "private_address")
+        if not self.obey:
+            return
+        try:
+            until, rules = self._rules(origin_of(url), lane)
+        except FetchError as error:
+            if error.reason == "private":
+                raise PageError(url, "private_address") from error
+            raise PageError(url, error.reason, retryable=True) from error
+        if rules.allowed(url):
+            return
+        if rules.everything is None:
+            raise PageError(url, "robots")
+        raise PageError(
+            url, "robots_unavailable", retryable=True, retry_after=until - time.monotonic()
+        )
+
+    def crawl_delay(self, url: str) -> float | None:
+        """The Crawl-delay, in seconds, that is known of the site of ``url``; asks nobody."""
+        site = self._sites.get(origin_of(url)) if self.obey else None
+        return site[1].crawl_delay if site else None
+
+    def forbids(self, url: str) -> bool:
+        """Whether it is known already that robots.txt forbids ``url``; asks nobody."""
+        site = self._sites.get(origin_of(url)) if self.obey else None
+        return site is not None and site[1].everything is None and not site[1].allowed(url)
+
+    def _rules(self, origin: str, lane: str) -> tuple[float, robots.Rules]:
+        """The rules of ``origin``, and until when (by the monotonic clock) they hold."""
+        now = time.monotonic()
+        known = self._sites.get(origin)
+        if known and now < known[0]:
+            return known
+        status, body, keep = self._ask(origin)
+        rules = robots.parse_robots(status, body)
+        if len(self._sites) >= SITES_MAX:
+            del self._sites[next(iter(self._sites))]
+        self._sites[origin] = now + keep, rules
+        if rules.crawl_delay and self.pace:
+            self.pace(lane, rules.crawl_delay)
+        return self._sites[origin]
+
+    def _ask(self, origin: str) -> tuple[int, str, float]:
+        """Status, text and remaining life, in seconds, of the robots.txt of ``origin``: as kept in
+        Redis, else as fetched now.
+        """
+        key = f"{self.prefix}robots:{origin}"
+        if self.redis is not None:
+            try:
+                if text := self.redis.get(key):
+                    kept = json.loads(text)
+                    return kept["status"], kept["body"], max(1.0, float(self.redis.ttl(key)))
+            except RedisError as error:
+                log.warning("cannot read the kept robots.txt of %s: %s", origin, error)
+        status, body = self._fetch(origin)
+        keep = robots.parse_robots(status).keep
+        if self.redis is not None:
+            try:
+                self.redis.set(key, json.dumps({"status": status, "body": body}), ex=round(keep))
+            except RedisError as error:
+                log.warning("cannot keep the robots.txt of %s: %s", origin, error)
+        return status, body, keep
+
+    def _fetch(self, origin: str) -> tuple[int, str]:
+        headers = {"User-Agent": robots.AGENT}
+        url = f"{origin}/robots.txt"
+        got = fetch(
+            url,
+            timeout=ROBOTS_TIMEOUT,
+            max_bytes=robots.SIZE_MAX,
+            headers=headers,
+            addresses=self.guard.addresses,
+            gateway=self._gateway.port if self._gateway and self._proxies else None,
+        )
+        return got.status, got.body.decode("utf-8", "replace")

@@ -1,0 +1,337 @@
+"""What Prometheus asks for, read from Redis at each scrape: it covers every worker, and survives
+all of them.
+
+One process serves it (``crawler metrics``). A project that has a registry of its own registers a
+:class:`Collector` with it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector as AnyCollector
+
+from ..browser.chrome.registry import Registry
+from ..client.workers import WorkerRegistry
+from ..errors import CrawlerError
+from ..frontier.frontier import Frontier
+from ..model import Snapshot, Status
+from ..run.timings import POWERS, STEPS
+from ..storage.connection import RedisClient, servers
+from ..storage.errors import redis_errors
+
+#: Crawls that are shown in detail, those that run before those that ended: each has about 250
+#: lines.
+CRAWLS_MAX = 100
+#: Seconds for which a crawl that has ended is still shown in detail; afterwards only in the number
+#: of crawls.
+ENDED_SHOWN = 3_600.0
+#: Reasons of failed pages that are shown for a crawl, the most frequent ones; the rest together is
+#: "other".
+REASONS_MAX = 30
+#: Characters of a reason; longer ones hold the words of an exception, and are known by what comes
+#: before them.
+REASON_LENGTH = 40
+
+#: Upper bounds of the histograms, in seconds.
+BOUNDS = [2**power / 1_000 for power in range(POWERS)]
+
+#: What a crawl counts, by its name in the frontier.
+COUNTERS = {
+    "items": ("items", "Pages whose extract gave something."),
+    "retried": ("retries", "Attempts that were put off to another time."),
+    "crashed": ("crashes", "Attempts that killed their browser or their worker."),
+    "reaped": ("reaps", "Pages taken back because the lease of their worker had run out."),
+    "stale": (
+        "stale_reports",
+        "Reports about pages that were no longer their worker's; they did not count.",
+    ),
+    "throttled": ("throttles", "Answers that asked for patience (429, Retry-After)."),
+    "released": (
+        "releases",
+        "Pages given back without fault: browsers were away, or their worker ended.",
+    ),
+    "dup": ("duplicates", "Pages that turned out to be another one, by a redirect."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one scrape found of one crawl."""
+
+    snapshot: Snapshot
+    tallies: Mapping[str, int]
+    concurrency: int
+
+
+class Collector(AnyCollector):
+    """Metrics of all crawls in the Redis of ``redis``, whose keys begin with ``prefix``."""
+
+    def __init__(
+        self, redis: RedisClient, prefix: str = "", *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.redis, self.prefix, self.clock = redis, prefix, clock
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing, so that registering asks Redis nothing."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Everything; if Redis does not answer, only that."""
+        up = GaugeMetricFamily("crawler_redis_up", "Whether the frontier's Redis answers.", value=1)
+        began = time.monotonic()
+        try:
+            found = [*self._server(), *self._crawls()]
+        except CrawlerError:
+            up.samples.clear()
+            up.add_metric([], 0)
+            found = []
+        yield up
+        yield from found
+        yield GaugeMetricFamily(
+            "crawler_scrape_duration_seconds",
+            "How long it took to ask Redis for all this.",
+            value=time.monotonic() - began,
+        )
+
+    def _server(self) -> Iterator[Metric]:
+        used = limit = 0
+        with redis_errors():
+            for server in servers(self.redis):
+                memory: Any = server.info("memory")
+                used += int(memory.get("used_memory", 0))
+                limit += int(memory.get("maxmemory", 0) or 0)
+        yield GaugeMetricFamily("crawler_redis_memory_bytes", "Memory that Redis uses.", value=used)
+        yield GaugeMetricFamily(
+            "crawler_redis_memory_limit_bytes", "Its maxmemory; 0: all there is.", value=limit
+        )
+        workers = WorkerRegistry(self.redis, self.prefix).workers()
+        yield GaugeMetricFamily(
+            "crawler_workers", "Workers that announced themselves lately.", value=len(workers)
+        )
+        yield from self._sessions()
+
+    def _sessions(self) -> Iterator[Metric]:
+        registry = Registry(self.redis, self.prefix)
+        entries, now = registry.sessions(), self.clock()
+        text = (
+            "Browser sessions at a Grid or another remote endpoint; those of local Chromes are"
+            " their workers' alone."
+        )
+        yield GaugeMetricFamily("crawler_browser_sessions", text, value=len(entries))
+        age = max((now - entry.started for entry in entries), default=0.0)
+        yield GaugeMetricFamily(
+            "crawler_browser_session_age_seconds", "Age of the oldest of them.", value=max(0.0, age)
+        )
+        text = "Sessions that were ended because their worker was gone."
+        yield CounterMetricFamily("crawler_browser_session_reaps", text, value=registry.reaped())
+
+    def _crawls(self) -> Iterator[Metric]:
+        seen = list(self._snapshots())
+        statuses = Counter(one.status for one in seen)
+        family = GaugeMetricFamily("crawler_crawls", "Crawls in each status.", labels=["status"])
+        for status in Status:
+            family.add_metric([status.value.lower()], statuses[status])
+        yield family
+        now = self.clock()
+        shown = [
+            one for one in seen if not one.status.ended or now - (one.ended or 0) < ENDED_SHOWN
+        ]
+        shown.sort(key=lambda one: (one.status.ended, -(one.started or 0)))
+        sights = [self._sight(one) for one in shown[:CRAWLS_MAX]]
+        yield from families(sights, now)
+
+    def _snapshots(self) -> Iterator[Snapshot]:
+        for name in Frontier.names(self.redis, self.prefix):
+            try:
+                yield Frontier(self.redis, name, prefix=self.prefix).snapshot()
+            except CrawlerError:  # cleared meanwhile, or of another version
+                with redis_errors():
+                    self.redis.ping()  # if it was Redis, say so
+
+    def _sight(self, snapshot: Snapshot) -> Sight:
+        frontier = Frontier(self.redis, snapshot.name, prefix=self.prefix)
+        plan = frontier.plan()
+        return Sight(snapshot, frontier.tallies(), plan.policy.concurrency_limit if plan else 0)
+
+
+def families(sights: list[Sight], now: float) -> Iterator[Metric]:
+    """The metrics of crawls, one family after the other."""
+    yield gauge(
+        "crawler_crawl_status",
+        "1 for the status that the crawl has.",
+        sights,
+        lambda one: {
+            ("status", status.value.lower()): float(one.snapshot.status is status)
+            for status in Status
+        },
+    )
+    yield gauge(
+        "crawler_pages",
+        "Pages by where they are now.",
+        sights,
+        lambda one: {
+            ("state", state): getattr(one.snapshot, state)
+            for state in ("queued", "delayed", "processing", "done", "failed")
+        },
+    )
+    yield gauge(
+        "crawler_pages_failed",
+        "Failed pages by reason, until they are retried.",
+        sights,
+        lambda one: {
+            ("reason", reason): number for reason, number in reasons(one.snapshot.reasons).items()
+        },
+    )
+    yield gauge(
+        "crawler_concurrency_limit",
+        "Pages that may be in flight.",
+        sights,
+        lambda one: one.concurrency,
+    )
+    yield gauge(
+        "crawler_tickets", "Wake-ups that are under way.", sights, lambda one: one.snapshot.tickets
+    )
+    yield gauge(
+        "crawler_hold_seconds",
+        "Seconds for which no page is claimed, because browsers or Redis were away.",
+        sights,
+        lambda one: max(0.0, (one.snapshot.held_until or 0) - now),
+    )
+    yield gauge(
+        "crawler_started_timestamp_seconds",
+        "When the crawl began.",
+        sights,
+        lambda one: one.snapshot.started or 0,
+    )
+    yield gauge(
+        "crawler_ended_timestamp_seconds",
+        "When it ended; 0: it has not.",
+        sights,
+        lambda one: one.snapshot.ended or 0,
+    )
+    yield counter(
+        "crawler_active_seconds",
+        "Time that it was at work; pauses do not count.",
+        sights,
+        lambda one: one.snapshot.active,
+    )
+    yield counter(
+        "crawler_accepted_pages",
+        "Different pages that were queued.",
+        sights,
+        lambda one: one.snapshot.accepted,
+    )
+    for name, (called, text) in COUNTERS.items():
+        yield counter(f"crawler_{called}", text, sights, partial(count_of, name))
+    yield counter(
+        "crawler_links_skipped",
+        "Links that became no page, by reason.",
+        sights,
+        lambda one: {
+            ("reason", name.removeprefix("skipped_")): number
+            for name, number in one.snapshot.counts.items()
+            if name.startswith("skipped_")
+        },
+    )
+    attempts = CounterMetricFamily(
+        "crawler_attempts",
+        "Attempts at pages, by class of HTTP status and by reason.",
+        labels=["crawl", "status", "reason"],
+    )
+    for one in sights:
+        for name, number in sorted(one.tallies.items()):
+            if name.startswith("attempt:"):
+                attempts.add_metric([one.snapshot.name, *name.split(":", 2)[1:]], number)
+    yield attempts
+    steps = HistogramMetricFamily(
+        "crawler_step_seconds", "How long the steps of runs took.", labels=["crawl", "step"]
+    )
+    wakeups = HistogramMetricFamily(
+        "crawler_wakeup_seconds",
+        "Time from the grant of a wake-up to the claim that answers it.",
+        labels=["crawl"],
+    )
+    for one in sights:
+        for step in STEPS:
+            histogram(steps, [one.snapshot.name, step], one.tallies, f"step:{step}")
+        histogram(wakeups, [one.snapshot.name], one.tallies, "wakeup")
+    yield steps
+    yield wakeups
+
+
+#: A number, or several of them by a label and its value.
+Value = Callable[[Sight], "float | dict[tuple[str, str], float]"]
+
+
+def count_of(name: str, one: Sight) -> float:
+    """The counter ``name`` of a crawl."""
+    return one.snapshot.counts.get(name, 0)
+
+
+def gauge(name: str, text: str, sights: list[Sight], value: Value) -> Metric:
+    """A metric that goes up and down."""
+    return filled(GaugeMetricFamily, name, text, sights, value)
+
+
+def counter(name: str, text: str, sights: list[Sight], value: Value) -> Metric:
+    """A metric that only goes up, until its crawl is begun anew."""
+    return filled(CounterMetricFamily, name, text, sights, value)
+
+
+def filled(kind: Any, name: str, text: str, sights: list[Sight], value: Value) -> Metric:
+    """A family with the value of each crawl."""
+    found = [(one.snapshot.name, value(one)) for one in sights]
+    label = next((key for _, many in found if isinstance(many, dict) for key, _ in many), None)
+    family: Metric = kind(name, text, labels=["crawl", *([label] if label else [])])
+    for crawl, many in found:
+        for labels, number in many.items() if isinstance(many, dict) else [((), many)]:
+            family.add_metric([crawl, *labels[1:]], number)  # type: ignore[attr-defined]
+    return family
+
+
+def histogram(
+    family: HistogramMetricFamily, labels: list[str], tallies: Mapping[str, int], name: str
+) -> None:
+    """Add the histogram ``name`` of a crawl, if it has one."""
+    counts = [tallies.get(f"{name}:{power}", 0) for power in range(POWERS + 1)]
+    if any(counts):
+        totals = accumulate(counts)
+        buckets = [
+            (str(bound), total) for bound, total in zip([*BOUNDS, "+Inf"], totals, strict=True)
+        ]
+        family.add_metric(labels, buckets, tallies.get(f"{name}:us", 0) / 1_000_000)
+
+
+def reasons(found: Mapping[str, int]) -> dict[str, int]:
+    """Failed pages by reason, as few reasons as a label may have; of an exception only where it was
+    raised.
+    """
+    sums: Counter[str] = Counter()
+    for reason, number in found.items():
+        word = reason.partition(":")[0].strip()
+        sums[word if word and len(word) <= REASON_LENGTH else "other"] += number
+    kept = dict(sums.most_common(REASONS_MAX))
+    if rest := sums.total() - sum(kept.values()):
+        kept["other"] = kept.get("other", 0) + rest
+    return kept
+
+
+def registry(redis: RedisClient, prefix: str = "") -> CollectorRegistry:
+    """A registry with our metrics and nothing else."""
+    made = CollectorRegistry()
+    made.register(Collector(redis, prefix))
+    return made

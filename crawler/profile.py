@@ -1,0 +1,44 @@
+"""What a crawl asks of its browser sessions, and what a new session is asked to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a crawl asks of its sessions. Another profile means another session, so crawls share no
+    cookies.
+    """
+
+    crawl: str
+    user_agent: str | None = None
+    language: str | None = None  # as in Accept-Language
+    window: tuple[int, int] = (1280, 1024)
+    load_strategy: str = "normal"  # or "eager": images and frames are not waited for
+    images: bool = True
+    # kinds of things (emulation.KINDS), and patterns of addresses, that are not loaded
+    block: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()  # sent with every request, to every host
+    timezone: str | None = None  # as in "Europe/Zurich"
+    geolocation: tuple[float, float, float] | None = None  # latitude, longitude, metres of accuracy
+    mobile: bool = False  # a phone, whose screen is ``window``
+    scale: float = 1.0  # pixels of a phone's screen for one of its page
+    exchanges: bool = False  # whether headers, redirects and the like are kept
+    console: bool = False
+    timings: bool = False
+    # "user:password" by host, or a reference
+    basic_auth: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    references: tuple[str, ...] = ()  # all that the crawl refers to, and a worker must know
+    downloads: bool = False  # whether they are saved
+    download_limit: int = 100_000_000  # bytes per page
+    download_timeout: float = 60.0  # seconds per page
+    watch: bool = False  # whether pages are watched for what they load
+    # after which a session is replaced, if it is not before; None: as the endpoint says
+    pages: int | None = None
+    flags: tuple[str, ...] = ()
+
+    @property
+    def loads_images(self) -> bool:
+        """Whether images are loaded."""
+        return self.images and "image" not in self.block

@@ -1,0 +1,97 @@
+"""Load and run Lua scripts: each is read once from the folder ``lua`` of its package, and runs in
+one round trip.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from functools import cache
+from importlib.resources import files
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from redis import exceptions as faults
+from redis.commands.core import Script
+
+from .connection import RedisClient
+from .errors import redis_errors
+
+#: Seconds to wait for a crawl that is closed for an audit or a repair, and between two attempts.
+CLOSED_PATIENCE, CLOSED_INTERVAL = 10.0, 0.05
+
+
+@cache
+def source(package: str, name: str) -> str:
+    """The text of a script: the libraries that its line ``With`` names, then itself, and Redis's
+    ``#!lua`` line before it all.
+    """
+    folder = files(package) / "lua"
+    first, _, text = (folder / f"{name}.lua").read_text("utf-8").partition("\n")
+    named = re.search(r"^-- With +(.+)$", text, re.MULTILINE)
+    libraries = (
+        [(folder / "lib" / f"{library}.lua").read_text("utf-8") for library in named[1].split(", ")]
+        if named
+        else []
+    )
+    return "\n".join([first, *libraries, text])
+
+
+#: Servers older than 7.0 do not know the ``#!lua`` line; asked once per client.
+_old: WeakKeyDictionary[RedisClient, bool] = WeakKeyDictionary()
+
+
+class Scripts:
+    """The scripts of ``package``, registered on one client. They travel to a server when it first
+    answers that it does not know them.
+    """
+
+    def __init__(self, client: RedisClient, package: str) -> None:
+        self._client, self._package = client, package
+        self._scripts: dict[str, Script] = {}
+
+    def run(self, name: str, prefix: str, *args: str | bytes | float) -> Any:
+        """Run the script ``name`` on the crawl whose keys begin with ``prefix``, in one atomic
+        step.
+
+        Raises:
+            FrontierUnavailable, FrontierRefused, FrontierMisfit: see ``redis_errors``.
+        """
+        end = time.monotonic() + CLOSED_PATIENCE
+        with redis_errors():
+            while True:
+                try:
+                    return self._run(name, prefix, *args)
+                except faults.ResponseError as error:
+                    if not str(error).startswith("CLOSED") or time.monotonic() > end:
+                        raise
+                time.sleep(CLOSED_INTERVAL)
+
+    def _run(self, name: str, prefix: str, *args: str | bytes | float) -> Any:
+        script = self._scripts.get(name) or self._register(name)
+        try:
+            return script(keys=[prefix], args=args)
+        except faults.NoScriptError:  # forgotten again, between our sending it and asking for it
+            return self._client.eval(self.text(name), 1, prefix, *args)
+
+    def _register(self, name: str) -> Script:
+        script = self._scripts[name] = self._client.register_script(self.text(name))
+        return script
+
+    def text(self, name: str) -> str:
+        """The script ``name`` as this server reads it."""
+        text = source(self._package, name)
+        return text.partition("\n")[2] if self._is_old() else text
+
+    def _is_old(self) -> bool:
+        if self._client not in _old:
+            try:
+                _old[self._client] = int(version(self._client).split(".")[0]) < 7
+            except faults.NoPermissionError:
+                _old[self._client] = False
+        return _old[self._client]
+
+
+def version(client: RedisClient) -> str:
+    """The version of the server, as it says."""
+    return str(client.info("server").get("redis_version", "7"))

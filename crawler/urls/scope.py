@@ -1,0 +1,478 @@
+"""Which links of a page belong to its crawl, and which pages they become.
+
+Every link that is not followed has a reason, one word of :data:`REASONS`. All of it is strings in,
+strings out: nothing is looked up on the network here (see ``network`` for names that resolve to a
+private address).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+from ..hooks import Hook, call
+from ..model import Band, Link, Page, page_id
+from .addresses import is_private_host
+from .url import (
+    DEFAULT_RULES,
+    LENGTH_MAX,
+    InvalidURL,
+    Rules,
+    domain_of,
+    has_known_suffix,
+    normal_host,
+    parse_url,
+)
+
+#: Why a link was not followed, for people.
+REASONS: Mapping[str, str] = {
+    "scheme": "not http or https",
+    "malformed": "no URL that a browser would open",
+    "port": "no such port",
+    "characters": "control characters or half characters in the URL",
+    "length": "longer than 2,083 characters",
+    "private": "a private or local address, which the crawl did not start on",
+    "scope": "outside of the scope",
+    "allow": "matches nothing in allow",
+    "deny": "matches deny",
+    "extension": "leads to a file",
+    "nofollow": "marked nofollow",
+    "restrict": "outside of restrict_css",
+    "duplicate": "on this page already, or the page itself",
+    "depth": "deeper than depth_limit",
+    "filter": "refused by the filter hook",
+}
+#: What a link leads to that is no page.
+DENY_EXTENSIONS = (
+    *(
+        "7z",
+        "7zip",
+        "apk",
+        "bz2",
+        "cab",
+        "deb",
+        "dmg",
+        "gz",
+        "img",
+        "iso",
+        "jar",
+        "msi",
+        "pkg",
+        "rar",
+        "rpm",
+        "tar",
+    ),
+    *(
+        "tgz",
+        "xz",
+        "zip",
+        "zst",
+        "avif",
+        "bmp",
+        "cdr",
+        "drw",
+        "dxf",
+        "eps",
+        "gif",
+        "heic",
+        "ico",
+        "jpeg",
+        "jpg",
+        "mng",
+    ),
+    *(
+        "pct",
+        "png",
+        "ps",
+        "psd",
+        "psp",
+        "svg",
+        "tif",
+        "tiff",
+        "webp",
+        "aac",
+        "aiff",
+        "au",
+        "flac",
+        "m4a",
+        "mid",
+        "mp3",
+    ),
+    *(
+        "oga",
+        "ogg",
+        "opus",
+        "ra",
+        "wav",
+        "wma",
+        "3gp",
+        "asf",
+        "asx",
+        "avi",
+        "flv",
+        "m4v",
+        "mkv",
+        "mov",
+        "mp4",
+        "mpg",
+    ),
+    *(
+        "mpeg",
+        "ogv",
+        "qt",
+        "rm",
+        "swf",
+        "webm",
+        "wmv",
+        "doc",
+        "docm",
+        "docx",
+        "dotx",
+        "epub",
+        "key",
+        "mobi",
+        "odg",
+    ),
+    *(
+        "odp",
+        "ods",
+        "odt",
+        "pdf",
+        "potx",
+        "pps",
+        "ppt",
+        "pptx",
+        "rtf",
+        "xls",
+        "xlsm",
+        "xlsx",
+        "xltm",
+        "bat",
+        "bin",
+    ),
+    *(
+        "class",
+        "css",
+        "csv",
+        "dll",
+        "eot",
+        "exe",
+        "hta",
+        "js",
+        "mjs",
+        "otf",
+        "parquet",
+        "rss",
+        "so",
+        "ttf",
+        "wasm",
+    ),
+    *("whl", "woff", "woff2"),
+)
+KINDS = ("same-host", "same-domain", "same-origin", "all")
+
+_HOST_PATTERN = re.compile(r"\w(?:[\w-]*\w)?(?:\.\w(?:[\w-]*\w)?)+|localhost|\[[0-9a-fA-F:.]+\]")
+#: Names that no registry gives out, and that people use at home and in tests.
+_OWN_SUFFIXES = frozenset(
+    (
+        "arpa",
+        "corp",
+        "example",
+        "home",
+        "internal",
+        "intranet",
+        "invalid",
+        "lan",
+        "local",
+        "localdomain",
+        "localhost",
+        "onion",
+        "test",
+    )
+)
+
+Chooser = Callable[[Sequence[Link]], Iterable[tuple[Link, Band]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What became of the links of one page: the ``pages`` to queue, and how many links were
+    ``dropped``, by reason.
+
+    ``reasons`` names each dropped link, in the order of the page, if that was asked for.
+    """
+
+    pages: tuple[Page, ...] = ()
+    dropped: Mapping[str, int] = ()  # type: ignore[assignment]
+    reasons: tuple[tuple[Link, str], ...] = ()
+
+
+class Look(NamedTuple):
+    """What is known about a URL, whatever page it is found on. Without a ``reason``, the rest makes
+    a page of it.
+    """
+
+    reason: str | None
+    url: str = ""
+    key: str = ""
+    lane: str = ""
+    id: str = ""
+
+
+class Scope:
+    """The bounds of a crawl that starts at ``entries``.
+
+    ``kind`` is one of :data:`KINDS`, or a function that is asked about each link (by ``url``,
+    ``link`` or ``page``, as it names them). ``same-host`` takes ``www.`` and any port for the same
+    host; ``same-origin`` is exact.
+
+    A hostname in ``allow`` belongs to the crawl as well, with its subdomains (with the kind
+    ``all``: only these do); if ``allow`` has regular expressions, a link must match one of them. A
+    link that matches anything in ``deny`` is dropped.
+    """
+
+    def __init__(
+        self,
+        entries: Iterable[str],
+        kind: str | Hook = "same-host",
+        *,
+        allow: Iterable[str | re.Pattern[str]] = (),
+        deny: Iterable[str | re.Pattern[str]] = (),
+        deny_extensions: Iterable[str] = DENY_EXTENSIONS,
+        nofollow: bool = False,
+        private_hosts: Iterable[str] = (),
+        rules: Rules = DEFAULT_RULES,
+        lanes: bool = True,
+    ) -> None:
+        self.kind, self.nofollow, self.rules, self.lanes = kind, nofollow, rules, lanes
+        starts = [parse_url(url) for url in entries]
+        self.hosts = frozenset(start.host for start in starts)
+        self._origins = frozenset(start.origin for start in starts)
+        self._bare_hosts = frozenset(map(_bare, self.hosts))
+        self._domains = (
+            frozenset(map(domain_of, self.hosts)) if kind == "same-domain" else frozenset[str]()
+        )
+        self._allow_hosts, self._allow = _split(allow)
+        self._deny_hosts, self._deny = _split(deny)
+        self._extensions = frozenset(extension.lower().lstrip(".") for extension in deny_extensions)
+        self._private = self.hosts | set(private_hosts)
+        self._function = kind if callable(kind) else None
+        # pages of a site share most of their links
+        self.look = lru_cache(maxsize=8_192)(self._look)
+
+    @property
+    def one_host(self) -> bool:
+        """Whether every page of the crawl is on one host."""
+        return (
+            self.kind in ("same-host", "same-origin")
+            and len(self._bare_hosts) == 1
+            and not self._allow_hosts
+        )
+
+    def judge(self, link: Link, parent: Page) -> str | None:
+        """Why ``link``, found on ``parent``, is not followed, as a word of :data:`REASONS`; None if
+        it is.
+        """
+        return self._verdict(link, parent).reason
+
+    def refuses(self, url: str, page: Page | None = None) -> str | None:
+        """Why ``url``, at which ``page`` arrived by a redirect or a script, is out of bounds; None
+        if it is not.
+
+        Arriving is not following: extensions do not matter, and what ``allow`` matches does not
+        either for an entry page.
+        """
+        try:
+            address = parse_url(url)
+            if page is not None and self.rules.canonical(address) == page.key:
+                return None
+        except InvalidURL as invalid:
+            return invalid.reason
+        at_entry = page is not None and page.depth == 0
+        reason = self._bounds(
+            address.host, address.origin, self.rules.target(address), allow=not at_entry
+        )
+        if reason is None and self._function and page and not self._asks(Link(url), page):
+            return "scope"
+        return reason
+
+    def admits(self, url: str, page: Page | None = None) -> bool:
+        """Whether ``url`` is within bounds, as a place to arrive at."""
+        return self.refuses(url, page) is None
+
+    def entry(self, url: str) -> Page:
+        """The page at depth 0 for ``url``. Raises InvalidURL."""
+        address = parse_url(url)
+        lane = address.lane if self.lanes else ""
+        return Page(self.rules.target(address), 0, self.rules.canonical(address), lane)
+
+    def choose(
+        self,
+        page: Page,
+        links: Iterable[Link],
+        *,
+        keep: Chooser | None = None,
+        explain: bool = False,
+    ) -> Chosen:
+        """The pages that the ``links`` of ``page`` become, each once, and what was dropped.
+
+        ``keep`` is handed what is left of the links, and says which of them to take, with which
+        priority; it may add others, which are judged like links. ``explain`` asks for the reason of
+        each dropped link.
+        """
+        dropped: dict[str, int] = {}
+        reasons: list[tuple[Link, str]] = []
+
+        def drop(link: Link, reason: str) -> None:
+            dropped[reason] = dropped.get(reason, 0) + 1
+            if explain:
+                reasons.append((link, reason))
+
+        found: dict[str, tuple[Link, Look]] = {}
+        for link in links:
+            look = self._verdict(link, page)
+            if look.reason:
+                drop(link, look.reason)
+            elif look.key in found or look.key == page.key:
+                drop(link, "duplicate")
+            else:
+                found[look.key] = link, look
+        chosen: Iterable[tuple[Look, Band]] = ((look, Band.NORMAL) for _, look in found.values())
+        if keep is not None:
+            chosen = self._kept(page, found, keep, drop)
+        depth = page.depth + 1
+        pages = tuple(
+            Page(look.url, depth, look.key, look.lane, band, parent=page.id, id=look.id)
+            for look, band in chosen
+        )
+        return Chosen(pages, dropped, tuple(reasons))
+
+    def _kept(
+        self,
+        page: Page,
+        found: dict[str, tuple[Link, Look]],
+        keep: Chooser,
+        drop: Callable[[Link, str], None],
+    ) -> Iterable[tuple[Look, Band]]:
+        kept: dict[str, tuple[Look, Band]] = {}
+        for link, band in keep(tuple(link for link, _ in found.values())):
+            look = self._verdict(link, page)
+            if look.reason:
+                drop(link, look.reason)
+            elif look.key != page.key:
+                kept.setdefault(look.key, (look, band))
+        for key, (link, _) in found.items():
+            if key not in kept:
+                drop(link, "filter")
+        return kept.values()
+
+    def _verdict(self, link: Link, parent: Page) -> Look:
+        if self.nofollow and "nofollow" in link.rel.lower().split():
+            return Look("nofollow")
+        if len(link.url) > LENGTH_MAX:
+            return Look(why_long(link.url))  # not to be kept in a cache
+        look = self.look(link.url)
+        if look.reason is None and self._function and not self._asks(link, parent):
+            return Look("scope")
+        return look
+
+    def _look(self, url: str) -> Look:
+        try:
+            address = parse_url(url)
+        except InvalidURL as invalid:
+            return Look(invalid.reason)
+        target = self.rules.target(address)
+        if reason := self._bounds(address.host, address.origin, target) or self._file(address.path):
+            return Look(reason)
+        key = self.rules.canonical(address)
+        return Look(None, target, key, address.lane if self.lanes else "", page_id(key))
+
+    def _bounds(self, host: str, origin: str, url: str, *, allow: bool = True) -> str | None:
+        if host not in self._private and is_private_host(host):
+            return "private"
+        if not (self._holds(host, origin) or _within(host, self._allow_hosts)):
+            return "scope"
+        if _within(host, self._deny_hosts) or any(pattern.search(url) for pattern in self._deny):
+            return "deny"
+        if allow and self._allow and not any(pattern.search(url) for pattern in self._allow):
+            return "allow"
+        return None
+
+    def _holds(self, host: str, origin: str) -> bool:
+        match self.kind:
+            case "same-host":
+                return _bare(host) in self._bare_hosts
+            case "same-origin":
+                return origin in self._origins
+            case "same-domain":
+                return domain_of(host) in self._domains
+            case "all":
+                return not self._allow_hosts
+        return True  # a function decides, see _asks
+
+    def _file(self, path: str) -> str | None:
+        name, dot, extension = path.rpartition("/")[2].rpartition(".")
+        return "extension" if dot and name and extension.lower() in self._extensions else None
+
+    def _asks(self, link: Link, parent: Page) -> bool:
+        return bool(call(self._function, {"url": link.url, "link": link, "page": parent}))
+
+
+def why_long(url: str) -> str:
+    """Why a very long ``url`` is dropped: by its scheme, if that is not ours (``data:``), else by
+    its length.
+    """
+    return "length" if url[:64].lstrip().lower().startswith(("http:", "https:")) else "scheme"
+
+
+def pattern(item: str | re.Pattern[str]) -> str | re.Pattern[str]:
+    """What an item of ``allow`` or ``deny`` means: a hostname (str), or a regular expression that
+    is searched in the URL.
+
+    A plain name with a dot, ``localhost`` and an address are hostnames; whatever has a character
+    that means something in a regular expression, or a slash, is one. ``books.toscrape.com`` is a
+    hostname, ``/reviews/`` and ``page-\\d+`` are not.
+
+    Raises:
+        re.error: it is no regular expression.
+    """
+    if isinstance(item, str) and _HOST_PATTERN.fullmatch(item):
+        return normal_host(item)
+    return re.compile(item)
+
+
+def doubtful_host(item: str, hosts: Iterable[str]) -> bool:
+    """Whether ``item`` reads as a hostname, but is none that exists (``logout.php``): its author
+    meant to search in URLs.
+    """
+    if not _HOST_PATTERN.fullmatch(item) or item.startswith("["):
+        return False
+    last = item.rpartition(".")[2].lower()
+    if (
+        last in _OWN_SUFFIXES
+        or last.isdigit()
+        or any(_within(host, (item.lower(),)) for host in hosts)
+    ):
+        return False
+    return not has_known_suffix(item)
+
+
+def _split(
+    items: Iterable[str | re.Pattern[str]],
+) -> tuple[tuple[str, ...], tuple[re.Pattern[str], ...]]:
+    patterns = [pattern(item) for item in items]
+    return tuple(p for p in patterns if isinstance(p, str)), tuple(
+        p for p in patterns if not isinstance(p, str)
+    )
+
+
+def _within(host: str, names: Iterable[str]) -> bool:
+    """Whether ``host`` is one of ``names``, or a subdomain of one."""
+    return any(host == name or host.endswith("." + name) for name in names)
+
+
+def _bare(host: str) -> str:
+    return host.removeprefix("www.")

@@ -1,0 +1,428 @@
+"""What a URL means: whether it can be fetched at all, how to recognise it when it comes again, and
+whose it is.
+
+A page is fetched by its URL as it was found. The *canonical* form only serves as the key by which
+it is recognised, so it may leave out what does not change the page. Hosts are read as Chrome reads
+them (WHATWG URL), so that an odd spelling of an address (``0x7f.1``, ``127。0。0。1``) is the address
+here, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fnmatch import translate
+from functools import cached_property, lru_cache
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+import idna
+from w3lib.url import canonicalize_url
+
+#: Longest URL, in characters, that is fetched. Longer ones are traps more often than pages.
+LENGTH_MAX = 2_083
+DEFAULT_PORTS = {"http": 80, "https": 443}
+#: What advertisers and newsletters add to a URL; ``*`` stands for anything. None of them changes
+#: the page.
+TRACKING_PARAMS = (
+    *(
+        "utm_*",
+        "gclid",
+        "gclsrc",
+        "dclid",
+        "gbraid",
+        "wbraid",
+        "gad_source",
+        "gad_campaignid",
+        "_ga",
+        "_gl",
+        "srsltid",
+        "s_kwcid",
+    ),
+    *(
+        "fbclid",
+        "igshid",
+        "igsh",
+        "msclkid",
+        "yclid",
+        "ysclid",
+        "twclid",
+        "ttclid",
+        "li_fat_id",
+        "epik",
+        "rb_clickid",
+        "wickedid",
+    ),
+    *(
+        "mc_cid",
+        "mc_eid",
+        "mkt_tok",
+        "_hsenc",
+        "_hsmi",
+        "__hssc",
+        "__hstc",
+        "__hsfp",
+        "hsctatracking",
+        "vero_id",
+        "oly_anon_id",
+    ),
+    *(
+        "oly_enc_id",
+        "mtm_*",
+        "piwik_*",
+        "pk_campaign",
+        "pk_kwd",
+        "pk_source",
+        "pk_medium",
+        "pk_content",
+    ),
+)
+#: Names that carry nothing but a session. ``sid`` and ``s`` are not among them: on many sites they
+#: choose the page.
+SESSION_PARAMS = ("jsessionid", "phpsessid", "aspsessionid*", "cfid", "cftoken", "zenid", "oscsid")
+
+_URL = re.compile(
+    r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.IGNORECASE | re.DOTALL
+)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_PLAIN_HOST = re.compile(
+    r"(?=[^.]*[a-z])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.[a-z][a-z_-]{0,62}"
+)
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.IGNORECASE)
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_FORBIDDEN_IN_HOST = re.compile(r"[\x00-\x20\x7f#/:<>?@\[\\\]^|%]")
+_EDGE = "".join(map(chr, range(0x21)))
+_TAB_OR_BREAK = re.compile(r"[\t\r\n]")
+_SESSION_IN_PATH = re.compile(r";jsessionid=[^/;]*|/\([as]\([^)/]*\)\)(?=/)", re.IGNORECASE)
+#: What w3lib would leave as it is: nothing to encode, no ``/./`` or ``/../`` to resolve; tested
+#: against it.
+_PLAIN_PATH = re.compile(r"(?:/(?!\.)[A-Za-z0-9_.~-]*)+")
+_PLAIN_PAIR = re.compile(r"[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*")
+
+
+class InvalidURL(ValueError):
+    """No page can be fetched from this URL. ``reason`` is one word: scheme, malformed, port, length
+    or characters.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Address(NamedTuple):
+    """The parts of a valid URL. ``host`` is in lower case, punycode, and without brackets; ``port``
+    is never None.
+    """
+
+    url: str  # as it was found, without white space around it, user and password, and its fragment
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str | None
+    fragment: str
+
+    @property
+    def netloc(self) -> str:
+        """Host, and port where it is not the scheme's own; no userinfo."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, as in the ``Origin`` header."""
+        return f"{self.scheme}://{self.netloc}"
+
+    @property
+    def lane(self) -> str:
+        """The name under which pages of one server wait together: the host, ``_port`` where it is
+        not a default one, no colon.
+        """
+        host = self.host.replace(":", "-")
+        return host if self.port in DEFAULT_PORTS.values() else f"{host}_{self.port}"
+
+
+def parse_url(url: str) -> Address:
+    """The parts of ``url``, which must be absolute.
+
+    Raises:
+        InvalidURL: it cannot be fetched; says why in one word.
+    """
+    if len(url) > LENGTH_MAX:
+        raise InvalidURL("length")  # before the cache: it is not to hold these
+    return _parse(url)
+
+
+@lru_cache(maxsize=8_192)
+def _parse(url: str) -> Address:
+    url = url.strip(_EDGE)
+    if _UNSAFE.search(url):
+        url = _TAB_OR_BREAK.sub("", url)  # as browsers do, for links that were wrapped in a text
+        if _UNSAFE.search(url):
+            raise InvalidURL("characters")
+    # a slash, to browsers; ``http://good.example\@evil.example/`` must not mean two things
+    if "\\" in url:
+        head, mark, tail = _partition(url)
+        url = head.replace("\\", "/") + mark + tail
+    match = _URL.fullmatch(url)
+    if match is None:
+        raise InvalidURL(
+            "scheme" if not url.lower().startswith(("http:", "https:")) else "malformed"
+        )
+    scheme, netloc, path, query, fragment = match.groups()
+    scheme = scheme.lower()
+    host, port = _host_and_port(netloc.rpartition("@")[2])
+    if "@" in netloc:  # a password in a link is nobody's to send, to log or to keep
+        path_on = url[match.end(2) :]
+        url = f"{url[: match.start(2)]}{netloc.rpartition('@')[2]}{path_on}"
+        return _parse(url)
+    bare = url[: match.start(5) - 1] if fragment is not None else url
+    return Address(
+        bare,
+        scheme,
+        host,
+        DEFAULT_PORTS[scheme] if port is None else port,
+        path or "/",
+        query,
+        fragment or "",
+    )
+
+
+def _partition(url: str) -> tuple[str, str, str]:
+    """``url`` before, at and after the first ``?`` or ``#``."""
+    cut = re.search(r"[?#]", url)
+    return (url[: cut.start()], cut.group(), url[cut.end() :]) if cut else (url, "", "")
+
+
+def _host_and_port(text: str) -> tuple[str, int | None]:
+    if text.startswith("["):
+        host, bracket, rest = text.partition("]")
+        host += bracket
+        if rest and not rest.startswith(":"):
+            raise InvalidURL("malformed")
+        port = rest[1:]
+    else:
+        host, _, port = text.partition(":")
+    if port and not (port.isascii() and port.isdigit() and int(port) <= 65_535):
+        raise InvalidURL("port")
+    return normal_host(host), int(port) if port else None
+
+
+@lru_cache(maxsize=4_096)
+def normal_host(host: str) -> str:
+    """``host`` as Chrome would write it: lower case, punycode, addresses in their usual spelling,
+    no brackets, no dot at the end.
+
+    Raises:
+        InvalidURL: no host can be called that.
+    """
+    if _PLAIN_HOST.fullmatch(host) and len(host) <= 253 and "xn--" not in host:
+        return host
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            # a zone means something on this machine only; browsers refuse it as well
+            if "%" in host:
+                raise InvalidURL("malformed")
+            return IPv6Address(host[1:-1]).compressed
+        except AddressValueError:
+            raise InvalidURL("malformed") from None
+    if "%" in host:
+        try:
+            host = unquote_to_bytes(host).decode()
+        except UnicodeDecodeError:
+            raise InvalidURL("malformed") from None
+    host = _ascii(host).removesuffix(".")
+    labels = host.split(".")
+    if (
+        _FORBIDDEN_IN_HOST.search(host)
+        or len(host) > 253
+        or not all(0 < len(label) <= 63 for label in labels)
+    ):
+        raise InvalidURL("malformed")
+    if _NUMBER.fullmatch(labels[-1]):
+        return _ipv4(labels)
+    return host
+
+
+def _ascii(host: str) -> str:
+    """``host`` in lower case and punycode, by UTS 46 and, like browsers, without its rules for
+    registrars.
+    """
+    if host.isascii():
+        return host.lower()
+    try:
+        mapped = idna.uts46_remap(host, std3_rules=False, transitional=False)
+        return ".".join(
+            label if label.isascii() else f"xn--{label.encode('punycode').decode()}"
+            for label in mapped.split(".")
+        )
+    except (idna.IDNAError, UnicodeError):
+        raise InvalidURL("malformed") from None
+
+
+def _ipv4(labels: list[str]) -> str:
+    """The address that browsers make of numbers: one to four of them, decimal, octal (0…) or
+    hexadecimal (0x…).
+    """
+    try:
+        numbers = [_number(label.lower()) for label in labels]
+    except ValueError:
+        raise InvalidURL("malformed") from None
+    *first, last = numbers
+    if (
+        len(numbers) > 4
+        or any(number > 255 for number in first)
+        or last >= 256 ** (5 - len(numbers))
+    ):
+        raise InvalidURL("malformed")
+    return str(
+        IPv4Address(sum(number << (8 * (3 - place)) for place, number in enumerate(first)) + last)
+    )
+
+
+def _number(label: str) -> int:
+    if not _NUMBER.fullmatch(label):
+        raise ValueError(label)
+    if label.startswith("0x"):
+        return int(label[2:] or "0", 16)
+    return int(label, 8) if label.startswith("0") else int(label)
+
+
+def why_invalid(url: str) -> str | None:
+    """Why ``url`` cannot be fetched, in one word (scheme, malformed, port, length, characters);
+    None if it can.
+    """
+    try:
+        parse_url(url)
+    except InvalidURL as invalid:
+        return invalid.reason
+    return None
+
+
+def host_of(url: str) -> str:
+    """The host of ``url``, in lower case, punycode and without brackets. Raises InvalidURL."""
+    return parse_url(url).host
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of ``url``. Raises InvalidURL."""
+    return parse_url(url).origin
+
+
+def lane_of(url: str) -> str:
+    """The lane of ``url``: ``host``, or ``host_port`` where the port is no default; never a colon.
+    Raises InvalidURL.
+    """
+    return parse_url(url).lane
+
+
+def domain_of(host: str) -> str:
+    """The registrable domain of ``host`` (``books.toscrape.com`` → ``toscrape.com``); the host
+    itself if it has none.
+    """
+    return _suffixes().cached(host)
+
+
+def has_known_suffix(host: str) -> bool:
+    """Whether the last part of ``host`` is one under which names can be registered."""
+    return bool(_suffixes().extract(host).suffix)
+
+
+class _Suffixes:
+    """The public suffix list that tldextract brings along. It never goes to the network or to the
+    disk for another one.
+    """
+
+    def __init__(self) -> None:
+        from tldextract import TLDExtract  # 0.1 s, and only some crawls need it
+
+        self.extract = TLDExtract(suffix_list_urls=(), cache_dir=None)
+        self.cached = lru_cache(maxsize=4_096)(self.domain)
+
+    def domain(self, host: str) -> str:
+        return self.extract(host).top_domain_under_public_suffix or host
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> _Suffixes:
+    return _Suffixes()
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What tells pages apart.
+
+    ``keep_fragment``: what follows ``#`` chooses the page (apps that route by it).
+    ``ignore_tracking``: advertisers' parameters and session ids do not. ``ignore_params``: neither
+    do these; ``*`` stands for anything, case does not matter.
+    """
+
+    keep_fragment: bool = False
+    ignore_tracking: bool = True
+    ignore_params: tuple[str, ...] = field(default=())
+
+    @cached_property
+    def ignored(self) -> re.Pattern[str] | None:
+        """Matches one ``name=value`` that makes no difference."""
+        names = (
+            *(TRACKING_PARAMS + SESSION_PARAMS if self.ignore_tracking else ()),
+            *self.ignore_params,
+        )
+        return (
+            re.compile("|".join(translate(name) for name in names), re.IGNORECASE)
+            if names
+            else None
+        )
+
+    def canonical(self, url: str | Address) -> str:
+        """The form by which a page is recognised. Path and query keep their case: ``?v=dQw4`` is
+        not ``?v=dqw4``.
+
+        Raises:
+            InvalidURL: see :func:`parse_url`.
+        """
+        address = parse_url(url) if isinstance(url, str) else url
+        path, query = address.path, address.query or ""
+        if self.ignore_tracking and (";" in path or "(" in path):
+            path = _SESSION_IN_PATH.sub("", path) or "/"
+        pairs: Iterable[str] = query.split("&") if query else ()
+        if self.ignored is not None:
+            pairs = [pair for pair in pairs if not self.ignored.match(pair.partition("=")[0])]
+        head = f"{address.scheme}://{address.netloc}{path}"
+        if self.keep_fragment and address.fragment:
+            return str(
+                canonicalize_url(f"{head}?{_once(pairs)}#{address.fragment}", keep_fragments=True)
+            )
+        if not pairs:
+            return head if _PLAIN_PATH.fullmatch(path) else str(canonicalize_url(head))
+        # most are: five times faster, same answer
+        if _PLAIN_PATH.fullmatch(path) and all(map(_PLAIN_PAIR.fullmatch, pairs)):
+            return f"{head}?{'&'.join('='.join(pair) for pair in sorted({tuple(pair.split('=')) for pair in pairs}))}"
+        head, _, query = str(canonicalize_url(f"{head}?{'&'.join(pairs)}")).partition("?")
+        return f"{head}?{_once(query.split('&'))}" if query else head
+
+    def target(self, address: Address) -> str:
+        """What the browser is sent to: the URL as found; its fragment only where it chooses the
+        page.
+        """
+        return (
+            f"{address.url}#{address.fragment}"
+            if self.keep_fragment and address.fragment
+            else address.url
+        )
+
+
+def _once(pairs: Iterable[str]) -> str:
+    """A query without exact repetitions."""
+    return "&".join(dict.fromkeys(pairs))
+
+
+DEFAULT_RULES = Rules()
+
+
+def canonical(url: str, rules: Rules = DEFAULT_RULES) -> str:
+    """The form by which ``url`` is recognised when it comes again. Raises InvalidURL."""
+    return rules.canonical(url)

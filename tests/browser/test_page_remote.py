@@ -1,0 +1,152 @@
+"""What pages are asked, asked of a Chrome elsewhere: a plain ChromeDriver, and a Selenium Grid."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler import Crawl
+from crawler.browser.chrome.local import find_driver
+from crawler.browser.page import LivePage
+from crawler.browser.pool import Chrome, Endpoint
+from crawler.errors import PageError
+from crawler.model import Response
+from crawler.net.permits import Permits
+from crawler.run.lifecycle import accept
+from tests.grid import needs_grid
+from tests.site.chromes import needs_chrome
+from tests.site.proxies import ProxyServer
+from tests.site.server import Server
+
+pytest_plugins = ["tests.site.fixture", "tests.grid.fixture"]
+
+
+@pytest.fixture(
+    params=[pytest.param("driver", marks=needs_chrome), pytest.param("grid", marks=needs_grid)]
+)
+def endpoint(request: pytest.FixtureRequest, den: Path) -> Iterator[str]:
+    if request.param == "grid":
+        yield request.getfixturevalue("grid").url
+        return
+    driver = subprocess.Popen(
+        [find_driver(), "--port=0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(den)},
+    )
+    port = next(
+        match[1]
+        for line in driver.stdout
+        if (match := re.search(r"successfully on port (\d+)", line))
+    )
+    yield f"http://127.0.0.1:{port}"
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+
+
+def test_a_chrome_elsewhere_does_what_a_local_one_does(endpoint: str, site: Server, tmp_path: Path):
+    crawls = {
+        "plain": {"wait_for": "#list", "scroll": True},
+        "dressed": {
+            "mobile": True,
+            "window": [400, 800],
+            "timezone": "Asia/Tokyo",
+            "headers": {"X-Crawler": "me"},
+            "block": ["*/ads/*"],
+            "basic_auth": {"127.0.0.1": "me:s3c:ret"},
+            "response_headers": True,
+            "console": True,
+            "timings": True,
+            "frames": True,
+            "screenshot": "page",
+            "pdf": True,
+            "wait_quiet": 0.2,
+        },
+    }
+    permits = Permits(Crawl(name="x", url=site.url()).guard(), obey=False)
+    with Chrome(Endpoint(url=endpoint, page_load_timeout=10, files=tmp_path / "files")) as chrome:
+
+        def ask(path: str, kind: str = "dressed", **fields) -> tuple[Response, LivePage]:
+            crawl = Crawl(name=kind, url=site.url(path), **crawls[kind], **fields)
+            page = crawl.entries()[0]
+            with chrome.session(crawl.profile(permits.flags(local=False))) as browser:
+                response = accept(crawl, page, browser, permits)
+                return response, browser.live(page, response)
+
+        assert [link.url for link in ask("/comes", "plain")[0].links] == [site.url("/from-late")]
+
+        before = site.hits.copy()
+        sent, live = ask("/sent")
+        assert json.loads(live.text("pre"))["X-Crawler"] == "me"
+        assert "Mobile" in live.evaluate("navigator.userAgent")
+        assert live.evaluate("[new Date().getTimezoneOffset(), navigator.maxTouchPoints]") == [
+            -540,
+            5,
+        ]
+        loaded = site.hits - before
+        assert (loaded["/shot.png"] > 0, loaded["/ads/1.png"]) == (True, 0)
+        assert (sent.status_text, sent.headers["x-served-by"], sent.redirects) == ("OK", "me", ())
+        assert [file.name.split(".")[1] for file in sent.files] == ["png", "pdf"]
+        assert all(
+            (tmp_path / "files" / "dressed" / file.name).stat().st_size == file.size
+            for file in sent.files
+        )
+        assert sent.timings["load"] > 0
+
+        assert ask("/hop/2")[0].redirects == (site.url("/hop/2"), site.url("/hop/1"))
+        assert [entry["level"] for entry in ask("/complains")[0].console] == [
+            "error",
+            "warning",
+            "error",
+        ]
+        assert sorted(link.url.split("/")[3] for link in ask("/framed")[0].links) == [
+            "from-b",
+            "from-frame",
+            "from-top",
+        ]
+        assert ask("/private/a")[0].title == "In"
+        for path, told in {"/204": ("no_content", 204), "/download": ("download", 200)}.items():
+            with pytest.raises(PageError) as failed:
+                ask(path)
+            assert (failed.value.reason, failed.value.status) == told
+
+
+def test_a_chrome_elsewhere_goes_through_a_proxy_that_asks_for_no_password(
+    endpoint: str, site: Server
+):
+    with (
+        ProxyServer("socks5") as proxy,
+        Chrome(Endpoint(url=endpoint, page_load_timeout=10)) as chrome,
+    ):
+        crawl = Crawl(name="x", url=site.url("/a"), proxy=proxy.url())
+        permits = Permits(crawl.guard(), obey=False, proxies=crawl.proxies({}))
+        with chrome.session(crawl.profile(permits.flags(local=False))) as browser:
+            assert accept(crawl, crawl.entries()[0], browser, permits).title == "A"
+        # a whole Chrome asks its maker for things as well
+        assert f"127.0.0.1:{site.server_address[1]}" in proxy.asked
+
+
+def test_each_crawl_has_a_browser_without_the_cookies_and_storage_of_others(
+    endpoint: str, site: Server
+):
+    with Chrome(Endpoint(url=endpoint, page_load_timeout=10)) as chrome:
+
+        def shown(name: str, path: str) -> list[str | None]:
+            crawl = Crawl(name=name, url=site.url(path))
+            page = crawl.entries()[0]
+            with chrome.session(crawl.profile()) as browser:
+                live = browser.live(page, browser.request(page))
+                return [live.text("h1"), live.text("#token")]
+
+        shown("one", "/login")
+        assert shown("one", "/me")[1] == "secret"
+        assert shown("two", "/me") == ["nobody", "none"]
+        assert shown("one", "/me") == ["nobody", "none"]

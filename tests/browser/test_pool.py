@@ -1,0 +1,669 @@
+"""Sessions: kept, replaced, lost, shared by no one, and never left behind."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from selenium.common.exceptions import TimeoutException
+
+from crawler.browser.browser import Browser
+from crawler.browser.chrome.local import find_chrome, find_driver, sweep
+from crawler.browser.pool import Chrome, Endpoint
+from crawler.errors import BrowserLost, BrowserUnavailable, PageError
+from crawler.model import Page
+from crawler.profile import Profile
+from tests.site.chromes import needs_chrome
+from tests.site.server import Server
+
+pytest_plugins = ["tests.site.fixture"]
+pytestmark = needs_chrome
+
+TESTS = Profile("tests")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    """A folder for Chromes; whatever a test did, nothing is in it, and nobody uses it, in the
+    end.
+    """
+    folder = tmp_path / "state"
+    yield folder
+    assert not folder.exists() or list(folder.iterdir()) == []
+    assert users(folder) == []
+
+
+@pytest.fixture
+def chrome(state: Path) -> Iterator[Chrome]:
+    with Chrome(Endpoint(state=state, page_load_timeout=10, script_timeout=5)) as chrome:
+        yield chrome
+
+
+def users(folder: Path) -> list[psutil.Process]:
+    """The living processes of the Chromes in ``folder``; those that are dying have a moment to do
+    so.
+    """
+    end = time.monotonic() + 5
+    while (
+        found := [process for process in psutil.process_iter() if str(folder) in words(process)]
+    ) and time.monotonic() < end:
+        time.sleep(0.02)
+    return found
+
+
+def words(process: psutil.Process) -> str:
+    try:
+        return (
+            " ".join([*process.cmdline(), *process.environ().values()])
+            if "chrom" in process.name()
+            else ""
+        )
+    except psutil.Error:
+        return ""
+
+
+def get(browser: Browser, site: Server, path: str = "/ok") -> str:
+    return browser.request(Page(site.url(path))).title
+
+
+def session_of(chrome: Chrome, profile: Profile = TESTS) -> str:
+    with chrome.session(profile) as browser:
+        return browser.session_id
+
+
+def chromes_of(browser: Browser, chrome: Chrome) -> list[psutil.Process]:
+    """The browser processes (no renderers and the like) of a local session."""
+    (session,) = (session for session in chrome._sessions if session.browser is browser)
+    children = psutil.Process(session.local.process.pid).children(recursive=True)
+    return [
+        child for child in children if "chrom" in words(child) and "--type=" not in words(child)
+    ]
+
+
+# Kept
+
+
+def test_nothing_is_started_before_it_is_needed_and_closing_may_be_repeated(state):
+    chrome = Chrome(Endpoint(state=state))
+    chrome.close()
+    assert not chrome.warm
+    assert not state.exists()
+    session_of(chrome)
+    assert chrome.warm
+    chrome.close()
+    chrome.close()
+    assert not chrome.warm
+
+
+def test_a_session_serves_page_after_page(chrome, site):
+    sessions = {session_of(chrome) for _ in range(3)}
+    with chrome.session(TESTS) as browser:
+        assert [get(browser, site, path) for path in ("/a", "/b", "/a")] == ["A", "B", "A"]
+    assert sessions == {browser.session_id}
+
+
+def test_after_close_a_new_session_can_be_had(chrome, site):
+    first = session_of(chrome)
+    chrome.close()
+    with chrome.session(TESTS) as browser:
+        assert get(browser, site) == "OK"
+        assert browser.session_id != first
+
+
+def test_another_profile_gets_another_session_without_the_cookies_of_the_first(chrome, site):
+    with chrome.session(Profile("one")) as browser:
+        get(browser, site, "/login")
+    with chrome.session(Profile("two")) as browser:
+        assert text_of(browser, site, "/me") == ["nobody", "none"]
+
+
+def test_a_profile_chooses_agent_language_and_window(chrome, site):
+    with chrome.session(
+        Profile("me", user_agent="Spider/1", language="fr-CH,fr", window=(800, 500))
+    ) as browser:
+        page = Page(site.url("/agent"))
+        live = browser.live(page, browser.request(page))
+        assert live.text("h1") == "Spider/1"
+        assert live.text("h2").startswith("fr-CH,fr")
+        assert live.evaluate("[outerWidth, outerHeight]") == [800, 500]
+
+
+def test_eager_does_not_wait_for_images(chrome, site):
+    with chrome.session(Profile("eager", load_strategy="eager")) as browser:
+        response = browser.request(Page(site.url("/slow-image")))
+        assert (response.title, len(response.links)) == ("Slow image", 1)
+        assert response.timing["total"] < 5_000
+
+
+def test_pages_without_images_do_not_wait_for_them(chrome, site):
+    with chrome.session(Profile("plain", images=False)) as browser:
+        assert browser.request(Page(site.url("/slow-image"))).timing["total"] < 5_000
+
+
+def test_each_thread_has_a_session_of_its_own(chrome, site):
+    seen = []
+
+    def work() -> None:
+        with chrome.session(TESTS) as browser:
+            seen.append((browser.session_id, get(browser, site)))
+
+    threads = [threading.Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [title for _, title in seen] == ["OK", "OK"]
+    assert len({session for session, _ in seen} | {session_of(chrome)}) == 3
+
+
+def test_a_forked_process_does_not_touch_the_session_of_its_parent(chrome, site):
+    mine = session_of(chrome)
+
+    def work(answers) -> None:
+        assert not chrome.warm
+        with chrome.session(TESTS) as browser:
+            answers.send((browser.session_id, get(browser, site)))
+        chrome.close()
+
+    here, there = multiprocessing.get_context("fork").Pipe()
+    child = multiprocessing.get_context("fork").Process(target=work, args=(there,))
+    child.start()
+    session, title = here.recv()
+    child.join()
+    assert (title, session != mine) == ("OK", True)
+    with chrome.session(TESTS) as browser:
+        assert (browser.session_id, get(browser, site)) == (mine, "OK")
+
+
+def test_four_processes_may_start_at_once(state, site):
+    script = f"""
+from crawler.browser.pool import Chrome, Endpoint
+from crawler.profile import Profile
+from crawler.model import Page
+from pathlib import Path
+with Chrome(Endpoint(state=Path({str(state)!r}))) as chrome, chrome.session(Profile("x")) as browser:
+    print(browser.request(Page({site.url("/ok")!r})).title)
+"""
+    children = [
+        subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(4)
+    ]
+    assert [child.communicate(timeout=60)[0] for child in children] == [b"OK\n"] * 4
+
+
+def test_a_session_that_rests_shows_no_page(chrome, site):
+    with chrome.session(TESTS) as browser:
+        get(browser, site)
+    session_of(chrome)  # a run that found nothing to do
+    assert browser.driver.current_url == "about:blank"
+    with chrome.session(TESTS) as browser:
+        with pytest.raises(PageError, match="no_content"):
+            get(browser, site, "/204")
+        assert get(browser, site) == "OK"
+
+
+# Replaced
+
+
+@pytest.mark.parametrize(("endpoint", "profile"), [(2, None), (500, 2), (2, 100)])
+def test_a_session_is_replaced_after_as_many_pages_as_the_endpoint_or_its_crawl_says(
+    state, site, endpoint, profile
+):
+    with Chrome(Endpoint(state=state, recycle_pages=endpoint)) as chrome:
+        seen = []
+        for _ in range(4):
+            with chrome.session(Profile("tests", pages=profile)) as browser:
+                get(browser, site)
+                seen.append(browser.session_id)
+    assert seen[0] == seen[1] != seen[2] == seen[3]
+
+
+def test_a_session_is_replaced_when_it_is_old(state):
+    with Chrome(Endpoint(state=state, recycle_age=0.2)) as chrome:
+        first = session_of(chrome)
+        time.sleep(0.3)
+        assert session_of(chrome) != first
+
+
+def test_a_session_is_replaced_when_it_has_grown(state, site):
+    with Chrome(Endpoint(state=state, recycle_memory=1 << 20)) as chrome:
+        first = session_of(chrome)
+        with chrome.session(TESTS) as browser:
+            for _ in range(10):
+                get(browser, site)
+        assert session_of(chrome) != first
+
+
+def test_a_session_in_doubt_is_replaced(chrome):
+    with chrome.session(TESTS) as browser:
+        first = browser.session_id
+        browser.doubt = "a hook says so"
+    assert session_of(chrome) != first
+
+
+def test_an_error_of_a_hook_is_no_reason_to_replace_a_session(chrome):
+    with pytest.raises(ZeroDivisionError), chrome.session(TESTS) as browser:
+        1 / 0  # noqa: B018
+    assert session_of(chrome) == browser.session_id
+
+
+def test_a_session_in_which_a_script_of_a_hook_never_ended_is_replaced(state, site):
+    with Chrome(Endpoint(state=state, script_timeout=1, command_timeout=3)) as chrome:
+        with lost(chrome, site, hung=True) as browser:
+            browser.driver.execute_script("while (true);")
+        with pytest.raises(TimeoutException), chrome.session(TESTS) as browser:
+            browser.driver.execute_script("return new Promise(() => {})")
+        with chrome.session(TESTS) as other:
+            assert other.session_id != browser.session_id
+            assert get(other, site) == "OK"
+
+
+def test_a_session_interrupted_in_the_midst_of_a_command_is_replaced(chrome, site):
+    class SoftLimitError(Exception):
+        pass
+
+    def raise_(*_: object) -> None:
+        raise SoftLimitError
+
+    first = session_of(chrome)
+    before = signal.signal(signal.SIGALRM, raise_)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.5)
+        with pytest.raises(SoftLimitError), chrome.session(TESTS) as browser:
+            get(browser, site, "/silence")
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    with chrome.session(TESTS) as browser:
+        assert browser.session_id != first
+        assert get(browser, site) == "OK"
+
+
+# Lost
+
+
+@contextmanager
+def lost(chrome: Chrome, site: Server, hung: bool) -> Iterator[Browser]:
+    """In this block the session is lost; the next one is another, and works."""
+    with pytest.raises(BrowserLost) as caught, chrome.session(TESTS) as browser:  # noqa: PT012
+        get(browser, site)
+        yield browser
+    assert caught.value.hung is hung
+    with chrome.session(TESTS) as other:
+        assert other.session_id != browser.session_id
+        assert get(other, site) == "OK"
+
+
+def test_a_tab_that_crashes_is_lost(chrome, site):
+    with lost(chrome, site, hung=False) as browser:
+        browser.driver.get("chrome://crash")
+
+
+def test_a_hook_that_meets_a_dead_session_gets_the_same_error(chrome, site):
+    with lost(chrome, site, hung=False) as browser:
+        page = Page(site.url("/book"))
+        live = browser.live(page, browser.request(page))
+        for process in chromes_of(browser, chrome):
+            process.kill()
+        live.text("h1")
+
+
+def test_a_chrome_that_was_killed_is_lost(chrome, site):
+    with lost(chrome, site, hung=False) as browser:
+        for process in chromes_of(browser, chrome):
+            process.kill()
+        get(browser, site)
+
+
+def test_a_driver_that_was_killed_is_lost(chrome, site):
+    with lost(chrome, site, hung=False) as browser:
+        (session,) = chrome._sessions
+        session.local.process.kill()
+        get(browser, site)
+
+
+def test_an_idle_session_that_died_costs_no_page(chrome, site, monkeypatch):
+    monkeypatch.setattr("crawler.browser.pool.PROBE_AFTER", 0.0)
+    with chrome.session(TESTS) as browser:
+        processes = chromes_of(browser, chrome)
+    for process in processes:
+        process.kill()
+    with chrome.session(TESTS) as browser:
+        assert get(browser, site) == "OK"
+
+
+@pytest.mark.parametrize("path", ["/endless", "/endless-late"])
+def test_a_page_that_never_ends_its_script_is_lost_within_bounds(state, site, path):
+    with Chrome(
+        Endpoint(state=state, page_load_timeout=1.5, script_timeout=1.5, command_timeout=3)
+    ) as chrome:
+        began = time.monotonic()
+        with lost(chrome, site, hung=True) as browser:
+            get(browser, site, path)
+        assert time.monotonic() - began < 12
+
+
+def test_a_page_that_asks_for_ever_is_given_up_within_bounds(state, site):
+    with Chrome(Endpoint(state=state, page_load_timeout=2, script_timeout=2)) as chrome:
+        began = time.monotonic()
+        with pytest.raises((BrowserLost, PageError)), chrome.session(TESTS) as browser:
+            get(browser, site, "/alert-loop")
+        assert time.monotonic() - began < 30
+        with chrome.session(TESTS) as other:
+            assert other.session_id != browser.session_id
+            assert get(other, site) == "OK"
+
+
+def test_a_page_that_closes_its_window_does_not_take_the_next_page_with_it(chrome, site):
+    with chrome.session(TESTS) as browser:
+        try:
+            assert get(browser, site, "/closes") == "Closes"
+        except BrowserLost as error:
+            assert not error.hung  # noqa: PT017
+    with chrome.session(TESTS) as browser:
+        assert get(browser, site) == "OK"
+
+
+def test_a_session_can_be_abandoned_from_another_thread(chrome, site):
+    began = time.monotonic()
+    with lost(chrome, site, hung=False) as browser:
+        threading.Timer(0.5, browser.abandon).start()
+        get(browser, site, "/silence")
+    assert time.monotonic() - began < 8
+
+
+def test_a_remote_session_can_be_abandoned_from_another_thread(remote, site):
+    with Chrome(Endpoint(url=remote, flags=("--no-sandbox",), page_load_timeout=2)) as chrome:
+        began = time.monotonic()
+        with lost(chrome, site, hung=False) as browser:
+            threading.Timer(0.5, browser.abandon).start()
+            get(browser, site, "/silence")
+        assert time.monotonic() - began < 12
+
+
+# Not to be had
+
+
+def test_without_anything_to_start_the_error_says_so(state):
+    with Chrome(Endpoint(state=state, driver="/nowhere/chromedriver")) as chrome:
+        with pytest.raises(BrowserUnavailable, match="does not start"):
+            session_of(chrome)
+        assert not chrome.warm
+
+
+@pytest.mark.parametrize("words", ["", "it lacks a library"])
+def test_a_chrome_that_ends_at_once_is_unavailable_within_seconds(state, tmp_path, words):
+    began = time.monotonic()
+    with (
+        Chrome(Endpoint(state=state, binary=program(tmp_path, f"echo '{words}' >&2"))) as chrome,
+        pytest.raises(BrowserUnavailable, match=f"chrome does not start.*{words}"),
+    ):
+        session_of(chrome)
+    assert time.monotonic() - began < 8
+
+
+def test_a_chrome_that_cannot_use_its_sandbox_runs_without_and_that_is_said_once(
+    state, tmp_path, caplog, monkeypatch
+):
+    # Given a Chrome that ends as it does where the kernel lets nobody make a sandbox, and a user
+    # who is not root
+    binary = program(
+        tmp_path,
+        f"""
+        case " $* " in *" --no-sandbox "*) exec {find_chrome()} "$@";; esac
+        echo "[FATAL:zygote_host_impl_linux.cc(127)] No usable sandbox!" >&2
+        exit 1
+        """,
+    )
+    monkeypatch.setattr("crawler.browser.pool._unsandboxed", threading.Event())
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    # When sessions are asked for, then they work, and there is one warning
+    for _ in range(2):
+        with Chrome(Endpoint(state=state, binary=binary)) as chrome:
+            session_of(chrome)
+    assert [record.message for record in caplog.records if "without its sandbox" in record.message][
+        1:
+    ] == []
+    assert "without its sandbox: Chrome cannot use it" in caplog.text
+
+
+def program(folder: Path, script: str) -> str:
+    """A program that stands where Chrome should."""
+    path = folder / "chrome"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_driver_that_ends_at_once_is_unavailable(state):
+    with (
+        Chrome(Endpoint(state=state, driver="/bin/false")) as chrome,
+        pytest.raises(BrowserUnavailable, match="does not start"),
+    ):
+        session_of(chrome)
+
+
+def test_an_endpoint_that_is_not_there_is_unavailable_and_keeps_its_password():
+    with (
+        Chrome(Endpoint(url="http://me:canary@127.0.0.1:8", session_timeout=2)) as chrome,
+        pytest.raises(
+            BrowserUnavailable, match=r"http://127\.0\.0\.1:8 cannot be reached"
+        ) as caught,
+    ):
+        session_of(chrome)
+    assert "canary" not in repr(caught.value)
+
+
+def test_an_endpoint_that_is_silent_is_unavailable_in_time(site):
+    began = time.monotonic()
+    with (
+        Chrome(Endpoint(url=site.url("/silence"), session_timeout=1)) as chrome,
+        pytest.raises(BrowserUnavailable),
+    ):
+        session_of(chrome)
+    assert time.monotonic() - began < 5
+
+
+# Elsewhere
+
+
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a ChromeDriver that is not ours to end."""
+    driver = subprocess.Popen(
+        [find_driver(), "--port=0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("r"))},
+    )
+    port = next(
+        match[1]
+        for line in driver.stdout
+        if (match := re.search(r"successfully on port (\d+)", line))
+    )
+    yield f"http://127.0.0.1:{port}"
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+
+
+def test_a_remote_driver_serves_as_a_local_one_does(remote, site):
+    with Chrome(Endpoint(url=remote, flags=("--no-sandbox",), page_load_timeout=10)) as chrome:
+        with chrome.session(TESTS) as browser:
+            assert get(browser, site) == "OK"
+            for path, reason in (
+                ("/204", "no_content"),
+                ("/download", "download"),
+                ("/loop", "redirect_loop"),
+                ("/404-empty", "http_404"),
+            ):
+                with pytest.raises(PageError, match=reason):
+                    get(browser, site, path)
+            assert get(browser, site) == "OK"
+        with lost(chrome, site, hung=False) as browser:
+            browser.driver.get("chrome://crash")
+    with (
+        Chrome(Endpoint(url=remote, binary=find_chrome(), flags=("--no-sandbox",))) as chrome,
+        chrome.session(TESTS) as browser,
+    ):
+        assert get(browser, site) == "OK"
+        assert get(browser, site, "/popup") == "Popup"
+
+
+def test_a_remote_session_that_was_ended_is_lost(remote, site):
+    with (
+        Chrome(Endpoint(url=remote, flags=("--no-sandbox",))) as chrome,
+        lost(chrome, site, hung=False) as browser,
+    ):
+        browser.driver.delete()
+        get(browser, site)
+
+
+# Left behind
+
+
+OWNER = """
+import sys, time
+from pathlib import Path
+from crawler.browser.pool import Chrome, Endpoint
+from crawler.profile import Profile
+chrome = Chrome(Endpoint(state=Path(sys.argv[1]), devtools=sys.argv[2]))
+with chrome.session(Profile("x")) as browser:
+    print(browser.session_id, flush=True)
+    time.sleep(60)
+"""
+
+
+def owner(state: Path, devtools: str = "local") -> subprocess.Popen[str]:
+    """A process that has a Chrome in ``state``."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(state), devtools], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline().strip()
+    return process
+
+
+@pytest.mark.parametrize(("deep", "devtools"), [(False, "local"), (True, "local"), (False, "none")])
+def test_nothing_remains_of_an_owner_that_was_killed(tmp_path, deep, devtools):
+    # Given two owners, each with a Chrome
+    state = tmp_path / ("a-folder-with-a-long-name-" * 4 if deep else "s")
+    one, other = owner(state, devtools), owner(state, devtools)
+    folders = list(state.iterdir())
+    assert len(folders) == 2
+    assert sweep(state) == 0
+    # When one is killed
+    one.kill()
+    one.wait()
+    # Then its Chrome ends by itself, and a sweep removes what it wrote; the other goes on
+    gone = next(folder for folder in folders if f"-{one.pid}-" in folder.name)
+    assert users(gone.resolve()) == []
+    target = gone.resolve()
+    assert sweep(state) == 1
+    assert not target.exists()
+    assert [folder.name.split("-")[1] for folder in state.iterdir()] == [str(other.pid)]
+    assert psutil.Process(other.pid).children(recursive=True)
+    other.kill()
+    other.wait()
+    assert sweep(state) == 1
+    assert list(state.iterdir()) == []
+
+
+def test_a_sweep_kills_drivers_and_chromes_that_outlived_their_owner(tmp_path):
+    # Given a Chrome that does not die with its owner: the folder says that its owner is a process
+    # that is no more
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    folder = tmp_path / f"chrome-{ended.pid}-1-00000000@{os.uname().nodename}"
+    folder.mkdir()
+    driver = subprocess.Popen(
+        [find_driver(), "--port=0"], cwd=folder, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    # When the folder is swept, then the process is killed, and the folder is gone
+    assert sweep(tmp_path) == 1
+    assert driver.poll() is not None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_is_not_fooled_by_a_pid_that_is_used_again_nor_by_folders_of_others(tmp_path):
+    host = os.uname().nodename
+    recycled = tmp_path / f"chrome-{os.getpid()}-1-00000000@{host}"
+    foreign = tmp_path / "chrome-1-1-00000000@elsewhere"
+    unknown = tmp_path / "chrome-of-mine@home"
+    for folder in (recycled, foreign, unknown):
+        folder.mkdir()
+    assert sweep(tmp_path) == 1
+    assert sorted(tmp_path.iterdir()) == sorted([foreign, unknown])
+    os.utime(foreign, (0, 0))
+    assert sweep(tmp_path) == 1
+    assert sweep(tmp_path / "nowhere") == 0
+
+
+def test_that_the_sandbox_is_off_is_said_once(state, caplog, monkeypatch):
+    if os.geteuid() != 0:
+        pytest.skip("only root runs without the sandbox for sure")
+    monkeypatch.setattr("crawler.browser.pool._unsandboxed", threading.Event())
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            with Chrome(Endpoint(state=state)) as chrome:
+                session_of(chrome)
+    assert [record.message for record in caplog.records if "sandbox" in record.message][1:] == []
+
+
+# Logged in
+
+
+def text_of(browser: Browser, site: Server, path: str, host: str = "127.0.0.1") -> list[str | None]:
+    page = Page(site.url(path, host=host))
+    live = browser.live(page, browser.request(page))
+    return [live.text("h1"), live.text("#token")]
+
+
+def test_a_login_is_kept_and_loaded_into_another_session_once(chrome, site):
+    # Given a session that has logged in
+    with chrome.session(TESTS) as browser:
+        get(browser, site, "/login")
+        login = browser.login.keep()
+        assert text_of(browser, site, "/me") == ["session=abc; seen=1", "secret"]
+    chrome.close()
+    # When it is loaded into another
+    with chrome.session(TESTS) as browser:
+        assert text_of(browser, site, "/me", host="localhost") == ["nobody", "none"]
+        browser.login.load(login, 1)
+        # Then that one is logged in, from its first page on, there and nowhere else
+        assert text_of(browser, site, "/me") == ["session=abc; seen=1", "secret"]
+        assert text_of(browser, site, "/me", host="localhost") == ["nobody", "none"]
+        # And what the site makes of it later stands
+        get(browser, site, "/logout")
+        assert text_of(browser, site, "/me")[1] == "none"
+
+
+def test_a_cookie_that_cannot_be_set_does_not_keep_out_the_others(chrome, site, caplog):
+    with chrome.session(TESTS) as browser:
+        get(browser, site, "/login")
+        login = browser.login.keep()
+    chrome.close()
+    bad = {**login["cookies"][0], "name": "__Host-bad", "value": "canary", "secure": False}
+    with chrome.session(TESTS) as browser:
+        browser.login.load({"cookies": [bad, *login["cookies"]]}, 1)
+        assert text_of(browser, site, "/me")[0] == "session=abc; seen=1"
+    assert "canary" not in caplog.text
+
+
+def test_a_login_is_json_and_survives_a_session_that_shows_nothing(chrome):
+    import json
+
+    with chrome.session(TESTS) as browser:
+        login = browser.login.keep()
+        assert json.loads(json.dumps(login)) == {"cookies": [], "storage": {}}
+        browser.login.load(login, 1)
+        browser.login.load({}, 1)

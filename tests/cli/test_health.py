@@ -1,0 +1,256 @@
+"""Whether a worker lives, what a probe is told, and what a worker leaves behind when it is told to
+end.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.config.settings import environment
+from crawler.local.heartbeat_file import SILENCE_MAX, TICK_AGE_MAX, Heartbeat
+from tests.faults.ground import Ground, Worker, ended_well, shop
+from tests.faults.webdriver import Doc
+from tests.support.folder import CRAWLER
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    there = Ground(tmp_path)
+    yield there
+    there.close()
+
+
+def beat(**given: object) -> Heartbeat:
+    """The heartbeat of a worker that is well at the time 1,000."""
+    return Heartbeat(
+        **{
+            "worker": "w@here",
+            "tick": 999.0,
+            "heard": 999.5,
+            "running": 0,
+            "interval": 10.0,
+            "longest": 230.0,
+        }
+        | given
+    )  # type: ignore[arg-type]
+
+
+def test_a_worker_is_well_while_it_ticks_and_hears():
+    assert beat().ill(1_000) is None
+    assert beat(tick=1_000 - TICK_AGE_MAX).ill(1_000) is None
+    assert "no tick" in (beat(tick=1_000 - TICK_AGE_MAX - 1).ill(1_000) or "")
+    assert beat(tick=800.0, interval=60.0).ill(1_000) is None  # it ticks less often
+
+
+def test_a_worker_that_no_longer_hears_is_ill_unless_all_its_hands_are_full():
+    deaf = 1_000 - SILENCE_MAX - 1
+    assert "hears" in (beat(heard=deaf).ill(1_000) or "")
+    assert beat(heard=deaf, running=4).ill(1_000) is None
+    assert "hears" in (beat(heard=deaf - 230, running=4).ill(1_000) or "")
+    assert beat(heard=None).ill(1_000) is None  # another broker: nobody knows
+
+
+class Probe:
+    """``crawler health`` beside a worker, with the worker's own settings."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.file = ground.folder / "alive"
+        self.environ = {
+            "PATH": "/usr/bin:/bin",
+            **environment(ground.settings(heartbeat_file=self.file)),
+        }
+
+    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [CRAWLER, "health", *words],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+
+def test_a_probe_finds_a_worker_that_works_and_says_so_in_less_than_a_second_of_cpu(ground: Ground):
+    ground.chrome_on({"/": Doc()})
+    probe = Probe(ground)
+    assert "no worker has written" in probe.ask("--only", "worker").stdout
+    ground.worker(heartbeat_file=probe.file)
+    ground.until_end(ground.crawl(shop()))
+    ground.until(lambda: probe.file.exists() and Heartbeat.read(probe.file).heard)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = probe.ask("--json")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = json.loads(done.stdout)
+    assert (done.returncode, said["ok"], sorted(said["parts"])) == (
+        0,
+        True,
+        ["broker", "chrome", "redis", "worker"],
+    ), done
+    assert "heard" in said["parts"]["worker"]["said"]
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1.0
+
+
+def test_a_probe_finds_what_is_away(ground: Ground):
+    chrome = ground.chrome_on({"/": Doc()})
+    probe = Probe(ground)
+    Heartbeat("w@here", time.time() - 3_600, None, 0, 10.0, 230.0).write(probe.file)
+    chrome.down()
+    ground.redis.stop()
+    done = probe.ask()
+    assert done.returncode == 1
+    assert [line[:2] for line in done.stdout.splitlines()] == ["!!"] * 4
+    assert "no tick for more than 60 s" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_worker_that_hears_nothing_because_the_broker_is_away_is_not_to_be_restarted(
+    ground: Ground,
+):
+    ground.chrome_on({"/": Doc()})
+    probe = Probe(ground)
+    Heartbeat("w@here", time.time(), time.time() - 3_600, 0, 10.0, 230.0).write(probe.file)
+    assert probe.ask("--only", "worker").returncode == 1
+    ground.redis.stop()
+    done = probe.ask("--only", "worker")
+    assert (done.returncode, "the broker is away" in done.stdout) == (0, True), done
+
+
+def test_a_file_that_is_no_heartbeat_is_told_in_a_line(ground: Ground):
+    probe = Probe(ground)
+    probe.file.write_text("{")
+    done = probe.ask("--only", "worker")
+    assert done.returncode == 1
+    assert "is not what a worker of this version writes" in done.stdout
+
+
+def test_a_worker_that_is_asked_to_end_does_its_page_first(ground: Ground):
+    """Warm: SIGTERM."""
+    gate = threading.Event()
+    chrome = ground.chrome_on({"/": Doc(links=["/a", "/b"]), "/a": Doc(gate=gate), "/b": Doc()})
+    worker = ground.worker()
+    frontier = ground.crawl(shop(concurrency_limit=1))
+    ground.until(lambda: chrome.count("/a"))
+    worker.process.send_signal(signal.SIGTERM)
+    ground.until(lambda: "Warm shutdown" in worker.said())
+    gate.set()
+    assert worker.process.wait(60) == 0
+    seen = frontier.snapshot()
+    assert (seen.done, seen.queued, seen.processing) == (2, 1, 0)
+    ground.until(lambda: not chrome.sessions)  # and it closed its browser
+    ground.worker()
+    ground.until_end(frontier)
+    ended_well(frontier, ["/", "/a", "/b"], log=ground.redis)
+    assert chrome.count("/a") == 1
+
+
+def test_a_worker_that_is_ended_at_once_gives_its_pages_back_before_it_is_gone(ground: Ground):
+    """Cold: SIGQUIT. No lease has to run out, no attempt is burned, and others may claim the pages
+    at once.
+    """
+    never = threading.Event()
+    chrome = ground.chrome_on(
+        {
+            "/": Doc(links=["/a", "/b"]),
+            "/a": [Doc(gate=never), Doc()],
+            "/b": [Doc(gate=never), Doc()],
+        }
+    )
+    worker = ground.worker(2)
+    frontier = ground.crawl(shop(concurrency_limit=2))
+    ground.until(lambda: chrome.count("/a") and chrome.count("/b"))
+    worker.process.send_signal(signal.SIGQUIT)
+    ground.until(lambda: frontier.snapshot().processing == 0)
+    assert worker.process.poll() is None  # they are back before it is gone
+    never.set()  # it also ends its sessions, and a browser answers that only when its page does
+    worker.process.wait(60)
+    seen = frontier.snapshot()
+    assert (seen.queued, seen.processing, seen.held_until) == (2, 0, None), worker.said()
+    assert [page.attempt for page in frontier.queued()] == [0, 0]
+    ground.worker(2)
+    ground.until_end(frontier)
+    seen = ended_well(frontier, ["/", "/a", "/b"], log=ground.redis)
+    assert seen.counts["released"] == 2
+    assert "crashed" not in seen.counts
+
+
+def warnings(worker: Worker) -> str:
+    return "\n".join(line for line in worker.said().splitlines() if "WARNING" in line)
+
+
+PROJECT = """
+from celery import Celery
+app = Celery("project", broker={broker!r})
+app.conf.update(accept_content=["json", "pickle"], task_acks_late=True, task_default_queue="crawler",
+                broker_transport_options={{"visibility_timeout": 60}}, worker_hijack_root_logger=True)
+app.autodiscover_tasks(["crawler"], force=True)
+"""
+
+
+def test_a_worker_of_a_project_whose_settings_break_promises_says_which_and_how_to_mend_each(
+    ground: Ground,
+):
+    ground.client.config_set("maxmemory-policy", "allkeys-lru")
+    settings = ground.settings(events=True)
+    (ground.folder / "project.py").write_text(PROJECT.format(broker=settings.broker_url))
+    log = ground.folder / "worker.log"
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "project",
+        "worker",
+        "-P",
+        "threads",
+        "-c",
+        "1",
+        "-l",
+        "INFO",
+    ]
+    environ = {
+        "PATH": "/usr/bin:/bin",
+        "PYTHONPATH": str(ground.folder),
+        "C_FORCE_ROOT": "yes",
+        **environment(settings),
+    }
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(
+            command, env=environ, cwd=ground.folder, stdout=out, stderr=out
+        ) as process,
+    ):
+        try:
+            ground.until(lambda: "keys away" in log.read_text())
+        finally:
+            process.kill()
+    said = log.read_text()
+    for words in (
+        "set accept_content to ['json']",
+        "runs are handed out again while they run",
+        "use -P prefork",
+        "start it with -E",
+        "start it with --disable-prefetch",
+        "this Redis throws keys away when it is full (maxmemory-policy allkeys-lru)",
+    ):
+        assert said.count(words) == 1, words
+
+
+def test_our_own_worker_breaks_no_promise(ground: Ground):
+    ground.chrome_on({"/": Doc()})
+    worker = ground.worker(events=True)
+    ground.until_end(ground.crawl(shop()))
+    said = warnings(worker).splitlines()
+    # which breaks one by itself
+    if int(ground.client.info("server")["redis_version"].split(".")[0]) < 7:
+        assert "a full server refuses a step as a whole" in said.pop()
+    assert said == []

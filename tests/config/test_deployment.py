@@ -1,0 +1,376 @@
+"""The files beside the code that start it in production: what they say is accepted by the programs
+that read them.
+"""
+
+# ruff: noqa: S310 - the addresses are our own
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis as redis_py
+import yaml
+
+from crawler.config.settings import Settings, environment
+from crawler.local.embedded import PrivateRedis
+from tests.faults.ground import Ground, shop
+from tests.faults.webdriver import Doc
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# A worker's command line is written in several places; this is what all of them must say.
+WORKER = (
+    "celery -A crawler.tasks.app worker -Q crawler -P prefork -c 4 --disable-prefetch -E"
+    " -n crawler@%h --without-gossip --without-mingle -l INFO"
+)
+
+SERVICES = ("redis", "hub", "chrome", "worker", "metrics", "flower", "prometheus", "grafana")
+
+
+def compose() -> list[str]:
+    """The command that reads docker-compose.yml on this machine."""
+    for command in (["docker-compose"], ["docker", "compose"]):
+        if (
+            shutil.which(command[0])
+            and not subprocess.run(
+                [*command, "version"], capture_output=True, check=False
+            ).returncode
+        ):
+            return command
+    pytest.skip("no docker-compose and no docker compose is installed")
+
+
+def test_docker_compose_accepts_the_file_without_any_variable_set(tmp_path):
+    bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [*compose(), "config"], cwd=ROOT, env=bare, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    services = {
+        line.strip(" :")
+        for line in done.stdout.partition("services:")[2].splitlines()
+        if line[:3].strip() and line[:2] == "  "
+    }
+    assert services >= set(SERVICES)
+
+
+def test_compose_dockerfile_and_readme_describe_the_same_services():
+    file, readme = (ROOT / "docker-compose.yml").read_text(), (ROOT / "README.md").read_text()
+    section = readme.partition("## Docker")[2].partition("\n## ")[0]
+    for service in SERVICES:
+        assert f"\n  {service}:\n" in file
+        assert f"`{service}`" in section
+    assert "selenium/hub:${SELENIUM_TAG:-" in file
+    tags = {
+        line.partition("SELENIUM_TAG:-")[2].partition("}")[0]
+        for line in file.splitlines()
+        if "SELENIUM_TAG:-" in line
+    }
+    assert len(tags) == 1  # hub and node are one release
+
+
+def test_nothing_is_published_beyond_loopback():
+    lines = (ROOT / "docker-compose.yml").read_text().splitlines()
+    ports = [
+        line.strip()
+        for number, line in enumerate(lines)
+        if number and lines[number - 1].strip() == "ports:"
+    ]
+    assert ports
+    assert all(port.startswith('- "127.0.0.1:') for port in ports)
+
+
+def test_a_worker_is_started_alike_everywhere():
+    command = next(
+        part for part in (ROOT / "Dockerfile").read_text().split("\n") if part.startswith("CMD")
+    )
+    rest = (ROOT / "Dockerfile").read_text().partition(command)[2]
+    words = json.loads((command.removeprefix("CMD ").rstrip("\\ ") + rest).replace("\\", ""))
+    assert " ".join(words) == WORKER
+    assert WORKER in (ROOT / "README.md").read_text()
+
+
+def test_redis_accepts_its_configuration_and_keeps_what_it_is_given(tmp_path):
+    lines = (ROOT / "config" / "redis.conf").read_text().splitlines()
+    options = tuple(line for line in lines if line and not line.startswith("#"))
+    with (
+        PrivateRedis(tmp_path, options=options) as server,
+        redis_py.Redis.from_url(server.url) as client,
+    ):
+        asked = ["maxmemory-policy", "appendonly", "list-compress-depth", "set-max-intset-entries"]
+        assert [client.config_get(name)[name] for name in asked] == [
+            "noeviction",
+            "yes",
+            "1",
+            "512",
+        ]
+
+
+FLOWER = """
+import sys
+from flower import options  # registers Flower's options
+from tornado.options import options
+options.parse_config_file(sys.argv[1])
+print(options.max_tasks, options.purge_offline_workers, len(options.task_runtime_metric_buckets))
+"""
+
+
+def flower(**environment: str) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("flower", reason="the extra `flower` is not installed")
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("FLOWER_")}
+    command = [sys.executable, "-c", FLOWER, str(ROOT / "config" / "flowerconfig.py")]
+    return subprocess.run(
+        command, env=bare | environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_flower_accepts_its_configuration():
+    done = flower(FLOWER_BASIC_AUTH="me:secret")
+    assert done.stdout.split() == ["20000", "3600", "17"], done.stderr
+
+
+def test_flower_does_not_start_without_a_log_in():
+    done = flower()
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("FLOWER_BASIC_AUTH: is not set")
+
+
+def test_the_documentation_of_settings_is_what_the_code_says():
+    spec = importlib.util.spec_from_file_location(
+        "make_settings", ROOT / "docs" / "make_settings.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    assert (ROOT / "docs" / "settings.md").read_text() == made.page(), "run `make docs`"
+
+
+def rows(text: str) -> dict[str, str]:
+    """Names and defaults of the tables in a Markdown text whose first column is one whole name in
+    code quotes.
+    """
+    cells = (line.split("|") for line in text.splitlines() if line.startswith("| `"))
+    return {
+        cell[1].strip(): cell[2].strip()
+        for cell in cells
+        if len(cell) > 3 and not {",", "…"} & set(cell[1])
+    }
+
+
+def test_the_readme_tells_the_same_defaults():
+    readme = rows((ROOT / "README.md").read_text())
+    settings = rows((ROOT / "docs" / "settings.md").read_text())
+    assert len(readme) > 20
+    assert readme.items() <= settings.items()
+
+
+def services() -> dict[str, dict]:
+    """What docker-compose.yml says of each service."""
+    return yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+
+
+def program(name: str) -> str:
+    """A program of this machine, or of this environment."""
+    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+    if found is None:
+        needs(name)
+    return found or name
+
+
+def needs(what: str) -> None:
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{what} is not installed")
+
+
+def test_every_service_has_a_health_check_and_is_started_again_and_takes_secrets_from_files():
+    for name, service in services().items():
+        assert service["healthcheck"]["test"], name
+        assert service["restart"] == "unless-stopped", name
+        words = [str(value) for value in service.get("environment", {}).values()]
+        assert not any(
+            "PASSWORD" in key and not str(value).startswith("/run/secrets/")
+            for key, value in service.get("environment", {}).items()
+        ), (name, words)
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    there = Ground(tmp_path)
+    yield there
+    there.close()
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def test_the_command_line_of_each_service_works_as_it_is_written(ground: Ground):
+    """As local processes, with other addresses and folders; browsers are scripted, as the images of
+    the Grid are not here.
+    """
+    ground.chrome_on({"/": Doc()})
+    settings = ground.settings(heartbeat_file=ground.folder / "alive", events=True)
+    password = ground.folder / "password"
+    password.write_text("a-long-password")
+    ports = {port: str(free_port()) for port in ("6379", "9808", "5555")}
+    places = {
+        "/etc/redis.conf": str(ROOT / "config" / "redis.conf"),
+        "/data": str(ground.folder),
+        "0.0.0.0": "127.0.0.1",
+        "--conf=/etc/crawler/": f"--conf={ROOT}/config/",
+        "--port=5555": f"--port={ports['5555']}",
+        "9808": ports["9808"],
+    }
+
+    def here(words: list[str]) -> list[str]:
+        for written, place in places.items():
+            words = [word.replace(written, place) for word in words]
+        return [program(words[0]), *words[1:]]
+
+    file = services()
+    worker = shlex.split(WORKER.replace("-c 4", "-c 1"))
+    commands = {name: here(file[name]["command"]) for name in ("redis", "metrics", "flower")} | {
+        "worker": here(worker)
+    }
+    commands["redis"] += ["--port", ports["6379"]]
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CRAWLER_", "FLOWER_"))
+    }
+    environ |= environment(settings) | {
+        "FLOWER_PASSWORD_FILE": str(password),
+        "PYTHONUNBUFFERED": "1",
+    }
+    started = {}
+    try:
+        for name, command in commands.items():
+            with (ground.folder / f"{name}.out").open("wb") as out:
+                started[name] = subprocess.Popen(
+                    command, env=environ, cwd=ground.folder, stdout=out, stderr=out
+                )
+
+        def answers(url: str) -> bool:
+            assert [name for name, process in started.items() if process.poll() is not None] == []
+            try:
+                return urllib.request.urlopen(url, timeout=5).status == 200
+            except OSError:
+                return False
+
+        def pings() -> bool:
+            with redis_py.Redis(port=int(ports["6379"])) as client:
+                try:
+                    return (
+                        bool(client.ping())
+                        and client.config_get("appendonly")["appendonly"] == "yes"
+                    )
+                except redis_py.ConnectionError:
+                    return False
+
+        ground.until(pings)
+        ground.until_end(ground.crawl(shop()))
+        for name, port, path in (
+            ("metrics", "9808", "/metrics"),
+            ("flower", "5555", "/healthcheck"),
+        ):
+            assert path.strip("/") in str(file[name]["healthcheck"]["test"])
+            ground.until(
+                lambda port=port, path=path: answers(f"http://127.0.0.1:{ports[port]}{path}")
+            )
+        check = file["worker"]["healthcheck"]["test"][1:]
+        probe = [program(check[0]), *check[1:]]
+        ground.until(
+            lambda: (
+                subprocess.run(probe, env=environ, capture_output=True, check=False).returncode == 0
+            )
+        )
+    finally:
+        for process in started.values():
+            process.kill()
+            process.wait()
+
+
+def test_systemd_accepts_the_units(tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        # a CI container has no systemd, and need not
+        pytest.skip("systemd-analyze is not installed")
+    units = sorted((ROOT / "config" / "systemd").iterdir())
+    assert len(units) >= 5
+    for unit in units:
+        text = unit.read_text().replace("/opt/crawler/bin", str(Path(sys.executable).parent))
+        (tmp_path / unit.name).write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / unit.name) for unit in units)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line for line in done.stderr.splitlines() if "crawler-" in line]
+    assert (done.returncode, said) == (0, []), done.stderr
+
+
+def test_a_worker_has_as_long_to_end_as_its_pages_may_take_wherever_it_runs():
+    longest = Settings().hard_timeout
+    unit = (ROOT / "config" / "systemd" / "crawler-worker.service").read_text()
+    assert int(re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[0]) > longest
+    assert int(services()["worker"]["stop_grace_period"].removesuffix("s")) > longest
+    pods = (ROOT / "config" / "kubernetes" / "worker.yaml").read_text()
+    assert int(re.findall(r"terminationGracePeriodSeconds: (\d+)", pods)[0]) > longest
+    assert WORKER.replace("%%h", "%h") in unit.replace("%%h", "%h")
+
+
+def test_kubernetes_accepts_the_manifests():
+    try:
+        import kubernetes_validate
+    except ImportError:
+        needs("kubernetes-validate")
+    kinds = []
+    for path in sorted((ROOT / "config" / "kubernetes").glob("*.yaml")):
+        for manifest in yaml.safe_load_all(path.read_text()):
+            kinds.append(manifest["kind"])
+            if manifest["kind"] != "ScaledObject":
+                kubernetes_validate.validate(manifest, "1.30", strict=True)
+    assert sorted(kinds) == [
+        "ConfigMap",
+        "Deployment",
+        "Deployment",
+        "Deployment",
+        "ScaledObject",
+        "Service",
+        "Service",
+    ]
+
+
+def test_workers_in_kubernetes_are_scaled_by_a_number_that_our_rules_make():
+    (scaled,) = yaml.safe_load_all((ROOT / "config" / "kubernetes" / "keda.yaml").read_text())
+    manifests = list(
+        yaml.safe_load_all((ROOT / "config" / "kubernetes" / "worker.yaml").read_text())
+    )
+    (deployment,) = [one for one in manifests if one["kind"] == "Deployment"]
+    assert scaled["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
+    (trigger,) = scaled["spec"]["triggers"]
+    assert trigger["type"] == "prometheus"
+    assert trigger["metadata"].keys() == {"serverAddress", "query", "threshold"}
+    groups = yaml.safe_load((ROOT / "config" / "alerts.yml").read_text())["groups"]
+    assert trigger["metadata"]["query"] in [
+        rule.get("record") for group in groups for rule in group["rules"]
+    ]
+    command = deployment["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert " ".join(command) == WORKER.replace("-c 4", "-c 1")
+    known = Settings.model_fields
+    for manifest in manifests:
+        for name in manifest.get("data", {}):
+            assert name.removeprefix("CRAWLER_").lower() in known, name

@@ -1,0 +1,192 @@
+"""The crawls in the admin of the example project, in a real browser: what an operator sees and
+does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.support.ui import WebDriverWait
+
+from crawler.browser.chrome.local import find_chrome, find_driver, resolve_wrapper
+from crawler.local.embedded import PrivateRedis
+from tests.site.chromes import needs_chrome
+from tests.support.project import ROOT, USERS, Project
+from tests.support.redis_kinds import free_port
+
+pytest_plugins = ["tests.site.shop"]
+pytest.importorskip("django", reason="Django is not installed: pip install -e .[django]")
+
+#: Where the pictures of the documentation are; with UPDATE_IMAGES set, a run of these tests writes
+#: them anew.
+IMAGES = ROOT / "docs" / "images"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, shop) -> Iterator[tuple[Project, str]]:
+    """The project with its users, and the address at which it is served."""
+    folder = tmp_path_factory.mktemp("admin")
+    with PrivateRedis(folder / "redis") as redis:
+        project = Project(folder, redis, shop, SHOP_DELAY="0.25")
+        project.manage("migrate", "-v", "0")
+        project.python(USERS)
+        address = f"127.0.0.1:{free_port()}"
+        command = (
+            sys.executable,
+            "-u",
+            "manage.py",
+            "runserver",
+            "--noreload",
+            "--skip-checks",
+            address,
+        )
+        with project.running(
+            *command, log="server.log", ready=lambda said: "Quit the server" in said
+        ):
+            yield project, f"http://{address}"
+
+
+@pytest.fixture
+def browser() -> Iterator[WebDriver]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = resolve_wrapper(find_chrome() or "")
+    for flag in (
+        "--headless",
+        "--window-size=1180,560",
+        "--force-device-scale-factor=1",
+        "--hide-scrollbars",
+    ):
+        options.add_argument(flag)
+    if os.geteuid() == 0:
+        options.add_argument("--no-sandbox")
+    driver = webdriver.Chrome(options, webdriver.ChromeService(find_driver()))
+    yield driver
+    driver.quit()
+
+
+class Screen:
+    """The browser of one user."""
+
+    def __init__(self, browser: WebDriver, address: str) -> None:
+        self.browser, self.address = browser, address
+
+    def log_in(self, user: str) -> None:
+        self.browser.get(f"{self.address}/admin/login/")
+        self.browser.find_element(By.NAME, "username").send_keys(user)
+        self.browser.find_element(By.NAME, "password").send_keys("x")
+        self.follow("[type=submit]")
+
+    def open(self, path: str) -> None:
+        self.browser.get(self.address + path)
+
+    def text(self, css: str) -> str:
+        """What stands there at this instant, "" where there is no such place."""
+        return self.browser.execute_script(
+            "return document.querySelector(arguments[0])?.innerText ?? ''", css
+        )
+
+    def buttons(self) -> list[str]:
+        """The buttons that can be seen."""
+        return self.browser.execute_script(
+            "return [...document.querySelectorAll('.deeds button')].filter(b =>"
+            " b.checkVisibility()).map(b => b.innerText)"
+        )
+
+    def press(self, label: str) -> None:
+        """Press a button, and wait for the page that it leads to: that one says what was done."""
+        found = self.browser.find_elements(By.CSS_SELECTOR, ".deeds button")
+        button = next(one for one in found if one.text == label and one.is_displayed())
+        button.click()
+        WebDriverWait(self.browser, 60).until(staleness_of(button))
+
+    def says(self, words: str) -> None:
+        """Wait for a message."""
+        self.until(lambda: words in self.text(".messagelist"))
+
+    def follow(self, css: str) -> None:
+        """Click a link, and wait for its page."""
+        link = self.browser.find_element(By.CSS_SELECTOR, css)
+        link.click()
+        WebDriverWait(self.browser, 60).until(staleness_of(link))
+
+    def until(self, condition, seconds: float = 60) -> None:
+        WebDriverWait(self.browser, seconds, 0.1).until(
+            lambda _: condition(), self.text("#content")
+        )
+
+    def picture(self, name: str) -> None:
+        """Keep what is seen as a picture of the documentation, if that is asked for."""
+        if os.environ.get("UPDATE_IMAGES"):
+            path = IMAGES / f"django-{name}.png"
+            IMAGES.mkdir(exist_ok=True)
+            path.write_bytes(self.browser.get_screenshot_as_png())
+            smaller(path)
+
+
+def smaller(path: Path) -> None:
+    """Fewer colours: a page has few."""
+    if tool := shutil.which("pngquant"):
+        subprocess.run([tool, "--force", "--output", path, path], check=True)
+
+
+BOOKS = "[data-crawl=books]"
+
+
+@needs_chrome
+def test_an_operator_starts_a_crawl_watches_it_stops_it_and_retries_what_failed(
+    place, browser, shop
+):
+    project, address = place
+    screen = Screen(browser, address)
+    screen.log_in("ada")
+    screen.picture("home")
+    screen.follow(".model-crawl a")
+    assert screen.text(f"{BOOKS} .status") == "not started"
+    assert screen.buttons() == ["Start"]
+    assert "Flower" in screen.text("a[href='http://127.0.0.1:5555/']")
+
+    with project.worker("the project's app"):
+        screen.press("Start")
+        screen.says("books was started")
+        screen.follow(f"{BOOKS} th a")
+        project.python(
+            "from crawler.contrib.django.client import client\n"
+            f"print(client().enqueue('books', '{shop}sold-out/').new)"
+        )
+        # nobody loads the page anew
+        screen.until(lambda: int(screen.text("[data-count=done]")) >= 5)
+        screen.until(lambda: screen.text("[data-count=failed]") == "1")
+        assert screen.text(".status") == "active"
+        assert screen.buttons() == ["Pause", "Stop", "Retry failed"]
+        browser.refresh()
+        screen.picture("crawl")
+
+        screen.press("Pause")
+        screen.until(lambda: screen.text(".status") == "paused")
+        screen.press("Resume")
+        screen.until(lambda: screen.text(".status") == "active")
+        screen.press("Stop")
+        screen.until(lambda: screen.text(".status") == "stopped")
+        assert "stopped in the admin" in screen.text("[data-reason]")
+
+        screen.follow("a[data-count=failed]")
+        assert screen.text("tbody .url") == f"{shop}sold-out/"
+        assert screen.text("tbody .reason") == "http_404"
+        screen.picture("failed")
+        browser.find_element(By.NAME, "id").click()
+        screen.press("Retry the chosen pages")
+        screen.says("tries 1 failed pages again")
+        screen.until(lambda: screen.text(".status") in ("active", "finished"))
+        screen.open("/admin/crawler/crawl/")
+        screen.picture("crawls")
+    assert browser.get_log("browser") == []

@@ -1,0 +1,408 @@
+"""Django as its users meet it: the example project in processes of its own, with a real Redis, real
+workers and a real Chrome.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from crawler.local.embedded import PrivateRedis
+from tests.site.chromes import needs_chrome
+from tests.support.folder import until
+from tests.support.project import BIN, USERS, WORKERS, Project
+from tests.support.redis_kinds import Server
+
+pytest_plugins = ["tests.site.shop"]
+pytest.importorskip("django", reason="Django is not installed: pip install -e .[django]")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, shop) -> Iterator[Project]:
+    """The project, migrated. Its connections to the database are kept for ever, and break after
+    each row that a hook writes.
+    """
+    folder = tmp_path_factory.mktemp("django")
+    with PrivateRedis(folder / "redis") as redis:
+        project = Project(folder, redis, shop)
+        project.edit(
+            "catalogue/crawls.py",
+            "defaults=result.data)",
+            "defaults=result.data)\n        connection.connection.close()",
+        )
+        # every page gives a row
+        project.edit("catalogue/crawls.py", 'if page.text("article.book h1")', "if page.title")
+        project.edit(
+            "catalogue/crawls.py",
+            "from .models",
+            "from django.db import connection\n\nfrom .models",
+        )
+        project.edit(
+            "shop/settings.py", '"ATOMIC_REQUESTS"', '"CONN_MAX_AGE": None, "ATOMIC_REQUESTS"'
+        )
+        project.manage("migrate", "-v", "0")
+        project.python(USERS)
+        yield project
+
+
+@pytest.fixture
+def project(place) -> Project:
+    """The project, of whose crawls and books nothing is known."""
+    place.forget()
+    return place
+
+
+# -- workers
+# --------------------------------------------------------------------------------------------------------------
+
+#: What a view does, in a transaction, and what its user sees then: a request as a browser makes it,
+#: with Selenium out of reach.
+VIEW = """
+import json, sys
+sys.modules["selenium"] = None
+from django.contrib.auth.models import User
+from django.test import Client
+client = Client(); client.force_login(User.objects.get(username="ada"))
+answer = client.post("/refresh/", HTTP_HOST="127.0.0.1")
+print(json.dumps([answer.status_code, answer.json()]))
+"""
+
+
+STORED = """
+import json
+from catalogue.models import Book
+from crawler.contrib.django.store.models import StoredResult
+print(json.dumps([Book.objects.exclude(title="").count(), StoredResult.objects.filter(data__title__gt="").count()]))
+"""
+
+
+@needs_chrome
+@pytest.mark.parametrize("kind", WORKERS)
+def test_a_crawl_that_a_view_starts_is_run_and_its_hook_writes_rows_in_a_worker_of(kind, project):
+    assert project.python(VIEW) == [200, {"crawl": "books", "status": "NEW"}]
+    project.frontier().set_limits(page_limit=5)
+    with project.worker(kind) as worker:
+        until(lambda: project.frontier().snapshot().status.ended, worker, 90)
+    seen = project.frontier().snapshot()
+    assert (seen.status, seen.done, seen.failed, seen.counts["items"]) == ("FINISHED", 5, 0, 5)
+    assert "Traceback" not in project.log("worker.log")
+    assert "books: 5 results stored" in project.manage("crawl_store").stdout
+    assert project.python(STORED) == [5, 5]
+
+
+@needs_chrome
+def test_a_schedule_starts_a_crawl_and_then_says_that_it_runs_until_it_can_be_begun_anew(
+    tmp_path, shop
+):
+    with PrivateRedis(tmp_path / "redis") as redis:
+        project = Project(tmp_path, redis, shop, SHOP_DELAY="0.7")
+        project.edit("shop/settings.py", 'crontab(hour="2", minute="0")', "0.5")
+        project.edit(
+            "catalogue/crawls.py", "concurrency_limit=2", "concurrency_limit=2, page_limit=3"
+        )
+        beat = (BIN / "celery", "-A", "shop", "beat", "-l", "INFO", "-s", tmp_path / "beat")
+        with project.worker("the project's app") as worker:
+            with project.running(
+                *beat, log="beat.log", ready=lambda said: "beat: Starting" in said
+            ):
+                until(lambda: project.log("worker.log").count("'started': True") == 2, worker, 90)
+            said = [
+                line
+                for line in project.log("worker.log").splitlines()
+                if "crawler.start[" in line and "'started'" in line
+            ]
+    answers = ["'started': True" in line for line in said]
+    assert answers[:2] == [True, False]
+    assert "raised" not in project.log("worker.log")
+
+
+# -- starting
+# -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_start_waits_for_the_transaction_of_its_caller_and_is_forgotten_with_it(project):
+    said = project.python("""
+import json
+from crawler import client
+from crawler.errors import FrontierRefused
+from django.db import transaction
+from crawler.contrib.django.client import client; from crawler.contrib.django.client import seen
+there, told = client(), []
+try:
+    with transaction.atomic():
+        lost = client.start("books")
+        told.append([lost.name, lost.status, lost.counts["queued"]])
+        raise KeyError
+except KeyError:
+    told.append(seen(there, "books"))
+with transaction.atomic():
+    kept = client.start("books")
+    told.append(seen(there, "books"))
+    try:
+        kept.wait()
+    except FrontierRefused as error:
+        told.append(str(error))
+told.append([kept.status, kept.counts["queued"]])
+kept.stop("enough")
+told.append([kept.wait(5).reason, lost.status])
+print(json.dumps(told))
+""")
+    assert said == [
+        ["books", "NEW", 0],
+        None,
+        None,
+        "the crawl 'books' has not begun: its transaction is not committed",
+        ["ACTIVE", 1],
+        ["enough", "NEW"],
+    ]
+
+
+def test_outside_of_a_transaction_a_crawl_starts_at_once(project):
+    assert (
+        project.python("from crawler import client; print(client.start('books').counts['queued'])")
+        == 1
+    )
+
+
+AWAY = """
+import html, json, re, time
+from crawler import client
+from crawler.errors import CrawlerError
+from django.contrib.auth.models import User
+from django.test import Client
+there = Client(raise_request_exception=False, headers={"host": "127.0.0.1"}); there.force_login(User.objects.get(username="ada"))
+there.get("/admin/")  # what is imported when it is first needed
+def timed(call):
+    begin = time.monotonic()
+    return [call(), time.monotonic() - begin]
+def start():
+    try:
+        client.start("books")
+    except CrawlerError as error:
+        return str(error)
+def page():
+    answer = there.get("/admin/crawler/crawl/")
+    return [answer.status_code, html.unescape(re.search('role="alert">([^<]*)<', answer.content.decode())[1])]
+def live():
+    answer = there.get("/admin/crawler/crawl/+live/?name=books")
+    return [answer.status_code, answer.json()["error"]]
+print(json.dumps([timed(start), timed(page), timed(live)]))
+"""
+
+
+@pytest.mark.parametrize("kind", ["away", "frozen"])
+def test_without_redis_a_start_and_the_admin_say_so_in_one_line_within_five_seconds(
+    kind, place, tmp_path
+):
+    with Server(tmp_path) as server:
+        url = (
+            f"redis://:secret@{server.address}/0"
+            if kind == "frozen"
+            else "redis://:secret@127.0.0.1:1/0"
+        )
+        if kind == "frozen":
+            with server.frozen():
+                answers = place.python(AWAY, REDIS_URL=url, BROKER_URL=url)
+        else:
+            answers = place.python(AWAY, REDIS_URL=url, BROKER_URL=url)
+    (started, *times), ((page, shown), *more), ((live, told), *yet_more) = answers
+    assert (page, live) == (503, 503)
+    for text in (started, shown, told):
+        assert text.startswith("Redis does not answer")
+        assert "\n" not in text
+        assert "secret" not in text
+    assert max(times + more + yet_more) < 5
+
+
+# -- commands and checks
+# --------------------------------------------------------------------------------------------------
+
+
+def test_a_crawl_is_started_seen_and_stopped_by_commands(project):
+    assert project.manage("crawl_status").stdout == "books: not started\n"
+    assert (
+        project.manage("crawl", "books").stdout
+        == "books: active; 0 done, 0 failed, 1 waiting, 0 in flight\n"
+    )
+    assert json.loads(project.manage("crawl", "books", "--reset", "--json").stdout)["new"] is False
+    assert "stopped by manage.py" in project.manage("crawl_stop", "books").stdout
+    assert "--reset" in project.manage("crawl", "books", status=2).stderr
+    assert json.loads(project.manage("crawl", "books", "--reset", "--json").stdout)["new"] is True
+    assert "books" in json.loads(project.manage("crawl_tick", "--json").stdout)
+    assert project.frontier().snapshot().queued == 1
+    assert [
+        crawl["crawl"] for crawl in json.loads(project.manage("crawl_status", "--json").stdout)
+    ] == ["books"]
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "says"),
+    [
+        (("crawl", "bucks"), {}, "no crawl is named 'bucks' (known here: books)"),
+        (("crawl_stop", "books"), {}, "no crawl is named 'books'"),
+        (("crawl", "books"), {"CRAWLER_QUEUE": "a queue"}, "CRAWLER_QUEUE"),
+        (("crawl_tick",), {"CRAWLER_REDIS_URL": "redis://127.0.0.1:1/"}, "Redis does not answer"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_status_two(words, environ, says, project):
+    said = project.manage(*words, status=2, **environ).stderr
+    assert says in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_check_finds_what_is_wrong_before_a_worker_does(project):
+    assert "no issues" in project.manage("check").stdout
+    (project.folder / "shop" / "wrong.py").write_text(
+        "from .settings import *\nCRAWLER_QUEU = 'x'\nCRAWLER = {}\nCELERY_ACCEPT_CONTENT ="
+        " ['pickle']\nCELERY_BROKER_TRANSPORT_OPTIONS = {'global_keyprefix': 'shop:'}\n"
+    )
+    said = project.manage("check", DJANGO_SETTINGS_MODULE="shop.wrong").stderr
+    for words in (
+        "crawler.W001",
+        "crawler.W002",
+        "Did you mean CRAWLER_QUEUE?",
+        "crawler.W003",
+        "'shop:'",
+        "crawler.W004",
+    ):
+        assert words in said
+    assert (
+        "(crawler.E001) CRAWLER_TICK_INTERVAL"
+        in project.manage("check", status=1, CRAWLER_TICK_INTERVAL="0").stderr
+    )
+    assert (
+        "(crawler.E002) there is no module nope"
+        in project.manage("check", status=1, CRAWLER_CRAWLS="nope").stderr
+    )
+
+
+# -- pages
+# ----------------------------------------------------------------------------------------------------------------
+
+ROUND = """
+import json
+from django.contrib.auth.models import User
+from django.test import Client
+from crawler.contrib.django.client import client
+client().restart(client().known["books"])
+def answers(name):
+    client = Client(headers={"host": "127.0.0.1"})
+    if name:
+        client.force_login(User.objects.get(username=name))
+    base = "/admin/crawler/crawl/"
+    pages = [client.get(base + page).status_code for page in ("", "books/change/", "books/failed/", "+live/?name=books")]
+    deeds = [client.post(base + deed).status_code for deed in ("books/do/pause/", "books/do/resume/", "books/retry/")]
+    strict = Client(enforce_csrf_checks=True, headers={"host": "127.0.0.1"})
+    if name:
+        strict.force_login(User.objects.get(username=name))
+    return [*pages, *deeds, client.get(base + "books/do/stop/").status_code, strict.post(base + "books/do/stop/").status_code]
+found = {name: answers(name) for name in ("", "stranger", "looker", "operator")}
+print(json.dumps(found | {"status": client().handle("books").status}))
+"""
+
+
+def test_who_may_look_may_not_operate_and_nothing_is_done_by_a_link_or_a_forged_form(project):
+    assert project.python(ROUND) == {
+        "": [302] * 8 + [403],
+        "stranger": [403] * 7 + [405, 403],
+        "looker": [200] * 4 + [403] * 3 + [405, 403],
+        "operator": [200] * 4 + [302] * 3 + [405, 403],
+        "status": "ACTIVE",
+    }
+
+
+HOSTILE = """
+import json
+from django.contrib.auth.models import User
+from django.test import Client
+from crawler import Crawl, Page
+from crawler.contrib.django.client import client
+from crawler.model import FailureClass
+there = client()
+there.clear("hostile")
+handle, _ = there.start(Crawl(name="hostile", url="http://x.test/", depth_limit=None))
+evil = ['http://x.test/"><script>alert(1)</script>', "javascript:alert(1)", "http://x.test/'onmouseover=alert(1)//"]
+handle.frontier.enqueue([Page(url) for url in [*evil, *(f"http://x.test/{n}" for n in range(240))]])
+while (claim := handle.frontier.claim("<img src=x>").claim):
+    handle.frontier.fail(claim, FailureClass.TERMINAL, "<b onclick=alert(1)>")
+client = Client(headers={"host": "127.0.0.1"}); client.force_login(User.objects.get(username="ada"))
+base = "/admin/crawler/crawl/"
+texts = [client.get(base + page).content.decode() for page in ("", "?q=%22%3E%3Cscript%3Ealert(1)", "hostile/change/",
+         "hostile/failed/", "hostile/failed/?from=100", "hostile/failed/?from=200&reason=%3Cb%20onclick%3Dalert(1)%3E",
+         "hostile/failed/?from=-1", "hostile/failed/?from=99999999999999999999", "hostile/failed/?reason=none")]
+odd = ("nobody/change/", "nobody/failed/", "hostile/do/clear/", "%3Cb%3E/change/")
+gone = [client.get(base + page).status_code for page in odd]
+ids = [letter.page.id for letter in handle.frontier.failed(0, 3)]
+client.post(base + "hostile/retry/", {"id": [*ids, "<b>"], "chosen": ""})
+left = handle.snapshot().failed
+client.post(base + "hostile/retry/", {"all": "", "reason": ""})
+print(json.dumps({"texts": texts, "gone": gone, "left": left, "failed": handle.snapshot().failed}))
+"""
+
+
+def test_what_crawled_pages_say_is_shown_as_text_and_many_failed_pages_are_paged(project):
+    found = project.python(HOSTILE)
+    for text in found["texts"]:
+        for evil in (
+            "<script>alert",
+            "<b onclick",
+            "<img src=x",
+            'href="javascript:',
+            "'onmouseover",
+            '"><script',
+        ):
+            assert evil not in text
+    rows = [text.count('name="id"') for text in found["texts"]]
+    assert rows == [0, 0, 0, 100, 100, 44, 100, 100, 0]
+    assert "javascript:alert(1)" in found["texts"][3]
+    assert found["gone"] == [404, 404, 405, 404]
+    assert (found["left"], found["failed"]) == (241, 0)
+
+
+# -- the store
+# ------------------------------------------------------------------------------------------------------------
+
+RESULTS = """
+import json
+from crawler import Crawl, Page
+from crawler.contrib.django.client import client
+there = client()
+there.clear("stored")
+handle, _ = there.start(Crawl(name="stored", url="http://x.test/", depth_limit=None))
+handle.frontier.enqueue([Page(f"http://x.test/{n}") for n in range(599)])
+while (claim := handle.frontier.claim("worker").claim):
+    record = {"url": claim.page.url, "final_url": claim.page.url, "status": 200, "depth": 0, "links": 2, "ms": 5}
+    handle.frontier.finish(claim, claim.page.url, result=json.dumps(record | {"data": {"title": "a\\0b"}}))
+print(handle.counts["done"])
+"""
+ROWS = """
+import json
+from crawler.contrib.django.store.models import StoredCrawl, StoredResult
+rows = StoredResult.objects.filter(crawl__name="stored")
+print(json.dumps([rows.count(), rows.values("page").distinct().count(), rows.filter(data={"title": "ab"}).count(),
+                  StoredCrawl.objects.get(name="stored").lost]))
+"""
+
+
+def test_results_are_stored_once_also_by_two_at_a_time_and_after_a_crawl_is_begun_anew(project):
+    assert project.python(RESULTS) == 600
+    both = [
+        subprocess.Popen(
+            [sys.executable, "manage.py", "crawl_store", "stored", "--json"],
+            cwd=project.folder,
+            env=project.environ,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    assert sum(json.loads(one.communicate()[0])["stored"] for one in both) == 600
+    assert project.python(ROWS) == [600, 600, 600, 0]
+    assert project.manage("crawl_store", "stored").stdout == "stored: 0 results stored\n"
+    assert project.python(RESULTS) == 600  # begun anew, with the same pages
+    assert project.manage("crawl_store", "stored").stdout == "stored: 600 results stored\n"
+    assert project.python(ROWS) == [600, 600, 600, 0]

@@ -1,0 +1,83 @@
+"""What an extract without code takes from a page."""
+
+from __future__ import annotations
+
+import pytest
+
+from crawler.definition.selectors import extract, faults, links_within, says_nofollow
+
+HTML = """<!doctype html><html><head><title> A  light
+in the attic </title><base href="/shop/"></head><body>
+<nav><a href="/all">All</a></nav>
+<h1>A <em>light</em>\n in the attic</h1><p class="price">\n <i>now</i> £51.77 </p><img src=" cover.jpg "><img>
+<a class="tag" href="p?x=1">poetry</a><a class="tag" href="q">  </a><a class="tag" href="r#z">verse</a>
+<ul><li><h3>One</h3><b>1</b></li><li><h3>Two</h3></li></ul></body></html>"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        ("h1", "A light in the attic"),
+        ("title::text", "A light in the attic"),
+        (".price", "now £51.77"),
+        (".price::text", "£51.77"),
+        ("img::attr(src)", "cover.jpg"),
+        (".none", None),
+        (".none::text", None),
+        ("img::attr(alt)", None),
+        (["a.tag"], ["poetry", "verse"]),
+        (["a.tag::attr(href)"], ["p?x=1", "q", "r#z"]),
+        ([".none"], []),
+        (
+            {"name": "h1", "cost": ".price::text"},
+            {"name": "A light in the attic", "cost": "£51.77"},
+        ),
+        (
+            ["li", {"name": "h3", "count": "b"}],
+            [{"name": "One", "count": "1"}, {"name": "Two", "count": None}],
+        ),
+    ],
+)
+def test_a_selector_gives(rule, value):
+    assert extract(HTML, {"field": rule}) == {"field": value}
+
+
+def test_an_empty_page_gives_nothing():
+    assert extract("", {"a": "h1", "b": ["h1"]}) == {"a": None, "b": []}
+
+
+def test_each_faulty_selector_is_told_with_its_place():
+    wanted = {
+        "a": "h1::foo",
+        "b": ["x["],
+        "c": 3,
+        "d": {"e": ""},
+        "f": ["li", {"g": "a:nope("}],
+        "h": ["a", "b"],
+        "fine": ["a"],
+    }
+    assert [where for where, _ in faults(wanted)] == [
+        "extract.a",
+        "extract.b",
+        "extract.c",
+        "extract.d.e",
+        "extract.f.g",
+        "extract.h",
+    ]
+
+
+def test_a_page_that_says_nofollow_is_understood():
+    assert says_nofollow('<meta name="ROBOTS" content="noindex, NoFollow">')
+    assert says_nofollow('<meta name="robots" content="none">')
+    assert not says_nofollow(
+        '<meta name="robots" content="noindex"><meta name="x" content="nofollow">'
+    )
+    assert not says_nofollow("")
+
+
+def test_links_are_found_within_regions():
+    assert links_within(HTML, "http://shop.example/a/b", ["nav"]) == {"http://shop.example/all"}
+    assert "http://shop.example/shop/p?x=1" in links_within(
+        HTML, "http://shop.example/a/b", ["a.tag", "body"]
+    )
+    assert links_within(HTML, "http://shop.example/a/b", [".none"]) == set()

@@ -1,0 +1,110 @@
+"""Logs for machines: one JSON object per line, which says what it is about."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.definition.loading import load_all
+from crawler.observe.logs import JsonFormatter, bind, binding, inherited
+from tests.faults.ground import Ground, shop
+from tests.faults.webdriver import Doc
+
+CODE = """
+from crawler import Crawl
+shop = Crawl(name="shop", url="http://me:CANARY@127.0.0.1/", robots=False, breaker_failures=0)
+
+@shop.extract
+def title(page):
+    print(f"printed at {page.url}")
+    return {"title": page.title}
+
+@shop.after
+def save(result):
+    import logging
+    logging.getLogger("shop").info("saved %s", result.page.url)
+"""
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    there = Ground(tmp_path)
+    yield there
+    there.close()
+
+
+def line(text: str, *values: object, exc_info: bool = False) -> dict:
+    """What the formatter makes of a record."""
+    info = sys.exc_info() if exc_info else None
+    return json.loads(
+        JsonFormatter().format(
+            logging.LogRecord("shop", logging.INFO, __file__, 1, text, values, info)
+        )
+    )
+
+
+def test_a_line_has_what_was_bound_when_it_was_logged():
+    assert "url" not in line("before")
+    with binding(crawl="shop"), binding(task="4711"):
+        bind(url="http://127.0.0.1/")
+        assert (
+            line("in between").items()
+            >= {"crawl": "shop", "task": "4711", "url": "http://127.0.0.1/"}.items()
+        )
+    bind(url="of nobody")
+    assert not line("after").keys() & {"crawl", "task", "url"}
+
+
+def test_a_thread_of_a_run_logs_what_the_run_is_about():
+    found: list[dict] = []
+    with binding(crawl="shop"):
+        thread = threading.Thread(target=inherited(lambda: found.append(line("beat"))))
+        thread.start()
+        thread.join()
+    assert found[0]["crawl"] == "shop"
+
+
+def test_a_traceback_stays_within_its_line_and_without_passwords():
+    try:
+        raise LookupError("redis://:CANARY@localhost/0")
+    except LookupError:
+        seen = line("it failed", exc_info=True)
+    assert "LookupError: redis://:***@localhost/0" in seen["traceback"]
+
+
+def test_every_line_of_a_worker_is_json_and_those_of_a_run_say_its_crawl_page_and_task(
+    ground: Ground,
+):
+    (ground.folder / "shop.py").write_text(CODE)
+    ground.chrome_on({"/": Doc(links=["/a"]), "/a": Doc(status=404)})
+    crawls = (str(ground.folder / "shop.py"),)
+    worker = ground.worker(crawls=crawls, log_format="json")
+    frontier = ground.crawl(load_all(crawls)["shop"])
+    ground.until_end(frontier)
+    ground.until(lambda: "raised expected" in worker.said())
+    banner, brace, logged = worker.said().rpartition("\n")[0].partition('{"time"')
+    assert "[tasks]" in banner  # which goes to standard output, and `--quiet` leaves out
+    lines = [json.loads(text) for text in (brace + logged).splitlines()]
+    assert {"time", "level", "logger", "message", "process"} <= lines[0].keys()
+    for said in ("printed at http://127.0.0.1/", "saved http://127.0.0.1/"):
+        (found,) = [one for one in lines if one["message"] == said]
+        assert (found["crawl"], found["url"], found["depth"]) == ("shop", "http://127.0.0.1/", 0)
+        assert len(found["task"]) == 36
+    (ended,) = [
+        one for one in lines if "raised expected: http_404 at http://127.0.0.1/a" in one["message"]
+    ]
+    assert len(ended["task"]) == 36
+    assert "CANARY" not in worker.said()
+
+
+def test_a_worker_logs_for_people_unless_it_is_told_otherwise(ground: Ground):
+    ground.chrome_on({"/": Doc()})
+    worker = ground.worker()
+    ground.until_end(ground.crawl(shop()))
+    assert "INFO/MainProcess" in worker.said()

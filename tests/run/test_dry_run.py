@@ -1,0 +1,67 @@
+"""``crawler run``: one page, with every hook, and without Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from crawler import Crawl
+from crawler.browser.pool import Chrome, Endpoint
+from crawler.net.permits import Permits
+from crawler.run.dry_run import dry_run
+from tests.site.chromes import needs_chrome
+from tests.site.server import Server
+
+pytest_plugins = ["tests.site.fixture"]
+
+
+@pytest.fixture
+def chrome(tmp_path) -> Iterator[Chrome]:
+    with Chrome(Endpoint(state=tmp_path)) as chrome:
+        yield chrome
+
+
+@needs_chrome
+def test_a_rehearsal_hands_its_hooks_what_a_run_hands_them(chrome: Chrome, site: Server):
+    crawl = Crawl(name="books", url=site.url("/ok"), robots=False)
+    calls = []
+
+    @crawl.before_all
+    def log_in(snapshot):
+        calls.append(("before_all", snapshot.processing))
+
+    @crawl.filter
+    def choose(link, page, response):
+        # the live page, which can be asked
+        return link.text == page.text("a") and response.status == 200
+
+    @crawl.after
+    def save(result, page, links, stop):
+        stop()  # which nobody hears
+        calls.append(("after", result.data["title"], page.text("h1"), len(links)))
+
+    seen = dry_run(crawl, chrome, Permits(crawl.guard(), obey=False))
+    assert [page.url for page in seen.kept] == [site.url("/a")]
+    assert [(link.url, reason) for link, reason in seen.dropped] == [(site.url("/b"), "filter")]
+    assert calls == [("before_all", 1), ("after", "OK", "Fine", 2)]
+
+
+@needs_chrome
+def test_user_and_password_in_an_entry_are_told_to_its_host_and_stand_in_no_url(
+    chrome: Chrome, site: Server
+):
+    def crawl(password: str) -> Crawl:
+        return Crawl(
+            name="in",
+            url=site.url("/private/a").replace("http://", f"http://me:{password}@"),
+            robots=False,
+        )
+
+    given = crawl("s3c%3Aret")
+    seen = dry_run(given, chrome, Permits(given.guard(), obey=False))
+    assert (seen.result.response.status, seen.result.response.title) == (200, "In")
+    assert seen.result.page.url == seen.result.response.url == site.url("/private/a")
+    assert "s3c" not in repr(given)
+    assert given.secrets == {"s3c:ret"}
+    assert given.digest != crawl("other").digest

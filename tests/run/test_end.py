@@ -1,0 +1,78 @@
+"""The end of a crawl is told to its author: once, by whichever process ended it, or by a tick if
+that could not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.definition.loading import load_all
+from tests.faults.ground import Ground
+from tests.faults.webdriver import Doc
+
+DEFINITION = """
+from pathlib import Path
+from crawler import Crawl
+
+shop = Crawl(name="shop", url="http://127.0.0.1/", robots=False, breaker_failures=0)
+
+@shop.extract
+def title(page):
+    return {{"title": page.title}}
+
+@shop.after_all
+def tell(crawl, snapshot):
+    with Path({notes!r}).open("a") as file:
+        print(crawl.name, snapshot.status, snapshot.done, file=file)
+    if {raises}:
+        raise OSError("the mail server is away")
+"""
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    there = Ground(tmp_path)
+    yield there
+    there.close()
+
+
+def write(ground: Ground, *, raises: bool = False) -> Path:
+    """The definition of a crawl with the hook; returns the file in which the hook notes its
+    calls.
+    """
+    notes = ground.folder / "notes.txt"
+    notes.touch()
+    (ground.folder / "shop.py").write_text(DEFINITION.format(notes=str(notes), raises=raises))
+    return notes
+
+
+def test_the_hook_for_the_end_is_called_once_when_the_last_page_is_done(ground: Ground):
+    notes = write(ground)
+    ground.chrome_on({"/": Doc(links=["/a", "/b"]), "/a": Doc(), "/b": Doc()})
+    crawls = (str(ground.folder / "shop.py"),)
+    ground.worker(2, crawls=crawls)
+    frontier = ground.crawl(load_all(crawls)["shop"])
+    ground.until_end(frontier)
+    ground.until(lambda: not frontier.untold())
+    assert notes.read_text() == "shop FINISHED 3\n"
+
+
+def test_a_crawl_that_was_stopped_from_outside_is_told_by_a_tick_and_again_if_the_hook_raises(
+    ground: Ground,
+):
+    notes = write(ground, raises=True)
+    ground.chrome_on({})
+    crawls = (str(ground.folder / "shop.py"),)
+    frontier = ground.crawl(load_all(crawls)["shop"], wake=False)
+    # nobody was at work, so this ends it, and no hook of it is known here
+    assert frontier.stop("enough")
+    ground.worker(crawls=crawls)
+    for times in (1, 2, 3):
+        frontier.redis.hset(frontier.key("meta"), "told", 0)  # as if a minute had passed
+        ground.until(lambda times=times: notes.read_text() == "shop STOPPED 0\n" * times)
+    frontier.redis.hset(frontier.key("meta"), "told", 0)
+    assert not frontier.tick().ended  # it is not told for ever
+    assert frontier.untold()

@@ -1,0 +1,65 @@
+"""How long steps took: in powers of two, exactly as many as there were."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+
+import pytest
+
+from crawler.browser.pool import Chrome, Endpoint
+from crawler.frontier.frontier import Frontier
+from crawler.model import Outcome
+from crawler.net.permits import Permits
+from crawler.run.lifecycle import execute
+from crawler.run.timings import POWERS, bucket, tallies
+from tests.faults.ground import shop
+
+
+@pytest.mark.parametrize(
+    ("ms", "power"),
+    [
+        (0, 0),
+        (1, 0),
+        (1.5, 1),
+        (2, 1),
+        (2.5, 2),
+        (4, 2),
+        (64, 6),
+        (65, 7),
+        (65_536, 16),
+        (65_537, 17),
+        (1e9, POWERS),
+    ],
+)
+def test_a_bucket_is_the_power_of_two_that_a_time_does_not_exceed(ms, power):
+    assert bucket(ms / 1_000) == power
+
+
+def test_what_is_no_step_of_a_run_is_not_counted():
+    assert tallies([("", 1.0), ("execute", 1.0), ("request", 0.1)]) == {
+        "step:request:7": 1,
+        "step:request:us": 100_000,
+    }
+
+
+def test_a_run_that_starts_nothing_hands_in_what_its_process_still_owes(redis, tmp_path: Path):
+    # Given a crawl that is over, and a process whose run before left steps to be handed in
+    crawl = shop()
+    frontier = Frontier(redis, crawl.name)
+    frontier.create(crawl.plan())
+    frontier.cancel("enough")
+    owed = deque([("after", 0.003)])
+    # When it is told to do another run
+    outcome = execute(
+        crawl,
+        frontier=frontier,
+        chrome=Chrome(Endpoint(state=tmp_path)),
+        permits=Permits(crawl.guard(), obey=False),
+        start=lambda *_: None,
+        worker="here/1",
+        owed=owed,
+    )
+    # Then they are counted, once
+    assert outcome is Outcome.STOPPED
+    assert (frontier.tallies()["step:after:2"], [*owed]) == (1, [])

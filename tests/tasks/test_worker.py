@@ -1,0 +1,124 @@
+"""Workers as processes: what they survive beside their pages."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import redis as redis_py
+from celery import Celery
+from kombu import Message
+
+from crawler.config import celery as celery_config
+from crawler.config import settings as configuration
+from crawler.config.settings import environment
+from crawler.local.embedded import PrivateRedis, worker_command
+from crawler.tasks.worker import QoS
+from tests.support.folder import until
+
+
+def test_a_worker_that_holds_a_wake_up_for_later_outlives_its_broker(tmp_path):
+    frontier, broker = (
+        PrivateRedis(tmp_path / "frontier").start(),
+        PrivateRedis(tmp_path / "broker").start(),
+    )
+    given = configuration.load(
+        redis_url=frontier.url,
+        broker_url=broker.broker_url,
+        state_dir=tmp_path / "state",
+        heartbeat_file=tmp_path / "alive",
+    )
+    app = Celery("test", set_as_current=False)
+    app.conf.update(celery_config.celery_settings(given))
+    log = tmp_path / "worker.log"
+    messages = redis_py.Redis(unix_socket_path=str(broker.socket), db=1)
+
+    def said(words: str) -> bool:
+        return words in log.read_text()
+
+    environ = os.environ | environment(given)
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(worker_command(given, 1), env=environ, stdout=out, stderr=out) as worker,
+    ):
+        try:
+            until(lambda: said("ready."), worker)
+            app.send_task("crawler.tick", queue=given.queue, countdown=60)
+            until(lambda: messages.hlen("unacked") == 1, worker)
+            assert broker.process is not None
+            broker.process.kill()
+            broker.process.wait()
+            until(lambda: said("Connection to broker lost") or said("Cannot connect"), worker)
+            broker.start()
+            until(lambda: sends(app, given.queue), worker)
+            until(lambda: said("crawler.tick") and said("succeeded"), worker, seconds=90)
+            assert worker.poll() is None
+            assert given.heartbeat_file is not None
+            assert given.heartbeat_file.exists()
+        finally:
+            worker.kill()
+            frontier.stop()
+            broker.stop()
+
+
+@pytest.mark.parametrize(("end", "left"), [("close", 1), ("requeue", 1), ("ack", 0), ("reject", 0)])
+def test_a_wake_up_that_was_taken_is_noted_nowhere_and_put_back_if_it_was_not_begun(
+    tmp_path, end, left
+):
+    with PrivateRedis(tmp_path) as broker:
+        given = configuration.load(redis_url=broker.url, broker_url=broker.broker_url)
+        app = Celery("test", set_as_current=False)
+        app.conf.update(celery_config.celery_settings(given))
+        messages = redis_py.Redis(unix_socket_path=str(broker.socket), db=1)
+        app.send_task("crawler.run", ("shop", "ticket-1"), queue=given.queue)
+        taken: list[Message] = []
+        with app.connection() as connection:
+            app.amqp.TaskConsumer(connection.channel(), on_message=taken.append).consume()
+            connection.drain_events(timeout=10)
+            assert isinstance(taken[0].channel.qos, QoS)
+            assert (messages.llen(given.queue), messages.exists("unacked", "unacked_index")) == (
+                0,
+                0,
+            )
+            if end != "close":
+                getattr(taken[0], end)()
+        assert (messages.llen(given.queue), messages.exists("unacked", "unacked_index")) == (
+            left,
+            0,
+        )
+
+
+def sends(app: Celery, queue: str) -> bool:
+    """Whether a message could be sent."""
+    try:
+        app.send_task("crawler.tick", queue=queue)
+    except Exception:  # the broker is on its way
+        return False
+    return True
+
+
+def test_a_project_that_only_finds_our_tasks_gets_their_names_and_the_tick():
+    code = (
+        "from celery import Celery; app = Celery('project', broker='memory://');"
+        " app.autodiscover_tasks(['crawler']); app.loader.import_default_modules();"
+        " print(sorted(name for name in app.tasks if name.startswith('crawler.'))); from celery"
+        " import signals; print(len(signals.celeryd_init.receivers))"
+    )
+    names, receivers = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()
+    assert names == "['crawler.run', 'crawler.start', 'crawler.tick']"
+    assert int(receivers) > 0
+
+
+def test_a_project_s_worker_ticks_if_it_takes_our_queue():
+    code = (
+        "import sys; from celery import Celery; app = Celery('project', broker='memory://');"
+        " app.autodiscover_tasks(['crawler']); worker = app.Worker(queues=sys.argv[1],"
+        " pool='solo'); print([type(step).__name__ for step in worker.steps])"
+    )
+    steps = [
+        subprocess.check_output([sys.executable, "-c", code, queue], text=True)
+        for queue in ("crawler,celery", "celery")
+    ]
+    assert ["Ticker" in names for names in steps] == [True, False]
