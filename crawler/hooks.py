@@ -95,7 +95,7 @@ def wants(hook: Hook, name: str) -> bool:
     return asked.everything or name in asked.required or name in asked.optional
 
 
-def faults(step: str, hook: object) -> list[str]:
+def hook_faults(step: str, hook: object) -> list[str]:
     """What is wrong with ``hook`` as the hook of ``step``, in plain words; empty if nothing is."""
     if not callable(hook):
         return [f"is {type(hook).__name__}, not a function"]

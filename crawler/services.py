@@ -22,7 +22,9 @@ from .client.client import Client, CrawlHandle
 from .config import settings as configuration
 from .config.settings import Settings
 from .definition.crawl import Crawl
+from .definition.digest import digest_of
 from .definition.loading import load_all, stored
+from .definition.network import guard_of, proxies_of
 from .errors import CrawlerError, FrontierUnavailable, UnknownCrawl
 from .frontier.frontier import Frontier
 from .local.processes import is_gone, process_name
@@ -186,12 +188,12 @@ class Services:
         """What ``crawl`` may request, as far as this process has asked."""
         if crawl not in self._permits:
             self._permits[crawl] = Permits(
-                crawl.guard(),
+                guard_of(crawl),
                 obey=crawl.robots,
                 redis=self.client.redis,
                 prefix=self.settings.key_prefix,
                 pace=frontier.set_lane_delay,
-                proxies=crawl.proxies(configuration.secrets()),
+                proxies=proxies_of(crawl, configuration.secrets()),
             )
         return self._permits[crawl]
 
@@ -287,7 +289,7 @@ class Services:
     def announce(self, name: str, life: float) -> None:
         """Put the worker ``name`` on the roll, with the crawls it knows, for ``life`` seconds."""
         self.client.roll.announce(
-            name, {crawl.name: crawl.digest for crawl in self.crawls.values()}, life
+            name, {crawl.name: digest_of(crawl) for crawl in self.crawls.values()}, life
         )
 
     def leave(self, name: str) -> None:

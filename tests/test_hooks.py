@@ -7,7 +7,7 @@ import functools
 
 import pytest
 
-from crawler.hooks import ARGUMENTS, Lazy, call, faults, wants
+from crawler.hooks import ARGUMENTS, Lazy, call, hook_faults, wants
 
 AVAILABLE = {"crawl": "C", "page": "P", "snapshot": "S", "stop": "X"}
 
@@ -86,21 +86,21 @@ def test_what_a_hook_raises_passes_through():
 
 
 def test_an_unknown_name_is_a_fault_that_lists_the_names_there_are():
-    assert faults("extract", lambda pgae: None) == [
+    assert hook_faults("extract", lambda pgae: None) == [
         "asks for 'pgae', which does not exist here; did you mean 'page'?"
     ]
-    (fault,) = faults("start", lambda result: None)
+    (fault,) = hook_faults("start", lambda result: None)
     assert "'result'" in fault
     assert all(name in fault for name in ARGUMENTS["start"])
-    assert faults("after", lambda result, snapshot, stop, extra=1, **more: None) == []
+    assert hook_faults("after", lambda result, snapshot, stop, extra=1, **more: None) == []
 
 
 def test_a_hook_that_cannot_be_called_is_a_fault():
     async def later(page): ...
 
-    assert "async" in faults("extract", later)[0]
-    assert "not a function" in faults("extract", "h1")[0]
-    assert faults("extract", dict)[0]
+    assert "async" in hook_faults("extract", later)[0]
+    assert "not a function" in hook_faults("extract", "h1")[0]
+    assert hook_faults("extract", dict)[0]
 
 
 def test_a_name_that_its_caller_cannot_fill_is_said_plainly():

@@ -205,7 +205,7 @@ class Jobs:
             return known[order.crawl].variant(**fields)
         crawl = Crawl(url=order.url, public_only=not self.private, **fields)
         crawl.validate()
-        for host in () if self.private else sorted(map(host_of, crawl.urls)):
+        for host in () if self.private else sorted(map(host_of, crawl.url)):
             # the worker, too, refuses a host that turns out to be private
             with suppress(NotInTime):
                 if self._resolvers.submit(Guard((), resolve=self._resolve).refuses, host).result(

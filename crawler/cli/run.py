@@ -8,6 +8,7 @@ import click
 
 from ..browser.pool import Chrome
 from ..definition.loading import load
+from ..definition.network import guard_of, proxies_of
 from ..net.permits import Permits
 from ..run.dry_run import dry_run
 from ..services import endpoint
@@ -35,9 +36,9 @@ def run(crawl: str, url: str | None, as_json: bool, changes: tuple[str, ...]) ->
     chrome = Chrome(endpoint(given))
     try:
         permits = Permits(
-            definition.guard(),
+            guard_of(definition),
             obey=definition.robots,
-            proxies=definition.proxies(chrome.endpoint.secrets),
+            proxies=proxies_of(definition, chrome.endpoint.secrets),
         )
         seen = dry_run(definition, chrome, permits, url)
     finally:

@@ -21,7 +21,11 @@ from ..browser.chrome.local import sweep
 from ..browser.pool import Chrome
 from ..client.client import Client, CrawlHandle
 from ..config.settings import Settings
+from ..definition.bounds import entry_pages
+from ..definition.browser_profile import profile_of
 from ..definition.crawl import Crawl
+from ..definition.crawl_plan import policy_of
+from ..definition.digest import digest_of
 from ..definition.loading import load, module_path
 from ..frontier.frontier import Frontier
 from ..frontier.server_checks import check_server
@@ -195,7 +199,7 @@ def probe(crawl: Crawl, given: Settings) -> None:
         BrowserUnavailable: it does not start.
     """
     if given.chrome_url is None:
-        with Chrome(endpoint(given)) as chrome, chrome.session(crawl.profile()):
+        with Chrome(endpoint(given)) as chrome, chrome.session(profile_of(crawl)):
             pass
 
 
@@ -230,7 +234,7 @@ def workers_that_know(crawl: Crawl, client: Client) -> str:
                 "warning: no worker is alive; the crawl waits for one (crawler worker)", err=True
             )
         return f"{len(alive)} workers"
-    able = [worker for worker in alive if worker.crawls.get(crawl.name) == crawl.digest]
+    able = [worker for worker in alive if worker.crawls.get(crawl.name) == digest_of(crawl)]
     if not able:
         other = any(crawl.name in worker.crawls for worker in alive)
         why = (
@@ -333,7 +337,7 @@ def say_start(order: Order, handle: CrawlHandle, new: bool, by: str) -> None:
     """What begins now, with the limits that hold, so that nobody is surprised by one, or by
     none.
     """
-    policy = order.crawl.policy()
+    policy = policy_of(order.crawl)
     limits = [
         f"depth ≤ {policy.depth_limit}" if policy.depth_limit is not None else "any depth",
         (
@@ -344,7 +348,7 @@ def say_start(order: Order, handle: CrawlHandle, new: bool, by: str) -> None:
     ]
     verb = "crawling" if new else "going on with"
     click.echo(
-        f"{verb} {handle.name}: {', '.join(page.url for page in order.crawl.entries()[:3])};"
+        f"{verb} {handle.name}: {', '.join(page.url for page in entry_pages(order.crawl)[:3])};"
         f" {', '.join(limits)}; {by}",
         err=True,
     )

@@ -14,6 +14,8 @@ from functools import cached_property, lru_cache
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..definition.crawl import Crawl
+from ..definition.crawl_plan import plan_of
+from ..definition.digest import digest_of
 from ..definition.loading import load_all, stored
 from ..errors import CrawlExists, FrontierRefused, SetupError, UnknownCrawl
 from ..frontier.entries import FailedPage
@@ -272,7 +274,7 @@ class Client:
             seeds.check_seeds(crawl)
         reopen = False
         try:
-            new = frontier.create(crawl.plan(), reset=reset, update=update)
+            new = frontier.create(plan_of(crawl), reset=reset, update=update)
         except CrawlExists:
             if loaded or not self._cut_short(crawl, frontier):
                 raise
@@ -306,8 +308,8 @@ class Client:
             there = handle.frontier.digest()
             new = there is None or handle.status.ended
             if new:
-                handle.frontier.create(crawl.plan(), reset=there is not None)
-        if new or there == crawl.digest:
+                handle.frontier.create(plan_of(crawl), reset=there is not None)
+        if new or there == digest_of(crawl):
             # also if it goes on: it may have been cut short while its seeds were loaded
             self.start(crawl)
         return handle, new
@@ -324,7 +326,9 @@ class Client:
     def _cut_short(self, crawl: Crawl, frontier: Frontier) -> bool:
         """Whether a crawl ended by itself because the loader of its seeds was gone."""
         ended = frontier.snapshot().status in (Status.FINISHED, Status.FAILED)
-        return ended and bool(crawl.seeds or crawl.sitemaps) and frontier.digest() == crawl.digest
+        return (
+            ended and bool(crawl.seeds or crawl.sitemaps) and frontier.digest() == digest_of(crawl)
+        )
 
     def _wake_early(self, crawl: Crawl) -> None:
         """Start runs while seeds are still loaded; if that fails, there is a later attempt."""

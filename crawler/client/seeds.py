@@ -20,8 +20,11 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
+from ..definition.bounds import entry_pages, scope_of
 from ..definition.crawl import Crawl
+from ..definition.digest import digest_of
 from ..definition.fields import AUTO
+from ..definition.network import guard_of
 from ..errors import FrontierRefused, SetupError
 from ..frontier.frontier import BATCH, PRODUCER_LIFE, Frontier
 from ..model import Band, Link, Page
@@ -123,7 +126,7 @@ def feed(
 
 def _judge(crawl: Crawl, band: Band, depth: int) -> Callable[[str], Page | str]:
     """URL → its page, or the reason why it becomes none."""
-    scope, entry = crawl.scope_, crawl.entries()[0]
+    scope, entry = scope_of(crawl), entry_pages(crawl)[0]
 
     def judge(url: str) -> Page | str:
         if reason := scope.judge(Link(url), entry):
@@ -204,7 +207,7 @@ def from_sitemaps(
     """The URLs that the sitemaps at ``urls`` list (``auto``: those that robots.txt names). What
     cannot be read is warned of.
     """
-    addresses = crawl.guard().addresses
+    addresses = guard_of(crawl).addresses
 
     def get(url: str) -> Iterator[bytes]:
         alive()
@@ -231,7 +234,7 @@ def from_sitemaps(
 
 def _announced(crawl: Crawl, addresses: Callable[[str], Iterable[str]]) -> Iterator[str]:
     """The sitemaps that the robots.txt of each of the crawl's sites names."""
-    for origin in dict.fromkeys(origin_of(url) for url in crawl.urls):
+    for origin in dict.fromkeys(origin_of(url) for url in crawl.url):
         try:
             got = fetch(f"{origin}/robots.txt", max_bytes=robots.SIZE_MAX, addresses=addresses)
         except FetchError as error:
@@ -284,11 +287,11 @@ def load(
         SetupError: the file cannot be read.
     """
     if not crawl.seeds and not crawl.sitemaps:
-        frontier.enqueue(crawl.entries())
+        frontier.enqueue(entry_pages(crawl))
         fed = Fed()
     else:
         with producing(frontier, reopen=reopen) as alive:
-            frontier.enqueue(crawl.entries())
+            frontier.enqueue(entry_pages(crawl))
             begun()
             urls = chain(
                 from_file(crawl.seeds) if crawl.seeds else (),
@@ -302,4 +305,4 @@ def load(
 
 
 def _mark(crawl: Crawl, frontier: Frontier) -> bytes:
-    return f"{frontier.origin()} {crawl.digest}".encode()
+    return f"{frontier.origin()} {digest_of(crawl)}".encode()

@@ -29,10 +29,10 @@ from pydantic_core import ErrorDetails
 
 from ..errors import Fault
 from ..model import Policy
-from ..net import proxies
 from ..redaction import masked
 from ..secret_refs import references
-from ..urls.scope import DENY_EXTENSIONS, KINDS, pattern
+from ..urls.patterns import DENY_EXTENSIONS, SCOPE_KINDS, parse_pattern
+from ..urls.proxy_url import parse_proxy
 from ..urls.url import InvalidURL, normal_host, parse_url
 from .login import login_faults
 from .steps import ACTIONS, QUIET_MAX, step_faults
@@ -111,7 +111,7 @@ def _pattern(value: object) -> str | re.Pattern[str]:
     ):
         raise ValueError(f"{_short(value)} is neither a hostname nor a regular expression")
     try:
-        pattern(value)
+        parse_pattern(value)
     except re.error as error:
         raise ValueError(f"{_short(value)} is no regular expression: {error}") from None
     except InvalidURL:
@@ -127,11 +127,11 @@ def _host(value: str) -> str:
 
 
 def _scope(value: object) -> object:
-    if callable(value) or value in KINDS:
+    if callable(value) or value in SCOPE_KINDS:
         return value
-    near = difflib.get_close_matches(str(value), KINDS, n=1)
+    near = difflib.get_close_matches(str(value), SCOPE_KINDS, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{_short(value)} is none of {', '.join(KINDS)}, and no function{hint}")
+    raise ValueError(f"{_short(value)} is none of {', '.join(SCOPE_KINDS)}, and no function{hint}")
 
 
 def _message(value: Any) -> Any:
@@ -202,7 +202,7 @@ def _header_value(value: str) -> str:
 
 def _proxy(value: str) -> str:
     if not any(references(value)):
-        proxies.parse_proxy(value)
+        parse_proxy(value)
     return value
 
 
@@ -449,7 +449,7 @@ class Fields(BaseModel):
 
     scope: ScopeKind = _field(
         "same-host",
-        f"Which links belong to the crawl: {', '.join(KINDS)}, or a function.",
+        f"Which links belong to the crawl: {', '.join(SCOPE_KINDS)}, or a function.",
         'scope="same-domain"',
     )
     allow: Patterns = _field(

@@ -31,7 +31,7 @@ def stored(plan: Plan, known: Mapping[str, Crawl]) -> Crawl:
         return known[plan.base].variant(**plan.definition or {})
     if plan.base is not None or plan.definition is None:
         raise UnknownCrawl(plan.base or plan.name, tuple(known))
-    return Crawl.from_definition(plan.definition)
+    return Crawl(**plan.definition)
 
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
@@ -125,7 +125,7 @@ def _crawls(reference: str) -> dict[str, Crawl]:
     """The crawls of a module or file, by the names they have there."""
     if reference.endswith(".toml"):
         crawl = _from_toml(_existing(reference))
-        return {str(crawl._given["name"]): crawl}
+        return {str(crawl.raw["name"]): crawl}
     if match := _PY.fullmatch(reference):
         path, attribute = match.groups()
         module = _import_file(_existing(path), reference)

@@ -27,7 +27,7 @@ DEFAULT_EXTRACT: Mapping[str, Any] = {
 _ELEMENT_LIMIT = 10_000
 
 
-def extract(html: str, wanted: Mapping[str, Any]) -> dict[str, Json]:
+def extract_fields(html: str, wanted: Mapping[str, Any]) -> dict[str, Json]:
     """The fields that ``wanted`` describes, from ``html``."""
     return _fields(parsel.Selector(text=html or " ", type="html"), wanted)
 
@@ -59,14 +59,14 @@ def _values(root: parsel.Selector, css: str) -> Iterator[str]:
             yield text
 
 
-def faults(wanted: object, path: str = "extract") -> list[tuple[str, str]]:
+def table_faults(wanted: object, path: str = "extract") -> list[tuple[str, str]]:
     """What is wrong with a mapping of selectors: (where, what) for each fault."""
     match wanted:
         case str() | [str()]:
             css = wanted if isinstance(wanted, str) else wanted[0]
             return [(path, problem)] if (problem := css_problem(css)) else []
         case [str() as css, Mapping() as inner]:
-            return [*faults(css, path), *faults(inner, path)]
+            return [*table_faults(css, path), *table_faults(inner, path)]
         case Mapping():
             found = [
                 (f"{path}", f"{name!r} is no name of a field")
@@ -74,7 +74,9 @@ def faults(wanted: object, path: str = "extract") -> list[tuple[str, str]]:
                 if not isinstance(name, str)
             ]
             return found + [
-                fault for name, rule in wanted.items() for fault in faults(rule, f"{path}.{name}")
+                fault
+                for name, rule in wanted.items()
+                for fault in table_faults(rule, f"{path}.{name}")
             ]
     return [(path, f"{wanted!r} is neither a selector, nor a list with one, nor a table of them")]
 

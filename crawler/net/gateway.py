@@ -30,8 +30,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from ..urls.proxy_url import Proxy
 from .guard import Guard, PrivateAddress
-from .proxies import Proxy
 
 #: Seconds for Chrome to say where it wants to go; it does so at once.
 HANDSHAKE_TIMEOUT = 10.0

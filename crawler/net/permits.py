@@ -15,11 +15,12 @@ from redis.exceptions import RedisError
 from ..errors import BrowserUnavailable, PageError
 from ..storage.connection import RedisClient
 from ..urls import robots
+from ..urls.proxy_url import Proxy
 from ..urls.url import host_of, origin_of
 from .fetch import FetchError, fetch
 from .gateway import EVERYTHING, NO_DATAGRAMS, Gateway, literal_flags
 from .guard import Guard
-from .proxies import Proxies, Proxy
+from .proxies import Proxies
 
 log = logging.getLogger(__name__)
 

@@ -7,54 +7,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
-from urllib.parse import unquote, urlsplit
 
 from ..errors import BrowserUnavailable
 from ..secret_refs import reveal
-
-#: Kinds of proxies, and their usual ports. Names are looked up by the proxy in all of them.
-SCHEMES = {"http": 3128, "socks5": 1080}
-#: Pages that a browser session loads through its proxy, at most, before another one's turn comes.
-PROXY_PAGES = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """A proxy. What is shown of it (``str``, ``repr``) is its address alone."""
-
-    scheme: str
-    host: str
-    port: int
-    user: str = field(default="", repr=False)
-    password: str = field(default="", repr=False)
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}:{self.port}"
-
-
-def parse_proxy(url: str) -> Proxy:
-    """The proxy at ``url``. Raises ValueError, whose text does not repeat it."""
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    scheme = "socks5" if parts.scheme == "socks5h" else parts.scheme
-    if scheme not in SCHEMES:
-        raise ValueError(
-            f"a proxy's address begins with {' or '.join(f'{name}://' for name in SCHEMES)}"
-        )
-    try:
-        port = parts.port or SCHEMES[scheme]
-    except ValueError:
-        raise ValueError("a proxy's address has a port that does not exist") from None
-    if not parts.hostname or parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError(
-            "a proxy's address is scheme://user:password@host:port; other characters are written as"
-            " %-codes"
-        )
-    return Proxy(
-        scheme, parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or "")
-    )
+from ..urls.proxy_url import Proxy, parse_proxy
 
 
 class Proxies:

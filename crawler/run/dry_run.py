@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..browser.pool import Chrome
+from ..definition.bounds import entry_pages, scope_of
+from ..definition.browser_profile import profile_of
+from ..definition.choosing import choose
 from ..definition.crawl import Crawl
+from ..definition.extraction import extract_by_table
 from ..errors import PageError
 from ..hooks import call
 from ..model import Link, Page, Response, Result, Snapshot, Status
@@ -35,7 +39,7 @@ def dry_run(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = No
     Raises:
         PageError, BrowserLost, BrowserUnavailable: as they come; what a hook raises passes through.
     """
-    page = crawl.entries()[0] if url is None else crawl.page(url)
+    page = entry_pages(crawl)[0] if url is None else scope_of(crawl).entry(url)
     began = time.monotonic()
     blank = Snapshot(crawl.name, Status.NEW, None, 0, 1, 0, 0, 1, 0, 0)
     common = {"crawl": crawl, "snapshot": blank, "stop": Stop(None)}
@@ -50,7 +54,7 @@ def dry_run(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = No
         ):
             raise PageError(page.url, "login", response.status)
 
-    with chrome.session(crawl.profile(permits.flags(local=chrome.local))) as browser:
+    with chrome.session(profile_of(crawl, permits.flags(local=chrome.local))) as browser:
         hook("before_all", browser=browser)
         hook("before", page=page, browser=browser)
         permits.check(page.url)
@@ -62,13 +66,13 @@ def dry_run(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = No
         data = (
             hook("extract", **seen, browser=browser)
             if "extract" in crawl.calls
-            else crawl.select(response)
+            else extract_by_table(crawl, response)
         )
 
         def keep(**of: Any) -> Any:
             return hook("filter", **{**seen, **of})
 
-        chosen = crawl.choose(page, response.links, response=response, keep=keep, explain=True)
+        chosen = choose(crawl, page, response.links, response=response, keep=keep, explain=True)
         chosen = permitted(chosen, permits)
         result = Result(
             crawl.name,

@@ -17,7 +17,13 @@ from typing import Any, Protocol, TypeVar
 from ..browser.browser import LINKS_MAX, Browser
 from ..browser.page import LivePage
 from ..browser.pool import Chrome
+from ..definition.bounds import scope_of
+from ..definition.browser_profile import profile_of, visit_of
+from ..definition.choosing import choose
 from ..definition.crawl import Crawl
+from ..definition.crawl_plan import policy_of
+from ..definition.credentials import secrets_of
+from ..definition.extraction import extract_by_table, needs_html
 from ..errors import (
     BrowserLost,
     BrowserUnavailable,
@@ -383,8 +389,8 @@ class Run:
         sessions, began = ExitStack(), time.monotonic()
         with sessions:
             try:
-                profile = self.crawl.profile(
-                    permits.flags(local=chrome.local, fresh=not chrome.warm)
+                profile = profile_of(
+                    self.crawl, permits.flags(local=chrome.local, fresh=not chrome.warm)
                 )
                 browser = sessions.enter_context(chrome.session(profile))
             except BrowserUnavailable as error:
@@ -423,7 +429,7 @@ class Run:
         self.claim, self.browser, self.began = claim, browser, time.monotonic()
         bind(url=masked(claim.page.url), depth=claim.page.depth)
         try:
-            with heartbeat(self.frontier, claim, browser, self.crawl.policy().lease / RENEWALS):
+            with heartbeat(self.frontier, claim, browser, policy_of(self.crawl).lease / RENEWALS):
                 yield
         except FrontierUnavailable:
             raise  # nobody to tell; the lease brings the page back
@@ -509,7 +515,7 @@ class Run:
     def extract(self, live: LivePage, response: Response, browser: Browser) -> Json:
         """What the page holds, by the crawl's hook or mapping."""
         if "extract" not in self.crawl.calls:
-            return self.crawl.select(response)
+            return extract_by_table(self.crawl, response)
         return self.hook(
             "extract", page=live, response=response, links=response.links, browser=browser
         )
@@ -524,8 +530,12 @@ class Run:
             return self.hook("filter", page=live, response=response, **of)
 
         try:
-            chosen = self.crawl.choose(
-                self.claim.page, response.links, response=response, keep=keep if hook else None
+            chosen = choose(
+                self.crawl,
+                self.claim.page,
+                response.links,
+                response=response,
+                keep=keep if hook else None,
             )
         except TypeError as error:
             if hook:  # what it returned is no list of links
@@ -543,7 +553,7 @@ class Run:
         if "after" not in self.crawl.calls:
             sums = self.sums()
         text = as_json(result)
-        final = self.crawl.canonical(result.response.url)
+        final = scope_of(self.crawl).rules.canonical(result.response.url)
         ms = result.response.timing.get("response")
         ending = self.complete(
             lambda: self.frontier.finish(
@@ -605,7 +615,7 @@ class Run:
     def secrets(self) -> Secrets:
         """What must not be read in anything that goes out."""
         return Secrets(
-            [*self.crawl.secrets, *(self.browser.driver.secrets if self.browser else ())]
+            [*secrets_of(self.crawl), *(self.browser.driver.secrets if self.browser else ())]
         )
 
     def fit(self, error: Exception) -> Exception:
@@ -637,7 +647,7 @@ class Run:
         done.
         """
         return self.patiently(
-            transition, self.crawl.policy().page_deadline - self.elapsed_ms() / 1_000
+            transition, policy_of(self.crawl).page_deadline - self.elapsed_ms() / 1_000
         )
 
     def patiently(self, transition: Callable[[], T], seconds: float) -> T:
@@ -692,12 +702,12 @@ def accept(
             the crawl may not go, or what is waited for did not come.
         BrowserLost: the session died or hangs.
     """
-    visit = crawl.visit
+    visit = visit_of(crawl)
     # else the page is only read after the visit, which may change it
     early = not visit or stays is not None
     try:
         response = browser.request(
-            page, html=crawl.wants_html and early, max_links=LINKS_MAX if early else 0
+            page, html=needs_html(crawl) and early, max_links=LINKS_MAX if early else 0
         )
     except PageError as error:
         if stays and error.status:  # an answer without a document
@@ -707,7 +717,7 @@ def accept(
         stays(response)
     admit(response, crawl, page, browser, permits)
     if visit:
-        response = browser.settle(page, response, visit, html=crawl.wants_html)
+        response = browser.settle(page, response, visit, html=needs_html(crawl))
         admit(response, crawl, page, browser, permits)  # a step may have led elsewhere
     return response
 
@@ -722,7 +732,7 @@ def admit(response: Response, crawl: Crawl, page: Page, browser: Browser, permit
         # as where it came without a document
         named = "auth_required" if status == 401 else f"http_{status}"
         raise PageError(page.url, named, status, status in RETRY_STATUSES, patience)
-    if reason := crawl.refuses(response.url, page):
+    if reason := scope_of(crawl).refuses(response.url, page):
         raise PageError(page.url, f"redirect_{reason}", status)
     if response.url != page.url:
         permits.check(response.url, page.lane)

@@ -16,16 +16,8 @@ from typing import NamedTuple
 from ..hooks import Hook, call
 from ..model import Band, Link, Page, page_id
 from .addresses import is_private_host
-from .url import (
-    DEFAULT_RULES,
-    LENGTH_MAX,
-    InvalidURL,
-    Rules,
-    domain_of,
-    has_known_suffix,
-    normal_host,
-    parse_url,
-)
+from .patterns import DENY_EXTENSIONS, is_within, parse_pattern
+from .url import DEFAULT_RULES, LENGTH_MAX, InvalidURL, Rules, domain_of, parse_url
 
 #: Why a link was not followed, for people.
 REASONS: Mapping[str, str] = {
@@ -45,154 +37,7 @@ REASONS: Mapping[str, str] = {
     "depth": "deeper than depth_limit",
     "filter": "refused by the filter hook",
 }
-#: What a link leads to that is no page.
-DENY_EXTENSIONS = (
-    *(
-        "7z",
-        "7zip",
-        "apk",
-        "bz2",
-        "cab",
-        "deb",
-        "dmg",
-        "gz",
-        "img",
-        "iso",
-        "jar",
-        "msi",
-        "pkg",
-        "rar",
-        "rpm",
-        "tar",
-    ),
-    *(
-        "tgz",
-        "xz",
-        "zip",
-        "zst",
-        "avif",
-        "bmp",
-        "cdr",
-        "drw",
-        "dxf",
-        "eps",
-        "gif",
-        "heic",
-        "ico",
-        "jpeg",
-        "jpg",
-        "mng",
-    ),
-    *(
-        "pct",
-        "png",
-        "ps",
-        "psd",
-        "psp",
-        "svg",
-        "tif",
-        "tiff",
-        "webp",
-        "aac",
-        "aiff",
-        "au",
-        "flac",
-        "m4a",
-        "mid",
-        "mp3",
-    ),
-    *(
-        "oga",
-        "ogg",
-        "opus",
-        "ra",
-        "wav",
-        "wma",
-        "3gp",
-        "asf",
-        "asx",
-        "avi",
-        "flv",
-        "m4v",
-        "mkv",
-        "mov",
-        "mp4",
-        "mpg",
-    ),
-    *(
-        "mpeg",
-        "ogv",
-        "qt",
-        "rm",
-        "swf",
-        "webm",
-        "wmv",
-        "doc",
-        "docm",
-        "docx",
-        "dotx",
-        "epub",
-        "key",
-        "mobi",
-        "odg",
-    ),
-    *(
-        "odp",
-        "ods",
-        "odt",
-        "pdf",
-        "potx",
-        "pps",
-        "ppt",
-        "pptx",
-        "rtf",
-        "xls",
-        "xlsm",
-        "xlsx",
-        "xltm",
-        "bat",
-        "bin",
-    ),
-    *(
-        "class",
-        "css",
-        "csv",
-        "dll",
-        "eot",
-        "exe",
-        "hta",
-        "js",
-        "mjs",
-        "otf",
-        "parquet",
-        "rss",
-        "so",
-        "ttf",
-        "wasm",
-    ),
-    *("whl", "woff", "woff2"),
-)
-KINDS = ("same-host", "same-domain", "same-origin", "all")
 
-_HOST_PATTERN = re.compile(r"\w(?:[\w-]*\w)?(?:\.\w(?:[\w-]*\w)?)+|localhost|\[[0-9a-fA-F:.]+\]")
-#: Names that no registry gives out, and that people use at home and in tests.
-_OWN_SUFFIXES = frozenset(
-    (
-        "arpa",
-        "corp",
-        "example",
-        "home",
-        "internal",
-        "intranet",
-        "invalid",
-        "lan",
-        "local",
-        "localdomain",
-        "localhost",
-        "onion",
-        "test",
-    )
-)
 
 Chooser = Callable[[Sequence[Link]], Iterable[tuple[Link, Band]]]
 
@@ -225,7 +70,7 @@ class Look(NamedTuple):
 class Scope:
     """The bounds of a crawl that starts at ``entries``.
 
-    ``kind`` is one of :data:`KINDS`, or a function that is asked about each link (by ``url``,
+    ``kind`` is one of :data:`patterns.SCOPE_KINDS`, or a function that is asked about each link (by ``url``,
     ``link`` or ``page``, as it names them). ``same-host`` takes ``www.`` and any port for the same
     host; ``same-origin`` is exact.
 
@@ -393,9 +238,9 @@ class Scope:
     def _bounds(self, host: str, origin: str, url: str, *, allow: bool = True) -> str | None:
         if host not in self._private and is_private_host(host):
             return "private"
-        if not (self._holds(host, origin) or _within(host, self._allow_hosts)):
+        if not (self._holds(host, origin) or is_within(host, self._allow_hosts)):
             return "scope"
-        if _within(host, self._deny_hosts) or any(pattern.search(url) for pattern in self._deny):
+        if is_within(host, self._deny_hosts) or any(pattern.search(url) for pattern in self._deny):
             return "deny"
         if allow and self._allow and not any(pattern.search(url) for pattern in self._allow):
             return "allow"
@@ -428,50 +273,13 @@ def why_long(url: str) -> str:
     return "length" if url[:64].lstrip().lower().startswith(("http:", "https:")) else "scheme"
 
 
-def pattern(item: str | re.Pattern[str]) -> str | re.Pattern[str]:
-    """What an item of ``allow`` or ``deny`` means: a hostname (str), or a regular expression that
-    is searched in the URL.
-
-    A plain name with a dot, ``localhost`` and an address are hostnames; whatever has a character
-    that means something in a regular expression, or a slash, is one. ``books.toscrape.com`` is a
-    hostname, ``/reviews/`` and ``page-\\d+`` are not.
-
-    Raises:
-        re.error: it is no regular expression.
-    """
-    if isinstance(item, str) and _HOST_PATTERN.fullmatch(item):
-        return normal_host(item)
-    return re.compile(item)
-
-
-def doubtful_host(item: str, hosts: Iterable[str]) -> bool:
-    """Whether ``item`` reads as a hostname, but is none that exists (``logout.php``): its author
-    meant to search in URLs.
-    """
-    if not _HOST_PATTERN.fullmatch(item) or item.startswith("["):
-        return False
-    last = item.rpartition(".")[2].lower()
-    if (
-        last in _OWN_SUFFIXES
-        or last.isdigit()
-        or any(_within(host, (item.lower(),)) for host in hosts)
-    ):
-        return False
-    return not has_known_suffix(item)
-
-
 def _split(
     items: Iterable[str | re.Pattern[str]],
 ) -> tuple[tuple[str, ...], tuple[re.Pattern[str], ...]]:
-    patterns = [pattern(item) for item in items]
+    patterns = [parse_pattern(item) for item in items]
     return tuple(p for p in patterns if isinstance(p, str)), tuple(
         p for p in patterns if not isinstance(p, str)
     )
-
-
-def _within(host: str, names: Iterable[str]) -> bool:
-    """Whether ``host`` is one of ``names``, or a subdomain of one."""
-    return any(host == name or host.endswith("." + name) for name in names)
 
 
 def _bare(host: str) -> str:

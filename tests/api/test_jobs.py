@@ -18,6 +18,9 @@ from crawler.api.jobs import AddressRefused, Jobs, Order, UnknownJob
 from crawler.cli import main
 from crawler.client.client import Client
 from crawler.config.settings import load
+from crawler.definition.bounds import scope_of
+from crawler.definition.crawl_plan import policy_of
+from crawler.definition.network import guard_of
 from crawler.errors import UnknownCrawl
 from crawler.local.embedded import PrivateRedis
 from crawler.model import FailureClass
@@ -168,7 +171,7 @@ def test_a_job_may_not_start_at_a_name_with_a_private_address_unless_that_is_all
 
 def test_a_name_that_becomes_private_after_the_order_is_refused_by_the_worker(jobs, library):
     job, _ = jobs.create(Order(url="http://outside.example/"))
-    guard = library.crawl(f"job-{job.id}").guard(resolve=lambda _host: ("127.0.0.1",))
+    guard = guard_of(library.crawl(f"job-{job.id}"), lambda _host: ("127.0.0.1",))
     assert guard.refuses("outside.example")
     assert not guard.starts_private  # so Chrome is sent through the gateway
 
@@ -327,7 +330,7 @@ def test_results_are_lines_and_a_reader_goes_on_where_it_was(service, jobs):
     job, _ = jobs.create(Order(url=PUBLIC))
     frontier = jobs.library.frontier(f"job-{job.id}")
     crawl = jobs.library.crawl(frontier.name)
-    frontier.enqueue(crawl.page(f"{PUBLIC}{number}") for number in range(59))
+    frontier.enqueue(scope_of(crawl).entry(f"{PUBLIC}{number}") for number in range(59))
     work(jobs, job.id, 60)
     reply = service.ask("GET", f"/jobs/{job.id}/results")
     assert (reply.status, reply.headers["content-type"]) == (200, "application/x-ndjson")
@@ -383,7 +386,7 @@ def test_a_variant_runs_under_its_own_name_wherever_its_code_is_known(library):
     library.known["books"] = books
     job, _ = Jobs(library).create(Order(crawl="books", message=7, limits={"page_limit": 5}))
     crawl = library.crawl(f"job-{job.id}")
-    assert (crawl.name, crawl.policy().page_limit, crawl.message) == (f"job-{job.id}", 5, 7)
+    assert (crawl.name, policy_of(crawl).page_limit, crawl.message) == (f"job-{job.id}", 5, 7)
     assert crawl.hooks == books.hooks
     elsewhere = Client(library.settings)
     with pytest.raises(UnknownCrawl, match="books"):

@@ -16,7 +16,11 @@ from crawler import Crawl
 from crawler.browser.chrome.emulation import KINDS
 from crawler.browser.page import LivePage
 from crawler.browser.pool import Chrome, Endpoint
+from crawler.definition.bounds import entry_pages
+from crawler.definition.browser_profile import profile_of
+from crawler.definition.extraction import extract_by_table
 from crawler.definition.fields import BLOCK_KINDS
+from crawler.definition.network import guard_of
 from crawler.errors import DefinitionError, PageError
 from crawler.model import Response, Result
 from crawler.net.permits import Permits
@@ -51,9 +55,9 @@ def ask(chrome: Chrome, site: Server) -> Ask:
         crawl = Crawl(
             name="tests", url=site.url(path, host=fields.pop("host", "127.0.0.1")), **fields
         )
-        page = crawl.entries()[0]
-        permits = Permits(crawl.guard(), obey=False)
-        with chrome.session(crawl.profile(permits.flags(local=chrome.local))) as browser:
+        page = entry_pages(crawl)[0]
+        permits = Permits(guard_of(crawl), obey=False)
+        with chrome.session(profile_of(crawl, permits.flags(local=chrome.local))) as browser:
             response = accept(crawl, page, browser, permits)
             return response, browser.live(page, response)
 
@@ -186,7 +190,7 @@ def test_open_shadow_roots_are_read_like_the_document(ask):
 
 def test_a_table_of_selectors_sees_into_open_shadow_roots(ask, site):
     crawl = Crawl(name="tests", url=site.url("/shadows"), extract={"deep": ".deep", "light": "h1"})
-    assert crawl.select(ask("/shadows")[0]) == {"deep": "shade", "light": "Light"}
+    assert extract_by_table(crawl, ask("/shadows")[0]) == {"deep": "shade", "light": "Light"}
 
 
 def test_links_in_frames_count_if_that_is_asked_for(ask):

@@ -16,6 +16,9 @@ from crawler import Crawl
 from crawler.browser.chrome.local import find_driver
 from crawler.browser.page import LivePage
 from crawler.browser.pool import Chrome, Endpoint
+from crawler.definition.bounds import entry_pages
+from crawler.definition.browser_profile import profile_of
+from crawler.definition.network import guard_of, proxies_of
 from crawler.errors import PageError
 from crawler.model import Response
 from crawler.net.permits import Permits
@@ -71,13 +74,13 @@ def test_a_chrome_elsewhere_does_what_a_local_one_does(endpoint: str, site: Serv
             "wait_quiet": 0.2,
         },
     }
-    permits = Permits(Crawl(name="x", url=site.url()).guard(), obey=False)
+    permits = Permits(guard_of(Crawl(name="x", url=site.url())), obey=False)
     with Chrome(Endpoint(url=endpoint, page_load_timeout=10, files=tmp_path / "files")) as chrome:
 
         def ask(path: str, kind: str = "dressed", **fields) -> tuple[Response, LivePage]:
             crawl = Crawl(name=kind, url=site.url(path), **crawls[kind], **fields)
-            page = crawl.entries()[0]
-            with chrome.session(crawl.profile(permits.flags(local=False))) as browser:
+            page = entry_pages(crawl)[0]
+            with chrome.session(profile_of(crawl, permits.flags(local=False))) as browser:
                 response = accept(crawl, page, browser, permits)
                 return response, browser.live(page, response)
 
@@ -127,9 +130,9 @@ def test_a_chrome_elsewhere_goes_through_a_proxy_that_asks_for_no_password(
         Chrome(Endpoint(url=endpoint, page_load_timeout=10)) as chrome,
     ):
         crawl = Crawl(name="x", url=site.url("/a"), proxy=proxy.url())
-        permits = Permits(crawl.guard(), obey=False, proxies=crawl.proxies({}))
-        with chrome.session(crawl.profile(permits.flags(local=False))) as browser:
-            assert accept(crawl, crawl.entries()[0], browser, permits).title == "A"
+        permits = Permits(guard_of(crawl), obey=False, proxies=proxies_of(crawl, {}))
+        with chrome.session(profile_of(crawl, permits.flags(local=False))) as browser:
+            assert accept(crawl, entry_pages(crawl)[0], browser, permits).title == "A"
         # a whole Chrome asks its maker for things as well
         assert f"127.0.0.1:{site.server_address[1]}" in proxy.asked
 
@@ -141,8 +144,8 @@ def test_each_crawl_has_a_browser_without_the_cookies_and_storage_of_others(
 
         def shown(name: str, path: str) -> list[str | None]:
             crawl = Crawl(name=name, url=site.url(path))
-            page = crawl.entries()[0]
-            with chrome.session(crawl.profile()) as browser:
+            page = entry_pages(crawl)[0]
+            with chrome.session(profile_of(crawl)) as browser:
                 live = browser.live(page, browser.request(page))
                 return [live.text("h1"), live.text("#token")]
 

@@ -16,6 +16,11 @@ import pytest
 from crawler import Crawl
 from crawler.browser.pool import Chrome, Endpoint
 from crawler.config import settings
+from crawler.definition.bounds import entry_pages, scope_of
+from crawler.definition.browser_profile import profile_of, visit_of
+from crawler.definition.crawl_plan import definition_of
+from crawler.definition.digest import digest_of
+from crawler.definition.network import guard_of, proxies_of
 from crawler.errors import BrowserUnavailable, DefinitionError, PageError
 from crawler.model import Response, Result
 from crawler.net.permits import Permits
@@ -54,13 +59,13 @@ def visit(chrome: Chrome, site: Server) -> Iterator[Visit]:
 
     def visit(path: str, *, host: str = "127.0.0.1", obey: bool = False, **fields) -> Response:
         crawl = Crawl(name="tests", url=site.url(path, host=host), **fields)
-        page = crawl.entries()[0]
+        page = entry_pages(crawl)[0]
         asked = permits.setdefault(
             repr(sorted(fields.items())),
-            Permits(crawl.guard(), obey=obey, proxies=crawl.proxies(SECRETS)),
+            Permits(guard_of(crawl), obey=obey, proxies=proxies_of(crawl, SECRETS)),
         )
         flags = asked.flags(local=chrome.local, fresh=not chrome.warm)
-        with chrome.session(crawl.profile(flags)) as visit.browser:
+        with chrome.session(profile_of(crawl, flags)) as visit.browser:
             asked.check(page.url)
             response = accept(crawl, page, visit.browser, asked)
             visit.live = visit.browser.live(page, response)
@@ -199,14 +204,14 @@ def test_a_private_address_is_refused_behind_a_proxy_too(site):
     with ProxyServer() as proxy:
         crawl = Crawl(name="x", url="http://public.example/", proxy=proxy.url())
         permits = Permits(
-            crawl.guard(lambda _: ["93.184.216.34"]), obey=False, proxies=crawl.proxies({})
+            guard_of(crawl, lambda _: ["93.184.216.34"]), obey=False, proxies=proxies_of(crawl, {})
         )
         with (
             Chrome(Endpoint(page_load_timeout=10)) as chrome,
-            chrome.session(crawl.profile(permits.flags(local=True))) as browser,
+            chrome.session(profile_of(crawl, permits.flags(local=True))) as browser,
         ):
             with pytest.raises(PageError) as failed:
-                browser.request(crawl.page(site.url("/ok")))
+                browser.request(scope_of(crawl).entry(site.url("/ok")))
             assert permits.explain(failed.value).reason == "private_address"
         assert proxy.asked == []
 
@@ -215,7 +220,7 @@ def test_a_chrome_elsewhere_gets_a_proxy_by_flag_and_one_with_a_password_is_refu
     def flags(url: str) -> tuple[str, ...]:
         crawl = Crawl(name="x", url="http://127.0.0.1/", proxy=url)
         return Permits(
-            crawl.guard(), proxies=crawl.proxies({"CRAWLER_SECRET_P": "http://a:canary@p"})
+            guard_of(crawl), proxies=proxies_of(crawl, {"CRAWLER_SECRET_P": "http://a:canary@p"})
         ).flags(local=False)
 
     assert flags("socks5://p.example")[0] == "--proxy-server=socks5://p.example:1080"
@@ -259,16 +264,16 @@ def test_no_fault_repr_or_digest_tells_a_secret():
     }
     crawl = Crawl(name="x", url="http://x.test/", **right)
     assert (
-        "canary" not in f"{crawl!r} {crawl._fields!r} {crawl.profile()!r} {crawl.visit!r}"
-        f" {crawl.proxies({}).current()!r}"
+        "canary" not in f"{crawl!r} {crawl.fields!r} {profile_of(crawl)!r} {visit_of(crawl)!r}"
+        f" {proxies_of(crawl, {}).current()!r}"
     )
     other = crawl.replace(basic_auth={"x.test": "me:other"})
-    assert (crawl.digest == Crawl(**crawl.definition()).digest, crawl.digest == other.digest) == (
-        True,
-        False,
-    )
+    assert (
+        digest_of(crawl) == digest_of(Crawl(**definition_of(crawl))),
+        digest_of(crawl) == digest_of(other),
+    ) == (True, False)
     # any worker runs it, so it is kept with it
-    assert json.dumps(crawl.definition()).count("canary") == 3
+    assert json.dumps(definition_of(crawl)).count("canary") == 3
 
 
 # Downloads and steps
@@ -321,7 +326,7 @@ def test_a_download_has_an_end_in_size_and_in_time(visit):
 
 def test_a_chrome_elsewhere_cannot_save_downloads_and_says_so():
     with Chrome(Endpoint(url="http://127.0.0.1:9")) as chrome:
-        profile = Crawl(name="x", url="http://127.0.0.1/", downloads="save").profile()
+        profile = profile_of(Crawl(name="x", url="http://127.0.0.1/", downloads="save"))
         with (
             pytest.raises(
                 BrowserUnavailable,

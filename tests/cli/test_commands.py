@@ -16,6 +16,8 @@ from crawler import Crawl
 from crawler.cli.info import redis_cli
 from crawler.client.client import Client, CrawlHandle
 from crawler.config import settings as configuration
+from crawler.definition.bounds import entry_pages
+from crawler.definition.crawl_plan import plan_of
 from crawler.frontier.frontier import Frontier
 from crawler.local.embedded import Embedded, PrivateRedis
 from crawler.model import Claim, FailureClass, Outcome, Status
@@ -119,8 +121,8 @@ def test_a_pause_outlives_a_restart_of_everything(tmp_path):
     with PrivateRedis(tmp_path) as server:
         frontier = Frontier(redis_py.Redis.from_url(server.url), "shop")
         crawl = Crawl(name="shop", url=f"{SITE}/")
-        frontier.create(crawl.plan())
-        frontier.enqueue(crawl.entries())
+        frontier.create(plan_of(crawl))
+        frontier.enqueue(entry_pages(crawl))
         frontier.pause()
         server.process.kill()
         server.process.wait()

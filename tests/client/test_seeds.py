@@ -18,6 +18,9 @@ import redis as redis_py
 from crawler import Crawl
 from crawler.client.client import Client
 from crawler.config import settings as configuration
+from crawler.definition.bounds import entry_pages
+from crawler.definition.choosing import choose
+from crawler.definition.crawl_plan import plan_of
 from crawler.definition.fields import AUTO
 from crawler.errors import CrawlExists, DefinitionError, FrontierRefused, SetupError, UnknownCrawl
 from crawler.frontier.frontier import Frontier
@@ -213,8 +216,8 @@ def test_a_crawl_that_ended_because_its_loader_was_gone_goes_on_with_the_rest(li
     # Given a crawl whose loader died after the entry page, which was then done
     crawl = shop(seeds=seeds(f"{SITE}/a"))
     frontier = library.frontier("shop")
-    frontier.create(crawl.plan())
-    frontier.enqueue(crawl.entries())
+    frontier.create(plan_of(crawl))
+    frontier.enqueue(entry_pages(crawl))
     take(frontier)
     assert frontier.snapshot().status is Status.FINISHED
     # When it is started again
@@ -230,15 +233,15 @@ def test_a_crawl_that_ended_because_its_loader_was_gone_goes_on_with_the_rest(li
 def test_a_crawl_that_was_stopped_while_its_seeds_were_loaded_stays_stopped(library, seeds):
     crawl = shop(seeds=seeds(f"{SITE}/a"))
     frontier = library.frontier("shop")
-    frontier.create(crawl.plan())
-    frontier.enqueue(crawl.entries())
+    frontier.create(plan_of(crawl))
+    frontier.enqueue(entry_pages(crawl))
     frontier.stop()
     with pytest.raises(CrawlExists):
         library.start(crawl)
 
 
 def test_entry_pages_that_were_never_queued_are_queued_by_the_next_start(library):
-    library.frontier("shop").create(shop().plan())  # and killed here
+    library.frontier("shop").create(plan_of(shop()))  # and killed here
     handle, _ = library.start(shop())
     assert queued(handle.frontier) == ["/"]
 
@@ -370,7 +373,7 @@ def test_a_filter_that_answers_with_a_band_changes_the_order(library, whole):
         Link(f"{SITE}{path}")
         for path in ("/old/1", "/new/1", "/sale/1", "/old/2", "/sale/2", "/new/2")
     ]
-    handle.frontier.enqueue(crawl.choose(entry.page, links).pages, parent=entry)
+    handle.frontier.enqueue(choose(crawl, entry.page, links).pages, parent=entry)
     handle.frontier.finish(entry, "")
     assert [take(handle.frontier) for _ in links] == [
         "/sale/1",

@@ -113,7 +113,7 @@ def test_flower_shows_what_became_of_each_run_and_no_secret(ground: Ground):
     try:
         ground.until(flower.up)
         ground.worker(events=True, **urls)
-        frontier = ground.crawl(Crawl(**shop()._given | {"url": entry}))
+        frontier = ground.crawl(Crawl(**shop().raw | {"url": entry}))
         ground.until_end(frontier)
         ground.until(
             lambda: sum(task["state"] in ("SUCCESS", "FAILURE") for task in flower.tasks()) >= 4

@@ -23,10 +23,16 @@ from crawler import (
     UnknownCrawl,
     load,
 )
+from crawler.definition.bounds import entry_pages, scope_of
+from crawler.definition.browser_profile import PROXY_PAGES, profile_of
+from crawler.definition.choosing import choose
+from crawler.definition.crawl_plan import definition_of, plan_of, policy_of
+from crawler.definition.digest import digest_of
+from crawler.definition.extraction import extract_by_table, needs_html
 from crawler.definition.fields import Fields
 from crawler.definition.loading import load_all, module_path, stored
+from crawler.definition.network import guard_of
 from crawler.model import Policy
-from crawler.net.proxies import PROXY_PAGES
 
 SHOP = "https://books.toscrape.com/"
 
@@ -42,8 +48,8 @@ def faults(crawl: Crawl) -> dict[str, str]:
 
 
 def chosen(crawl: Crawl, *urls: str, depth: int = 0, **options):
-    page = dataclasses.replace(crawl.page(SHOP), depth=depth)
-    return crawl.choose(page, [Link(url) for url in urls], **options)
+    page = dataclasses.replace(scope_of(crawl).entry(SHOP), depth=depth)
+    return choose(crawl, page, [Link(url) for url in urls], **options)
 
 
 def write(folder: Path, name: str, text: str) -> str:
@@ -59,7 +65,7 @@ def write(folder: Path, name: str, text: str) -> str:
 def test_a_crawl_says_what_it_was_told_and_the_defaults_for_the_rest():
     crawl = shop(concurrency_limit=8, delay=1, deny=r"/reviews/")
     crawl.validate()
-    assert (crawl.name, crawl.urls, crawl.concurrency_limit, crawl.delay) == (
+    assert (crawl.name, crawl.url, crawl.concurrency_limit, crawl.delay) == (
         "books",
         (SHOP,),
         8,
@@ -71,14 +77,14 @@ def test_a_crawl_says_what_it_was_told_and_the_defaults_for_the_rest():
         (),
         (r"/reviews/",),
     )
-    assert crawl.policy() == Policy(concurrency_limit=8, delay=1.0)
+    assert policy_of(crawl) == Policy(concurrency_limit=8, delay=1.0)
     with pytest.raises(AttributeError):
         _ = crawl.colour
 
 
 def test_whatever_the_frontier_enforces_its_author_may_set_with_the_same_default():
     assert {field.name for field in dataclasses.fields(Policy)} <= set(Fields.model_fields)
-    assert shop().policy() == Policy()
+    assert policy_of(shop()) == Policy()
 
 
 def test_every_field_is_described_and_its_example_is_right():
@@ -103,12 +109,12 @@ def test_a_decorator_gives_back_the_function_as_it_was():
 
 def test_a_hook_added_after_a_look_counts():
     crawl = shop()
-    before = crawl.digest
+    before = digest_of(crawl)
     crawl.filter(lambda nonsense: nonsense)
     assert "filter" in faults(crawl)
     crawl = shop()
     crawl.filter(lambda link: link)
-    assert crawl.digest != before
+    assert digest_of(crawl) != before
 
 
 def test_making_a_crawl_never_fails_and_validating_it_tells_all_faults_at_once():
@@ -230,18 +236,18 @@ def test_no_limit_can_be_said_in_a_word_for_formats_without_null():
 
 def test_entries_are_at_depth_0_each_once_and_in_order():
     crawl = shop(url=["http://a.org/b", "http://a.org/a#x", "http://a.org/b?utm_source=mail"])
-    assert [(page.url, page.depth, page.lane) for page in crawl.entries()] == [
+    assert [(page.url, page.depth, page.lane) for page in entry_pages(crawl)] == [
         ("http://a.org/b", 0, ""),
         ("http://a.org/a", 0, ""),
     ]
 
 
 def test_there_is_one_lane_for_one_host_and_one_per_host_for_more():
-    assert shop().entries()[0].lane == ""
-    assert shop(scope="all").entries()[0].lane == "books.toscrape.com"
-    assert shop(scope="all", robots=False, breaker_failures=0).entries()[0].lane == ""
+    assert entry_pages(shop())[0].lane == ""
+    assert entry_pages(shop(scope="all"))[0].lane == "books.toscrape.com"
+    assert entry_pages(shop(scope="all", robots=False, breaker_failures=0))[0].lane == ""
     assert (
-        shop(scope="all", robots=False, breaker_failures=0, host_cap=1).entries()[0].lane
+        entry_pages(shop(scope="all", robots=False, breaker_failures=0, host_cap=1))[0].lane
         == "books.toscrape.com"
     )
 
@@ -320,7 +326,7 @@ def test_links_outside_of_a_region_are_dropped():
     html = '<nav><a href="/all">All</a></nav><main><a href="b/../Caf%c3%A9#x">Café</a></main>'
     response = Response(SHOP, 200, html=html)
     crawl = shop(restrict_css="main")
-    assert crawl.wants_html
+    assert needs_html(crawl)
     seen = chosen(
         crawl,
         SHOP + "all",
@@ -344,33 +350,33 @@ def test_a_crawl_without_an_extract_takes_title_description_and_canonical_link()
         '<title> Books </title><meta name="description" content="All of them"><link rel="canonical"'
         ' href="/">'
     )
-    assert shop().select(Response(SHOP, html=html)) == {
+    assert extract_by_table(shop(), Response(SHOP, html=html)) == {
         "title": "Books",
         "description": "All of them",
         "canonical": "/",
     }
-    assert shop(extract={"h": ["h1"]}).select(Response(SHOP, html="<h1>a</h1><h1>b</h1>")) == {
-        "h": ["a", "b"]
-    }
-    assert shop(extract={"h": "h1"}).select(Response(SHOP)) == {"h": None}
+    assert extract_by_table(
+        shop(extract={"h": ["h1"]}), Response(SHOP, html="<h1>a</h1><h1>b</h1>")
+    ) == {"h": ["a", "b"]}
+    assert extract_by_table(shop(extract={"h": "h1"}), Response(SHOP)) == {"h": None}
 
 
 def test_html_is_asked_for_where_somebody_reads_it():
-    assert shop().wants_html, "the default extract does"
+    assert needs_html(shop()), "the default extract does"
     crawl = shop()
     crawl.extract(lambda page: page.text("h1"))
     crawl.after(lambda result: None)  # noqa: ARG005
-    assert not crawl.wants_html
+    assert not needs_html(crawl)
     crawl.filter(lambda link, response: link and response)
-    assert crawl.wants_html
-    assert shop(keep_html=True).wants_html
+    assert needs_html(crawl)
+    assert needs_html(shop(keep_html=True))
 
 
 def test_where_a_redirect_leads_is_judged():
     crawl = shop()
-    assert crawl.refuses(SHOP + "home", crawl.entries()[0]) is None
-    assert crawl.refuses("https://else.org/") == "scope"
-    assert crawl.guard(lambda _host: ["10.0.0.1"]).refuses("else.org")
+    assert scope_of(crawl).refuses(SHOP + "home", entry_pages(crawl)[0]) is None
+    assert scope_of(crawl).refuses("https://else.org/") == "scope"
+    assert guard_of(crawl, lambda _host: ["10.0.0.1"]).refuses("else.org")
 
 
 # What travels
@@ -384,33 +390,33 @@ def test_a_crawl_without_code_travels_as_json():
         window=[800, 600],
         extract={"tags": ["a.tag"]},
     )
-    there = Crawl.from_definition(json.loads(json.dumps(crawl.plan().definition)))
+    there = Crawl(**json.loads(json.dumps(plan_of(crawl).definition)))
     assert not crawl.has_code
-    assert there.policy() == crawl.policy()
-    assert there.digest == crawl.digest
+    assert policy_of(there) == policy_of(crawl)
+    assert digest_of(there) == digest_of(crawl)
     assert chosen(there, SHOP + "REVIEWS/").dropped == {"deny": 1}
-    assert there.definition() == crawl.definition()
+    assert definition_of(there) == definition_of(crawl)
 
 
 def test_a_crawl_with_code_does_not():
     crawl = shop()
     crawl.before_all(lambda browser: browser)
-    plan = crawl.plan()
+    plan = plan_of(crawl)
     assert crawl.has_code
     assert (plan.name, plan.definition, plan.before_all) == ("books", None, True)
-    assert shop().plan().before_all is False
+    assert plan_of(shop()).before_all is False
     assert shop(scope=lambda url: bool(url)).has_code
 
 
 def test_a_digest_tells_versions_apart_and_is_blind_to_a_default_that_is_spelled_out():
-    assert shop().digest == shop(depth_limit=3).digest == shop(url=[SHOP]).digest
+    assert digest_of(shop()) == digest_of(shop(depth_limit=3)) == digest_of(shop(url=[SHOP]))
     assert (
         len(
             {
-                shop().digest,
-                shop(delay=1).digest,
-                shop(scope=lambda url: url).digest,
-                shop(scope=lambda link: link).digest,
+                digest_of(shop()),
+                digest_of(shop(delay=1)),
+                digest_of(shop(scope=lambda url: url)),
+                digest_of(shop(scope=lambda link: link)),
             }
         )
         == 4
@@ -434,7 +440,10 @@ def test_a_digest_is_the_same_in_every_process(tmp_path):
         books.start(eval("lambda ticket: (lambda: ticket)"))
         """,
     )
-    code = f"from crawler import load; print(load({path!r}).digest)"
+    code = (
+        "from crawler import load; from crawler.definition.digest import digest_of;"
+        f" print(digest_of(load({path!r})))"
+    )
     digests = {
         subprocess.check_output(
             [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, text=True
@@ -442,7 +451,7 @@ def test_a_digest_is_the_same_in_every_process(tmp_path):
         for seed in "123"
     }
     assert len(digests) == 1
-    assert load(path).digest in digests.pop()
+    assert digest_of(load(path)) in digests.pop()
 
 
 def test_another_value_makes_another_crawl_with_the_same_hooks():
@@ -597,12 +606,12 @@ def test_a_toml_file_says_the_same_without_code(tmp_path):
         0.5,
         False,
     )
-    assert crawl.select(Response(SHOP, html="<h1>A</h1><table><tr><td>x</table>")) == {
+    assert extract_by_table(crawl, Response(SHOP, html="<h1>A</h1><table><tr><td>x</table>")) == {
         "title": "A",
         "tags": [],
         "rows": [{"name": "x"}],
     }
-    assert load_all([path])["books"].digest == crawl.digest
+    assert digest_of(load_all([path])["books"]) == digest_of(crawl)
 
 
 def test_a_toml_file_with_a_mistake_says_where(tmp_path):
@@ -666,7 +675,7 @@ def test_importing_the_library_brings_no_browser_no_redis_and_no_celery():
 
 
 def test_a_page_that_was_not_made_by_this_crawl_is_no_problem():
-    assert [page.depth for page in shop().choose(Page(SHOP), [Link(SHOP + "a")]).pages] == [1]
+    assert [page.depth for page in choose(shop(), Page(SHOP), [Link(SHOP + "a")]).pages] == [1]
 
 
 # Variants
@@ -676,7 +685,7 @@ def test_a_variant_of_a_crawl_with_code_is_stored_as_what_it_changes_and_made_ag
     books = Crawl(name="books", url=SHOP, page_limit=100)
     books.extract(lambda page: {"title": page.title})
     night = books.variant(name="night", page_limit=5).variant(message={"shop": [7, True, None]})
-    plan = night.plan()
+    plan = plan_of(night)
     assert (plan.name, plan.base) == ("night", "books")
     assert json.loads(json.dumps(plan.definition)) == {
         "name": "night",
@@ -684,9 +693,9 @@ def test_a_variant_of_a_crawl_with_code_is_stored_as_what_it_changes_and_made_ag
         "message": {"shop": [7, True, None]},
     }
     again = stored(plan, {"books": books})
-    assert (again.name, again.digest, again.hooks, again.message) == (
+    assert (again.name, digest_of(again), again.hooks, again.message) == (
         "night",
-        night.digest,
+        digest_of(night),
         books.hooks,
         {"shop": [7, True, None]},
     )
@@ -695,7 +704,7 @@ def test_a_variant_of_a_crawl_with_code_is_stored_as_what_it_changes_and_made_ag
 
 
 def test_a_variant_of_a_crawl_without_code_needs_nobody_who_knows_it():
-    plan = Crawl(name="books", url=SHOP).variant(name="night", delay=2.0).plan()
+    plan = plan_of(Crawl(name="books", url=SHOP).variant(name="night", delay=2.0))
     assert plan.base is None
     assert stored(plan, {}).delay == 2.0
 
@@ -714,13 +723,13 @@ def test_a_message_is_json_and_not_too_large(message, what):
 
 
 def test_a_crawl_that_is_kept_public_may_not_even_start_at_a_private_address():
-    assert not Crawl(name="a", url="http://10.0.0.1/").guard().refuses("10.0.0.1")
-    assert Crawl(name="a", url="http://10.0.0.1/", public_only=True).guard().refuses("10.0.0.1")
+    assert not guard_of(Crawl(name="a", url="http://10.0.0.1/")).refuses("10.0.0.1")
+    assert guard_of(Crawl(name="a", url="http://10.0.0.1/", public_only=True)).refuses("10.0.0.1")
     trusted = Crawl(name="a", url="http://10.0.0.1/", public_only=True, private_hosts=["10.0.0.1"])
-    assert not trusted.guard().refuses("10.0.0.1")
+    assert not guard_of(trusted).refuses("10.0.0.1")
 
 
 def test_a_crawl_with_proxies_asks_for_sessions_that_last_less_long():
     crawl = {"name": "shop", "url": "https://shop.example/"}
-    assert Crawl(**crawl).profile().pages is None
-    assert Crawl(**crawl, proxy=["http://proxy.example"]).profile().pages == PROXY_PAGES
+    assert profile_of(Crawl(**crawl)).pages is None
+    assert profile_of(Crawl(**crawl, proxy=["http://proxy.example"])).pages == PROXY_PAGES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.definition.selectors import extract, faults, links_within, says_nofollow
+from crawler.definition.selectors import extract_fields, links_within, says_nofollow, table_faults
 
 HTML = """<!doctype html><html><head><title> A  light
 in the attic </title><base href="/shop/"></head><body>
@@ -39,11 +39,11 @@ in the attic </title><base href="/shop/"></head><body>
     ],
 )
 def test_a_selector_gives(rule, value):
-    assert extract(HTML, {"field": rule}) == {"field": value}
+    assert extract_fields(HTML, {"field": rule}) == {"field": value}
 
 
 def test_an_empty_page_gives_nothing():
-    assert extract("", {"a": "h1", "b": ["h1"]}) == {"a": None, "b": []}
+    assert extract_fields("", {"a": "h1", "b": ["h1"]}) == {"a": None, "b": []}
 
 
 def test_each_faulty_selector_is_told_with_its_place():
@@ -56,7 +56,7 @@ def test_each_faulty_selector_is_told_with_its_place():
         "h": ["a", "b"],
         "fine": ["a"],
     }
-    assert [where for where, _ in faults(wanted)] == [
+    assert [where for where, _ in table_faults(wanted)] == [
         "extract.a",
         "extract.b",
         "extract.c",

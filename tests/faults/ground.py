@@ -27,6 +27,8 @@ from crawler import Crawl
 from crawler.client.client import Client
 from crawler.config import settings as configuration
 from crawler.config.settings import Settings, environment
+from crawler.definition.bounds import entry_pages
+from crawler.definition.crawl_plan import plan_of
 from crawler.frontier.frontier import Frontier
 from crawler.local.embedded import PrivateRedis, worker_command
 from crawler.model import Snapshot
@@ -190,10 +192,10 @@ class Ground:
         and wake the workers.
         """
         library = self.library()
-        plan = crawl.plan()
+        plan = plan_of(crawl)
         library.frontier(crawl.name).create(replace(plan, policy=replace(plan.policy, **policy)))
         frontier = Frontier(self.client, crawl.name)
-        frontier.enqueue(crawl.entries())
+        frontier.enqueue(entry_pages(crawl))
         if wake:
             library.wake(crawl)
         return frontier

@@ -27,6 +27,7 @@ import pytest
 
 from crawler import Crawl
 from crawler.browser.pool import Chrome, Endpoint
+from crawler.definition.network import guard_of
 from crawler.errors import PageError
 from crawler.net.gateway import Gateway, literal_flags
 from crawler.net.guard import Guard
@@ -253,7 +254,7 @@ def test_without_the_gateway_each_of_these_pages_reaches_the_trap(chrome, site, 
     crawl.after(lambda: until(lambda: trap.connections))
     start = lead_to(site, lead, address_of(trap, TRAP)).replace("books.example", SITE)
     with suppress(PageError):  # a redirect is noticed on arrival: too late
-        dry_run(crawl, chrome, Permits(crawl.guard(), obey=False), start)
+        dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False), start)
     assert trap.connections
 
 
@@ -331,7 +332,7 @@ def test_a_chrome_elsewhere_finds_no_private_address_that_is_spelled_out(chrome,
     )
     there = lead_to(site, "redirect", address_of(trap, host)).replace("books.example", SITE)
     with pytest.raises(PageError) as error:
-        dry_run(crawl, chrome, Permits(crawl.guard(), obey=False), there)
+        dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False), there)
     assert error.value.reason == "dns"
     assert trap.connections == 0
 

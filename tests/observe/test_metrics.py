@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from crawler.definition.crawl_plan import plan_of
+
 pytest.importorskip("prometheus_client", reason="the extra `metrics` is not installed")
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -57,7 +59,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     ground.until(
         lambda: sum(frontier.tallies().get(f"step:after:{power}", 0) for power in range(18)) == 4
     )
-    Frontier(ground.client, "other").create(shop(name="other").plan())
+    Frontier(ground.client, "other").create(plan_of(shop(name="other")))
     yield ground
     ground.close()
 
@@ -206,7 +208,7 @@ def test_a_crawl_that_ended_long_ago_is_only_counted(crawled: Ground):
 
 def test_however_many_crawls_there_are_so_many_are_shown(redis):
     for number in range(CRAWLS_MAX + 5):
-        Frontier(redis, f"crawl-{number}").create(shop(name=f"crawl-{number}").plan())
+        Frontier(redis, f"crawl-{number}").create(plan_of(shop(name=f"crawl-{number}")))
     found = {family.name: family.samples for family in Collector(redis).collect()}
     assert len(found["crawler_tickets"]) == CRAWLS_MAX
     assert {sample.labels["status"]: sample.value for sample in found["crawler_crawls"]}[
@@ -223,7 +225,7 @@ def test_reasons_that_user_code_makes_up_do_not_make_a_label_each(redis):
     assert (len(many), many["other"]) == (REASONS_MAX + 1, 7)
     frontier = Frontier(redis, "shop")
     crawl = shop(attempts=1)
-    frontier.create(crawl.plan())
+    frontier.create(plan_of(crawl))
     frontier.enqueue(crawl.page(f"http://127.0.0.1/{number}") for number in range(1_040))
     for number in range(1_040):
         claim = frontier.claim("w/1/1").claim

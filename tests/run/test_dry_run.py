@@ -8,6 +8,9 @@ import pytest
 
 from crawler import Crawl
 from crawler.browser.pool import Chrome, Endpoint
+from crawler.definition.credentials import secrets_of
+from crawler.definition.digest import digest_of
+from crawler.definition.network import guard_of
 from crawler.net.permits import Permits
 from crawler.run.dry_run import dry_run
 from tests.site.chromes import needs_chrome
@@ -41,7 +44,7 @@ def test_a_rehearsal_hands_its_hooks_what_a_run_hands_them(chrome: Chrome, site:
         stop()  # which nobody hears
         calls.append(("after", result.data["title"], page.text("h1"), len(links)))
 
-    seen = dry_run(crawl, chrome, Permits(crawl.guard(), obey=False))
+    seen = dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False))
     assert [page.url for page in seen.kept] == [site.url("/a")]
     assert [(link.url, reason) for link, reason in seen.dropped] == [(site.url("/b"), "filter")]
     assert calls == [("before_all", 1), ("after", "OK", "Fine", 2)]
@@ -59,9 +62,9 @@ def test_user_and_password_in_an_entry_are_told_to_its_host_and_stand_in_no_url(
         )
 
     given = crawl("s3c%3Aret")
-    seen = dry_run(given, chrome, Permits(given.guard(), obey=False))
+    seen = dry_run(given, chrome, Permits(guard_of(given), obey=False))
     assert (seen.result.response.status, seen.result.response.title) == (200, "In")
     assert seen.result.page.url == seen.result.response.url == site.url("/private/a")
     assert "s3c" not in repr(given)
-    assert given.secrets == {"s3c:ret"}
-    assert given.digest != crawl("other").digest
+    assert secrets_of(given) == {"s3c:ret"}
+    assert digest_of(given) != digest_of(crawl("other"))

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from crawler.browser.pool import Chrome, Endpoint
+from crawler.definition.crawl_plan import plan_of
+from crawler.definition.network import guard_of
 from crawler.frontier.frontier import Frontier
 from crawler.model import Outcome
 from crawler.net.permits import Permits
@@ -47,7 +49,7 @@ def test_a_run_that_starts_nothing_hands_in_what_its_process_still_owes(redis, t
     # Given a crawl that is over, and a process whose run before left steps to be handed in
     crawl = shop()
     frontier = Frontier(redis, crawl.name)
-    frontier.create(crawl.plan())
+    frontier.create(plan_of(crawl))
     frontier.cancel("enough")
     owed = deque([("after", 0.003)])
     # When it is told to do another run
@@ -55,7 +57,7 @@ def test_a_run_that_starts_nothing_hands_in_what_its_process_still_owes(redis, t
         crawl,
         frontier=frontier,
         chrome=Chrome(Endpoint(state=tmp_path)),
-        permits=Permits(crawl.guard(), obey=False),
+        permits=Permits(guard_of(crawl), obey=False),
         start=lambda *_: None,
         worker="here/1",
         owed=owed,

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from crawler import Crawl
 from crawler.browser.browser import Browser
 from crawler.browser.pool import Chrome, Endpoint
+from crawler.definition.browser_profile import profile_of
+from crawler.definition.network import guard_of
 from crawler.errors import BrowserLost, PageError
 from crawler.model import Link
 from crawler.net.permits import Permits
@@ -88,7 +90,7 @@ def walk(chrome: Chrome, site: Server, rows: Iterable[Row]) -> Iterator[Step]:
 
     crawl = Crawl(name="hostile", url=site.url(), robots=False, scope="all", deny_extensions=())
     crawl.before(limit)
-    permits = Permits(crawl.guard(), obey=False)
+    permits = Permits(guard_of(crawl), obey=False)
 
     def ask(path: str) -> Done | Failed:
         try:
@@ -99,7 +101,7 @@ def walk(chrome: Chrome, site: Server, rows: Iterable[Row]) -> Iterator[Step]:
         return done(site, response.links, response.title, response.status, response.url)
 
     def session() -> tuple[str, int]:
-        with chrome.session(crawl.profile()) as browser:
+        with chrome.session(profile_of(crawl)) as browser:
             return browser.session_id, len(browser.driver.window_handles)
 
     ask(GOOD.path)

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from crawler.model import Band, Link, page_id
-from crawler.urls.scope import REASONS, Scope, doubtful_host, pattern
+from crawler.urls.patterns import is_doubtful_host, parse_pattern
+from crawler.urls.scope import REASONS, Scope
 
 SHOP = "http://shop.example.com/"
 
@@ -137,7 +138,7 @@ def test_what_matches_deny_is_dropped():
     "item", ["books.toscrape.com", "localhost", "127.0.0.1", "[::1]", "bücher.example", "a-b.c"]
 )
 def test_a_plain_name_is_a_hostname(item):
-    assert isinstance(pattern(item), str)
+    assert isinstance(parse_pattern(item), str)
 
 
 @pytest.mark.parametrize(
@@ -156,16 +157,16 @@ def test_a_plain_name_is_a_hostname(item):
     ],
 )
 def test_anything_else_is_a_regular_expression(item):
-    assert isinstance(pattern(item), re.Pattern)
+    assert isinstance(parse_pattern(item), re.Pattern)
 
 
 def test_a_file_name_is_not_taken_for_a_hostname_in_silence():
-    assert doubtful_host("logout.php", [])
-    assert doubtful_host("index.html", [])
-    assert not doubtful_host("books.toscrape.com", [])
-    assert not doubtful_host("wiki.corp", [])
-    assert not doubtful_host("10.0.0.1", [])
-    assert not doubtful_host("shop.intern", ["shop.intern"])
+    assert is_doubtful_host("logout.php", [])
+    assert is_doubtful_host("index.html", [])
+    assert not is_doubtful_host("books.toscrape.com", [])
+    assert not is_doubtful_host("wiki.corp", [])
+    assert not is_doubtful_host("10.0.0.1", [])
+    assert not is_doubtful_host("shop.intern", ["shop.intern"])
 
 
 def test_links_to_files_are_not_followed_unless_asked():

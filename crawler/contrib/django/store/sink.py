@@ -12,6 +12,7 @@ from django.db import connections, router, transaction
 from django.utils import timezone
 
 from ....client.client import Client, CrawlHandle
+from ....definition.bounds import scope_of
 from ....definition.crawl import Crawl
 from ....errors import UnknownCrawl
 from ....frontier.frontier import Frontier
@@ -89,7 +90,9 @@ def _page(definition: Crawl | None, record: dict[str, Json]) -> str:
     here.
     """
     try:
-        return page_id(definition.canonical(record["url"]) if definition else record["url"])
+        return page_id(
+            scope_of(definition).rules.canonical(record["url"]) if definition else record["url"]
+        )
     except InvalidURL:
         return page_id(record["url"])
 

@@ -1,0 +1,61 @@
+"""What a crawl asks of the browser: the profile of its sessions, and what is done on each page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..profile import Profile
+from ..secret_refs import references
+from .credentials import url_credentials
+from .derived import once_per_crawl
+from .steps import Visit, parse_steps
+
+if TYPE_CHECKING:
+    from .crawl import Crawl
+
+#: Pages that a browser session loads through its proxy, at most, before another one's turn comes.
+PROXY_PAGES = 100
+#: Fields that a profile and a visit have under the same name.
+_OF_PROFILE = (
+    *("user_agent", "language", "window", "load_strategy", "images", "block", "timezone"),
+    *("geolocation", "mobile", "scale", "console", "timings"),
+    *("download_limit", "download_timeout"),
+)
+_OF_VISIT = (
+    *("wait_for", "wait_until", "wait_quiet", "wait_timeout", "scroll", "scroll_timeout"),
+    *("frames", "screenshot", "pdf"),
+)
+
+
+def profile_of(crawl: Crawl, flags: Iterable[str] = ()) -> Profile:
+    """Return the profile of the crawl's browser sessions. Raises DefinitionError.
+
+    The crawl's own command line flags come after ``flags``, so they win.
+    """
+    visit = visit_of(crawl)
+    referring = (crawl.steps, crawl.basic_auth, crawl.login)
+    return Profile(
+        crawl.name,
+        flags=(*flags, *crawl.flags),
+        headers=tuple(sorted((crawl.headers or {}).items())),
+        exchanges=crawl.response_headers,
+        basic_auth=tuple(sorted((url_credentials(crawl) | (crawl.basic_auth or {})).items())),
+        references=tuple(sorted({name for value in referring for name in references(value)})),
+        downloads=crawl.downloads == "save",
+        watch=bool(visit and visit.watches),
+        pages=PROXY_PAGES if crawl.proxy else None,
+        **_values(crawl, _OF_PROFILE),
+    )
+
+
+@once_per_crawl
+def visit_of(crawl: Crawl) -> Visit | None:
+    """Return what is done on a page before it is read; None if that is nothing. Raises
+    DefinitionError.
+    """
+    return Visit(steps=parse_steps(crawl.steps), **_values(crawl, _OF_VISIT)) or None
+
+
+def _values(crawl: Crawl, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(crawl, name) for name in names}

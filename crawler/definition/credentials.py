@@ -1,0 +1,38 @@
+"""The passwords within a definition: all that must be kept out of logs, and those in its URLs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from ..redaction import password_of
+from ..urls.url import parse_url
+from .steps import parse_steps
+
+if TYPE_CHECKING:
+    from .crawl import Crawl
+
+
+def secrets_of(crawl: Crawl) -> frozenset[str]:
+    """Return the values that nobody may read: the passwords of URLs, headers, credentials, and the
+    texts that steps and a log-in fill in. Raises DefinitionError.
+    """
+    texts = [step.value for step in parse_steps(crawl.steps) if step.action in ("fill", "choose")]
+    if crawl.login:
+        texts += crawl.login["fill"].values()
+    texts += (value.partition(":")[2] for value in (crawl.basic_auth or {}).values())
+    texts += map(password_of, (*crawl.url, *crawl.proxy))
+    return frozenset(filter(None, (*texts, *(crawl.headers or {}).values())))
+
+
+def url_credentials(crawl: Crawl) -> dict[str, str]:
+    """Return ``user:password`` by ``host:port``, as they stand in the URLs of the entries: pages
+    are requested without them. Raises DefinitionError.
+    """
+    credentials = {}
+    for url in crawl.url:
+        if (parts := urlsplit(url)).username:
+            address = parse_url(url)
+            user, password = unquote(parts.username), unquote(parts.password or "")
+            credentials[f"{address.host}:{address.port}"] = f"{user}:{password}"
+    return credentials

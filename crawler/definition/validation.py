@@ -1,0 +1,117 @@
+"""Find what is wrong with a definition beyond its single values: fields that contradict each other,
+and hooks that cannot be called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Fault
+from ..hooks import Hook, hook_faults, hook_name
+from ..urls.patterns import is_doubtful_host
+from ..urls.url import parse_url
+
+if TYPE_CHECKING:
+    from .fields import Fields
+
+#: How the hook of each step may be written.
+HOOK_EXAMPLES = {
+    "before_all": "def log_in(browser): …",
+    "before": "def prepare(page, browser): …",
+    "logged_out": "def expired(page): return page.text('#login') is not None",
+    "extract": 'def book(page): return {"title": page.text("h1")}',
+    "filter": 'def wanted(link): return "/en/" in link.url',
+    "after": "def save(result): …",
+    "after_all": "def report(snapshot): …",
+    "start": "def start(ticket): …",
+}
+
+
+def definition_faults(
+    raw: Mapping[str, Any],
+    fields: Fields | None,
+    hooks: Sequence[tuple[str, Hook]],
+    example: Callable[[str], str],
+) -> Iterator[Fault]:
+    """Yield the faults of a whole crawl.
+
+    ``raw`` holds the fields as their author wrote them, ``fields`` the validated ones: None if a
+    single value is wrong. ``hooks`` are all that were added, with their steps. ``example`` tells
+    how a right value of a field is written.
+    """
+    steps = {step for step, _ in hooks}
+    yield from _selector_faults(raw, steps, example)
+    if fields:
+        yield from _timeout_faults(fields, example)
+    yield from _pattern_faults(raw, [parse_url(url).host for url in fields.url] if fields else [])
+    yield from _hook_faults(hooks)
+    yield from _login_hook_faults(bool(raw.get("login")), steps)
+    if callable(scope := raw.get("scope")):
+        for what in hook_faults("scope", scope):
+            yield Fault("scope", f"the function {what}", "scope=lambda url: '/en/' in url")
+
+
+def _selector_faults(
+    raw: Mapping[str, Any], steps: set[str], example: Callable[[str], str]
+) -> Iterator[Fault]:
+    table, regions = raw.get("extract"), _listed(raw.get("restrict_css"))
+    if not regions and not isinstance(table, Mapping):
+        return
+    from . import selectors  # parsel takes 0.1 s to import
+
+    if isinstance(table, Mapping):
+        for where, what in selectors.table_faults(table):
+            yield Fault(where, what, example("extract"))
+        if "extract" in steps:
+            yield Fault("extract", "is given both as a table and as a hook; keep one")
+    for css in regions:
+        if isinstance(css, str) and (problem := selectors.css_problem(css)):
+            yield Fault("restrict_css", problem, example("restrict_css"))
+
+
+def _timeout_faults(fields: Fields, example: Callable[[str], str]) -> Iterator[Fault]:
+    if max(fields.wait_timeout, fields.scroll_timeout) >= fields.page_deadline:
+        what = (
+            f"must lie above wait_timeout ({fields.wait_timeout:g}) and scroll_timeout"
+            f" ({fields.scroll_timeout:g})"
+        )
+        yield Fault("page_deadline", what, example("page_deadline"))
+
+
+def _pattern_faults(raw: Mapping[str, Any], hosts: Sequence[str]) -> Iterator[Fault]:
+    """Yield the items of ``allow`` and ``deny`` that are neither a host nor meant as one."""
+    for name in ("allow", "deny"):
+        for item in _listed(raw.get(name)):
+            if isinstance(item, str) and is_doubtful_host(item, hosts):
+                what = (
+                    f"{item!r} reads as a hostname, but none can end like that; to search in URLs,"
+                    " write it with a slash"
+                )
+                yield Fault(name, what, f'{name}=[r"/{re.escape(item)}"]')
+
+
+def _hook_faults(hooks: Sequence[tuple[str, Hook]]) -> Iterator[Fault]:
+    """Yield the hooks that cannot be called by their step, and second hooks of one step."""
+    first: dict[str, str] = {}
+    for step, hook in hooks:
+        name = hook_name(hook)
+        for what in hook_faults(step, hook):
+            yield Fault(step, f"the hook {name} {what}", HOOK_EXAMPLES[step])
+        if first.setdefault(step, name) != name:
+            yield Fault(step, f"has two hooks, {first[step]} and {name}; there can be one")
+
+
+def _login_hook_faults(has_login: bool, steps: set[str]) -> Iterator[Fault]:
+    if has_login and "before_all" in steps:
+        yield Fault("login", "is given both as a table and as a before_all hook; keep one")
+    if "logged_out" in steps and not has_login and "before_all" not in steps:
+        what = "needs a before_all hook, which logs in again"
+        yield Fault("logged_out", what, HOOK_EXAMPLES["before_all"])
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, list | tuple | set | frozenset):
+        return list(value)
+    return [] if value is None else [value]
