@@ -4,6 +4,8 @@ ever.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +16,8 @@ from redis.retry import Retry
 
 from .settings import SENTINEL_SCHEMES, Settings
 
+#: The module of our transports, by the name that it is installed under.
+TRANSPORTS = "crawler.tasks.transport"
 #: Seconds to wait for a Sentinel, which has little to do.
 SENTINEL_TIMEOUT = 1.0
 #: Seconds that a sender waits for an answer of the broker. It asks a silent one three times: to
@@ -84,16 +88,29 @@ def routes(settings: Settings) -> dict[str, dict[str, str]]:
 
 
 def broker(settings: Settings) -> dict[str, Any]:
-    """Where the broker is, in Celery's words: for a Django project, too.
+    """Return where the broker is and how it is talked to, in Celery's words, for a Django project,
+    too.
+    """
+    url = settings.broker_url or ""
+    if urlsplit(url).scheme in SENTINEL_SCHEMES:
+        return sentinels(settings, url)
+    # Kombu takes a prefix such as "redis+" for the name of a transport, whatever the settings say.
+    socket = url.startswith("redis+socket://")
+    return {
+        "broker_url": url.removeprefix("redis+") if socket else settings.broker_url,
+        "broker_transport": f"{TRANSPORTS}:{'SocketTransport' if socket else 'Transport'}",
+        "broker_transport_options": transport_options(settings),
+    }
+
+
+def sentinels(settings: Settings, url: str) -> dict[str, Any]:
+    """Return where the Sentinels of ``url`` are, in Celery's words.
 
     Kombu's own form for Sentinels says things in three places; ``redis+sentinel://`` says them in
     one.
     """
-    url = settings.broker_url
     options = transport_options(settings)
-    parts = urlsplit(url or "")
-    if parts.scheme not in SENTINEL_SCHEMES:
-        return {"broker_url": url, "broker_transport_options": options}
+    parts = urlsplit(url)
     user, at, hosts = parts.netloc.rpartition("@")
     service, _, database = parts.path.strip("/").partition("/")
     given = parse_url(parts._replace(scheme="redis", netloc="localhost", path="").geturl())
@@ -116,9 +133,20 @@ def broker(settings: Settings) -> dict[str, Any]:
         "broker_url": ";".join(
             f"sentinel://{user}{at}{host}/{database or 0}" for host in hosts.split(",")
         ),
+        "broker_transport": f"{TRANSPORTS}:SentinelTransport",
+        "broker_failover_strategy": same_address,
         "broker_transport_options": options,
         **({"broker_use_ssl": tls or {"ssl_cert_reqs": "required"}} if encrypted else {}),
     }
+
+
+def same_address(urls: Sequence[str]) -> Iterator[str]:
+    """Yield the host of the first of ``urls``, for ever, as the address to try next.
+
+    A channel asks all Sentinels by itself. Kombu would go to the next URL, and take its scheme for
+    the name of a transport.
+    """
+    return repeat(urlsplit(urls[0]).hostname or "localhost")
 
 
 def transport_options(settings: Settings) -> dict[str, Any]:

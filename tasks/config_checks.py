@@ -20,7 +20,7 @@ VISIBILITY_TIMEOUT = 3_600.0
 PICKLE = {"pickle", "application/x-python-serialize"}
 
 
-def broken(app: Any, consumer: Any, settings: Settings) -> Iterator[str]:
+def broken_settings(app: Any, consumer: Any, settings: Settings) -> Iterator[str]:
     """Sentences about the ``app`` of a worker that begins to consume, each with its mend. Asks
     Redis about itself.
     """

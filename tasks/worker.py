@@ -8,24 +8,19 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
 from celery import bootsteps, signals
-from celery.worker import control, state
-from kombu.transport import redis as redis_transport
-from kombu.transport import virtual
+from celery.worker import state
 
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..errors import CrawlerError
 from ..local.heartbeat_file import Heartbeat
-from ..redaction import masked
 from ..services import Services
-from .config_checks import broken
+from .config_checks import broken_settings
+from .remote_control import MaskedAnswers
 
 log = logging.getLogger(__name__)
 
@@ -33,133 +28,6 @@ log = logging.getLogger(__name__)
 JITTER = 0.25
 #: Announcements that may be missed before a worker counts as gone.
 MISSED_ANNOUNCEMENTS = 3
-
-
-# kombu has no types: what is derived from it is Any, or unknown, by version of its stubs.
-class QoS(redis_transport.QoS):  # type: ignore[misc, name-defined, unused-ignore]
-    """What a worker has taken from the broker and not begun yet; kombu's, but for two things.
-
-    A wake-up for now is not noted in the broker as well, nor crossed off there: two transactions
-    that cost each page half a millisecond. If the worker dies before it has begun it, kombu would
-    put it back an hour later, when nobody wants it any more; the crawl's tick sees after a minute
-    that it is missing. A worker that ends in order still puts it back.
-
-    And kombu closes a dead broker's connection twice, and the second time ends the worker with an
-    AttributeError. That happens to a worker that holds an unacknowledged message: each wake-up for
-    later is one.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._unnoted: set[str] = set()  # delivery tags
-
-    def append(self, message: Any, delivery_tag: str) -> None:
-        """Remember a message that was taken."""
-        if message.headers.get("task") == "crawler.run" and not message.headers.get("eta"):
-            self._unnoted.add(delivery_tag)
-            virtual.QoS.append(self, message, delivery_tag)
-        else:
-            super().append(message, delivery_tag)
-
-    def ack(self, delivery_tag: str) -> None:
-        """Forget a message: it is begun, or of no use."""
-        if delivery_tag in self._unnoted:
-            self._unnoted.discard(delivery_tag)
-            virtual.QoS.ack(self, delivery_tag)
-        else:
-            super().ack(delivery_tag)
-
-    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
-        """Put a message back, or forget it."""
-        self._note(delivery_tag)
-        super().reject(delivery_tag, requeue=requeue)
-
-    def restore_unacked(self, client: Any = None) -> Any:
-        """Put unacknowledged messages back, if there is a connection to do it with."""
-        if self.channel.connection.client is None:
-            return None
-        self._flush()
-        for tag in [*self._unnoted]:
-            self._note(tag)
-        return super().restore_unacked(client)
-
-    def _note(self, tag: str) -> None:
-        """Note a message in the broker, from where kombu puts it back, unless it is there."""
-        if tag in self._unnoted:
-            self._unnoted.discard(tag)
-            super().append(self._delivered[tag], tag)
-
-
-redis_transport.Channel.QoS = QoS
-
-
-def keeping(create: Callable[..., Any]) -> Callable[..., Any]:
-    """``create``, which makes the Redis client of a channel, and one client kept for as long as its
-    pool is.
-
-    Kombu makes one for each command, eight times in a run, and each fills a table of hundreds of
-    callbacks. A client of a pool has no connection of its own, so one serves as well.
-    """
-
-    @wraps(create)
-    def client(channel: Any, asynchronous: bool = False) -> Any:
-        if asynchronous:
-            return create(channel, asynchronous=True)
-        kept = vars(channel).get("_kept")
-        if kept is None or kept.connection_pool is not channel.pool:
-            kept = channel._kept = create(channel)
-        return kept
-
-    return client
-
-
-redis_transport.Channel._create_client = keeping(redis_transport.Channel._create_client)
-
-
-class Hearing:
-    """When the broker last answered whether there is a message, which a worker with a free hand
-    asks each second.
-    """
-
-    #: Epoch seconds, of the one connection on which this process consumes. None: not yet, or the
-    #: broker is no Redis.
-    last: float | None = None
-
-    @classmethod
-    def noted(cls, read: Callable[..., Any]) -> Callable[..., Any]:
-        """``read``, which waits for the answer of a channel, and the time noted when there was
-        one.
-        """
-
-        def answer(channel: Any, **options: Any) -> Any:
-            try:
-                found = read(channel, **options)
-            except Empty:  # no message: an answer, too
-                cls.last = time.time()
-                raise
-            cls.last = time.time()
-            return found
-
-        return answer
-
-
-redis_transport.Channel._brpop_read = Hearing.noted(redis_transport.Channel._brpop_read)
-
-
-def stats(of: Any, **_: Any) -> Any:
-    """What a worker tells of itself, to Flower and to ``inspect``, without the password of a broker
-    on a socket.
-
-    Kombu takes such a URL for a host's name, and shows it whole.
-    """
-    said = celery_stats(of)
-    if "hostname" in (there := said.get("broker", {})):
-        there["hostname"] = masked(str(there["hostname"]))
-    return said
-
-
-celery_stats = control.Panel.data["stats"]
-control.Panel.data["stats"] = stats
 
 
 class Ticker(bootsteps.StartStopStep):
@@ -171,6 +39,7 @@ class Ticker(bootsteps.StartStopStep):
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
+        self.worker = parent
         self.over = threading.Event()
         self.thread: threading.Thread | None = None
 
@@ -216,35 +85,47 @@ class Ticker(bootsteps.StartStopStep):
 
     def beat(self, name: str, settings: Settings, path: Path) -> None:
         """Write the heartbeat file, for probes."""
-        running, heard = len(state.active_requests), Hearing.last
+        running, reply = len(state.active_requests), last_broker_reply(self.worker)
         try:
             Heartbeat(
-                name, time.time(), heard, running, settings.tick_interval, settings.hard_timeout
+                name, time.time(), reply, running, settings.tick_interval, settings.hard_timeout
             ).write(path)
         except OSError as error:
             log.warning("the heartbeat file %s cannot be written: %s", path, error.strerror)
 
 
+def last_broker_reply(worker: Any) -> float | None:
+    """Return when the broker last answered ``worker`` whether there is a message, in epoch seconds.
+
+    None: not yet, the connection is being made again, or it has another transport than ours.
+    """
+    connection = getattr(worker.consumer, "connection", None)
+    return getattr(connection and connection.transport, "last_broker_reply", None)
+
+
 @signals.worker_ready.connect
-def check_promises(sender: Any = None, **_: Any) -> None:
+def check_settings(sender: Any = None, **_: Any) -> None:
     """Warn of settings that break promises, once. In a thread, as Redis is asked, and the worker is
     not to wait for that.
     """
 
     def check() -> None:
         try:
-            for sentence in broken(sender.app, sender, Services.current().settings):
+            for sentence in broken_settings(sender.app, sender, Services.current().settings):
                 log.warning("%s", sentence)
         except Exception:
             log.exception("could not check the settings")
 
-    threading.Thread(target=check, name="crawler-promises", daemon=True).start()
+    threading.Thread(target=check, name="crawler-config-checks", daemon=True).start()
 
 
 @signals.celeryd_init.connect
-def add_ticker(instance: Any = None, **_: Any) -> None:
-    """Give the worker that is about to be built its tick, whichever app it serves."""
+def add_steps(instance: Any = None, **_: Any) -> None:
+    """Give the worker that is about to be built its tick and its discretion, whichever app it
+    serves.
+    """
     instance.app.steps["worker"].add(Ticker)
+    instance.app.steps["consumer"].add(MaskedAnswers)
 
 
 @signals.worker_process_shutdown.connect

@@ -141,6 +141,7 @@ def reach_broker(given: Settings) -> str:
     config = sender_settings(given)
     connection = Connection(
         config["broker_url"],
+        transport=config["broker_transport"],
         transport_options=config["broker_transport_options"],
         ssl=config.get("broker_use_ssl"),
     )

@@ -74,6 +74,7 @@ def test_the_broker_is_the_next_database_of_the_frontiers_server(frontier, broke
     config = celery_settings(settings)
     Connection(  # kombu accepts it; an option that it does not know would raise here
         config["broker_url"],
+        transport=config["broker_transport"],
         transport_options=config["broker_transport_options"],
         ssl=config.get("broker_use_ssl"),
     )

@@ -15,7 +15,7 @@ from crawler.config import celery as celery_config
 from crawler.config import settings as configuration
 from crawler.config.settings import environment
 from crawler.local.embedded import PrivateRedis, worker_command
-from crawler.tasks.worker import QoS
+from crawler.tasks.transport import QoS
 from tests.support.folder import until
 
 
