@@ -1,8 +1,8 @@
 """One plain HTTP GET, for what needs no browser: robots.txt and sitemaps.
 
-Every wait has a limit, the body has one too, and each host on the way is asked about before
-anything is sent to it. Certificates are checked. No password travels: not one of the URL, and none
-from the caller's headers to another origin.
+Every wait has a limit, and so has the body. Each host on the way is checked before anything is sent
+to it. Certificates are checked. No password travels: none of the URL, and none of the caller's
+headers to another origin.
 """
 
 from __future__ import annotations
@@ -28,23 +28,25 @@ from ..errors import CrawlerError
 from ..urls.url import Address, InvalidURL, parse_url
 from ..version import __version__
 from .guard import PrivateAddress
+from .socks5 import NotAllowed, connect_by_gateway
 
 #: Seconds from the first byte sent to the last one read, redirects included.
 TIMEOUT = 10.0
 #: Bytes of a body, decompressed, that are read.
 SIZE_MAX = 10_000_000
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-#: What a caller's headers may hold that is meant for one origin only.
+#: Headers of a caller that are meant for one origin only.
 PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _AGENT = f"celery-crawler/{__version__}"
 _PIECE = 65_536
-#: Bytes of our gateway's answers: to the greeting, and to the request.
-_SOCKS_ANSWER = 2 + 10
 _SAFE = "/%:@!$&'()*+,;=~-._?"
+
+#: A host → the addresses to connect to. It may raise PrivateAddress.
+Addresses = Callable[[str], Iterable[str]]
 
 
 class FetchError(CrawlerError):
-    """No answer was had. ``reason`` is one word: dns, refused, timeout, tls, reset, redirect_loop,
+    """No answer arrived. ``reason`` is one word: dns, refused, timeout, tls, reset, redirect_loop,
     private, scheme, …
     """
 
@@ -54,11 +56,11 @@ class FetchError(CrawlerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """An answer, whatever its status. ``headers`` have their names in lower case; ``url`` is where
+class Answer:
+    """An HTTP answer, with any status. ``headers`` have their names in lower case; ``url`` is where
     redirects led.
 
-    ``whole``: False if the body was longer than was to be read.
+    ``whole``: False if the body was longer than the caller wanted to read.
     """
 
     status: int
@@ -76,20 +78,18 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     allow_redirects: int = 5,
     refuses: Callable[[str], bool] | None = None,
-    addresses: Callable[[str], Iterable[str]] | None = None,
+    addresses: Addresses | None = None,
     gateway: int | None = None,
-) -> Fetched:
-    """GET ``url``, in at most ``timeout`` seconds; what the body has beyond ``max_bytes``,
-    decompressed, is not read.
+) -> Answer:
+    """GET ``url``, in at most ``timeout`` seconds. No more than ``max_bytes`` of the body,
+    decompressed, are read.
 
-    ``refuses`` is asked about the host of each hop before it is talked to, and ``addresses`` (this
-    machine's resolver, if None) for what to connect to; it may raise PrivateAddress. ``gateway`` is
-    the port of a SOCKS5 server on this machine that connects instead, and does such checks by
-    itself.
+    ``refuses`` is asked about the host of each hop before anything is sent to it. ``addresses``
+    says what to connect to; None means this machine's resolver. ``gateway`` is the port of a SOCKS5
+    server on this machine that connects instead, and does such checks by itself.
 
     Raises:
-        FetchError: no answer arrived, or one that nobody can read; or there was nobody who might be
-            asked for it.
+        FetchError: no answer arrived, or one that cannot be read, or no host may be asked for it.
     """
     end = time.monotonic() + timeout
     here, sent = _address(url), {"user-agent": _AGENT, "accept-encoding": "gzip"}
@@ -97,23 +97,26 @@ def fetch(
     for _ in range(allow_redirects + 1):
         if refuses is not None and refuses(here.host):
             raise FetchError("private")
-        with _answer(here, sent, end, addresses, gateway) as answer:
-            to = answer.headers.get("location")
-            if answer.status not in REDIRECTS or not to:
-                body = b""
-                for piece in answer.stream(_PIECE, decode_content=True):
-                    body += piece
-                    if len(body) > max_bytes:
-                        break
-                lower = {name.lower(): value for name, value in answer.headers.items()}
-                return Fetched(
-                    answer.status, lower, body[:max_bytes], here.url, len(body) <= max_bytes
-                )
-        there = _address(urljoin(here.url, to))
-        if there.origin != here.origin:
+        with _response(here, sent, end, addresses, gateway) as response:
+            to = response.headers.get("location")
+            if response.status not in REDIRECTS or not to:
+                return _answer(response, here.url, max_bytes)
+        target = _address(urljoin(here.url, to))
+        if target.origin != here.origin:
             sent = {name: value for name, value in sent.items() if name not in PRIVATE_HEADERS}
-        here = there
+        here = target
     raise FetchError("redirect_loop")
+
+
+def _answer(response: HTTPResponse, url: str, max_bytes: int) -> Answer:
+    """Read the body of ``response``, as much as is wanted."""
+    body = b""
+    for piece in response.stream(_PIECE, decode_content=True):
+        body += piece
+        if len(body) > max_bytes:
+            break
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status, headers, body[:max_bytes], url, len(body) <= max_bytes)
 
 
 def _address(url: str) -> Address:
@@ -124,23 +127,23 @@ def _address(url: str) -> Address:
 
 
 @contextmanager
-def _answer(
+def _response(
     to: Address,
     headers: Mapping[str, str],
     end: float,
-    addresses: Callable[[str], Iterable[str]] | None,
+    addresses: Addresses | None,
     gateway: int | None,
 ) -> Iterator[HTTPResponse]:
-    """The answer to one request, its body not read yet; whatever is slow in it ends with the
-    connection, at ``end``.
+    """Send one request and yield the response, its body not read yet. The connection is cut at
+    ``end`` (by the monotonic clock), and the read with it.
     """
     left = end - time.monotonic()
     if left <= 0:
         raise FetchError("timeout")
     late = threading.Event()
     with closing(_connection(to, left, addresses, gateway)) as connection:
-        # A time-out of a socket begins anew with each byte, so a server that drips would hold us
-        # for ever.
+        # A socket's time-out begins again with each byte, so a server that drips would hold us for
+        # ever.
         watch = threading.Timer(left, _cut, (connection, late))
         watch.daemon = True
         watch.start()
@@ -154,21 +157,22 @@ def _answer(
             raise FetchError("private") from error
         finally:
             watch.cancel()
-    if late.is_set():  # what looked like the end of the body was us, hanging up
+    if late.is_set():  # the end of the body was our own cut
         raise FetchError("timeout")
 
 
 class _Checked:
-    """Connects to an address that was checked, where urllib3 would ask for the addresses of the
-    host once more.
-    """
+    """Connects to an address that was checked, where urllib3 would resolve the host once more."""
 
-    addresses: Callable[[str], Iterable[str]]
+    addresses: Addresses
     gateway: int | None
 
     def _new_conn(self: Any) -> socket.socket:
         if self.gateway is not None:
-            return _by_gateway(self.gateway, self.host, self.port, self.timeout)
+            try:
+                return connect_by_gateway(self.gateway, self.host, self.port, self.timeout)
+            except NotAllowed:
+                raise PrivateAddress(self.host) from None
         error: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
         for address in sorted(self.addresses(self.host), key=lambda address: ":" in address):
             try:
@@ -186,45 +190,26 @@ class _CheckedHTTPS(_Checked, HTTPSConnection):
     """With TLS."""
 
 
-def _by_gateway(gateway: int, host: str, port: int, timeout: float) -> socket.socket:
-    """A connection to ``host`` by the SOCKS5 server at the port ``gateway`` of this machine."""
-    made = socket.create_connection(("127.0.0.1", gateway), timeout)
-    name = host.strip("[]").encode("ascii", "replace")
-    made.sendall(bytes((5, 1, 0, 5, 1, 0, 3, len(name))) + name + port.to_bytes(2))
-    answer = b""
-    while len(answer) < _SOCKS_ANSWER and (piece := made.recv(_SOCKS_ANSWER - len(answer))):
-        answer += piece
-    if len(answer) < _SOCKS_ANSWER or answer[3]:
-        made.close()
-        raise (
-            PrivateAddress(host) if answer[3:4] == b"\x02" else OSError(f"no connection to {host}")
-        )
-    return made
-
-
 def _connection(
-    to: Address,
-    timeout: float,
-    addresses: Callable[[str], Iterable[str]] | None,
-    gateway: int | None,
+    to: Address, timeout: float, addresses: Addresses | None, gateway: int | None
 ) -> HTTPConnection:
-    made: HTTPConnection
+    connection: HTTPConnection
     checked = addresses is not None or gateway is not None
     if to.scheme == "https":
-        made = (_CheckedHTTPS if checked else HTTPSConnection)(
-            to.host, to.port, timeout=timeout, ssl_context=_tls()
-        )
+        https = _CheckedHTTPS if checked else HTTPSConnection
+        connection = https(to.host, to.port, timeout=timeout, ssl_context=_tls())
     else:
-        made = (_CheckedHTTP if checked else HTTPConnection)(to.host, to.port, timeout=timeout)
+        http = _CheckedHTTP if checked else HTTPConnection
+        connection = http(to.host, to.port, timeout=timeout)
     if checked:
-        made.addresses, made.gateway = addresses, gateway  # type: ignore[attr-defined]
-    return made
+        connection.addresses, connection.gateway = addresses, gateway  # type: ignore[attr-defined]
+    return connection
 
 
 @lru_cache(maxsize=1)
 def _tls() -> ssl.SSLContext:
-    """Checks certificates, by this machine's authorities and by certifi's: some systems have none
-    of their own.
+    """Return a context that checks certificates, by this machine's authorities and by certifi's:
+    some systems have none of their own.
     """
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
@@ -235,7 +220,7 @@ def _cut(connection: HTTPConnection, late: threading.Event) -> None:
     late.set()
     if (sock := connection.sock) is not None:
         try:
-            # the plain one: TLS would wait to take its leave
+            # the plain method: TLS would wait for the other side to say good-bye
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
         except OSError:
             return

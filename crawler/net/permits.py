@@ -17,8 +17,9 @@ from ..storage.connection import RedisClient
 from ..urls import robots
 from ..urls.proxy_url import Proxy
 from ..urls.url import host_of, origin_of
+from .chrome_flags import private_literal_flags, proxy_flags
 from .fetch import FetchError, fetch
-from .gateway import EVERYTHING, NO_DATAGRAMS, Gateway, literal_flags
+from .gateway import Gateway
 from .guard import Guard
 from .proxies import Proxies
 
@@ -90,11 +91,11 @@ class Permits:
                     " use a local Chrome, or a proxy that knows the Grid by its address"
                 )
             # what is private, the proxy must refuse
-            return f"--proxy-server={proxy}", EVERYTHING, *NO_DATAGRAMS
+            return proxy_flags(str(proxy))
         if self.guard.starts_private:
             return ()
         if not local:
-            return literal_flags(self.guard.private_hosts)
+            return private_literal_flags(self.guard.private_hosts)
         return self._open(None).flags
 
     def _open(self, proxy: Proxy | None) -> Gateway:

@@ -29,7 +29,8 @@ from crawler import Crawl
 from crawler.browser.pool import Chrome, Endpoint
 from crawler.definition.network import guard_of
 from crawler.errors import PageError
-from crawler.net.gateway import Gateway, literal_flags
+from crawler.net.chrome_flags import private_literal_flags
+from crawler.net.gateway import Gateway
 from crawler.net.guard import Guard
 from crawler.net.permits import Permits
 from crawler.run.dry_run import DryRun, dry_run
@@ -327,7 +328,7 @@ def test_a_chrome_elsewhere_finds_no_private_address_that_is_spelled_out(chrome,
         name="grid",
         url=address_of(site, SITE),
         robots=False,
-        flags=literal_flags([SITE]),
+        flags=private_literal_flags([SITE]),
         scope="all",
     )
     there = lead_to(site, "redirect", address_of(trap, host)).replace("books.example", SITE)
@@ -345,7 +346,7 @@ def test_a_crawl_that_starts_on_a_private_address_does_not_pay_for_a_gateway():
 def test_a_name_that_begins_like_a_private_address_is_not_taken_for_one():
     assert not any(
         rule.split()[1] in ("10.*", "127.*")
-        for rule in literal_flags([])[0].partition("=")[2].split(",")
+        for rule in private_literal_flags([])[0].partition("=")[2].split(",")
     )
 
 
@@ -489,7 +490,7 @@ def test_it_remembers_why_a_connection_failed(gateway):
 
 
 def test_an_address_that_never_answers_is_given_up(gateway, monkeypatch):
-    monkeypatch.setattr("crawler.net.gateway.CONNECT_TIMEOUT", 0.2)
+    monkeypatch.setattr("crawler.net.connections.CONNECT_TIMEOUT", 0.2)
     with socket.create_server((SITE, 0), backlog=0) as full:
         port = full.getsockname()[1]
         fillers = []

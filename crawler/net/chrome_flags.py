@@ -1,0 +1,46 @@
+"""Command line flags that keep Chrome from private addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+#: Without it, Chrome goes to loopback and link-local addresses by itself, past its proxy.
+PROXY_EVERYTHING = "--proxy-bypass-list=<-loopback>"
+#: STUN would send datagrams to any address. Chrome understands the first flag, a headless shell
+#: the second.
+NO_DATAGRAMS = (
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+)
+#: Beginnings of private IPv4 addresses, in the patterns of Chrome's host rules ("?" is any one
+#: character).
+PRIVATE_IPV4 = (
+    *("0.", "10.", "127.", "169.254.", "192.168.", "198.18.", "198.19."),
+    *(f"172.{second}." for second in ("16", "17", "18", "19", "2?", "30", "31")),
+    *(f"100.{second}." for second in (*range(64, 70), "7?", "8?", "9?")),
+    *(f"100.{second}." for second in ("10?", "11?", *range(120, 128))),
+)
+#: Names and IPv6 addresses that are private or lead to private IPv4 ones, in the same patterns.
+PRIVATE_OTHERS = (
+    *("localhost", "*.localhost", "[::*", "[fc*", "[fd*", "[fe8*", "[fe9*", "[fea*", "[feb*"),
+    *("[64:ff9b:*", "[2002:*"),
+)
+
+
+def proxy_flags(address: str) -> tuple[str, ...]:
+    """Return the flags with which Chrome uses the proxy at ``address`` for everything."""
+    return f"--proxy-server={address}", PROXY_EVERYTHING, *NO_DATAGRAMS
+
+
+def private_literal_flags(allowed: Iterable[str]) -> tuple[str, ...]:
+    """Return flags with which Chrome finds no host that a URL spells out as a private address,
+    except the hosts ``allowed``.
+
+    They are for a Chrome on another machine, which cannot use a gateway here. It resolves names
+    there, and these flags do not see to what.
+    """
+    # No name ends in a digit, so a site called 10.example.com is not meant.
+    literals = (f"{start}*{digit}" for start in PRIVATE_IPV4 for digit in range(10))
+    rules = [f"MAP {pattern} ~NOTFOUND" for pattern in (*PRIVATE_OTHERS, *literals)]
+    rules += [f"EXCLUDE [{host}]" if ":" in host else f"EXCLUDE {host}" for host in sorted(allowed)]
+    return f"--host-resolver-rules={','.join(rules)}", *NO_DATAGRAMS
