@@ -24,7 +24,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from . import django
+from . import SettingsError, django
 
 PREFIX = "CRAWLER_"
 #: Variables with passwords that crawls may refer to; they are no settings.
@@ -47,12 +47,6 @@ SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
 FRONTIER_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster", *SENTINEL_SCHEMES)
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket", *SENTINEL_SCHEMES)
 CHROME_SCHEMES = ("http", "https")
-
-
-class SettingsError(ValueError):
-    """A variable is wrong. The text is one line: each faulty variable, what is wrong with it, and
-    an example of a right value.
-    """
 
 
 class Settings(BaseSettings):

@@ -1,4 +1,8 @@
-"""The command line: a thin door. Each command says what it does; errors are one line."""
+"""The command line.
+
+Belongs here: one module per command or family of commands, and how they print. Does not: what a
+command does to a crawl (``client/``, ``services``). ``main`` imports no command before it runs.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +11,55 @@ import logging
 import click
 
 from ..version import __version__
-from . import (
-    control,
-    doctor,
-    health,
-    info,
-    metrics,
-    pages,
-    results,
-    run,
-    serve,
-    start,
-    upkeep,
-    worker,
+from .group import Group, LazyCommand
+
+#: Each command: its name, the module here that defines it by that name, and its one-line help.
+COMMANDS = (
+    ("start", "start", "Crawl all of CRAWL, and end when nothing is left."),
+    ("run", "run", "Run one page of CRAWL, without Redis and without following links."),
+    ("validate", "validate", "Say everything that is wrong with CRAWL at once."),
+    ("info", "info", "Say what the crawl NAME (or each crawl) is doing."),
+    ("pause", "control", "Begin no further page of NAME until `resume`; pages in flight finish."),
+    ("resume", "control", "Let the crawl NAME go on after `pause` or `stop`."),
+    ("stop", "control", "Begin no further page of the crawl NAME; pages in flight finish."),
+    (
+        "cancel",
+        "control",
+        "Stop NAME, and give up its pages in flight; they come back if it is resumed.",
+    ),
+    ("limits", "control", "Show the limits of the crawl NAME, or change some while it goes on."),
+    ("clear", "control", "Forget the crawl NAME: its pages, its results, all it knows."),
+    ("enqueue", "pages", "Feed URLs to the crawl NAME."),
+    ("failed", "pages", "List the pages of NAME that failed for good, its dead letters."),
+    ("retry", "pages", "Send failed pages of NAME back to its queue."),
+    ("export", "results", "Write the results of NAME as JSON lines, CSV or Parquet."),
+    ("report", "results", "Say what the crawl NAME did, and why it ended, if it has."),
+    ("audit", "upkeep", "Say what is wrong with the keys of NAME; exit status 1 if anything is."),
+    ("repair", "upkeep", "Mend what `audit` finds in NAME, which may go on meanwhile."),
+    ("tick", "upkeep", "Find again what was lost, in every crawl, once."),
+    (
+        "worker",
+        "worker",
+        "Run pages of any crawl until it is told to end (SIGTERM lets pages in flight finish).",
+    ),
+    (
+        "serve",
+        "serve",
+        "Serve the jobs API: POST /jobs, GET /jobs/ID, and so on; /openapi.json describes it.",
+    ),
+    ("metrics", "metrics", "Serve metrics of all crawls and workers to Prometheus, at /metrics."),
+    (
+        "health",
+        "health",
+        "Say whether the worker of this machine, Redis, the broker and Chrome work.",
+    ),
+    ("doctor", "doctor", "Say what is installed, reachable and misconfigured."),
 )
-from .common import Group
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 
-@click.group(
-    cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
-)
+@click.group(cls=Group, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="crawler")
 @click.option(
     "-v",
@@ -44,11 +77,5 @@ def main(verbose: int) -> None:
     logging.getLogger("crawler").setLevel(level)
 
 
-for command in (
-    start.start, run.run, run.validate,
-    info.info, control.pause, control.resume, control.stop, control.cancel, control.limits,
-    pages.enqueue, pages.failed, pages.retry, results.export, results.report,
-    upkeep.audit, upkeep.repair, upkeep.tick, control.clear, worker.worker, serve.serve, metrics.metrics,
-    health.health, doctor.doctor,
-):  # fmt: skip
-    main.add_command(command)
+for row in COMMANDS:
+    main.add_command(LazyCommand(*row))

@@ -13,9 +13,10 @@ import click
 
 from ..definition.fields import check_fields
 from ..model import Policy, Status
-from .common import Mistake, client, handle, standing
+from .common import find_crawl, open_client, standing
+from .group import Mistake
 
-#: What ``limits`` can change.
+#: The fields that ``limits`` can change.
 LIMITS = sorted(field.name for field in fields(Policy))
 
 
@@ -25,10 +26,10 @@ def pause(name: str) -> None:
     """Begin no further page of NAME until `resume`; pages in flight finish. It outlives every
     restart.
     """
-    with client() as there:
-        crawl, _ = handle(there, name)
+    with open_client() as client:
+        crawl, _ = find_crawl(client, name)
         crawl.pause()
-        click.echo(standing(there, crawl.snapshot()))
+        click.echo(standing(client, crawl.snapshot()))
 
 
 @click.command()
@@ -36,14 +37,15 @@ def pause(name: str) -> None:
 @click.option("--reopen", is_flag=True, help="Also if it has ended: with what is still queued.")
 def resume(name: str, reopen: bool) -> None:
     """Let the crawl NAME go on after `pause` or `stop`."""
-    with client() as there:
-        crawl, seen = handle(there, name)
-        if seen.status.ended and not reopen:
+    with open_client() as client:
+        crawl, snapshot = find_crawl(client, name)
+        if snapshot.status.ended and not reopen:
             raise Mistake(
-                f"{name} has ended ({seen.status.value.lower()}): crawler resume {name} --reopen"
+                f"{name} has ended ({snapshot.status.value.lower()}): crawler resume {name}"
+                " --reopen"
             )
         crawl.resume(reopen=reopen)
-        click.echo(standing(there, crawl.snapshot()))
+        click.echo(standing(client, crawl.snapshot()))
 
 
 @click.command()
@@ -61,17 +63,17 @@ def cancel(name: str) -> None:
 
 
 def end(name: str, how: str) -> None:
-    """End a crawl, and say where it stands."""
-    with client() as there:
-        crawl, seen = handle(there, name)
-        if seen.status.ended:
-            click.echo(f"{name} has ended already: {seen.status.value.lower()}")
+    """Stop or cancel a crawl, and print where it stands."""
+    with open_client() as client:
+        crawl, snapshot = find_crawl(client, name)
+        if snapshot.status.ended:
+            click.echo(f"{name} has ended already: {snapshot.status.value.lower()}")
             return
         if how == "stop":
             crawl.stop("stopped by crawler stop")
         else:
             crawl.cancel("cancelled by crawler cancel")
-        click.echo(standing(there, crawl.snapshot()))
+        click.echo(standing(client, crawl.snapshot()))
 
 
 @click.command()
@@ -83,29 +85,33 @@ def limits(name: str, changes: tuple[str, ...]) -> None:
     For example: page_limit=5000 delay=1 time_limit=none. A crawl that drains because of a limit
     goes on when it is raised; `crawler start --update` sets all of them back to the definition's.
     """
-    with client() as there:
-        crawl, _ = handle(there, name)
-        if changes:
-            crawl.frontier.set_limits(**values(changes))
-            there.wake(name)
-            seen = crawl.snapshot()
-            click.echo(standing(there, seen))
-            if seen.status.ended and seen.queued:
-                click.echo(
-                    f"it has ended; to go on with the {seen.queued} pages that wait: crawler resume"
-                    f" {name} --reopen"
-                )
+    with open_client() as client:
+        crawl, _ = find_crawl(client, name)
+        if not changes:
+            plan = crawl.frontier.plan()
+            for field, value in sorted(asdict(plan.policy).items()) if plan else ():
+                click.echo(f"{field:<18} {'none' if value is None else str(value).lower()}")
             return
-        plan = crawl.frontier.plan()
-        for field, value in sorted(asdict(plan.policy).items()) if plan else ():
-            click.echo(f"{field:<18} {'none' if value is None else str(value).lower()}")
+        crawl.frontier.set_limits(**parse_limits(changes))
+        client.wake(name)
+        snapshot = crawl.snapshot()
+        click.echo(standing(client, snapshot))
+        if snapshot.status.ended and snapshot.queued:
+            click.echo(
+                f"it has ended; to go on with the {snapshot.queued} pages that wait: crawler"
+                f" resume {name} --reopen"
+            )
 
 
-def values(changes: Iterable[str]) -> dict[str, Any]:
-    """``field=value`` pairs, checked as in a definition; values as in TOML, ``none`` lifts a
-    limit.
+def parse_limits(changes: Iterable[str]) -> dict[str, Any]:
+    """Return ``field=value`` pairs as values, checked as in a definition.
+
+    Values are written as in TOML; ``none`` lifts a limit.
+
+    Raises:
+        Mistake: a pair has no such form, names no limit, or its value is wrong.
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for change in changes:
         field, equals, text = (part.strip() for part in change.partition("="))
         if not equals:
@@ -113,13 +119,13 @@ def values(changes: Iterable[str]) -> dict[str, Any]:
         if field not in LIMITS:
             raise Mistake(f"no limit is named {field!r}; there are: {', '.join(LIMITS)}")
         try:
-            found[field] = tomllib.loads(f"value = {text}")["value"]
+            values[field] = tomllib.loads(f"value = {text}")["value"]
         except tomllib.TOMLDecodeError:
-            found[field] = text
-    checked, faults = check_fields({"name": "x", "url": "http://example.com/", **found})
+            values[field] = text
+    checked, faults = check_fields({"name": "x", "url": "http://example.com/", **values})
     if checked is None:
         raise Mistake("\n".join(map(str, faults)))
-    return {field: getattr(checked, field) for field in found}
+    return {field: getattr(checked, field) for field in values}
 
 
 @click.command()
@@ -127,13 +133,13 @@ def values(changes: Iterable[str]) -> dict[str, Any]:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clear(name: str, yes: bool) -> None:
     """Forget the crawl NAME: its pages, its results, all it knows. Result files stay."""
-    with client() as there:
-        _, seen = handle(there, name)
-        if seen.status is Status.ACTIVE and seen.processing:
+    with open_client() as client:
+        _, snapshot = find_crawl(client, name)
+        if snapshot.status is Status.ACTIVE and snapshot.processing:
             raise Mistake(
-                f"{name} is at work on {seen.processing} pages: `crawler stop {name}` first"
+                f"{name} is at work on {snapshot.processing} pages: `crawler stop {name}` first"
             )
         if not yes:
-            click.confirm(f"Forget {name} with {seen.accepted} known pages?", abort=True)
-        there.clear(name)
+            click.confirm(f"Forget {name} with {snapshot.accepted} known pages?", abort=True)
+        client.clear(name)
         click.echo(f"{name}: forgotten")

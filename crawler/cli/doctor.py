@@ -1,4 +1,4 @@
-"""``crawler doctor``: whether everything that a crawl needs is there, and how to mend what is not."""
+"""``doctor``: whether a crawl finds everything that it needs, and how to mend what it does not."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ from importlib import metadata
 from pathlib import Path
 
 import click
-from kombu import Connection
-from kombu.exceptions import OperationalError
 
 from ..browser.chrome.local import find_chrome, find_driver
 from ..browser.pool import SHARED_MEMORY
 from ..client.client import Client
+from ..config import SettingsError
 from ..config import settings as configuration
-from ..config.celery import sender_settings
-from ..config.settings import Settings, SettingsError
+from ..config.settings import Settings
 from ..definition.loading import load_all
 from ..errors import CrawlerError, SetupError
 from ..frontier.server_checks import check_server, describe_server
 from ..local.embedded import find_redis
+from ..output.report import ExitStatus
 from ..redaction import masked
-from .common import MISTAKE
+from .broker_check import reach_broker
 
 #: Seconds that a program may take to say its version.
 VERSION_TIMEOUT = 20
@@ -35,11 +34,20 @@ VERSION_TIMEOUT = 20
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: ``mend`` is empty where all is well."""
+    """One part that was examined: its state, and the remedy; empty where all is well."""
 
-    what: str
-    found: str
-    mend: str = ""
+    part: str
+    state: str
+    remedy: str = ""
+
+    def record(self) -> dict[str, str]:
+        """Return the finding as JSON."""
+        return {"what": self.part, "found": self.state, "mend": self.remedy}
+
+    def text(self) -> str:
+        """Return the finding for people: a line, and another for its remedy."""
+        line = f"{'!!' if self.remedy else 'ok'}  {self.part:<12} {self.state}"
+        return f"{line}\n    mend: {self.remedy}" if self.remedy else line
 
 
 @click.command()
@@ -50,73 +58,87 @@ def doctor(as_json: bool) -> None:
     """
     findings = list(examine())
     if as_json:
-        click.echo(json.dumps([vars(finding) for finding in findings]))
+        click.echo(json.dumps([finding.record() for finding in findings]))
     else:
-        for one in findings:
-            click.echo(
-                f"{'!!' if one.mend else 'ok'}  {one.what:<12} {one.found}"
-                + (f"\n    mend: {one.mend}" if one.mend else "")
-            )
-    if any(one.mend for one in findings):
-        sys.exit(MISTAKE)
+        for finding in findings:
+            click.echo(finding.text())
+    if any(finding.remedy for finding in findings):
+        sys.exit(ExitStatus.MISTAKE)
 
 
 def examine() -> Iterator[Finding]:
-    """Look at everything that a crawl needs, in the order in which it is needed."""
-    versions = ", ".join(
-        f"{name} {metadata.version(name)}" for name in ("celery", "selenium", "redis")
-    )
+    """Examine everything that a crawl needs, in the order in which it is needed."""
+    libraries = ("celery", "selenium", "redis")
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in libraries)
     yield Finding("python", f"{platform.python_version()}, {versions}")
     try:
-        given = configuration.load()
+        settings = configuration.load()
     except SettingsError as error:
         yield Finding("settings", "cannot be read", str(error))
         return
-    for name, meant in configuration.unknown().items():
-        yield Finding(
-            "settings",
-            f"{name} is not a setting",
-            f"did you mean {meant}?" if meant else "remove it",
-        )
-    yield attempt(
-        "crawls",
-        lambda: (
-            ", ".join(load_all(given.crawls)) or "none with code; TOML files and URLs need none"
-        ),
-    )
-    if given.chrome_url:
-        yield Finding("chrome", f"at {masked(given.chrome_url)}")
-    else:
-        yield attempt("chrome", lambda: version_of(given.chrome_binary or find_chrome(), "Chrome"))
-        yield attempt(
-            "chromedriver", lambda: version_of(given.chromedriver or find_driver(), "ChromeDriver")
-        )
-        if Path("/dev/shm").is_dir():  # noqa: S108, this is where Chrome looks
-            size = shutil.disk_usage("/dev/shm").total  # noqa: S108
-            small = "give the container shm_size: 2gb" if size < SHARED_MEMORY else ""
-            yield Finding("shared memory", f"{size / 2**20:,.0f} MB", small)
-    if not given.redis_url:
+    for name, near in configuration.unknown().items():
+        remedy = f"did you mean {near}?" if near else "remove it"
+        yield Finding("settings", f"{name} is not a setting", remedy)
+    yield attempt("crawls", lambda: known_crawls(settings))
+    yield from examine_chrome(settings)
+    yield from examine_redis(settings)
+
+
+def known_crawls(settings: Settings) -> str:
+    """Return the names of the crawls with code."""
+    return ", ".join(load_all(settings.crawls)) or "none with code; TOML files and URLs need none"
+
+
+def examine_chrome(settings: Settings) -> Iterator[Finding]:
+    """Examine Chrome, ChromeDriver and their shared memory; a remote Chrome is only named."""
+    if settings.chrome_url:
+        yield Finding("chrome", f"at {masked(settings.chrome_url)}")
+        return
+    chrome, driver = settings.chrome_binary, settings.chromedriver
+    yield attempt("chrome", lambda: version_of(chrome or find_chrome(), "Chrome"))
+    yield attempt("chromedriver", lambda: version_of(driver or find_driver(), "ChromeDriver"))
+    if Path("/dev/shm").is_dir():  # noqa: S108, this is where Chrome looks
+        size = shutil.disk_usage("/dev/shm").total  # noqa: S108
+        remedy = "give the container shm_size: 2gb" if size < SHARED_MEMORY else ""
+        yield Finding("shared memory", f"{size / 2**20:,.0f} MB", remedy)
+
+
+def examine_redis(settings: Settings) -> Iterator[Finding]:
+    """Examine the frontier's Redis, the broker, and the workers that are alive."""
+    if not settings.redis_url:
         yield attempt("redis", lambda: f"embedded: {find_redis()}")
         return
-    frontier = attempt(
-        "redis", lambda: "; ".join([masked(given.redis_url or ""), *reach(Client(given))])
-    )
+    frontier = attempt("redis", lambda: server_states(settings))
     yield frontier
-    yield attempt("broker", lambda: masked(given.broker_url or "") + reach_broker(given))
-    if frontier.mend:
-        return
-    yield attempt(
-        "workers",
-        lambda: "; ".join(str(one.name) for one in Client(given).roll.workers()) or "none is alive",
-    )
+    yield attempt("broker", lambda: reach_broker(settings))
+    if not frontier.remedy:
+        yield attempt("workers", lambda: live_workers(settings))
+
+
+def server_states(settings: Settings) -> str:
+    """Return the URL of the frontier's Redis, the state of each server, and warnings about them."""
+    redis = Client(settings).redis
+    warnings = check_server(redis)
+    return "; ".join([masked(settings.redis_url or ""), *describe_server(redis), *warnings])
+
+
+def live_workers(settings: Settings) -> str:
+    """Return the names of the workers that are alive."""
+    workers = Client(settings).roll.workers()
+    return "; ".join(str(worker.name) for worker in workers) or "none is alive"
 
 
 def version_of(program: Path | str | None, name: str) -> str:
-    """Path and version of a program; without one, that Selenium Manager will be asked."""
+    """Return the path and version of a program; without a program, that Selenium Manager looks for
+    one.
+
+    Raises:
+        SetupError: it does not run.
+    """
     if program is None:
         return f"no {name} on the path; Selenium Manager will look for one when it is needed"
     try:
-        answer = subprocess.run(
+        output = subprocess.run(
             [str(program), "--version"],
             capture_output=True,
             text=True,
@@ -125,37 +147,12 @@ def version_of(program: Path | str | None, name: str) -> str:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise SetupError(f"{program} does not run: {error}") from error
-    return f"{program}: {answer.stdout.strip()}"
+    return f"{program}: {output.stdout.strip()}"
 
 
-def reach(there: Client) -> list[str]:
-    """What each server of the frontier's Redis is and how it is, and what it should be warned
-    of.
-    """
-    warnings = check_server(there.redis)
-    return describe_server(there.redis) + warnings
-
-
-def reach_broker(given: Settings) -> str:
-    """Nothing if the broker answers."""
-    config = sender_settings(given)
-    connection = Connection(
-        config["broker_url"],
-        transport=config["broker_transport"],
-        transport_options=config["broker_transport_options"],
-        ssl=config.get("broker_use_ssl"),
-    )
-    with connection:
-        try:
-            connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0)
-        except (OperationalError, *connection.connection_errors) as error:
-            raise SetupError(f"the broker does not answer: {masked(str(error))}") from error
-    return ""
-
-
-def attempt(what: str, look: Callable[[], str]) -> Finding:
-    """What ``look`` found, or what it raised as the mend."""
+def attempt(part: str, examination: Callable[[], str]) -> Finding:
+    """Return the state that ``examination`` returns; if it raises, its error is the remedy."""
     try:
-        return Finding(what, look())
+        return Finding(part, examination())
     except CrawlerError as error:
-        return Finding(what, "not usable", masked(str(error)))
+        return Finding(part, "not usable", masked(str(error)))

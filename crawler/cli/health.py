@@ -1,26 +1,23 @@
-"""``health``: for probes, whether what runs here works."""
+"""``health``: for probes, whether the parts that run here work."""
 
 from __future__ import annotations
 
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
-import urllib3
 
-from ..browser.chrome.local import find_chrome
+from ..config import settings as configuration
 from ..config.settings import Settings
 from ..errors import CrawlerError, SetupError
 from ..local.heartbeat_file import Heartbeat
+from ..output.report import ExitStatus
 from ..redaction import masked
-from ..storage.connection import connect
-from ..storage.errors import redis_errors
-from .common import CRAWL_FAILED, settings
-from .doctor import reach_broker
 
-#: What can be looked at.
+#: The parts that can be checked.
 PARTS = ("worker", "redis", "broker", "chrome")
 #: Seconds to wait for the Grid's answer.
 GRID_TIMEOUT = 3.0
@@ -38,105 +35,132 @@ def health(only: tuple[str, ...], as_json: bool) -> None:
     A probe that restarts workers should look at the worker alone (`--only worker`): it is well
     while it waits for Redis.
     """
-    given = settings()
-    checks: dict[str, Callable[[Settings], str]] = {
-        "worker": worker,
-        "redis": redis,
-        "broker": broker,
-        "chrome": chrome,
-    }
-    if not only and given.heartbeat_file is None:
-        del checks["worker"]
-    found = {}
-    for name in only or checks:
-        began = time.monotonic()
-        try:
-            found[name] = {"ok": True, "said": checks[name](given)}
-        except CrawlerError as error:
-            found[name] = {"ok": False, "said": masked(str(error))}
-        found[name]["ms"] = round((time.monotonic() - began) * 1_000)
-    well = all(one["ok"] for one in found.values())
+    settings = configuration.load()
+    names = only or [name for name in PARTS if name != "worker" or settings.heartbeat_file]
+    parts = {name: check_part(name, settings) for name in names}
+    ok = all(part["ok"] for part in parts.values())
     if as_json:
-        click.echo(json.dumps({"ok": well, "parts": found}))
+        click.echo(json.dumps({"ok": ok, "parts": parts}))
     else:
-        for name, one in found.items():
-            click.echo(f"{'ok' if one['ok'] else '!!'}  {name:<7} {one['said']}")
-    sys.exit(0 if well else CRAWL_FAILED)
+        for name, part in parts.items():
+            click.echo(f"{'ok' if part['ok'] else '!!'}  {name:<7} {part['said']}")
+    sys.exit(0 if ok else ExitStatus.CRAWL_FAILED)
 
 
-def worker(given: Settings) -> str:
-    """How the worker whose heartbeat file is set does."""
-    if given.heartbeat_file is None:
+def check_part(name: str, settings: Settings) -> dict[str, Any]:
+    """Return whether the part ``name`` works, its own words on that, and the milliseconds that it
+    took to ask.
+    """
+    began = time.monotonic()
+    try:
+        part = {"ok": True, "said": CHECKS[name](settings)}
+    except CrawlerError as error:
+        part = {"ok": False, "said": masked(str(error))}
+    return part | {"ms": round((time.monotonic() - began) * 1_000)}
+
+
+def check_worker(settings: Settings) -> str:
+    """Return the state of the worker whose heartbeat file is set.
+
+    Raises:
+        SetupError: it should be restarted, or there is no such file.
+    """
+    if settings.heartbeat_file is None:
         raise SetupError(
             "CRAWLER_HEARTBEAT_FILE is not set: give the worker and its probe the same file"
         )
-    beat = Heartbeat.read(given.heartbeat_file)
+    beat = Heartbeat.read(settings.heartbeat_file)
     now = time.time()
     heard = (
         "cannot tell when it last heard from its queue"
         if beat.heard is None
         else f"heard {now - beat.heard:.0f} s ago"
     )
-    said = f"{beat.worker}: tick {now - beat.tick:.0f} s ago, {heard}, {beat.running} tasks running"
-    if why := beat.ill(now):
-        if beat.is_deaf(now) and not answers(given):  # a new worker would hear as little
-            return f"{said}; the broker is away"
-        raise SetupError(f"{said}: {why}")
-    return said
+    state = (
+        f"{beat.worker}: tick {now - beat.tick:.0f} s ago, {heard}, {beat.running} tasks running"
+    )
+    if reason := beat.ill(now):
+        if beat.is_deaf(now) and not broker_answers(settings):  # a new worker would hear as little
+            return f"{state}; the broker is away"
+        raise SetupError(f"{state}: {reason}")
+    return state
 
 
-def answers(given: Settings) -> bool:
-    """Whether the broker does."""
+def broker_answers(settings: Settings) -> bool:
+    """Whether the broker answers."""
     try:
-        reach_broker(given)
+        check_broker(settings)
     except CrawlerError:
         return False
     return True
 
 
-def redis(given: Settings) -> str:
-    """How far away the frontier's Redis is."""
-    if not given.redis_url:
+def check_broker(settings: Settings) -> str:
+    """Return where the broker is.
+
+    Raises:
+        SetupError: none is configured, or it does not answer.
+    """
+    if not settings.broker_url:
+        raise SetupError("neither CRAWLER_BROKER_URL nor CRAWLER_REDIS_URL is set")
+    from .broker_check import reach_broker  # loads kombu
+
+    return reach_broker(settings)
+
+
+def check_redis(settings: Settings) -> str:
+    """Return where the frontier's Redis is, and how many milliseconds away.
+
+    Raises:
+        SetupError: none is configured.
+        FrontierUnavailable: it does not answer.
+    """
+    if not settings.redis_url:
         raise SetupError("CRAWLER_REDIS_URL is not set")
+    from ..storage.connection import connect  # loads redis-py
+    from ..storage.errors import redis_errors
+
     client = connect(
-        given.redis_url,
-        connect_timeout=given.redis_connect_timeout,
-        read_timeout=given.redis_timeout,
+        settings.redis_url,
+        connect_timeout=settings.redis_connect_timeout,
+        read_timeout=settings.redis_timeout,
     )
     began = time.monotonic()
     with redis_errors():
         client.ping()
-    return (
-        f"{masked(given.redis_url)}, {(time.monotonic() - began) * 1_000:.1f} ms with the"
-        " connection"
-    )
+    ms = (time.monotonic() - began) * 1_000
+    return f"{masked(settings.redis_url)}, {ms:.1f} ms with the connection"
 
 
-def broker(given: Settings) -> str:
-    """Where the broker is, if it answers."""
-    if not given.broker_url:
-        raise SetupError("neither CRAWLER_BROKER_URL nor CRAWLER_REDIS_URL is set")
-    return masked(given.broker_url) + reach_broker(given)
+def check_chrome(settings: Settings) -> str:
+    """Return where Chrome is. A Grid is asked if it is ready; a local Chrome is not started.
 
-
-def chrome(given: Settings) -> str:
-    """The Grid's own word on whether it is ready; a local Chrome is only looked for, not
-    started.
+    Raises:
+        SetupError: the Grid is not ready, or does not say.
     """
-    if given.chrome_url is None:
-        found = given.chrome_binary or find_chrome()
-        return str(found) if found else "none on the path; Selenium Manager will look for one"
-    url = f"{given.chrome_url}/status"
+    if settings.chrome_url is None:
+        from ..browser.chrome.local import find_chrome
+
+        path = settings.chrome_binary or find_chrome()
+        return str(path) if path else "none on the path; Selenium Manager will look for one"
+    import urllib3
+
+    place = masked(settings.chrome_url)
+    url = f"{settings.chrome_url}/status"
     try:
-        said = urllib3.request("GET", url, timeout=GRID_TIMEOUT, retries=False).json()
-        ready = bool(said["value"]["ready"])
+        answer = urllib3.request("GET", url, timeout=GRID_TIMEOUT, retries=False).json()
+        ready = bool(answer["value"]["ready"])
     except (urllib3.exceptions.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
-        raise SetupError(
-            f"{masked(given.chrome_url)} does not say how it is: {type(error).__name__}"
-        ) from error
+        raise SetupError(f"{place} does not say how it is: {type(error).__name__}") from error
     if not ready:
-        raise SetupError(
-            f"{masked(given.chrome_url)} is not ready:"
-            f" {said['value'].get('message', 'no reason is given')}"
-        )
-    return masked(given.chrome_url)
+        reason = answer["value"].get("message", "no reason is given")
+        raise SetupError(f"{place} is not ready: {reason}")
+    return place
+
+
+CHECKS: Mapping[str, Callable[[Settings], str]] = {
+    "worker": check_worker,
+    "redis": check_redis,
+    "broker": check_broker,
+    "chrome": check_chrome,
+}

@@ -1,4 +1,4 @@
-"""``info`` and ``doctor``: commands that only look."""
+"""``info``: the state of a crawl, its lists of pages, and the Redis command to look further."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from ..output import report
 from ..redaction import masked
 from ..storage.connection import RedisClient
 from ..storage.errors import redis_errors
-from .common import Mistake, client, existing, names
+from .common import find_crawl, names, open_client
+from .group import Mistake
 
-#: The lists of pages that can be looked at.
+#: The lists of pages that ``--lists`` shows.
 LISTS = ("queued", "processing", "delayed", "failed")
 
 
@@ -35,79 +36,79 @@ LISTS = ("queued", "processing", "delayed", "failed")
     help="For programs: one JSON object, or a list of them without NAME.",
 )
 def info(name: str | None, lists: str | None, count: int, as_json: bool) -> None:
-    """What the crawl NAME (or each crawl) is doing."""
+    """Say what the crawl NAME (or each crawl) is doing."""
     if lists and not name:
         raise Mistake(f"say of which crawl: crawler info NAME --lists {lists}")
-    with client() as there:
-        seen = [existing(there, one) for one in ([name] if name else names(there))]
-        facts = [
-            report.report(snapshot) | {"now": now(frontier, snapshot)}
-            for frontier, snapshot in seen
+    with open_client() as client:
+        crawls = [find_crawl(client, one) for one in ([name] if name else names(client))]
+        records = [
+            report.report(snapshot) | {"now": current_state(crawl.frontier, snapshot)}
+            for crawl, snapshot in crawls
         ]
-        pages = list(listed(seen[0][0], lists, count)) if lists else []
-        console = redis_cli(there.settings.redis_url or "", there.redis)
+        pages = list(page_rows(crawls[0][0].frontier, lists, count)) if lists else []
+        console = redis_cli(client.settings.redis_url or "", client.redis)
     if as_json:
-        found = [fact | ({lists: pages} if lists else {}) for fact in facts]
-        click.echo(json.dumps(found[0] if name else found, ensure_ascii=False))
+        whole = [record | ({lists: pages} if lists else {}) for record in records]
+        click.echo(json.dumps(whole[0] if name else whole, ensure_ascii=False))
         return
-    for (frontier, snapshot), fact in zip(seen, facts, strict=True):
+    for (crawl, snapshot), record in zip(crawls, records, strict=True):
         click.echo("\n".join(report.lines(snapshot)))
-        click.echo(
-            "  now      "
-            + ", ".join(
-                f"{number} {what}" for what, number in fact["now"].items() if number is not None
-            )
-        )
+        click.echo(f"  now      {state_line(record['now'])}")
         if name:
-            click.echo(f"  redis    {console} HGETALL {shlex.quote(frontier.key('meta'))}")
+            click.echo(f"  redis    {console} HGETALL {shlex.quote(crawl.frontier.key('meta'))}")
     for page in pages:
         click.echo("  " + "  ".join(str(value) for value in page.values() if value is not None))
-    if not seen:
+    if not crawls:
         click.echo("no crawl is known here")
 
 
-def now(frontier: Frontier, seen: Snapshot) -> dict[str, Json]:
-    """What else there is to know about a crawl at this instant."""
+def current_state(frontier: Frontier, snapshot: Snapshot) -> dict[str, Json]:
+    """Return what a report leaves out: how the frontier stands at this instant."""
     with redis_errors():
         lanes, time = frontier.redis.scard(frontier.key("lanes")), frontier.redis.time()[0]
-    held = seen.held_until - time if seen.held_until else 0
+    held = snapshot.held_until - time if snapshot.held_until else 0
     return {
-        "queued": seen.queued,
-        "delayed": seen.delayed,
-        "processing": seen.processing,
-        "wake-ups under way": seen.tickets,
+        "queued": snapshot.queued,
+        "delayed": snapshot.delayed,
+        "processing": snapshot.processing,
+        "wake-ups under way": snapshot.tickets,
         "lanes": lanes,
         "seconds on hold": round(held) if held > 0 else None,
     }
 
 
-def listed(frontier: Frontier, name: str, count: int) -> Iterator[dict[str, Json]]:
-    """The first pages of a list: their URL last."""
+def state_line(state: dict[str, Json]) -> str:
+    """Return the current state for people; what does not apply is left out."""
+    return ", ".join(f"{number} {word}" for word, number in state.items() if number is not None)
+
+
+def page_rows(frontier: Frontier, name: str, count: int) -> Iterator[dict[str, Json]]:
+    """Return the first ``count`` pages of the list ``name``, each with its URL last."""
     match name:
         case "processing":
             for claim in frontier.processing(0, count):
-                yield {"worker": claim.worker, "attempt": claim.page.attempt} | about(claim.page)
+                yield {"worker": claim.worker, "attempt": claim.page.attempt} | place(claim.page)
         case "failed":
-            for one in frontier.failed(0, count):
-                yield {
-                    "reason": one.reason,
-                    "status": one.status,
-                    "attempt": one.page.attempt,
-                } | about(one.page)
+            for failed in frontier.failed(0, count):
+                cause = {"reason": failed.reason, "status": failed.status}
+                yield cause | {"attempt": failed.page.attempt} | place(failed.page)
         case _:
-            for page in (
-                frontier.delayed(0, count) if name == "delayed" else frontier.queued(0, count)
-            ):
-                yield {"band": page.band.name.lower(), "attempt": page.attempt} | about(page)
+            listing = frontier.delayed if name == "delayed" else frontier.queued
+            for page in listing(0, count):
+                band = page.band.name.lower()
+                yield {"band": band, "attempt": page.attempt} | place(page)
 
 
-def about(page: Page) -> dict[str, Json]:
-    """What a list says of a page."""
+def place(page: Page) -> dict[str, Json]:
+    """Return where a page is: its depth and URL."""
     return {"depth": page.depth, "url": page.url}
 
 
 def redis_cli(url: str, client: RedisClient) -> str:
-    """The command with which to look into the Redis at ``url`` oneself; a password is left out."""
+    """Return the ``redis-cli`` command that opens the Redis at ``url``, without its password.
+
+    A Sentinel is asked for its master.
+    """
     parts = urlsplit(url)
     base, _, kind = parts.scheme.partition("+")
     if base == "unix":
@@ -116,10 +117,8 @@ def redis_cli(url: str, client: RedisClient) -> str:
     if kind == "sentinel" and isinstance(client, Redis):
         with redis_errors():
             host, port = client.connection_pool.get_master_address()  # type: ignore[attr-defined]
-        return (
-            f"redis-cli -h {host} -p {port} -n"
-            f" {parts.path.partition('/')[2].partition('/')[2] or 0}"
-        )
+        database = parts.path.partition("/")[2].partition("/")[2] or "0"
+        return f"redis-cli -h {host} -p {port} -n {database}"
     userinfo, at, hosts = parts.netloc.rpartition("@")
     plain = masked(f"{base}://{userinfo}{at}{hosts.partition(',')[0]}{parts.path}")
     return f"redis-cli{' -c' if kind else ''} -u {shlex.quote(plain)}"

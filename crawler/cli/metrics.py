@@ -1,11 +1,11 @@
-"""``metrics``: what Prometheus asks for, for all workers, from one process."""
+"""``metrics``: the metrics of all crawls and workers for Prometheus, from one process."""
 
 from __future__ import annotations
 
 import click
 
 from ..errors import SetupError
-from .common import client
+from .common import open_client
 
 #: The port in the documentation, in docker-compose.yml and in prometheus.yml.
 PORT = 9808
@@ -41,13 +41,13 @@ def metrics(port: int, address: str, once: bool) -> None:
             "metrics need the extra `metrics`: pip install 'celery-crawler[metrics]'"
         ) from error
 
-    with client() as there:
-        found = registry(there.redis, there.settings.key_prefix)
+    with open_client() as client:
+        collected = registry(client.redis, client.settings.key_prefix)
         if once:
-            click.echo(generate_latest(found).decode(), nl=False)
+            click.echo(generate_latest(collected).decode(), nl=False)
             return
         try:
-            server, thread = start_http_server(port, address, registry=found)
+            server, thread = start_http_server(port, address, registry=collected)
         except OSError as error:
             raise SetupError(
                 f"cannot listen on {address}:{port}: {error.strerror or error}"

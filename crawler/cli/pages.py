@@ -18,7 +18,8 @@ from ..definition.loading import load
 from ..errors import UnknownCrawl
 from ..frontier.entries import FailedPage
 from ..model import Band, Json
-from .common import Mistake, client, handle, standing
+from .common import find_crawl, open_client, standing
+from .group import Mistake
 
 
 @click.command()
@@ -27,8 +28,8 @@ from .common import Mistake, client, handle, standing
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object per line.")
 def failed(name: str, reason: str | None, as_json: bool) -> None:
     """List the pages of NAME that failed for good, its dead letters."""
-    with client() as there:
-        crawl, seen = handle(there, name)
+    with open_client() as client:
+        crawl, snapshot = find_crawl(client, name)
         count = 0
         for letter in crawl.failed(reason):
             count += 1
@@ -38,28 +39,23 @@ def failed(name: str, reason: str | None, as_json: bool) -> None:
                 f"--reason {shlex.quote(reason)}" if reason else "--all"
             )
             click.echo(
-                f"{count} of {seen.accepted} pages"
+                f"{count} of {snapshot.accepted} pages"
                 f" failed{f' ({reason})' if reason else ''}{hint if count else ''}",
                 err=True,
             )
 
 
 def record(letter: FailedPage) -> dict[str, Json]:
-    """A dead letter as JSON."""
-    return {
-        "url": letter.page.url,
-        "reason": letter.reason,
+    """Return a dead letter as JSON, with the class of its failure, its time and its page's id."""
+    return letter.record() | {
         "class": letter.failure.value,
-        "status": letter.status,
-        "attempts": letter.page.attempt,
-        "depth": letter.page.depth,
         "at": datetime.fromtimestamp(letter.at, UTC).isoformat(timespec="seconds"),
         "id": letter.page.id,
     }
 
 
 def line(letter: FailedPage) -> str:
-    """A dead letter for people."""
+    """Return a dead letter for people."""
     status = f"status {letter.status}" if letter.status else letter.failure.value
     return (
         f"{letter.reason:<20} {status:<10}  attempts {letter.page.attempt}  depth"
@@ -79,8 +75,8 @@ def retry(name: str, urls: tuple[str, ...], reason: str | None, everything: bool
     """
     if everything == bool(urls or reason):
         raise Mistake("say which pages: URLs, --reason, or --all")
-    with client() as there:
-        crawl, _ = handle(there, name)
+    with open_client() as client:
+        crawl, _ = find_crawl(client, name)
         sent = crawl.retry(urls or None, reason=reason)
         click.echo(f"{sent} pages sent back")
         if sent < len(urls):
@@ -89,7 +85,7 @@ def retry(name: str, urls: tuple[str, ...], reason: str | None, everything: bool
                 f" {name}"
             )
         if sent:
-            click.echo(standing(there, crawl.snapshot()))
+            click.echo(standing(client, crawl.snapshot()))
 
 
 @click.command()
@@ -144,28 +140,33 @@ def enqueue(
     """
     if not (urls or files or sitemaps):
         raise Mistake("say which pages: URLs, --file or --sitemap")
-    with client() as there:
-        found, seen = handle(there, name)
-        if seen.status.ended and not reopen:
+    with open_client() as client:
+        handle, snapshot = find_crawl(client, name)
+        if snapshot.status.ended and not reopen:
             raise Mistake(
-                f"{name} has ended ({seen.status.value.lower()}); to let it go on with these pages,"
-                " add --reopen"
+                f"{name} has ended ({snapshot.status.value.lower()}); to let it go on with these"
+                " pages, add --reopen"
             )
-        crawl = definition(there, name, reference)
-        fed = there.enqueue(
+        crawl = find_definition(client, name, reference)
+        fed = client.enqueue(
             crawl,
-            chain(urls, from_files(files), seeds.from_sitemaps(crawl, sitemaps)),
+            chain(urls, urls_of(files), seeds.from_sitemaps(crawl, sitemaps)),
             band=Band[band.upper()],
             depth=depth,
             reopen=reopen,
             tell=lambda text: click.echo(text, err=True),
         )
         click.echo(f"{name}: {fed}")
-        click.echo(standing(there, found.snapshot()))
+        click.echo(standing(client, handle.snapshot()))
 
 
-def definition(client: Client, name: str, reference: str | None) -> Crawl:
-    """The crawl ``name``, as it is defined, so that its scope is known."""
+def find_definition(client: Client, name: str, reference: str | None) -> Crawl:
+    """Return the definition of the crawl ``name``, which knows the scope: the one at ``reference``,
+    else the one that is known here.
+
+    Raises:
+        Mistake: it has code that is not known here, or ``reference`` defines another crawl.
+    """
     if reference is None:
         try:
             return client.crawl(name)
@@ -180,7 +181,7 @@ def definition(client: Client, name: str, reference: str | None) -> Crawl:
     return crawl
 
 
-def from_files(files: Iterable[str]) -> Iterator[str]:
-    """The URLs of files; ``-`` is standard input."""
+def urls_of(files: Iterable[str]) -> Iterator[str]:
+    """Return the URLs of files; ``-`` is standard input."""
     for file in files:
         yield from seeds.lines(sys.stdin.buffer) if file == "-" else seeds.from_file(file)

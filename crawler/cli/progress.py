@@ -1,4 +1,4 @@
-"""How a crawl gets on: live in a terminal, else a line each ten seconds."""
+"""The progress of a crawl: a live table in a terminal, else a line each ten seconds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RATE_WINDOW = 10.0
 
 
 class Progress:
-    """Shows snapshots on standard error."""
+    """A display of snapshots on standard error."""
 
     def __init__(self) -> None:
         self.live = (
@@ -31,39 +31,43 @@ class Progress:
         self.last_line = time.monotonic()
         self.history: list[tuple[float, int]] = []
 
-    def show(self, seen: Snapshot) -> None:
-        """Show ``seen``."""
+    def show(self, snapshot: Snapshot) -> None:
+        """Show ``snapshot``: at once in a terminal, else when the next line is due."""
         now = time.monotonic()
-        self.history = [
-            (when, done) for when, done in self.history if now - when <= RATE_WINDOW
-        ] + [(now, seen.done)]
+        recent = [(when, done) for when, done in self.history if now - when <= RATE_WINDOW]
+        self.history = [*recent, (now, snapshot.done)]
         if self.live:
-            self.live.update(self.table(seen), refresh=True)
+            self.live.update(self.table(snapshot), refresh=True)
         elif now - self.last_line >= LINE_INTERVAL:
             self.last_line = now
-            click.echo(self.line(seen), err=True)
+            click.echo(self.line(snapshot), err=True)
 
     def rate(self) -> float:
-        """Pages per second over the last seconds."""
-        (before, less), (now, more) = self.history[0], self.history[-1]
-        return (more - less) / (now - before) if now > before else 0.0
+        """Return pages per second over the last ``RATE_WINDOW`` seconds."""
+        (start, first), (end, last) = self.history[0], self.history[-1]
+        return (last - first) / (end - start) if end > start else 0.0
 
-    def line(self, seen: Snapshot) -> str:
-        """One line for a log."""
-        failed = f", {seen.failed} failed" if seen.failed else ""
+    def line(self, snapshot: Snapshot) -> str:
+        """Return one line for a log."""
+        failed = f", {snapshot.failed} failed" if snapshot.failed else ""
         return (
-            f"{seen.name}: {seen.status.value.lower()}, {seen.done} done{failed},"
-            f" {seen.queued + seen.delayed} queued, {seen.processing} in flight, {self.rate():.1f}"
-            " pages/s"
+            f"{snapshot.name}: {snapshot.status.value.lower()}, {snapshot.done} done{failed},"
+            f" {snapshot.queued + snapshot.delayed} queued, {snapshot.processing} in flight,"
+            f" {self.rate():.1f} pages/s"
         )
 
-    def table(self, seen: Snapshot) -> Table:
-        """The live view."""
-        table = Table(title=f"{seen.name} · {seen.status.value.lower()}", title_justify="left")
+    def table(self, snapshot: Snapshot) -> Table:
+        """Return the live table."""
+        title = f"{snapshot.name} · {snapshot.status.value.lower()}"
+        table = Table(title=title, title_justify="left")
         for column in ("done", "failed", "queued", "delayed", "in flight", "pages/s", "seconds"):
             table.add_column(column, justify="right", min_width=7)
-        counts = (seen.done, seen.failed, seen.queued, seen.delayed, seen.processing)
-        table.add_row(*map(str, counts), f"{self.rate():.1f}", f"{seen.active:.0f}")
+        counts = [getattr(snapshot, name) for name in ("done", "failed", "queued", "delayed")]
+        table.add_row(
+            *map(str, [*counts, snapshot.processing]),
+            f"{self.rate():.1f}",
+            f"{snapshot.active:.0f}",
+        )
         return table
 
     def __enter__(self) -> Progress:

@@ -1,4 +1,4 @@
-"""``export`` and ``report``: what a crawl gave, and how it went."""
+"""``export`` and ``report``: the results of a crawl, and its end report."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from ..output import export as exporting
-from ..output import report as reporting
-from ..output.export import FORMATS
-from .common import Mistake, client, handle
+from ..output import report as end_report
+from ..output.export import FORMATS, write_export
+from .common import find_crawl, open_client
+from .group import Mistake
 
 
 @click.command()
@@ -28,10 +28,10 @@ from .common import Mistake, client, handle
 def export(name: str, file: str, kind: str | None) -> None:
     """Write the results of NAME as JSON lines, CSV or Parquet."""
     path = None if file == "-" else Path(file)
-    kind = kind or (kind_of(path) if path else "jsonl")
-    with client() as there:
-        crawl, _ = handle(there, name)
-        stream = exporting.write_export(path, crawl.frontier.results, kind, sys.stdout)
+    kind = kind or (format_of(path) if path else "jsonl")
+    with open_client() as client:
+        crawl, _ = find_crawl(client, name)
+        stream = write_export(path, crawl.frontier.results, kind, sys.stdout)
     if path:
         click.echo(f"{stream.pages} pages in {path}", err=True)
     if stream.lost:
@@ -40,8 +40,12 @@ def export(name: str, file: str, kind: str | None) -> None:
         )
 
 
-def kind_of(path: Path) -> str:
-    """The format that the name of a file means."""
+def format_of(path: Path) -> str:
+    """Return the format that the name of a file stands for.
+
+    Raises:
+        Mistake: it stands for none.
+    """
     kind = path.suffix.lower().lstrip(".")
     if kind in FORMATS:
         return kind
@@ -54,7 +58,10 @@ def kind_of(path: Path) -> str:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 def report(name: str, as_json: bool) -> None:
-    """What the crawl NAME did, and why it ended, if it has."""
-    with client() as there:
-        _, seen = handle(there, name)
-    click.echo(json.dumps(reporting.report(seen)) if as_json else "\n".join(reporting.lines(seen)))
+    """Say what the crawl NAME did, and why it ended, if it has."""
+    with open_client() as client:
+        _, snapshot = find_crawl(client, name)
+    if as_json:
+        click.echo(json.dumps(end_report.report(snapshot)))
+    else:
+        click.echo("\n".join(end_report.lines(snapshot)))

@@ -1,4 +1,4 @@
-"""``run`` and ``validate``: what a definition does, before it is let loose."""
+"""``run``: one page of a crawl, without Redis."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import json
 import click
 
 from ..browser.pool import Chrome
+from ..config import settings as configuration
 from ..definition.loading import load
 from ..definition.network import guard_of, proxies_of
 from ..net.permits import Permits
-from ..run.dry_run import dry_run
+from ..run.dry_run import DryRun, dry_run
 from ..services import endpoint
-from .common import settings
 
 
 @click.command()
@@ -27,49 +27,40 @@ from .common import settings
     help="Another value for a field, for a crawl without code.",
 )
 def run(crawl: str, url: str | None, as_json: bool, changes: tuple[str, ...]) -> None:
-    """Run one page of CRAWL, without Redis and without following links: what it extracts, and which
-    links it would keep.
+    """Run one page of CRAWL, without Redis and without following links.
+
+    Shows what it extracts, and which links it would keep.
     """
     definition = load(crawl, changes)
     definition.validate()
-    given = settings()
-    chrome = Chrome(endpoint(given))
-    try:
+    with Chrome(endpoint(configuration.load())) as chrome:
         permits = Permits(
             guard_of(definition),
             obey=definition.robots,
             proxies=proxies_of(definition, chrome.endpoint.secrets),
         )
-        seen = dry_run(definition, chrome, permits, url)
-    finally:
-        chrome.close()
-    if as_json:
-        kept = [page.url for page in seen.kept]
-        dropped = [{"url": link.url, "reason": reason} for link, reason in seen.dropped]
-        click.echo(
-            json.dumps(
-                {**seen.result.record(), "kept": kept, "dropped": dropped}, ensure_ascii=False
-            )
-        )
-        return
-    result = seen.result
-    click.echo(
-        f"{result.response.url}  status {result.response.status or 'unknown'}  {result.ms:.0f} ms"
-    )
-    click.echo(json.dumps(result.data, ensure_ascii=False, indent=2))
-    click.echo(f"{len(seen.kept)} links kept")
-    for page in seen.kept:
-        click.echo(f"  {page.url}")
-    click.echo(f"{len(seen.dropped)} links dropped")
-    for link, reason in seen.dropped:
-        click.echo(f"  {reason:<12} {link.url}")
+        outcome = dry_run(definition, chrome, permits, url)
+    click.echo(json.dumps(record(outcome), ensure_ascii=False) if as_json else text(outcome))
 
 
-@click.command()
-@click.argument("crawl", metavar="CRAWL")
-def validate(crawl: str) -> None:
-    """Say everything that is wrong with CRAWL at once."""
-    definition = load(crawl)
-    definition.validate()
-    hooks = ", ".join(definition.hooks) or "none"
-    click.echo(f"{definition.name}: well formed; hooks: {hooks}")
+def record(outcome: DryRun) -> dict[str, object]:
+    """Return the outcome as JSON: the result, and the links that are kept and dropped."""
+    return {
+        **outcome.result.record(),
+        "kept": [page.url for page in outcome.kept],
+        "dropped": [{"url": link.url, "reason": reason} for link, reason in outcome.dropped],
+    }
+
+
+def text(outcome: DryRun) -> str:
+    """Return the outcome for people: the page, its data, and a line per link."""
+    result, response = outcome.result, outcome.result.response
+    lines = [
+        f"{response.url}  status {response.status or 'unknown'}  {result.ms:.0f} ms",
+        json.dumps(result.data, ensure_ascii=False, indent=2),
+        f"{len(outcome.kept)} links kept",
+        *(f"  {page.url}" for page in outcome.kept),
+        f"{len(outcome.dropped)} links dropped",
+        *(f"  {reason:<12} {link.url}" for link, reason in outcome.dropped),
+    ]
+    return "\n".join(lines)

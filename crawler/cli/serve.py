@@ -6,8 +6,8 @@ import logging
 
 import click
 
+from ..config import settings as configuration
 from ..errors import SetupError
-from .common import settings
 
 
 @click.command()
@@ -34,7 +34,7 @@ def serve(host: str, port: int, no_auth: bool) -> None:
         raise SetupError(
             "the server's libraries are not installed: pip install celery-crawler[serve]"
         ) from error
-    given = settings()
+    settings = configuration.load()
     for name in ("crawler", "uvicorn.error"):
-        logging.getLogger(name).setLevel(given.log_level)
-    server.serve(given, host, port, authentication=not no_auth)
+        logging.getLogger(name).setLevel(settings.log_level)
+    server.serve(settings, host, port, authentication=not no_auth)

@@ -1,5 +1,5 @@
-"""``start``: a whole crawl. With a configured Redis it triggers and watches; without, it brings all
-services and ends them.
+"""``start``: a whole crawl. With a configured Redis it starts and watches the crawl; without, it
+also starts all services, and ends them.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import click
 from ..browser.chrome.local import sweep
 from ..browser.pool import Chrome
 from ..client.client import Client, CrawlHandle
+from ..config import settings as configuration
 from ..config.settings import Settings
 from ..definition.bounds import entry_pages
 from ..definition.browser_profile import profile_of
@@ -27,20 +28,18 @@ from ..definition.crawl import Crawl
 from ..definition.crawl_plan import policy_of
 from ..definition.digest import digest_of
 from ..definition.loading import load, module_path
-from ..frontier.frontier import Frontier
 from ..frontier.server_checks import check_server
 from ..local.embedded import Embedded, PrivateWorkers
 from ..model import Snapshot
 from ..output import report
+from ..output.report import ExitStatus
 from ..output.results import JsonLines, write_lines
 from ..services import endpoint
-from .common import CRAWL_FAILED, INTERRUPTED, Mistake, settings
+from .group import Mistake
 from .progress import Progress
 
 #: Seconds between two looks at the crawl.
 LOOK_INTERVAL = 0.25
-#: Failed pages read at once when the end report is written.
-FAILED_PAGE = 500
 
 
 @click.command()
@@ -95,31 +94,31 @@ def start(
     """
     definition = load(crawl, changes)
     definition.validate()
-    given = settings()
+    settings = configuration.load()
     order = Order(definition, crawl, file, output, reset, update)
-    if given.redis_url:
-        if concurrency:
-            raise Mistake(
-                "--concurrency is for a crawl with its own workers; CRAWLER_REDIS_URL is set, so"
-                " the workers' own counts hold"
-            )
-        seen = watch_shared(order, Client(given))
+    if not settings.redis_url:
+        snapshot = crawl_embedded(order, Embedded(settings), concurrency)
+    elif concurrency:
+        raise Mistake(
+            "--concurrency is for a crawl with its own workers; CRAWLER_REDIS_URL is set, so"
+            " the workers' own counts hold"
+        )
     else:
-        seen = crawl_embedded(order, Embedded(given), concurrency)
+        snapshot = watch_shared(order, Client(settings))
     if as_json:
-        click.echo(json.dumps(report.report(seen)))
+        click.echo(json.dumps(report.report(snapshot)))
     else:
-        click.echo("\n".join(report.lines(seen)))
+        click.echo("\n".join(report.lines(snapshot)))
         click.echo(f"  results  {', '.join(map(str, order.files))}")
-        if order.output and (kept := order.output / "errors" / definition.name).is_dir():
-            click.echo(f"  errors   {kept} (what Chrome showed)")
-    if not report.succeeded(seen):
-        sys.exit(CRAWL_FAILED)
+        if order.errors and (folder := order.errors / definition.name).is_dir():
+            click.echo(f"  errors   {folder} (what Chrome showed)")
+    if not report.succeeded(snapshot):
+        sys.exit(ExitStatus.CRAWL_FAILED)
 
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for on the command line."""
+    """A crawl and what to do with it, as the command line asks."""
 
     crawl: Crawl
     reference: str
@@ -130,232 +129,217 @@ class Order:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Where the results go."""
-        return tuple(
-            path for path in (self.file, self.output and self.output / "items.jsonl") if path
-        ) or (Path(f"{self.crawl.name}.jsonl"),)
+        """The files for results; without a request for any, one with the name of the crawl."""
+        items = self.output and self.output / "items.jsonl"
+        files = tuple(path for path in (self.file, items) if path)
+        return files or (Path(f"{self.crawl.name}.jsonl"),)
 
     @property
     def errors(self) -> Path | None:
-        """Where error snapshots go."""
+        """The folder for error snapshots; None: nobody asks for them."""
         return self.output and self.output.absolute() / "errors"
 
 
 def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) -> Snapshot:
-    """Crawl with services of our own, and leave none of them behind, however it ends."""
+    """Crawl with services of our own, and end all of them, however the crawl ends."""
     count = concurrency or order.crawl.concurrency_limit
-    code = module_path(order.reference) if order.crawl.has_code else None
     with ExitStack() as ending:
-        # last: whatever Chrome is left, also that of a worker that was killed
+        # last: any Chrome that is left, also that of a worker that was killed
         ending.callback(sweep, embedded.folder)
         ending.enter_context(embedded)
-        kept = order.errors or embedded.settings.errors_dir
-        given = embedded.settings.model_copy(
-            update={"crawls": (code,) if code else (), "errors_dir": kept}
-        )
-        handle, new = Client(given).start(
+        settings = worker_settings(order, embedded.settings)
+        handle, new = Client(settings).start(
             order.crawl, reset=order.reset, update=order.update, alone=True, tell=say
         )
-        with files(order, handle, given.state_dir) as follow:
-            workers = PrivateWorkers(given, count, log=embedded.folder / "worker.log")
+        with result_files(order, handle, settings.state_dir) as follow:
+            workers = PrivateWorkers(settings, count, log=embedded.folder / "worker.log")
             ending.callback(workers.kill)
             workers.start()
-            probe(order.crawl, given)
+            probe_chrome(order.crawl, settings)
             say_start(order, handle, new, f"{count} browsers")
-            with interrupts() as asked, Progress() as progress:
-                seen = look(handle, follow, progress, asked, each=workers.keep)
-                if asked.times:
-                    click.echo(
-                        f"draining: {seen.processing} pages in flight (Ctrl-C again to end at"
-                        " once)",
-                        err=True,
-                    )
-                    drain(workers, asked)
+            with count_interrupts() as interrupts, Progress() as progress:
+                snapshot = watch(handle, follow, progress, interrupts, each=workers.keep)
+                if interrupts.count:
+                    pages = f"{snapshot.processing} pages in flight"
+                    say(f"draining: {pages} (Ctrl-C again to end at once)")
+                    drain(workers, interrupts)
                     workers.kill()
                     follow()
-                    seen = handle.snapshot()
-                    leave(
-                        f"{seen.done} pages done, {report.waiting(seen)} to come. Go on with:"
-                        f" {command(order)}"
-                    )
-            drain(workers, asked)
-        return seen
+                    leave(how_to_go_on(order, handle.snapshot()))
+            drain(workers, interrupts)
+        return snapshot
 
 
-def drain(workers: PrivateWorkers, asked: Asked) -> None:
-    """Let the workers finish the pages in flight, until somebody asks a second time."""
+def worker_settings(order: Order, settings: Settings) -> Settings:
+    """Return the settings for workers of our own: with the crawl's code and its error snapshots."""
+    code = module_path(order.reference) if order.crawl.has_code else None
+    return settings.model_copy(
+        update={
+            "crawls": (code,) if code else (),
+            "errors_dir": order.errors or settings.errors_dir,
+        }
+    )
+
+
+def drain(workers: PrivateWorkers, interrupts: Interrupts) -> None:
+    """Let the workers finish the pages in flight, until a second interrupt."""
     workers.drain()
-    # or the first time that somebody asked would make each wait below return at once
-    asked.event.clear()
-    while workers.alive and asked.times < 2:
-        asked.event.wait(LOOK_INTERVAL)
+    # a set event, from the first interrupt, would make each wait below return at once
+    interrupts.event.clear()
+    while workers.alive and interrupts.count < 2:
+        interrupts.event.wait(LOOK_INTERVAL)
 
 
-def probe(crawl: Crawl, given: Settings) -> None:
-    """Start a local Chrome as the workers will, and end it: better one clear error now than a crawl
-    that waits for a browser.
+def how_to_go_on(order: Order, snapshot: Snapshot) -> str:
+    """Return how far an interrupted crawl is, and the command that goes on."""
+    return (
+        f"{snapshot.done} pages done, {report.waiting(snapshot)} to come. Go on with:"
+        f" {command(order)}"
+    )
+
+
+def probe_chrome(crawl: Crawl, settings: Settings) -> None:
+    """Start a local Chrome as the workers will, and end it: one clear error now is better than a
+    crawl that waits for a browser.
 
     Raises:
         BrowserUnavailable: it does not start.
     """
-    if given.chrome_url is None:
-        with Chrome(endpoint(given)) as chrome, chrome.session(profile_of(crawl)):
+    if settings.chrome_url is None:
+        with Chrome(endpoint(settings)) as chrome, chrome.session(profile_of(crawl)):
             pass
 
 
 def watch_shared(order: Order, client: Client) -> Snapshot:
-    """Start the crawl on workers that run elsewhere, and follow it. An interruption ends the
-    watching, not the crawl.
+    """Start the crawl on workers that run elsewhere, and follow it. An interrupt ends the command,
+    not the crawl.
     """
     for warning in check_server(client.redis):
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}")
     handle, new = client.start(order.crawl, reset=order.reset, update=order.update, tell=say)
-    say_start(order, handle, new, workers_that_know(order.crawl, client))
+    say_start(order, handle, new, able_workers(order.crawl, client))
     with (
-        files(order, handle, client.settings.state_dir) as follow,
-        interrupts() as asked,
+        result_files(order, handle, client.settings.state_dir) as follow,
+        count_interrupts() as interrupts,
         Progress() as progress,
     ):
-        seen = look(handle, follow, progress, asked)
-        if asked.times:
+        snapshot = watch(handle, follow, progress, interrupts)
+        if interrupts.count:
             leave(
                 f"the crawl goes on; watch it again with: {command(order)}; end it with: crawler"
                 f" stop {shlex.quote(handle.name)}"
             )
-    return seen
+    return snapshot
 
 
-def workers_that_know(crawl: Crawl, client: Client) -> str:
-    """Who would run ``crawl``, in a few words; says aloud if it is nobody."""
+def able_workers(crawl: Crawl, client: Client) -> str:
+    """Return in a few words which workers can run ``crawl``; warn if there are none."""
     alive = client.roll.workers()
-    if not crawl.has_code or not alive:
-        if not alive:
-            click.echo(
-                "warning: no worker is alive; the crawl waits for one (crawler worker)", err=True
-            )
+    if not alive:
+        say("warning: no worker is alive; the crawl waits for one (crawler worker)")
+    if not alive or not crawl.has_code:
         return f"{len(alive)} workers"
     able = [worker for worker in alive if worker.crawls.get(crawl.name) == digest_of(crawl)]
     if not able:
-        other = any(crawl.name in worker.crawls for worker in alive)
-        why = (
+        reason = (
             "knows another version of it: deploy and restart the workers"
-            if other
+            if any(crawl.name in worker.crawls for worker in alive)
             else "knows it: set their CRAWLER_CRAWLS"
         )
-        click.echo(f"warning: no live worker {why} (crawl {crawl.name!r})", err=True)
+        say(f"warning: no live worker {reason} (crawl {crawl.name!r})")
     return f"{len(able)} of {len(alive)} workers"
 
 
-def look(
+def watch(
     handle: CrawlHandle,
     follow: Callable[[], object],
     progress: Progress,
-    asked: Asked,
+    interrupts: Interrupts,
     each: Callable[[], None] = lambda: None,
 ) -> Snapshot:
-    """Look at the crawl until it ends or somebody asks to leave."""
+    """Watch the crawl until it ends or an interrupt comes; return its last snapshot.
+
+    ``follow`` brings the result files up to date. ``each`` is called at each look.
+    """
     while True:
-        seen = handle.snapshot()
+        snapshot = handle.snapshot()
         follow()
-        progress.show(seen)
-        if seen.status.ended:
+        progress.show(snapshot)
+        if snapshot.status.ended:
             follow()
-            return seen
+            return snapshot
         each()
-        if asked.event.wait(LOOK_INTERVAL):
-            return seen
+        if interrupts.event.wait(LOOK_INTERVAL):
+            return snapshot
 
 
 @contextmanager
-def files(order: Order, handle: CrawlHandle, state: Path) -> Iterator[Callable[[], object]]:
-    """The result files of the crawl; what it gives brings them up to date. The folder's other files
-    are written at the end.
+def result_files(order: Order, handle: CrawlHandle, state: Path) -> Iterator[Callable[[], object]]:
+    """Open the result files of the crawl, and yield the function that brings them up to date.
+
+    The other files of an output folder are written at the end.
     """
     frontier = handle.frontier
     origin = f"{handle.name} {frontier.origin()}"
-    lines = [JsonLines(path, origin, state, anew=order.reset) for path in order.files]
+    files = [JsonLines(path, origin, state, anew=order.reset) for path in order.files]
     try:
-        yield lambda: [line.follow(frontier.results) for line in lines]
+        yield lambda: [file.follow(frontier.results) for file in files]
         if order.output:
-            write_lines(order.output / "failed.jsonl", failed_pages(frontier))
-            (order.output / "report.json").write_text(
-                json.dumps(report.report(handle.snapshot()), indent=2) + "\n"
-            )
-        for line in lines:
-            if line.lost:
-                click.echo(
-                    f"warning: {line.lost} results were gone from Redis before they reached"
-                    f" {line.path}",
-                    err=True,
+            failed = (page.record() for page in handle.failed())
+            write_lines(order.output / "failed.jsonl", failed)
+            whole = json.dumps(report.report(handle.snapshot()), indent=2)
+            (order.output / "report.json").write_text(whole + "\n")
+        for file in files:
+            if file.lost:
+                say(
+                    f"warning: {file.lost} results were gone from Redis before they reached"
+                    f" {file.path}"
                 )
     finally:
-        for line in lines:
-            line.close()
-
-
-def failed_pages(frontier: Frontier) -> Iterator[dict[str, object]]:
-    """The lines of failed.jsonl."""
-    start = 0
-    while batch := frontier.failed(start, FAILED_PAGE):
-        for one in batch:
-            yield {
-                "url": one.page.url,
-                "reason": one.reason,
-                "status": one.status,
-                "attempts": one.page.attempt,
-                "depth": one.page.depth,
-            }
-        start += len(batch)
+        for file in files:
+            file.close()
 
 
 @dataclass
-class Asked:
-    """How often somebody asked this process to end."""
+class Interrupts:
+    """How often Ctrl-C or SIGTERM asked this process to end; ``event`` is set by each."""
 
-    times: int = 0
+    count: int = 0
     event: threading.Event = field(default_factory=threading.Event)
 
 
 @contextmanager
-def interrupts() -> Iterator[Asked]:
-    """Count Ctrl-C and SIGTERM instead of dying of them."""
-    asked = Asked()
+def count_interrupts() -> Iterator[Interrupts]:
+    """Count Ctrl-C and SIGTERM instead of ending by them."""
+    interrupts = Interrupts()
 
-    def count(_signal: int, _frame: FrameType | None) -> None:
-        asked.times += 1
-        asked.event.set()
+    def note(_signal: int, _frame: FrameType | None) -> None:
+        interrupts.count += 1
+        interrupts.event.set()
 
-    before = {number: signal.signal(number, count) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield interrupts
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def say_start(order: Order, handle: CrawlHandle, new: bool, by: str) -> None:
-    """What begins now, with the limits that hold, so that nobody is surprised by one, or by
-    none.
-    """
+def say_start(order: Order, handle: CrawlHandle, new: bool, workers: str) -> None:
+    """Print the crawl that begins now, its limits (or that it has none), and its workers."""
     policy = policy_of(order.crawl)
-    limits = [
-        f"depth ≤ {policy.depth_limit}" if policy.depth_limit is not None else "any depth",
-        (
-            f"at most {policy.page_limit:,} pages"
-            if policy.page_limit is not None
-            else "no page limit"
-        ),
+    depth, pages = policy.depth_limit, policy.page_limit
+    parts = [
+        ", ".join(page.url for page in entry_pages(order.crawl)[:3]),
+        f"{'any depth' if depth is None else f'depth ≤ {depth}'},"
+        f" {'no page limit' if pages is None else f'at most {pages:,} pages'}",
+        workers,
     ]
-    verb = "crawling" if new else "going on with"
-    click.echo(
-        f"{verb} {handle.name}: {', '.join(page.url for page in entry_pages(order.crawl)[:3])};"
-        f" {', '.join(limits)}; {by}",
-        err=True,
-    )
+    say(f"{'crawling' if new else 'going on with'} {handle.name}: {'; '.join(parts)}")
 
 
 def command(order: Order) -> str:
-    """The command line that goes on."""
+    """Return the command line that goes on with the crawl."""
     words = ["crawler", "start", order.reference]
     if order.file:
         words += ["-o", str(order.file)]
@@ -365,11 +349,11 @@ def command(order: Order) -> str:
 
 
 def say(text: str) -> None:
-    """Tell the user how it gets on."""
+    """Print ``text`` on standard error."""
     click.echo(text, err=True)
 
 
 def leave(text: str) -> None:
-    """Say how to go on, and end as an interrupted command does."""
-    click.echo(text, err=True)
-    sys.exit(INTERRUPTED)
+    """Print how to go on, and end as an interrupted command does."""
+    say(text)
+    sys.exit(ExitStatus.INTERRUPTED)

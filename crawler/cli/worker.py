@@ -1,4 +1,4 @@
-"""``worker``: a Celery worker with the flags that the design asks for."""
+"""``worker``: a Celery worker with the options that crawls need."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
+from ..config import settings as configuration
 from ..config.settings import environment
 from ..errors import SetupError
 from ..local.embedded import worker_command
-from .common import settings
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -29,14 +29,15 @@ def worker(concurrency: int, crawls: str | None, celery_options: tuple[str, ...]
 
     Further options go to `celery worker` as they are.
     """
-    given = settings()
-    if not given.redis_url:
+    settings = configuration.load()
+    if not settings.redis_url:
         raise SetupError(
-            "a worker needs to know where the frontier is: set CRAWLER_REDIS_URL (for example redis://127.0.0.1:6379/0)"
+            "a worker needs to know where the frontier is: set CRAWLER_REDIS_URL (for example"
+            " redis://127.0.0.1:6379/0)"
         )
     if crawls:
-        given = given.model_copy(
-            update={"crawls": tuple(part.strip() for part in crawls.split(",") if part.strip())}
-        )
-    command = worker_command(given, concurrency, *celery_options)
-    os.execve(Path(command[0]), command, os.environ | environment(given))  # noqa: S606, an argument list
+        names = tuple(part.strip() for part in crawls.split(",") if part.strip())
+        settings = settings.model_copy(update={"crawls": names})
+    command = worker_command(settings, concurrency, *celery_options)
+    program = Path(command[0])
+    os.execve(program, command, os.environ | environment(settings))  # noqa: S606, no shell

@@ -1,4 +1,7 @@
-"""Wake-ups as messages to the workers: each is a permit to run one page of a crawl."""
+"""Wake-ups as messages to the workers: each is a permit to run one page of a crawl.
+
+Celery is imported with the first message: most commands send none.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,6 @@ from functools import cached_property
 from typing import Any, Protocol
 from uuid import uuid4
 
-from celery import Celery, signals
-from kombu.exceptions import OperationalError
-
-from ..config import celery as celery_config
 from ..config.settings import Settings
 from ..errors import CrawlerError
 from ..observe import tracing
@@ -49,13 +48,24 @@ class WakeUps:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.app = Celery("crawler.client", set_as_current=False)
-        self.app.conf.update(celery_config.sender_settings(settings))
+
+    @cached_property
+    def app(self) -> Any:
+        """The Celery app that sends."""
+        from celery import Celery
+
+        from ..config.celery import sender_settings
+
+        app = Celery("crawler.client", set_as_current=False)
+        app.conf.update(sender_settings(self.settings))
+        return app
 
     def __call__(self, name: str, ticket: str, delay: float = 0.0) -> None:
         """Send the wake-up ``ticket`` for one run of the crawl ``name``, to arrive after ``delay``
         seconds.
         """
+        from kombu.exceptions import OperationalError
+
         try:
             if delay or is_watched():
                 self.send(name, ticket, delay)
@@ -132,6 +142,8 @@ def is_watched() -> bool:
     """Whether somebody in this process, say a monitor of errors, wants to hear of each message that
     Celery sends.
     """
+    from celery import signals
+
     return any(
         signal.receivers
         for signal in (signals.before_task_publish, signals.after_task_publish, signals.task_sent)

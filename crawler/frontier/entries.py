@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from ..model import Band, Claim, FailureClass, Page
+from ..model import Band, Claim, FailureClass, Json, Page
 
 VERSION = 2
 #: Characters of a URL that is kept at all. Longer ones are data, not addresses.
@@ -81,6 +81,16 @@ class FailedPage:
     status: int | None
     failure: FailureClass
     at: float
+
+    def record(self) -> dict[str, Json]:
+        """Return as JSON which page failed, and why."""
+        return {
+            "url": self.page.url,
+            "reason": self.reason,
+            "status": self.status,
+            "attempts": self.page.attempt,
+            "depth": self.page.depth,
+        }
 
 
 def letter(raw: bytes) -> FailedPage:

@@ -2,86 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import IntEnum
+
 from ..model import Json, Snapshot, Status
 
-#: Why a page came back to be tried again: what a report calls it, and the count of the frontier.
+
+class ExitStatus(IntEnum):
+    """The end of a command, as a script can tell it apart; 0 is success."""
+
+    CRAWL_FAILED = 1
+    MISTAKE = 2
+    INTERRUPTED = 130
+
+
+#: Why a page came back to be tried again: the word of a report, and the count of the frontier.
 RETURNS = {
     # its own fault, and may pass; those that were asked for patience are among them
     "retried": "retried",
     "throttled": "throttled",
     "crashed": "crashed",  # it took its browser or worker with it
-    "lost": "reaped",  # nobody heard of its worker any more
-    # nobody's fault: no browser, a worker that ended, a log-in that had expired
+    "lost": "reaped",  # its worker gave no sign of life
+    # not its fault: no browser, a worker that ended, a log-in that had expired
     "released": "released",
     "logged_out": "logouts",  # log-ins that had expired
 }
 
 
-def report(seen: Snapshot) -> dict[str, Json]:
-    """The report of a crawl from its snapshot. Times are seconds; ``started`` and ``ended`` are
-    those since the epoch.
+def report(snapshot: Snapshot) -> dict[str, Json]:
+    """Return the report of a crawl. Times are seconds; ``started`` and ``ended`` are seconds since
+    the epoch.
     """
-    seconds = round(seen.active, 3)
+    counts, seconds = snapshot.counts, round(snapshot.active, 3)
     return {
-        "crawl": seen.name,
-        "status": seen.status.value,
-        "reason": seen.reason,
+        "crawl": snapshot.name,
+        "status": snapshot.status.value,
+        "reason": snapshot.reason,
         "pages": {
-            "done": seen.done,
-            "failed": seen.failed,
-            "queued": seen.queued,
-            "delayed": seen.delayed,
-            "processing": seen.processing,
+            "done": snapshot.done,
+            "failed": snapshot.failed,
+            "queued": snapshot.queued,
+            "delayed": snapshot.delayed,
+            "processing": snapshot.processing,
         },
-        "items": seen.counts.get("items", 0),
-        "retries": seen.counts.get("retried", 0),
-        "failures": dict(sorted(seen.reasons.items(), key=lambda pair: (-pair[1], pair[0]))),
-        "returns": {name: n for name, count in RETURNS.items() if (n := seen.counts.get(count, 0))},
-        "skipped": {
-            name.removeprefix("skipped_"): n
-            for name, n in sorted(seen.counts.items())
-            if name.startswith("skipped_") and n
-        },
-        "started": seen.started,
-        "ended": seen.ended,
+        "items": counts.get("items", 0),
+        "retries": counts.get("retried", 0),
+        "failures": dict(ranked(snapshot.reasons)),
+        "returns": {name: n for name, count in RETURNS.items() if (n := counts.get(count, 0))},
+        "skipped": dict(sorted(skipped(snapshot).items())),
+        "started": snapshot.started,
+        "ended": snapshot.ended,
         "seconds": seconds,
-        "pages_per_s": round(seen.done / seconds, 2) if seconds else None,
+        "pages_per_s": round(snapshot.done / seconds, 2) if seconds else None,
     }
 
 
-def lines(seen: Snapshot) -> list[str]:
-    """The same for people, most important first."""
-    facts = report(seen)
-    pages, reason = facts["pages"], f" ({seen.reason})" if seen.reason else ""
-    rate = f", {facts['pages_per_s']} pages/s" if facts["pages_per_s"] else ""
+def skipped(snapshot: Snapshot) -> dict[str, int]:
+    """Return how many links were not queued, by reason."""
+    return {
+        name.removeprefix("skipped_"): count
+        for name, count in snapshot.counts.items()
+        if name.startswith("skipped_") and count
+    }
+
+
+def ranked(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return pairs of a name and a count, the largest first."""
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def lines(snapshot: Snapshot) -> list[str]:
+    """Return the report for people, the most important line first."""
+    facts = report(snapshot)
+    pages, rate, left = facts["pages"], facts["pages_per_s"], waiting(snapshot)
     text = [
-        f"{seen.name}: {seen.status.value.lower()}{reason} after {facts['seconds']:.1f} s{rate}",
+        f"{state(snapshot)} after {facts['seconds']:.1f} s" + (f", {rate} pages/s" if rate else ""),
         f"  pages    {pages['done']} done, {pages['failed']} failed"
-        + (f", {waiting(seen)} not begun" if waiting(seen) else ""),
+        + (f", {left} not begun" if left else ""),
         f"  items    {facts['items']}",
     ]
-    if facts["returns"]:
-        text.append(
-            "  returns  " + ", ".join(f"{name} {n}" for name, n in facts["returns"].items())
-        )
-    if facts["failures"]:
-        text.append(
-            "  failures " + ", ".join(f"{reason} {n}" for reason, n in facts["failures"].items())
-        )
-    if facts["skipped"]:
-        text.append(
-            "  skipped  " + ", ".join(f"{reason} {n}" for reason, n in facts["skipped"].items())
-        )
+    for title in ("returns", "failures", "skipped"):
+        if facts[title]:
+            parts = ", ".join(f"{name} {count}" for name, count in facts[title].items())
+            text.append(f"  {title:<8} {parts}")
     return text
 
 
-def waiting(seen: Snapshot) -> int:
-    """Pages that are known and neither done nor failed."""
-    return seen.queued + seen.delayed + seen.processing
+def state(snapshot: Snapshot) -> str:
+    """Return the name of a crawl with its status, and the reason of the status if it has one."""
+    reason = f" ({snapshot.reason})" if snapshot.reason else ""
+    return f"{snapshot.name}: {snapshot.status.value.lower()}{reason}"
 
 
-def succeeded(seen: Snapshot) -> bool:
-    """Whether a crawl that has ended did what it was asked for. Single failed pages do not spoil
-    it; none done at all does.
+def standing(snapshot: Snapshot) -> str:
+    """Return where a crawl stands, in a line: its state and the counts of its pages."""
+    return (
+        f"{state(snapshot)}; {snapshot.done} done, {snapshot.failed} failed,"
+        f" {snapshot.queued + snapshot.delayed} waiting, {snapshot.processing} in flight"
+    )
+
+
+def tick_line(name: str, counts: Mapping[str, Json]) -> str:
+    """Return in a line what a tick did for the crawl ``name``."""
+    return f"{name}: {counts['started']} runs started, {counts['reaped']} pages taken back"
+
+
+def waiting(snapshot: Snapshot) -> int:
+    """Return how many pages are known and neither done nor failed."""
+    return snapshot.queued + snapshot.delayed + snapshot.processing
+
+
+def succeeded(snapshot: Snapshot) -> bool:
+    """Whether a crawl that has ended did its work. Failed pages do not spoil it, unless no page is
+    done at all.
     """
-    return seen.status is not Status.FAILED
+    return snapshot.status is not Status.FAILED

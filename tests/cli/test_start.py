@@ -13,6 +13,7 @@ import sys
 import psutil
 import pytest
 
+from crawler.browser.chrome.local import find_driver
 from crawler.local.embedded import PrivateRedis
 from tests.support.folder import until, urls
 
@@ -206,7 +207,7 @@ def test_a_running_crawl_can_be_seen_and_stopped_from_elsewhere(folder, shop):
 def test_workers_started_by_hand_do_a_crawl_that_start_only_triggers_and_watches(
     folder, shop, shop_pages, tmp_path
 ):
-    driver = pytest.importorskip("crawler.browser").find_driver()
+    driver = find_driver()
     with (
         PrivateRedis(tmp_path / "redis") as redis,
         subprocess.Popen(

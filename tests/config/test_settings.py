@@ -10,8 +10,9 @@ import pytest
 from kombu import Connection, Queue
 from redis import Redis
 
+from crawler.config import SettingsError
 from crawler.config.celery import celery_settings
-from crawler.config.settings import Settings, SettingsError, environment, load, unknown, variable
+from crawler.config.settings import Settings, environment, load, unknown, variable
 from crawler.local.embedded import PrivateRedis
 from crawler.redaction import masked
 

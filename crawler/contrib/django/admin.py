@@ -20,8 +20,8 @@ from django.template.response import TemplateResponse
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
+from ...config import SettingsError
 from ...config import settings as configuration
-from ...config.settings import SettingsError
 from ...errors import CrawlerError, UnknownCrawl
 from ...frontier.frontier import NAME
 from ...redaction import masked

@@ -10,9 +10,9 @@ from typing import Any
 from django.conf import settings as project
 from django.core import checks
 
-from ...config import django
+from ...config import SettingsError, django
 from ...config import settings as configuration
-from ...config.settings import Settings, SettingsError
+from ...config.settings import Settings
 from ...definition.loading import load_all
 from ...errors import CrawlerError
 from ...redaction import masked

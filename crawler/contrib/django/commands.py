@@ -1,4 +1,4 @@
-"""What our management commands share: ``--json``, and errors as one line."""
+"""The base of our management commands: ``--json``, and errors as one line."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ...config.settings import SettingsError
+from ...config import SettingsError
 from ...errors import CrawlerError, CrawlExists
 from ...model import Json, Snapshot
 from ...output import report
+from ...output.report import ExitStatus
 from ...redaction import masked
-
-#: Exit statuses, as those of the ``crawler`` command.
-CRAWL_FAILED, MISTAKE, INTERRUPTED = 1, 2, 130
 
 
 class Command(BaseCommand):
-    """A command about crawls. Its mistakes end in one line and exit status 2."""
+    """A command about crawls. A mistake of its user ends in one line and exit status 2."""
 
-    # what would be checked is looked at anyway, and told in one line
+    # the command meets the faults that a check would find, and tells each in one line
     requires_system_checks: ClassVar[list[str]] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """``--json``."""
+        """Add ``--json``."""
         parser.add_argument(
             "--json",
             action="store_true",
@@ -36,35 +34,31 @@ class Command(BaseCommand):
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run it; errors of ours become one line."""
-        with one_line():
+        with errors_in_one_line():
             answer: str | None = super().execute(*args, **options)
         return answer
 
     def say(self, value: Json, text: str, *, as_json: bool) -> None:
-        """``value`` for programs, else ``text``."""
+        """Print ``value`` as JSON, or else ``text``."""
         self.stdout.write(json.dumps(value, ensure_ascii=False) if as_json else text)
 
 
 @contextmanager
-def one_line() -> Iterator[None]:
-    """Turn what a user can mend into Django's error of a command."""
+def errors_in_one_line() -> Iterator[None]:
+    """Turn errors that a user can mend into Django's error of a command."""
     try:
         yield
     except CrawlExists as error:
-        raise CommandError(f"{error} (--reset)", returncode=MISTAKE) from error
+        raise CommandError(f"{error} (--reset)", returncode=ExitStatus.MISTAKE) from error
     except (CrawlerError, SettingsError) as error:
-        raise CommandError(masked(str(error)), returncode=MISTAKE) from error
+        raise CommandError(masked(str(error)), returncode=ExitStatus.MISTAKE) from error
     except KeyboardInterrupt as error:
-        raise CommandError("interrupted; the crawl goes on", returncode=INTERRUPTED) from error
+        status = ExitStatus.INTERRUPTED
+        raise CommandError("interrupted; the crawl goes on", returncode=status) from error
 
 
-def standing(name: str, seen: Snapshot | None) -> tuple[dict[str, Json], str]:
-    """Where a crawl stands, for programs and for people."""
-    if seen is None:
+def standing(name: str, snapshot: Snapshot | None) -> tuple[dict[str, Json], str]:
+    """Return where a crawl stands, for programs and for people; no snapshot: it never started."""
+    if snapshot is None:
         return {"crawl": name, "status": None}, f"{name}: not started"
-    reason = f" ({seen.reason})" if seen.reason else ""
-    counts = (
-        f"{seen.done} done, {seen.failed} failed, {seen.queued + seen.delayed} waiting,"
-        f" {seen.processing} in flight"
-    )
-    return report.report(seen), f"{name}: {seen.status.value.lower()}{reason}; {counts}"
+    return report.report(snapshot), report.standing(snapshot)

@@ -21,8 +21,9 @@ from django.urls import re_path
 from django.views.decorators.csrf import csrf_exempt
 
 from ...api import Api, Ask
+from ...config import SettingsError
 from ...config import settings as configuration
-from ...config.settings import Settings, SettingsError
+from ...config.settings import Settings
 from ...errors import CrawlerError
 
 log = logging.getLogger(__name__)

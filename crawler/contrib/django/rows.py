@@ -66,15 +66,7 @@ def links(name: str) -> Row:
 
 def letter(failed: FailedPage) -> Row:
     """A page that failed for good."""
-    return {
-        "id": failed.page.id,
-        "url": failed.page.url,
-        "reason": failed.reason,
-        "status": failed.status,
-        "attempts": failed.page.attempt,
-        "depth": failed.page.depth,
-        "at": moment(failed.at),
-    }
+    return failed.record() | {"id": failed.page.id, "at": moment(failed.at)}
 
 
 def in_flight(claim: Claim) -> Row:

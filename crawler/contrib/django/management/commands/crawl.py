@@ -11,6 +11,7 @@ from crawler.contrib.django import commands
 from crawler.contrib.django.client import client
 from crawler.errors import UnknownCrawl
 from crawler.output import report
+from crawler.output.report import ExitStatus
 
 
 class Command(commands.Command):
@@ -51,4 +52,4 @@ class Command(commands.Command):
             as_json=as_json,
         )
         if wait and not report.succeeded(seen):
-            sys.exit(commands.CRAWL_FAILED)
+            sys.exit(ExitStatus.CRAWL_FAILED)

@@ -1,0 +1,78 @@
+"""The command group: it lists its commands without importing them, and shows errors as one line."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib import import_module
+from typing import Any
+
+import click
+
+from ..config import SettingsError
+from ..errors import CrawlerError, CrawlExists, DefinitionError
+from ..output.report import ExitStatus
+from ..redaction import masked
+
+
+class Mistake(click.ClickException):
+    """A mistake that the user can mend: one line (or one per fault), exit status 2."""
+
+    exit_code = ExitStatus.MISTAKE
+
+
+class LazyCommand(click.Command):
+    """Stand-in for the command ``name`` of the module ``module`` in this package.
+
+    It has the one-line help, ``summary``, which is all that a list of commands shows. The module is
+    imported when the command runs or shows its own help.
+    """
+
+    def __init__(self, name: str, module: str, summary: str) -> None:
+        super().__init__(name, help=summary)
+        self.module = module
+
+    def load(self) -> click.Command:
+        """Import the command itself."""
+        module = import_module(f".{self.module}", __package__)
+        command: click.Command = getattr(module, str(self.name))
+        return command
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Return a context of the command itself: click runs the command that the context names."""
+        return self.load().make_context(info_name, args, parent, **extra)
+
+
+class Group(click.Group):
+    """A group whose commands end in one line for each error that a user can mend.
+
+    ``-v`` adds the cause. Programming errors pass unchanged: they should be seen.
+    """
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            sys.exit(ExitStatus.INTERRUPTED)
+        except (CrawlerError, SettingsError) as error:
+            if ctx.params.get("verbose"):
+                click.echo(masked(traceback.format_exc()), err=True)
+            raise Mistake(masked(explain(error))) from error
+
+
+def explain(error: Exception) -> str:
+    """Return the text of ``error``; the faults of a definition stand on a line each."""
+    if isinstance(error, DefinitionError) and len(error.faults) > 1:
+        title = f"the crawl {error.name!r} has {len(error.faults)} faults"
+        return "\n".join([title, *(f"  {fault}" for fault in error.faults)])
+    if isinstance(error, CrawlExists):
+        return f"{error} (crawler start --reset or --update)"
+    return str(error)
