@@ -4,6 +4,7 @@ behaviour beyond their own facts.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
@@ -12,6 +13,8 @@ from typing import Any
 
 #: What JSON can hold. Only this crosses a process.
 Json = Any
+#: The name of a crawl: part of its keys in Redis, of URLs and of file names.
+CRAWL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Status(StrEnum):

@@ -9,13 +9,12 @@ import re
 from celery import current_task, shared_task
 
 from ..errors import CrawlerError
-from ..model import Json, Outcome
+from ..model import CRAWL_NAME, Json, Outcome
 from ..observe.logs import binding
 from ..redaction import masked
 from ..run.lifecycle import Failure
 from ..services import Services
 
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 TICKET = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
@@ -43,7 +42,7 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     """Run one page of the crawl named ``crawl``; ``ticket`` is the wake-up that this message
     answers.
     """
-    check_message(crawl, NAME)
+    check_message(crawl, CRAWL_NAME)
     if ticket is not None:
         check_message(ticket, TICKET)
     request = current_task.request
@@ -76,7 +75,7 @@ def start(crawl: str, reset: bool = False) -> dict[str, Json]:
 
     One that has ended is begun anew with ``reset``, else it is an error.
     """
-    check_message(crawl, NAME)
+    check_message(crawl, CRAWL_NAME)
     handle, new = Services.current().begin(crawl, reset=bool(reset))
     return {"crawl": handle.name, "started": new, "status": handle.status.value}
 

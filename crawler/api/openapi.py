@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from ..frontier.frontier import NAME
-from ..model import Json
+from ..model import CRAWL_NAME, Json
 from ..version import __version__
 from .jobs import ID, LIMITS
 from .schemas import PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, schema
@@ -184,7 +183,7 @@ def _schemas() -> dict[str, Json]:
             "description": "The word of its frontier; null: it has none (yet).",
         },
         "reason": {"type": ["string", "null"], "description": "Why it ended."},
-        "crawl": {"type": ["string", "null"], "pattern": f"^{NAME.pattern}$"},
+        "crawl": {"type": ["string", "null"], "pattern": f"^{CRAWL_NAME.pattern}$"},
         "url": {"type": ["string", "null"]},
         "message": {"description": "As it was ordered."},
         "limits": {

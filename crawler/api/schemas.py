@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ..model import Json
+from ..model import CRAWL_NAME, Json
 from .jobs import ID, LIMITS
 
 #: Jobs on a page of the list: unless asked otherwise, and at most.
@@ -58,7 +58,7 @@ class NewJob(BaseModel):
     )
     crawl: str = Field(
         "",
-        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        pattern=rf"^{CRAWL_NAME.pattern}$",
         description="A crawl that the server knows, by its name.",
     )
     url: str = Field(

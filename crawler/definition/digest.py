@@ -14,7 +14,7 @@ from ..hooks import hook_name
 from ..model import Json
 from ..redaction import password_of
 from .derived import once_per_crawl
-from .fields import SECRETS
+from .field_errors import SECRETS
 
 if TYPE_CHECKING:
     from .crawl import Crawl

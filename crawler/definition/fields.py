@@ -1,5 +1,4 @@
-"""The fields of a crawl: their types, bounds and defaults, and what to tell an author who got one
-wrong.
+"""The fields of a crawl: their types, bounds, defaults, descriptions and examples.
 
 One table for Python, TOML, JSON and the documentation. In TOML, which has no null, ``"none"`` means
 no limit.
@@ -10,10 +9,10 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import (
@@ -25,23 +24,21 @@ from pydantic import (
     PlainValidator,
     ValidationError,
 )
-from pydantic_core import ErrorDetails
 
 from ..errors import Fault
-from ..model import Policy
-from ..redaction import masked
-from ..secret_refs import references
+from ..model import CRAWL_NAME, Policy
+from ..secret_refs import PREFIX, references
 from ..urls.patterns import DENY_EXTENSIONS, SCOPE_KINDS, parse_pattern
 from ..urls.proxy_url import parse_proxy
 from ..urls.url import InvalidURL, normal_host, parse_url
+from .field_errors import example_of, field_fault, shown
 from .login import login_faults
 from .steps import ACTIONS, QUIET_MAX, step_faults
 
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _DAY, _YEAR = 86_400.0, 31_536_000.0
 _DEFAULT = Policy()
-#: Fields that may hold passwords: never shown, not even when they are wrong.
-SECRETS = frozenset({"headers", "steps", "login", "basic_auth", "proxy"})
+T = TypeVar("T")
+
 #: Kinds of things that can be blocked without a pattern.
 BLOCK_KINDS = ("image", "font", "media", "style")
 #: Headers that hold secrets, and what to use instead.
@@ -50,26 +47,27 @@ SECRET_HEADERS = {
     "proxy-authorization": "use proxy",
     "cookie": "log in with before_all",
 }
-OWN_HEADERS = frozenset(
-    {
-        "host",
-        "connection",
-        "content-length",
-        "transfer-encoding",
-        "upgrade",
-        "keep-alive",
-        "te",
-        "trailer",
-    }
-)
+#: Headers that Chrome itself sets.
+OWN_HEADERS = frozenset((
+    "host", "connection", "content-length", "transfer-encoding", "upgrade", "keep-alive", "te",
+    "trailer",
+))  # fmt: skip
 #: Characters of JSON that a crawl's message may have: it travels with the definition.
 MESSAGE_MAX = 65_536
-#: Among sitemaps: those that robots.txt names.
+#: Stands, among the sitemaps of a crawl, for those that robots.txt names.
 AUTO = "auto"
+#: Why a URL is none, by the reason of InvalidURL.
+_URL_FAULTS = {
+    "malformed": "has no host that could exist",
+    "port": "has a port that does not exist",
+    "characters": "holds control characters",
+    "length": "is longer than 2,083 characters",
+    "scheme": "is neither http nor https",
+}
 
 
 def _name(value: str) -> str:
-    if not NAME.fullmatch(value):
+    if not CRAWL_NAME.fullmatch(value):
         raise ValueError(
             f"{value!r} may hold letters, digits, dots, dashes and underscores, 1 to 64 of them"
         )
@@ -77,21 +75,13 @@ def _name(value: str) -> str:
 
 
 def _url(value: str) -> str:
-    why = {
-        "scheme": (
-            "has no http:// or https:// in front"
-            if "://" not in value
-            else "is neither http nor https"
-        ),
-        "malformed": "has no host that could exist",
-        "port": "has a port that does not exist",
-        "characters": "holds control characters",
-        "length": "is longer than 2,083 characters",
-    }
     try:
         parse_url(value)
     except InvalidURL as invalid:
-        raise ValueError(f"{_short(value)} {why[invalid.reason]}") from None
+        why = _URL_FAULTS[invalid.reason]
+        if invalid.reason == "scheme" and "://" not in value:
+            why = "has no http:// or https:// in front"
+        raise ValueError(f"{shown(value)} {why}") from None
     return value.strip()
 
 
@@ -104,49 +94,53 @@ def _path_as_text(value: object) -> object:
 
 
 def _pattern(value: object) -> str | re.Pattern[str]:
-    if (
-        not isinstance(value, str | re.Pattern)
-        or not value
-        or (isinstance(value, re.Pattern) and not isinstance(value.pattern, str))
-    ):
-        raise ValueError(f"{_short(value)} is neither a hostname nor a regular expression")
+    if not isinstance(value, str | re.Pattern) or value == "" or _is_of_bytes(value):
+        raise ValueError(f"{shown(value)} is neither a hostname nor a regular expression")
     try:
         parse_pattern(value)
     except re.error as error:
-        raise ValueError(f"{_short(value)} is no regular expression: {error}") from None
+        raise ValueError(f"{shown(value)} is no regular expression: {error}") from None
     except InvalidURL:
-        raise ValueError(f"{_short(value)} is no hostname") from None
+        raise ValueError(f"{shown(value)} is no hostname") from None
     return value
+
+
+def _is_of_bytes(value: str | re.Pattern[Any]) -> bool:
+    return isinstance(value, re.Pattern) and isinstance(value.pattern, bytes)
 
 
 def _host(value: str) -> str:
     try:
         return normal_host(value)
     except InvalidURL:
-        raise ValueError(f"{_short(value)} is no hostname") from None
+        raise ValueError(f"{shown(value)} is no hostname") from None
 
 
 def _scope(value: object) -> object:
     if callable(value) or value in SCOPE_KINDS:
         return value
-    near = difflib.get_close_matches(str(value), SCOPE_KINDS, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise ValueError(f"{_short(value)} is none of {', '.join(SCOPE_KINDS)}, and no function{hint}")
+    what = f"is none of {', '.join(SCOPE_KINDS)}, and no function"
+    raise ValueError(f"{shown(value)} {what}{_hint(str(value), SCOPE_KINDS)}")
+
+
+def _hint(value: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(value, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _message(value: Any) -> Any:
     try:
         length = len(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError):
-        raise ValueError(f"{_short(value)} is no JSON") from None
+        raise ValueError(f"{shown(value)} is no JSON") from None
     if length > MESSAGE_MAX:
         raise ValueError(f"has {length:,} characters of JSON, at most {MESSAGE_MAX:,} are kept")
     return value
 
 
-def _alone(value: object) -> object:
-    """A list of one may be written without the list; a set gets an order that is the same in every
-    process.
+def _as_list(value: object) -> object:
+    """Return a list: of a single value, one with that value; of a set, one in an order that is the
+    same in every process.
     """
     if isinstance(value, set | frozenset):
         return sorted(value, key=str)
@@ -176,15 +170,13 @@ def _login(value: object) -> Mapping[str, Any] | None:
 def _block(value: str) -> str:
     if value in BLOCK_KINDS or any(mark in value for mark in "*./:"):
         return value
-    raise ValueError(
-        f"{_short(value)} is none of {', '.join(BLOCK_KINDS)}, and no pattern of a URL, like"
-        " *://*.example.com/*"
-    )
+    what = f"is none of {', '.join(BLOCK_KINDS)}, and no pattern of a URL, like *://*.example.com/*"
+    raise ValueError(f"{shown(value)} {what}")
 
 
 def _header(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
-        raise ValueError(f"{_short(name)} is no name of a header")
+        raise ValueError(f"{shown(name)} is no name of a header")
     if name.lower() in SECRET_HEADERS:
         raise ValueError(
             f"{name} would go to every host that a page loads from; {SECRET_HEADERS[name.lower()]}"
@@ -209,8 +201,7 @@ def _proxy(value: str) -> str:
 def _credentials(value: str) -> str:
     if ":" not in value and not any(references(value)):
         raise ValueError(
-            "what is given is neither user:password nor a reference to a variable,"
-            " $CRAWLER_SECRET_…"
+            f"what is given is neither user:password nor a reference to a variable, ${PREFIX}…"
         )
     return value
 
@@ -223,21 +214,16 @@ def _host_and_port(value: str) -> str:
 def _timezone(value: str) -> str:
     known = available_timezones()
     if known and value not in known:
-        near = difflib.get_close_matches(value, known, n=1)
-        raise ValueError(
-            f"{_short(value)} is no time zone" + (f"; did you mean {near[0]!r}?" if near else "")
-        )
+        raise ValueError(f"{shown(value)} is no time zone{_hint(value, known)}")
     return value
 
 
 def _place(value: object) -> tuple[float, float, float]:
     parts: Sequence[object] = value if isinstance(value, list | tuple) else ()
-    numbers = [
-        part for part in parts if isinstance(part, int | float) and not isinstance(part, bool)
-    ]
+    numbers = [part for part in parts if type(part) in (int, float)]
     if len(parts) not in (2, 3) or len(numbers) != len(parts):
         raise ValueError("is no list of latitude, longitude and, perhaps, metres of accuracy")
-    latitude, longitude, accuracy = (*map(float, numbers), 10.0)[:3]
+    latitude, longitude, accuracy = (*map(float, numbers), 10.0)[:3]  # type: ignore[arg-type]
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180 and accuracy > 0):
         raise ValueError(
             "is no place on earth: latitude from -90 to 90, longitude from -180 to 180"
@@ -251,25 +237,30 @@ Flag = Annotated[bool, Field(strict=True)]
 Message = Annotated[Any, AfterValidator(_message)]
 Size = Annotated[Whole, Field(ge=1, le=16_384)]
 Text = Annotated[str, Field(strict=True)]
-MaybeWhole = Annotated[Whole | None, BeforeValidator(_none_in_words)]
-MaybeSeconds = Annotated[Seconds | None, BeforeValidator(_none_in_words)]
-Texts = Annotated[tuple[Text, ...], BeforeValidator(_alone)]
+#: A limit, or none.
+OrNone = Annotated[T | None, BeforeValidator(_none_in_words)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_list)]
 Urls = Annotated[
-    tuple[Annotated[Text, AfterValidator(_url)], ...], BeforeValidator(_alone), Field(min_length=1)
+    tuple[Annotated[Text, AfterValidator(_url)], ...],
+    BeforeValidator(_as_list),
+    Field(min_length=1),
 ]
-Sitemaps = Annotated[tuple[Annotated[Text, AfterValidator(_sitemap)], ...], BeforeValidator(_alone)]
+Sitemaps = Annotated[
+    tuple[Annotated[Text, AfterValidator(_sitemap)], ...], BeforeValidator(_as_list)
+]
 File = Annotated[Annotated[Text, Field(min_length=1)] | None, BeforeValidator(_path_as_text)]
-Hosts = Annotated[tuple[Annotated[Text, AfterValidator(_host)], ...], BeforeValidator(_alone)]
+Hosts = Annotated[tuple[Annotated[Text, AfterValidator(_host)], ...], BeforeValidator(_as_list)]
 Patterns = Annotated[
-    tuple[Annotated[str | re.Pattern[str], PlainValidator(_pattern)], ...], BeforeValidator(_alone)
+    tuple[Annotated[str | re.Pattern[str], PlainValidator(_pattern)], ...],
+    BeforeValidator(_as_list),
 ]
 Steps = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_steps)]
 LoginTable = Annotated[Mapping[str, Any] | None, PlainValidator(_login)]
-Blocks = Annotated[tuple[Annotated[Text, AfterValidator(_block)], ...], BeforeValidator(_alone)]
+Blocks = Annotated[tuple[Annotated[Text, AfterValidator(_block)], ...], BeforeValidator(_as_list)]
 Headers = dict[
     Annotated[Text, AfterValidator(_header)], Annotated[Text, AfterValidator(_header_value)]
 ]
-Proxies = Annotated[tuple[Annotated[Text, AfterValidator(_proxy)], ...], BeforeValidator(_alone)]
+Proxies = Annotated[tuple[Annotated[Text, AfterValidator(_proxy)], ...], BeforeValidator(_as_list)]
 Credentials = dict[
     Annotated[Text, AfterValidator(_host_and_port)], Annotated[Text, AfterValidator(_credentials)]
 ]
@@ -283,8 +274,8 @@ def _field(default: Any, description: str, example: str, **bounds: Any) -> Any:
 
 
 class Fields(BaseModel):
-    """Everything that the author of a crawl may say, other than hooks. Times are seconds; None
-    means no limit.
+    """All that the author of a crawl may say, other than hooks. Times are seconds; None means no
+    limit.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -307,144 +298,106 @@ class Fields(BaseModel):
         'sitemaps=["https://books.toscrape.com/sitemap.xml"]',
     )
 
-    concurrency_limit: Whole = _field(
-        _DEFAULT.concurrency_limit,
-        "Pages in flight, over all workers.",
-        "concurrency_limit=4",
-        ge=1,
-        le=10_000,
+    concurrency_limit: Annotated[Whole, Field(ge=1, le=10_000)] = _field(
+        _DEFAULT.concurrency_limit, "Pages in flight, over all workers.", "concurrency_limit=4"
     )
-    depth_limit: MaybeWhole = _field(
+    depth_limit: OrNone[Annotated[Whole, Field(ge=0, le=1_000_000)]] = _field(
         _DEFAULT.depth_limit,
         "Links from the entry page, which is 0; deeper links are not queued.",
         "depth_limit=3",
-        ge=0,
-        le=1_000_000,
     )
-    page_limit: MaybeWhole = _field(
-        _DEFAULT.page_limit, "The crawl ends after so many pages.", "page_limit=1_000", ge=1
+    page_limit: OrNone[Annotated[Whole, Field(ge=1)]] = _field(
+        _DEFAULT.page_limit, "The crawl ends after so many pages.", "page_limit=1_000"
     )
     page_limit_counts: Literal["started", "done"] = _field(
         _DEFAULT.page_limit_counts,
         "What page_limit counts: pages begun, or pages done.",
         'page_limit_counts="done"',
     )
-    time_limit: MaybeSeconds = _field(
+    time_limit: OrNone[Annotated[Seconds, Field(gt=0, le=_YEAR)]] = _field(
         _DEFAULT.time_limit,
         "The crawl ends after so much active time; pauses do not count.",
         "time_limit=3_600",
-        gt=0,
-        le=_YEAR,
     )
-    idle_limit: MaybeSeconds = _field(
+    idle_limit: OrNone[Annotated[Seconds, Field(gt=0, le=_YEAR)]] = _field(
         _DEFAULT.idle_limit,
         "The crawl ends after so much time without any page done.",
         "idle_limit=600",
-        gt=0,
-        le=_YEAR,
     )
-    error_limit: MaybeWhole = _field(
-        _DEFAULT.error_limit, "The crawl ends after so many failed pages.", "error_limit=100", ge=1
+    error_limit: OrNone[Annotated[Whole, Field(ge=1)]] = _field(
+        _DEFAULT.error_limit, "The crawl ends after so many failed pages.", "error_limit=100"
     )
-    item_limit: MaybeWhole = _field(
+    item_limit: OrNone[Annotated[Whole, Field(ge=1)]] = _field(
         _DEFAULT.item_limit,
         "The crawl ends after so many pages whose extract gave something.",
         "item_limit=500",
-        ge=1,
     )
-    queue_limit: MaybeWhole = _field(
+    queue_limit: OrNone[Annotated[Whole, Field(ge=1)]] = _field(
         _DEFAULT.queue_limit,
         "Pages waiting; further links are counted as skipped, and stay unknown.",
         "queue_limit=100_000",
-        ge=1,
     )
-    lane_limit: MaybeWhole = _field(
-        _DEFAULT.lane_limit, "Pages accepted per host.", "lane_limit=5_000", ge=1
+    lane_limit: OrNone[Annotated[Whole, Field(ge=1)]] = _field(
+        _DEFAULT.lane_limit, "Pages accepted per host.", "lane_limit=5_000"
     )
-    results_limit: Whole = _field(
-        _DEFAULT.results_limit,
-        "Results that Redis keeps, about.",
-        "results_limit=100_000",
-        ge=1,
-        le=1_000_000_000,
+    results_limit: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = _field(
+        _DEFAULT.results_limit, "Results that Redis keeps, about.", "results_limit=100_000"
     )
 
-    delay: Seconds = _field(
-        _DEFAULT.delay,
-        "Between two requests to one host, over all workers.",
-        "delay=0.5",
-        ge=0,
-        le=_DAY,
+    delay: Annotated[Seconds, Field(ge=0, le=_DAY)] = _field(
+        _DEFAULT.delay, "Between two requests to one host, over all workers.", "delay=0.5"
     )
     jitter: Flag = _field(
         _DEFAULT.jitter,
         "Whether each delay is drawn between one and one and a half of it.",
         "jitter=True",
     )
-    host_cap: MaybeWhole = _field(
-        _DEFAULT.host_cap, "Pages in flight per host.", "host_cap=2", ge=1, le=10_000
+    host_cap: OrNone[Annotated[Whole, Field(ge=1, le=10_000)]] = _field(
+        _DEFAULT.host_cap, "Pages in flight per host.", "host_cap=2"
     )
     throttle: Flag = _field(
         _DEFAULT.throttle, "Whether the delay follows the host's response time.", "throttle=True"
     )
     robots: Flag = _field(True, "Whether robots.txt is obeyed.", "robots=True")
-    attempts: Whole = _field(
-        _DEFAULT.attempts, "How often a page is tried.", "attempts=3", ge=1, le=100
+    attempts: Annotated[Whole, Field(ge=1, le=100)] = _field(
+        _DEFAULT.attempts, "How often a page is tried.", "attempts=3"
     )
-    crash_strikes: Whole = _field(
-        _DEFAULT.crash_strikes,
-        "How often a page may take the browser with it.",
-        "crash_strikes=2",
-        ge=1,
-        le=100,
+    crash_strikes: Annotated[Whole, Field(ge=1, le=100)] = _field(
+        _DEFAULT.crash_strikes, "How often a page may take the browser with it.", "crash_strikes=2"
     )
-    backoff: Seconds = _field(
-        _DEFAULT.backoff, "Before the first retry; it doubles.", "backoff=5", ge=0, le=_DAY
+    backoff: Annotated[Seconds, Field(ge=0, le=_DAY)] = _field(
+        _DEFAULT.backoff, "Before the first retry; it doubles.", "backoff=5"
     )
-    backoff_cap: Seconds = _field(
-        _DEFAULT.backoff_cap, "Longest time before a retry.", "backoff_cap=600", ge=0, le=_DAY
+    backoff_cap: Annotated[Seconds, Field(ge=0, le=_DAY)] = _field(
+        _DEFAULT.backoff_cap, "Longest time before a retry.", "backoff_cap=600"
     )
-    retry_after_cap: Seconds = _field(
+    retry_after_cap: Annotated[Seconds, Field(ge=0, le=_DAY)] = _field(
         _DEFAULT.retry_after_cap,
         "Longest time for which a host's Retry-After is believed.",
         "retry_after_cap=3_600",
-        ge=0,
-        le=_DAY,
     )
-    breaker_failures: Whole = _field(
+    breaker_failures: Annotated[Whole, Field(ge=0, le=1_000_000)] = _field(
         _DEFAULT.breaker_failures,
         "Failures in a row after which a host is left alone for a while; 0: never.",
         "breaker_failures=10",
-        ge=0,
-        le=1_000_000,
     )
-    breaker_snooze: Seconds = _field(
-        _DEFAULT.breaker_snooze,
-        "For how long, the first time; it doubles.",
-        "breaker_snooze=60",
-        gt=0,
-        le=_DAY,
+    breaker_snooze: Annotated[Seconds, Field(gt=0, le=_DAY)] = _field(
+        _DEFAULT.breaker_snooze, "For how long, the first time; it doubles.", "breaker_snooze=60"
     )
-    breaker_trips: Whole = _field(
+    breaker_trips: Annotated[Whole, Field(ge=0, le=1_000_000)] = _field(
         _DEFAULT.breaker_trips,
         "How often in a row it may be left alone before its pages count as failed; 0: always.",
         "breaker_trips=5",
-        ge=0,
-        le=1_000_000,
     )
-    lease: Seconds = _field(
+    lease: Annotated[Seconds, Field(ge=5, le=3_600)] = _field(
         _DEFAULT.lease,
         "After so much silence of its worker a page is given to another.",
         "lease=60",
-        ge=5,
-        le=3_600,
     )
-    page_deadline: Seconds = _field(
+    page_deadline: Annotated[Seconds, Field(ge=5, le=_DAY)] = _field(
         _DEFAULT.page_deadline,
         "Longest time that a page may take, hooks included.",
         "page_deadline=180",
-        ge=5,
-        le=_DAY,
     )
 
     scope: ScopeKind = _field(
@@ -529,31 +482,31 @@ class Fields(BaseModel):
     )
     basic_auth: Credentials | None = _field(
         None,
-        "What a host is told that asks for a user and a password by HTTP; $CRAWLER_SECRET_… is a"
-        " variable of the workers.",
-        'basic_auth={"intranet.example.com": "$CRAWLER_SECRET_INTRANET"}',
+        f"What a host is told that asks for a user and a password by HTTP; ${PREFIX}… is a variable"
+        " of the workers.",
+        f'basic_auth={{"intranet.example.com": "${PREFIX}INTRANET"}}',
         repr=False,
     )
     proxy: Proxies = _field(
         (),
         "Proxies (http, socks5) that browser sessions go through in turn; or references to"
         " variables of the workers.",
-        'proxy=["socks5://me:password@proxy.example.com:1080", "$CRAWLER_SECRET_PROXY"]',
+        f'proxy=["socks5://me:password@proxy.example.com:1080", "${PREFIX}PROXY"]',
         repr=False,
     )
-    proxy_pause: Seconds = _field(
-        300.0, "For how long a proxy that failed is set aside.", "proxy_pause=60", gt=0, le=_DAY
+    proxy_pause: Annotated[Seconds, Field(gt=0, le=_DAY)] = _field(
+        300.0, "For how long a proxy that failed is set aside.", "proxy_pause=60"
     )
     downloads: Literal["refuse", "save"] = _field(
         "refuse",
         "What becomes of downloads: the page fails, or the file is kept.",
         'downloads="save"',
     )
-    download_limit: Whole = _field(
-        100_000_000, "Bytes that a page may download.", "download_limit=10_000_000", ge=1
+    download_limit: Annotated[Whole, Field(ge=1)] = _field(
+        100_000_000, "Bytes that a page may download.", "download_limit=10_000_000"
     )
-    download_timeout: Seconds = _field(
-        60.0, "For how long it may.", "download_timeout=120", gt=0, le=3_600
+    download_timeout: Annotated[Seconds, Field(gt=0, le=3_600)] = _field(
+        60.0, "For how long it may.", "download_timeout=120"
     )
     timezone: Timezone | None = _field(
         None, "Where the browser's clock is; None: the machine's.", 'timezone="Europe/Zurich"'
@@ -567,8 +520,8 @@ class Fields(BaseModel):
     mobile: Flag = _field(
         False, "Whether Chrome is one of a phone, whose screen is the window.", "mobile=True"
     )
-    scale: Seconds = _field(
-        1.0, "Pixels of a phone's screen for one of its page.", "scale=3", gt=0, le=10
+    scale: Annotated[Seconds, Field(gt=0, le=10)] = _field(
+        1.0, "Pixels of a phone's screen for one of its page.", "scale=3"
     )
 
     wait_for: Texts = _field(
@@ -580,25 +533,19 @@ class Fields(BaseModel):
         'wait_until="window.ready === true"',
         min_length=1,
     )
-    wait_quiet: Seconds | None = _field(
-        None,
-        "For how long a page must have loaded nothing before it is read.",
-        "wait_quiet=0.5",
-        gt=0,
-        le=QUIET_MAX,
+    wait_quiet: Annotated[Seconds, Field(gt=0, le=QUIET_MAX)] | None = _field(
+        None, "For how long a page must have loaded nothing before it is read.", "wait_quiet=0.5"
     )
-    wait_timeout: Seconds = _field(
+    wait_timeout: Annotated[Seconds, Field(gt=0, le=600)] = _field(
         10.0,
         "For how long any of this is waited for; then the page is tried again.",
         "wait_timeout=20",
-        gt=0,
-        le=600,
     )
     scroll: Flag = _field(
         False, "Whether a page is scrolled to its end, as long as it grows.", "scroll=True"
     )
-    scroll_timeout: Seconds = _field(
-        30.0, "For how long, at most.", "scroll_timeout=60", gt=0, le=600
+    scroll_timeout: Annotated[Seconds, Field(gt=0, le=600)] = _field(
+        30.0, "For how long, at most.", "scroll_timeout=60"
     )
     steps: Steps = _field(
         (),
@@ -647,10 +594,11 @@ class Fields(BaseModel):
     keep_html: Flag = _field(
         False, "Whether results carry the HTML of their page.", "keep_html=True"
     )
-    error_snapshots: Whole = _field(
-        20, "Kinds of failure (reason and host) of which HTML and a picture are kept, where a folder for them is set.",
-        "error_snapshots=20", ge=0, le=1_000,
-    )  # fmt: skip
+    error_snapshots: Annotated[Whole, Field(ge=0, le=1_000)] = _field(
+        20,
+        "Kinds of failure (reason and host) of which HTML and a picture are kept, where a folder for them is set.",
+        "error_snapshots=20",
+    )
     message: Message = _field(
         None,
         "JSON from whoever starts it, for its hooks: they ask for `crawl`, and read"
@@ -659,83 +607,22 @@ class Fields(BaseModel):
     )
 
     def policy(self) -> Policy:
-        """What the frontier enforces."""
-        return Policy(
-            **{
-                field.name: getattr(self, field.name)
-                for field in dataclass_fields(Policy)
-                if hasattr(self, field.name)
-            }
-        )
+        """Return the limits that the frontier enforces."""
+        names = [field.name for field in dataclass_fields(Policy) if hasattr(self, field.name)]
+        return Policy(**{name: getattr(self, name) for name in names})
 
 
-def check_fields(given: Mapping[str, Any]) -> tuple[Fields | None, list[Fault]]:
-    """The fields of ``given``, or everything that is wrong with them."""
+def check_fields(raw: Mapping[str, Any]) -> tuple[Fields | None, list[Fault]]:
+    """Return the validated fields of ``raw`` and no faults; or None and all that is wrong with
+    single values.
+    """
     try:
-        return Fields.model_validate(dict(given)), []
+        return Fields.model_validate(dict(raw)), []
     except ValidationError as errors:
-        return None, [_fault(error, given) for error in errors.errors(include_url=False)]
+        details = errors.errors(include_url=False)
+        return None, [field_fault(error, raw, Fields.model_fields) for error in details]
 
 
 def example(name: str) -> str:
-    """How a right value of the field ``name`` is written."""
-    field = Fields.model_fields.get(name)
-    return str(field.examples[0]) if field and field.examples else ""
-
-
-def _fault(error: ErrorDetails, given: Mapping[str, Any]) -> Fault:
-    name, *inner = error["loc"]
-    where = str(name)
-    if isinstance(given.get(where), list | tuple):
-        where += "".join(f"[{step}]" for step in inner)
-    if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(name), Fields.model_fields, n=1)
-        if near:
-            return Fault(
-                where,
-                f"no field of a crawl has this name; did you mean {near[0]}?",
-                example(near[0]),
-            )
-        return Fault(
-            where, f"no field of a crawl has this name; there are: {', '.join(Fields.model_fields)}"
-        )
-    return Fault(where, _words(error, secret=name in SECRETS), example(str(name)))
-
-
-def _words(error: ErrorDetails, secret: bool) -> str:
-    context, value = error.get("ctx", {}), "what is given" if secret else _short(error["input"])
-    match error["type"]:
-        case "missing":
-            return "is missing"
-        case "int_type" | "int_from_float":
-            return f"{value} is no whole number"
-        case "float_type" | "finite_number":
-            return f"{value} is no number"
-        case "bool_type":
-            return f"{value} is neither true nor false"
-        case "string_type":
-            return f"{value} is no text"
-        case "too_long":
-            return f"{value} has more than {context['max_length']} parts"
-        case "tuple_type":
-            return f"{value} is no list"
-        case "dict_type":
-            return f"{value} is no table of names and selectors"
-        case "too_short":
-            return "is an empty list"
-        case "literal_error":
-            return f"{value} is none of {context['expected']}"
-        case "greater_than_equal":
-            return f"{value} is too small, at least {context['ge']:g}"
-        case "greater_than":
-            return f"{value} is too small, more than {context['gt']:g}"
-        case "less_than_equal":
-            return f"{value} is too large, at most {context['le']:g}"
-        case "value_error":
-            return str(context["error"])
-    return f"{value}: {error['msg']}"
-
-
-def _short(value: object) -> str:
-    text = masked(repr(value))
-    return text if len(text) <= 80 else text[:77] + "…"
+    """Return how a right value of the field ``name`` is written; "" if there is no such field."""
+    return example_of(Fields.model_fields.get(name))

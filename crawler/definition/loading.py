@@ -15,10 +15,9 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import DefinitionError, Fault, SetupError, UnknownCrawl
-from ..model import Plan
+from ..model import CRAWL_NAME, Plan
 from ..urls.url import InvalidURL, parse_url
 from .crawl import Crawl
-from .fields import NAME
 
 
 def stored(plan: Plan, known: Mapping[str, Crawl]) -> Crawl:
@@ -234,7 +233,7 @@ def _from_url(url: str) -> Crawl:
         name = parse_url(url).lane
     except InvalidURL:
         name = "site"  # validate() says what is wrong with it
-    if not NAME.fullmatch(name):
+    if not CRAWL_NAME.fullmatch(name):
         name = f"{name[:50]}-{_short_hash(name)}"
     return Crawl(name=name, url=url)
 

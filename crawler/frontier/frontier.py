@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,18 @@ from itertools import chain, islice
 from typing import Any, TypeVar
 
 from ..errors import CrawlExists, FrontierRefused, FrontierUnavailable
-from ..model import Claim, FailureClass, Json, Outcome, Page, Plan, Snapshot, Status, Turn
+from ..model import (
+    CRAWL_NAME,
+    Claim,
+    FailureClass,
+    Json,
+    Outcome,
+    Page,
+    Plan,
+    Snapshot,
+    Status,
+    Turn,
+)
 from ..storage.connection import RedisClient
 from ..storage.errors import redis_errors
 from ..storage.scripts import Scripts
@@ -41,8 +51,6 @@ PRODUCER_LIFE = 60.0
 SILENCE_ALARM = 600.0
 
 T = TypeVar("T")
-
-NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Renewal(StrEnum):
@@ -137,7 +145,7 @@ class Frontier:
     def __init__(
         self, redis: RedisClient, name: str, *, prefix: str = "", buckets: int = BUCKETS
     ) -> None:
-        if not NAME.fullmatch(name):
+        if not CRAWL_NAME.fullmatch(name):
             raise FrontierRefused(
                 f"{name!r} cannot name a crawl: use 1 to 64 letters, digits, '_', '.' or '-'"
             )

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_GET, require_POST
 from ...config import SettingsError
 from ...config import settings as configuration
 from ...errors import CrawlerError, UnknownCrawl
-from ...frontier.frontier import NAME
+from ...model import CRAWL_NAME
 from ...redaction import masked
 from . import rows
 from .actions import ACTIONS
@@ -262,7 +262,7 @@ def telling(context: dict[str, Any]) -> Iterator[None]:
 def named(quoted: str) -> str:
     """The crawl's name in an address. Raises Http404 for what can be none."""
     name = str(unquote(quoted))
-    if not NAME.fullmatch(name):
+    if not CRAWL_NAME.fullmatch(name):
         raise Http404("no crawl can have this name")
     return name
 
