@@ -10,7 +10,7 @@ from typing import Any
 from .definition.crawl import Crawl
 from .definition.loading import load
 from .errors import CrawlerError, CrawlExists, DefinitionError, PageError, SetupError, UnknownCrawl
-from .model import Band, Link, Page, Response, Result, Snapshot
+from .model import Band, Link, Page, Priority, Response, Result, Snapshot
 from .version import __version__
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Link",
     "Page",
     "PageError",
+    "Priority",
     "Response",
     "Result",
     "SetupError",

@@ -69,12 +69,16 @@ class FailureClass(StrEnum):
     HOOK = "hook"  # user code raised or took too long: failed, the chain goes on
 
 
-class Band(IntEnum):
-    """Priority of a page within its lane."""
+class Priority(IntEnum):
+    """The place of a page among those of its lane: high before normal before low."""
 
     HIGH = 0
     NORMAL = 1
     LOW = 2
+
+
+#: The name that ``Priority`` had before; hooks may still import it.
+Band = Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Page:
     depth: int = 0
     key: str = ""
     lane: str = ""
-    band: Band = Band.NORMAL
+    priority: Priority = Priority.NORMAL
     attempt: int = 0
     strikes: int = 0
     parent: str | None = None
@@ -218,10 +222,10 @@ class Policy:
     item_limit: int | None = None  # pages whose extract gave something
     # pages waiting; further links are counted as skipped, and stay unknown
     queue_limit: int | None = None
-    lane_limit: int | None = None  # pages accepted per lane
+    host_page_limit: int | None = None  # pages accepted per lane
     delay: float = 0.0  # between two requests to one lane, over all workers
     jitter: bool = True  # the delay times 1.0 to 1.5: the gap is never below the delay
-    host_cap: int | None = None  # pages in flight per lane
+    host_concurrency: int | None = None  # pages in flight per lane
     throttle: bool = False  # automatic: the delay follows the lane's response time
     attempts: int = 3
     crash_strikes: int = 2

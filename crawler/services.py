@@ -260,7 +260,7 @@ class Services:
                     self.crawl(frontier.name), f"{END_TICKET}{secrets.token_hex(6)}"
                 )
             else:
-                frontier.notified()
+                frontier.end_hook_done()
         try:
             while unsent:
                 self.client.start_run(self.crawl(frontier.name), unsent[0])

@@ -114,7 +114,7 @@ def row(folder: Path, urls: int, *, per_host: int | None = None, times: int = 50
         client = redis.Redis.from_url(server.url, socket_timeout=None)  # to copy a list takes long
         frontier = Frontier(client, "crawl")
         frontier.create(
-            Plan("crawl", policy(host_cap=1 if per_host else None), "", before_all=False)
+            Plan("crawl", policy(host_concurrency=1 if per_host else None), "", before_all=False)
         )
         gauge = Gauge(client, frontier)
         gauge.watch()

@@ -94,7 +94,7 @@ class Rare:
         self.case("retry all of them", gauge, frontier.retry_failed)
 
     def lanes(self) -> None:
-        gauge, many = self.begin("lanes", host_cap=1), self.number(200_000)
+        gauge, many = self.begin("lanes", host_concurrency=1), self.number(200_000)
         frontier = gauge.frontier
         fill(self.url, "lanes", 0, many, per_host=1)
         self.case(

@@ -318,7 +318,7 @@ class Jobs:
         """Take the ended crawl of a job off the list of crawls: it needs no tick any more, and
         there may be many.
         """
-        if not frontier.name.startswith(PREFIX) or frontier.untold():
+        if not frontier.name.startswith(PREFIX) or frontier.end_hook_pending():
             return
         with redis_errors():
             if not self.redis.exists(f"{self.prefix}order:{frontier.name.removeprefix(PREFIX)}"):

@@ -95,8 +95,8 @@ def page_rows(frontier: Frontier, name: str, count: int) -> Iterator[dict[str, J
         case _:
             listing = frontier.delayed if name == "delayed" else frontier.queued
             for page in listing(0, count):
-                band = page.band.name.lower()
-                yield {"band": band, "attempt": page.attempt} | place(page)
+                priority = page.priority.name.lower()
+                yield {"priority": priority, "attempt": page.attempt} | place(page)
 
 
 def place(page: Page) -> dict[str, Json]:

@@ -17,7 +17,7 @@ from ..definition.crawl import Crawl
 from ..definition.loading import load
 from ..errors import UnknownCrawl
 from ..frontier.entries import FailedPage
-from ..model import Band, Json
+from ..model import Json, Priority
 from .common import find_crawl, open_client, standing
 from .group import Mistake
 
@@ -106,8 +106,10 @@ def retry(name: str, urls: tuple[str, ...], reason: str | None, everything: bool
     help="URLs from a sitemap; auto: those of robots.txt.",
 )
 @click.option(
+    "--priority",
     "--band",
-    type=click.Choice([band.name.lower() for band in Band]),
+    "priority",
+    type=click.Choice([priority.name.lower() for priority in Priority]),
     default="normal",
     show_default=True,
 )
@@ -129,7 +131,7 @@ def enqueue(
     urls: tuple[str, ...],
     files: tuple[str, ...],
     sitemaps: tuple[str, ...],
-    band: str,
+    priority: str,
     depth: int,
     reopen: bool,
     reference: str | None,
@@ -151,7 +153,7 @@ def enqueue(
         fed = client.enqueue(
             crawl,
             chain(urls, urls_of(files), seeds.from_sitemaps(crawl, sitemaps)),
-            band=Band[band.upper()],
+            priority=Priority[priority.upper()],
             depth=depth,
             reopen=reopen,
             tell=lambda text: click.echo(text, err=True),

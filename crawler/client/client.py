@@ -21,7 +21,7 @@ from ..errors import CrawlExists, FrontierRefused, SetupError, UnknownCrawl
 from ..frontier.entries import FailedPage
 from ..frontier.frontier import Frontier
 from ..hooks import Lazy, call
-from ..model import Band, Json, Snapshot, Status
+from ..model import Json, Priority, Snapshot, Status
 from ..storage.connection import RedisClient, connect
 from ..storage.errors import redis_errors
 from . import seeds, transaction
@@ -126,12 +126,12 @@ class CrawlHandle:
         self,
         urls: str | Iterable[str],
         *,
-        band: Band = Band.NORMAL,
+        priority: Priority = Priority.NORMAL,
         depth: int = 0,
         reopen: bool = False,
     ) -> Fed:
         """Feed it ``urls``: see :meth:`Client.enqueue`."""
-        return self.client.enqueue(self.crawl, urls, band=band, depth=depth, reopen=reopen)
+        return self.client.enqueue(self.crawl, urls, priority=priority, depth=depth, reopen=reopen)
 
     def failed(self, reason: str | None = None) -> Iterator[FailedPage]:
         """Pages that are not tried again by themselves, oldest first; those of one ``reason``, if
@@ -340,7 +340,7 @@ class Client:
         crawl: Crawl | str,
         urls: str | Iterable[str],
         *,
-        band: Band = Band.NORMAL,
+        priority: Priority = Priority.NORMAL,
         depth: int = 0,
         reopen: bool = False,
         tell: seeds.Tell = seeds.log.info,
@@ -365,7 +365,7 @@ class Client:
                 known,
                 frontier,
                 [urls] if isinstance(urls, str) else urls,
-                band=band,
+                priority=priority,
                 depth=depth,
                 alive=alive,
                 tell=tell,

@@ -27,7 +27,7 @@ from ..definition.fields import AUTO
 from ..definition.network import guard_of
 from ..errors import FrontierRefused, SetupError
 from ..frontier.frontier import BATCH, PRODUCER_LIFE, Frontier
-from ..model import Band, Link, Page
+from ..model import Link, Page, Priority
 from ..net.fetch import FetchError, fetch
 from ..storage.errors import redis_errors
 from ..urls import robots, sitemaps
@@ -88,7 +88,7 @@ def feed(
     frontier: Frontier,
     urls: Iterable[str],
     *,
-    band: Band = Band.NORMAL,
+    priority: Priority = Priority.NORMAL,
     depth: int = 0,
     alive: Alive = lambda: None,
     tell: Tell = lambda _text: None,
@@ -103,7 +103,7 @@ def feed(
     examples: dict[str, str] = {}
     said = time.monotonic()
     rest = iter(urls)
-    judge = _judge(crawl, band, depth)
+    judge = _judge(crawl, priority, depth)
     while batch := list(islice(rest, BATCH)):
         pages, dropped = [], dict[str, int]()
         for url in batch:
@@ -124,7 +124,7 @@ def feed(
     return Fed(new, known, refused, examples)
 
 
-def _judge(crawl: Crawl, band: Band, depth: int) -> Callable[[str], Page | str]:
+def _judge(crawl: Crawl, priority: Priority, depth: int) -> Callable[[str], Page | str]:
     """URL → its page, or the reason why it becomes none."""
     scope, entry = scope_of(crawl), entry_pages(crawl)[0]
 
@@ -132,7 +132,7 @@ def _judge(crawl: Crawl, band: Band, depth: int) -> Callable[[str], Page | str]:
         if reason := scope.judge(Link(url), entry):
             return reason
         look = scope.look(url)
-        return Page(look.url, depth, look.key, look.lane, band, id=look.id)
+        return Page(look.url, depth, look.key, look.lane, priority, id=look.id)
 
     return judge
 

@@ -36,7 +36,7 @@ def scope_of(crawl: Crawl) -> Scope:
         rules=Rules(fields.keep_fragment, fields.ignore_tracking, fields.ignore_params),
     )
     scope = make(lanes=False)
-    per_host = (fields.delay, fields.host_cap, fields.robots, fields.throttle)
+    per_host = (fields.delay, fields.host_concurrency, fields.robots, fields.throttle)
     if scope.one_host or not (any(per_host) or fields.breaker_failures):
         return scope
     return make(lanes=True)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..hooks import call, hook_name, wants
-from ..model import Band, Link, Page, Response
+from ..model import Link, Page, Priority, Response
 from ..urls.scope import Chosen
 from .bounds import scope_of
 
@@ -84,15 +84,15 @@ def _allowed_by_page(
     return within, "restrict"
 
 
-def _filtered(hook: Keep, keep: Keep, links: tuple[Link, ...]) -> Iterable[tuple[Link, Band]]:
+def _filtered(hook: Keep, keep: Keep, links: tuple[Link, ...]) -> Iterable[tuple[Link, Priority]]:
     """Yield the links that the filter hook chooses, with their priorities."""
     if wants(hook, "link"):
         for link in links:
             answer = keep(link=link, links=links)
-            if isinstance(answer, Band):
+            if isinstance(answer, Priority):
                 yield link, answer
             elif answer:
-                yield link, Band.NORMAL
+                yield link, Priority.NORMAL
         return
     answer = keep(links=links)
     if not isinstance(answer, Iterable) or isinstance(answer, str | bytes | Mapping):
@@ -104,16 +104,16 @@ def _filtered(hook: Keep, keep: Keep, links: tuple[Link, ...]) -> Iterable[tuple
         yield _with_priority(choice, hook)
 
 
-def _with_priority(choice: Any, hook: Keep) -> tuple[Link, Band]:
+def _with_priority(choice: Any, hook: Keep) -> tuple[Link, Priority]:
     match choice:
         case Link():
-            return choice, Band.NORMAL
+            return choice, Priority.NORMAL
         case str():
-            return Link(choice), Band.NORMAL
-        case (Link() as link, Band() as band):
-            return link, band
-        case (str() as url, Band() as band):
-            return Link(url), band
+            return Link(choice), Priority.NORMAL
+        case (Link() as link, Priority() as priority):
+            return link, priority
+        case (str() as url, Priority() as priority):
+            return Link(url), priority
     raise TypeError(
         f"the filter hook {hook_name(hook)} returned {choice!r}, which is neither a link nor a URL"
     )

@@ -40,12 +40,12 @@ class Crawl:
     error_limit: int | None
     item_limit: int | None
     queue_limit: int | None
-    lane_limit: int | None
+    host_page_limit: int | None
     results_limit: int
 
     delay: float
     jitter: bool
-    host_cap: int | None
+    host_concurrency: int | None
     throttle: bool
     robots: bool
     attempts: int
@@ -148,8 +148,8 @@ class Crawl:
         """Call ``hook`` to choose among the links that are in scope.
 
         If it names ``link``, it is called for each link and keeps those for which it returns
-        something true, or a ``Band``, their priority. If it names ``links``, it is called once and
-        returns those to keep: links, URLs, or pairs of one and a band.
+        something true, or their ``Priority``. If it names ``links``, it is called once and
+        returns those to keep: links, URLs, or pairs of one and a priority.
         """
         return self._add_hook("filter", hook)
 

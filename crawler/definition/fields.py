@@ -337,8 +337,8 @@ class Fields(BaseModel):
         "Pages waiting; further links are counted as skipped, and stay unknown.",
         "queue_limit=100_000",
     )
-    lane_limit: OrNone[Annotated[Whole, Field(ge=1)]] = _field(
-        _DEFAULT.lane_limit, "Pages accepted per host.", "lane_limit=5_000"
+    host_page_limit: OrNone[Annotated[Whole, Field(ge=1)]] = _field(
+        _DEFAULT.host_page_limit, "Pages accepted per host.", "host_page_limit=5_000"
     )
     results_limit: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = _field(
         _DEFAULT.results_limit, "Results that Redis keeps, about.", "results_limit=100_000"
@@ -352,8 +352,8 @@ class Fields(BaseModel):
         "Whether each delay is drawn between one and one and a half of it.",
         "jitter=True",
     )
-    host_cap: OrNone[Annotated[Whole, Field(ge=1, le=10_000)]] = _field(
-        _DEFAULT.host_cap, "Pages in flight per host.", "host_cap=2"
+    host_concurrency: OrNone[Annotated[Whole, Field(ge=1, le=10_000)]] = _field(
+        _DEFAULT.host_concurrency, "Pages in flight per host.", "host_concurrency=2"
     )
     throttle: Flag = _field(
         _DEFAULT.throttle, "Whether the delay follows the host's response time.", "throttle=True"

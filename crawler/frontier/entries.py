@@ -1,7 +1,7 @@
 """How pages, claims and dead letters are written in Redis. Strings in, values out; nothing here
 talks to it.
 
-An entry is a JSON array, ``[version,attempts,strikes,band,depth,"lane","parent","key","url"]``;
+An entry is a JSON array, ``[version,attempts,strikes,priority,depth,"lane","parent","key","url"]``;
 ``key`` is "" where it equals the URL. What scripts change stands first, so that they can do it as
 text: the bytes of an entry are its identity in the lists. The page's id is not in it: it follows
 from the URL, and nothing is as hard to compress.
@@ -14,13 +14,13 @@ import re
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from ..model import Band, Claim, FailureClass, Json, Page
+from ..model import Claim, FailureClass, Json, Page, Priority
 
 VERSION = 2
 #: Characters of a URL that is kept at all. Longer ones are data, not addresses.
 URL_MAX = 16_384
 LANE_MAX = 200
-#: Lanes "0" and "2" would have the names of the bands of lane "".
+#: Lanes "0" and "2" would have the names of the priorities of lane "".
 RESERVED_LANES = {"0", "2"}
 
 
@@ -30,7 +30,7 @@ def entry(page: Page, parent: str | None = None) -> str | None:
     """
     if not page.url or len(page.url) > URL_MAX:
         return None
-    head = [VERSION, page.attempt, page.strikes, int(page.band), page.depth]
+    head = [VERSION, page.attempt, page.strikes, int(page.priority), page.depth]
     key = "" if page.key == page.url else page.key
     fields = [*head, lane_name(page.lane), page.parent or parent or "", key, page.url]
     text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
@@ -45,10 +45,12 @@ def page(raw: bytes) -> Page:
     """The page of an entry; one that cannot be read becomes a page whose URL is the raw text."""
     text = raw.decode("utf-8", "replace")
     try:
-        version, attempt, strikes, band, depth, lane, parent, key, url = json.loads(text)
+        version, attempt, strikes, priority, depth, lane, parent, key, url = json.loads(text)
         if version != VERSION:
             raise ValueError(version)
-        return Page(url, depth, key or url, lane, Band(band), attempt, strikes, parent or None)
+        return Page(
+            url, depth, key or url, lane, Priority(priority), attempt, strikes, parent or None
+        )
     except (ValueError, TypeError):
         return Page(text)
 

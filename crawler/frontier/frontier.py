@@ -298,7 +298,7 @@ class Frontier:
         """
         token = secrets.token_hex(8)
         worker = worker.replace("\n", " ")
-        answer = self._run("claim", token, worker, ticket or "", luck(), int(paced))
+        answer = self._run("claim", token, worker, ticket or "", rand(), int(paced))
         outcome, wait, ended, login, *page = answer
         claim, first, waits = None, 0, 0
         if page:
@@ -321,7 +321,7 @@ class Frontier:
         For runs that claimed with ``paced``: what they do between claim and request is then no part
         of the delay.
         """
-        return Renewal(self._run("sent", claim.page.id, claim.token, luck()).decode())
+        return Renewal(self._run("sent", claim.page.id, claim.token, rand()).decode())
 
     def renew(self, claim: Claim) -> Renewal:
         """Extend the lease of ``claim`` by the crawl's ``lease``, up to the page's hard
@@ -407,7 +407,7 @@ class Frontier:
         """
         wait = "" if delay is None else ms(delay)
         answer = self._run(
-            "fail", claim.page.id, claim.token, failure.value, reason, status or 0, wait, luck()
+            "fail", claim.page.id, claim.token, failure.value, reason, status or 0, wait, rand()
         )
         return Ending(Verdict(answer[0].decode()), bool(answer[1]), in_seconds(answer[2]))
 
@@ -488,14 +488,14 @@ class Frontier:
         """Take back at most ``limit`` pages whose lease ran out, as crashed; and at most a tenth of
         those in flight, or ten.
         """
-        answer = self._run("reap", limit, luck())
+        answer = self._run("reap", limit, rand())
         return Reaped(int(answer[0]), bool(answer[1]))
 
     def tick(self, limit: int = 25) -> Tick:
         """Everything that nobody is there to do: reap, see what is due, end what is over, issue
         wake-ups. Anybody may call.
         """
-        answer = self._run("tick", limit, luck(), secrets.token_hex(6))
+        answer = self._run("tick", limit, rand(), secrets.token_hex(6))
         reaped, ended, status, silent, held = answer[:5]
         alarms = []
         if silent != b"" and silent >= SILENCE_ALARM * 1_000:
@@ -570,11 +570,11 @@ class Frontier:
         dropped, fields = encode_limits(limits)
         return Status(self._run("limits", len(dropped), *dropped, *fields)[0].decode())
 
-    def notified(self) -> None:
+    def end_hook_done(self) -> None:
         """Say that the hook for the crawl's end was called. Until then, ticks ask for it again each
         minute, three times.
         """
-        self._run("notified")
+        self._run("end_hook_done")
 
     def block_lane(self, lane: str, seconds: float) -> None:
         """Leave ``lane`` in peace for ``seconds`` (Retry-After); 0 lifts every block."""
@@ -623,11 +623,11 @@ class Frontier:
             text = self.redis.get(self.key("login"))
         return None if text is None else dict(json.loads(text))
 
-    def witness(self, kind: str, limit: int) -> bool:
+    def first_of_kind(self, kind: str, limit: int) -> bool:
         """Whether a failure is the first of its ``kind`` here, and fewer than ``limit`` kinds are
         known; 0 forgets this one.
         """
-        return bool(self._run("witness", kind, limit))
+        return bool(self._run("first_of_kind", kind, limit))
 
     # -- looking
     # ----------------------------------------------------------------------------------------------------------
@@ -686,13 +686,13 @@ class Frontier:
             found = self.redis.hgetall(self.key("tallies"))
         return {name.decode("utf-8", "replace"): int(value) for name, value in found.items()}
 
-    def untold(self) -> bool:
+    def end_hook_pending(self) -> bool:
         """Whether the crawl has ended and nobody has said yet that the hook for its end was
         called.
         """
         with redis_errors():
-            status, notified = self.redis.hmget(self.key("meta"), "status", "notified")
-        return status is not None and Status(status.decode()).ended and notified != b"1"
+            status, done = self.redis.hmget(self.key("meta"), "status", "end_hook_done")
+        return status is not None and Status(status.decode()).ended and done != b"1"
 
     def seen(self, key: str) -> bool:
         """Whether the canonical URL ``key`` is known: queued once, whatever became of it, or the
@@ -701,7 +701,7 @@ class Frontier:
         return bool(self._run("seen", *entries.fingerprint(key)))
 
     def queued(self, start: int = 0, count: int = 100) -> list[Page]:
-        """Waiting pages, lane by lane in the order of their bands."""
+        """Waiting pages, lane by lane, high priority first."""
         found: list[Page] = []
         with redis_errors():
             for name, length in self._queues():
@@ -928,7 +928,7 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
         yield batch
 
 
-def luck() -> float:
+def rand() -> float:
     """A number in [0,1) for a script, in which Lua's own would be the same every time."""
     return random.random()  # noqa: S311
 

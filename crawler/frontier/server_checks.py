@@ -28,7 +28,8 @@ STEP = 500
 #: Keys with fixed names. The status goes last, so that an interrupted clear can be repeated.
 FIXED = (
     "counts", "tallies", "reasons", "ready", "snoozed", "delayed", "processing", "inflight", "tokens", "leases", "done", "failed",
-    "acks", "tickets", "timer", "producers", "results", "login", "logouts", "witnessed", "outages",
+    "acks", "tickets", "timer", "producers", "results", "login", "logouts", "failure_kinds", "outages",
+    "witnessed",  # of a crawl that an earlier version wrote
 )  # fmt: skip
 
 

@@ -348,7 +348,7 @@ class Run:
         """Only do what is left of the crawl's end: a tick asks for it, where whoever ended it could
         not call its hook.
         """
-        if self.frontier.untold():
+        if self.frontier.end_hook_pending():
             self.step("after_all")
             self.conclude()
         return Outcome.FINISHED
@@ -358,7 +358,7 @@ class Run:
         try:
             if "after_all" in self.crawl.calls:
                 self.hook("after_all", unwrap=True)
-            self.frontier.notified()
+            self.frontier.end_hook_done()
         except Exception:
             log.exception("%s: after_all failed", self.crawl.name)
 

@@ -77,11 +77,11 @@ class ErrorSnapshots:
         if not self.limit or browser.doubt:
             return None
         kind = f"{kind_of(reason)} {host(page.url)}"
-        if not self.frontier.witness(kind, self.limit):
+        if not self.frontier.first_of_kind(kind, self.limit):
             return None
         sight = capture(browser, HTML_MAX, PNG_MAX)
         if sight is None:
-            self.frontier.witness(kind, 0)
+            self.frontier.first_of_kind(kind, 0)
             return None
         for folder in (self.folder.parent, self.folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ..hooks import Hook, call
-from ..model import Band, Link, Page, page_id
+from ..model import Link, Page, Priority, page_id
 from .addresses import is_private_host
 from .patterns import DENY_EXTENSIONS, is_within, parse_pattern
 from .url import DEFAULT_RULES, LENGTH_MAX, InvalidURL, Rules, domain_of, parse_url
@@ -39,7 +39,7 @@ REASONS: Mapping[str, str] = {
 }
 
 
-Chooser = Callable[[Sequence[Link]], Iterable[tuple[Link, Band]]]
+Chooser = Callable[[Sequence[Link]], Iterable[tuple[Link, Priority]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +185,15 @@ class Scope:
                 drop(link, "duplicate")
             else:
                 found[look.key] = link, look
-        chosen: Iterable[tuple[Look, Band]] = ((look, Band.NORMAL) for _, look in found.values())
+        chosen: Iterable[tuple[Look, Priority]] = (
+            (look, Priority.NORMAL) for _, look in found.values()
+        )
         if keep is not None:
             chosen = self._kept(page, found, keep, drop)
         depth = page.depth + 1
         pages = tuple(
-            Page(look.url, depth, look.key, look.lane, band, parent=page.id, id=look.id)
-            for look, band in chosen
+            Page(look.url, depth, look.key, look.lane, priority, parent=page.id, id=look.id)
+            for look, priority in chosen
         )
         return Chosen(pages, dropped, tuple(reasons))
 
@@ -201,14 +203,14 @@ class Scope:
         found: dict[str, tuple[Link, Look]],
         keep: Chooser,
         drop: Callable[[Link, str], None],
-    ) -> Iterable[tuple[Look, Band]]:
-        kept: dict[str, tuple[Look, Band]] = {}
-        for link, band in keep(tuple(link for link, _ in found.values())):
+    ) -> Iterable[tuple[Look, Priority]]:
+        kept: dict[str, tuple[Look, Priority]] = {}
+        for link, priority in keep(tuple(link for link, _ in found.values())):
             look = self._verdict(link, page)
             if look.reason:
                 drop(link, look.reason)
             elif look.key != page.key:
-                kept.setdefault(look.key, (look, band))
+                kept.setdefault(look.key, (look, priority))
         for key, (link, _) in found.items():
             if key not in kept:
                 drop(link, "filter")

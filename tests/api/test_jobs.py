@@ -369,7 +369,7 @@ def test_the_crawl_of_an_ended_job_is_ticked_no_more_until_it_is_reopened(jobs, 
     frontier.fail(claim, FailureClass.TERMINAL, "http_404")
     services.tick()
     assert set(services.tick()) == {frontier.name, "no-job"}  # nobody has called its after_all yet
-    frontier.notified()
+    frontier.end_hook_done()
     services.tick()
     assert set(services.tick()) == {"no-job"}
     assert jobs.get(job.id).state == "failed"

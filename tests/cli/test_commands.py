@@ -337,7 +337,7 @@ def test_a_running_crawl_is_fed_by_hand_and_told_what_was_refused_and_why(desk):
 def test_priority_and_depth_of_what_is_fed_can_be_said(desk):
     crawl = desk.begin("/a", depth_limit=2)
     desk.run("enqueue", "shop", f"{SITE}/low", "--band", "low")
-    desk.run("enqueue", "shop", f"{SITE}/high", "--band", "high", "--depth", "2")
+    desk.run("enqueue", "shop", f"{SITE}/high", "--priority", "high", "--depth", "2")
     assert "depth 1" in desk.run("enqueue", "shop", f"{SITE}/deep", "--depth", "3")
     claims = [take(crawl.frontier) for _ in range(4)]
     assert [(claim.page.url.removeprefix(SITE), claim.page.depth) for claim in claims] == [

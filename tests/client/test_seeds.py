@@ -24,7 +24,7 @@ from crawler.definition.crawl_plan import plan_of
 from crawler.definition.fields import AUTO
 from crawler.errors import CrawlExists, DefinitionError, FrontierRefused, SetupError, UnknownCrawl
 from crawler.frontier.frontier import Frontier
-from crawler.model import Band, Link, Status
+from crawler.model import Link, Priority, Status
 from tests.support.folder import until
 
 pytest_plugins = ["tests.site.fixture"]
@@ -342,9 +342,9 @@ def test_a_function_as_scope_is_asked_about_what_is_fed(library):
 
 def test_what_is_fed_with_a_high_priority_comes_first_and_with_a_low_one_last(library):
     handle, _ = library.start(shop())
-    handle.enqueue([f"{SITE}/low-1", f"{SITE}/low-2"], band=Band.LOW)
+    handle.enqueue([f"{SITE}/low-1", f"{SITE}/low-2"], priority=Priority.LOW)
     handle.enqueue(f"{SITE}/normal")
-    handle.enqueue(f"{SITE}/high", band=Band.HIGH)
+    handle.enqueue(f"{SITE}/high", priority=Priority.HIGH)
     assert [take(handle.frontier) for _ in range(5)] == [
         "/high",
         "/",
@@ -358,15 +358,19 @@ def test_what_is_fed_with_a_high_priority_comes_first_and_with_a_low_one_last(li
 def test_a_filter_that_answers_with_a_band_changes_the_order(library, whole):
     crawl = shop()
 
-    def band(link: Link) -> Band:
+    def priority(link: Link) -> Priority:
         return (
-            Band.LOW if "/old/" in link.url else Band.HIGH if "/sale/" in link.url else Band.NORMAL
+            Priority.LOW
+            if "/old/" in link.url
+            else Priority.HIGH
+            if "/sale/" in link.url
+            else Priority.NORMAL
         )
 
     if whole:
-        crawl.filter(lambda links: [(link, band(link)) for link in links])
+        crawl.filter(lambda links: [(link, priority(link)) for link in links])
     else:
-        crawl.filter(lambda link: band(link))
+        crawl.filter(lambda link: priority(link))
     handle, _ = library.start(crawl)
     entry = handle.frontier.claim("w1").claim
     links = [

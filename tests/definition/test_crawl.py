@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from crawler import (
-    Band,
     Crawl,
     DefinitionError,
     Link,
     Page,
+    Priority,
     Response,
     SetupError,
     UnknownCrawl,
@@ -247,7 +247,7 @@ def test_there_is_one_lane_for_one_host_and_one_per_host_for_more():
     assert entry_pages(shop(scope="all"))[0].lane == "books.toscrape.com"
     assert entry_pages(shop(scope="all", robots=False, breaker_failures=0))[0].lane == ""
     assert (
-        entry_pages(shop(scope="all", robots=False, breaker_failures=0, host_cap=1))[0].lane
+        entry_pages(shop(scope="all", robots=False, breaker_failures=0, host_concurrency=1))[0].lane
         == "books.toscrape.com"
     )
 
@@ -268,13 +268,13 @@ def test_a_filter_that_asks_for_link_says_yes_or_no_or_a_priority():
     @crawl.filter
     def wanted(link, page, crawl):
         assert (page.depth, crawl.name) == (0, "books")
-        return {"a": True, "b": Band.HIGH, "c": Band.LOW}.get(link.url[-1])
+        return {"a": True, "b": Priority.HIGH, "c": Priority.LOW}.get(link.url[-1])
 
     seen = chosen(crawl, *(SHOP + letter for letter in "abcd"))
-    assert [(page.url[-1], page.band) for page in seen.pages] == [
-        ("a", Band.NORMAL),
-        ("b", Band.HIGH),
-        ("c", Band.LOW),
+    assert [(page.url[-1], page.priority) for page in seen.pages] == [
+        ("a", Priority.NORMAL),
+        ("b", Priority.HIGH),
+        ("c", Priority.LOW),
     ]
     assert seen.dropped == {"filter": 1}
 
@@ -286,15 +286,15 @@ def test_a_filter_that_asks_for_links_returns_those_to_keep():
     def wanted(links):
         yield links[0]
         yield links[1].url
-        yield links[2], Band.HIGH
-        yield SHOP + "new", Band.LOW
+        yield links[2], Priority.HIGH
+        yield SHOP + "new", Priority.LOW
 
     seen = chosen(crawl, *(SHOP + letter for letter in "abcd"))
-    assert [(page.url, page.band) for page in seen.pages] == [
-        (SHOP + "a", Band.NORMAL),
-        (SHOP + "b", Band.NORMAL),
-        (SHOP + "c", Band.HIGH),
-        (SHOP + "new", Band.LOW),
+    assert [(page.url, page.priority) for page in seen.pages] == [
+        (SHOP + "a", Priority.NORMAL),
+        (SHOP + "b", Priority.NORMAL),
+        (SHOP + "c", Priority.HIGH),
+        (SHOP + "new", Priority.LOW),
     ]
 
 

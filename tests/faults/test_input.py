@@ -36,7 +36,7 @@ def test_a_site_without_an_end_is_left_at_each_kind_of_limit(ground: Ground):
     ground.worker(2)
     deep = ground.crawl(shop(name="deep", depth_limit=2))
     long = ground.crawl(shop(name="long", page_limit=40, queue_limit=30))
-    wide = ground.crawl(shop(name="wide", lane_limit=25, breaker_failures=100))
+    wide = ground.crawl(shop(name="wide", host_page_limit=25, breaker_failures=100))
     most = 0
     while (
         not all(ground.until_end(frontier).status.ended for frontier in (deep, wide))
@@ -137,7 +137,7 @@ def test_hosts_that_ask_for_patience_get_it_within_a_bound_while_others_go_on(gr
     crawl = shop(
         scope="all",
         private_hosts=[*forms, never],
-        host_cap=1,
+        host_concurrency=1,
         breaker_failures=100,
         retry_after_cap=2.0,
         concurrency_limit=2,

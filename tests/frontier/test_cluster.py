@@ -104,7 +104,9 @@ def test_crawls_of_a_cluster_live_on_one_node_each_and_do_all_that_they_do_elsew
     homes = set()
     for name in crawls:
         frontier = Frontier(cluster, name)
-        assert frontier.create(Plan(name, Policy(host_cap=1), "d", {"url": "/"}, before_all=False))
+        assert frontier.create(
+            Plan(name, Policy(host_concurrency=1), "d", {"url": "/"}, before_all=False)
+        )
         assert (
             frontier.enqueue(
                 Page(f"https://a.example/{n}", lane=f"h{n % 3}") for n in range(500)

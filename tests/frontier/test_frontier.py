@@ -14,7 +14,7 @@ from crawler.errors import CrawlExists, FrontierMisfit, FrontierRefused, Frontie
 from crawler.frontier.frontier import Added, Ending, Frontier, Reaped, Renewal, Verdict, Wake
 from crawler.frontier.server_checks import check_server
 from crawler.local.embedded import PrivateRedis
-from crawler.model import Band, Claim, FailureClass, Outcome, Page, Plan, Policy, Status
+from crawler.model import Claim, FailureClass, Outcome, Page, Plan, Policy, Priority, Status
 
 A, B, C, D = (f"https://shop.example/{name}" for name in "abcd")
 
@@ -210,7 +210,7 @@ def test_a_page_whose_worker_fell_silent_is_done_by_another(begin):
 
     clock.advance(1)
     again = take(frontier, "w2")
-    assert (again.page.attempt, again.page.strikes, again.page.band) == (2, 1, Band.LOW)
+    assert (again.page.attempt, again.page.strikes, again.page.priority) == (2, 1, Priority.LOW)
     assert frontier.finish(lost, A).verdict is Verdict.STALE  # though the page is in flight again
     assert frontier.renew(lost) is Renewal.STALE
     assert frontier.finish(again, A).ended
@@ -298,7 +298,7 @@ def test_a_page_that_crashes_twice_is_poison(begin):
     frontier, clock = begin(A, B, backoff=0)
     frontier.fail(take(frontier), FailureClass.CRASH, "tab")
     clock.advance(1)
-    frontier.finish(take(frontier), B)  # the one that crashed waits in the low band
+    frontier.finish(take(frontier), B)  # the one that crashed waits with low priority
     frontier.fail(take(frontier), FailureClass.CRASH, "tab")
     assert [(letter.page.url, letter.reason) for letter in frontier.failed()] == [(A, "poison")]
     assert frontier.snapshot().status is Status.FINISHED
@@ -434,7 +434,7 @@ def test_links_that_are_too_deep_are_counted_and_stay_unknown(begin):
 
 
 def test_queue_and_lane_limits_bound_what_waits(begin):
-    frontier, _ = begin(A, queue_limit=2, lane_limit=1)
+    frontier, _ = begin(A, queue_limit=2, host_page_limit=1)
     assert frontier.enqueue([Page(B), Page(C, lane="c"), Page(D, lane="d")]).skipped == {
         "lane": 1,
         "full": 1,
@@ -536,23 +536,31 @@ def test_long_urls_are_added_in_smaller_batches(begin, monkeypatch):
 
 
 def test_bands_are_served_in_order_within_a_lane(begin):
-    frontier, _ = begin(pages=[Page(A, band=Band.LOW), Page(B), Page(C, band=Band.HIGH)])
+    frontier, _ = begin(
+        pages=[Page(A, priority=Priority.LOW), Page(B), Page(C, priority=Priority.HIGH)]
+    )
     assert [take(frontier).page.url for _ in range(3)] == [C, B, A]
 
 
 def test_everything_about_a_page_comes_back_from_the_queue(begin):
     page = Page(
-        A + '?q="quoted\\"]', 2, A, "shop.example_8080", Band.HIGH, 0, 0, "00ff00ff00ff00ff"
+        A + '?q="quoted\\"]', 2, A, "shop.example_8080", Priority.HIGH, 0, 0, "00ff00ff00ff00ff"
     )
     frontier, _ = begin(pages=[page])
     claimed = take(frontier).page
-    assert claimed == Page(page.url, 2, A, "shop.example_8080", Band.HIGH, 1, 0, "00ff00ff00ff00ff")
+    assert claimed == Page(
+        page.url, 2, A, "shop.example_8080", Priority.HIGH, 1, 0, "00ff00ff00ff00ff"
+    )
     assert claimed.id == page.id
 
 
 def test_a_lane_whose_name_no_key_can_hold_gets_one_that_can(begin):
     frontier, _ = begin(
-        pages=[Page(A, lane="[::1]:80"), Page(B, lane="0", band=Band.HIGH), Page(C, band=Band.HIGH)]
+        pages=[
+            Page(A, lane="[::1]:80"),
+            Page(B, lane="0", priority=Priority.HIGH),
+            Page(C, priority=Priority.HIGH),
+        ]
     )
     assert sorted((page.url, page.lane) for page in frontier.queued()) == [
         (A, "___1__80"),
@@ -621,7 +629,9 @@ def test_lanes_are_served_round_robin(begin):
 
 
 def test_a_host_has_no_more_pages_in_flight_than_its_cap(begin):
-    frontier, _ = begin(pages=[Page(A, lane="a"), Page(B, lane="a"), Page(C, lane="c")], host_cap=1)
+    frontier, _ = begin(
+        pages=[Page(A, lane="a"), Page(B, lane="a"), Page(C, lane="c")], host_concurrency=1
+    )
     first, _second = take(frontier), take(frontier)
     assert frontier.claim("w1").outcome is Outcome.BUSY
     frontier.finish(first, A)
@@ -817,7 +827,7 @@ def test_the_end_is_told_again_until_somebody_was_notified(begin):
     clock.advance(60)
     assert frontier.tick().ended
     assert not frontier.tick().ended
-    frontier.notified()
+    frontier.end_hook_done()
     clock.advance(60)
     assert not frontier.tick().ended
 
@@ -1311,7 +1321,8 @@ def test_clearing_deletes_every_key_of_the_crawl_and_no_other(begin, redis):
     other = Frontier(redis, "other")
     other.create(plan())
     frontier, _ = begin(
-        pages=[Page(f"{A}/{n}", lane=f"h{n}", band=Band(n % 3)) for n in range(300)], delay=1
+        pages=[Page(f"{A}/{n}", lane=f"h{n}", priority=Priority(n % 3)) for n in range(300)],
+        delay=1,
     )
     claim = take(frontier)
     frontier.finish(claim, A, result="1")

@@ -67,7 +67,7 @@ class World:
         self.policy = Policy(
             concurrency_limit=20 if seed & 1 else 4,
             delay=0.5 if seed & 2 else 0,
-            host_cap=3 if seed & 4 else None,
+            host_concurrency=3 if seed & 4 else None,
             depth_limit=3,
             jitter=False,
             attempts=3,
@@ -124,7 +124,7 @@ class World:
             for name, lane in self.lanes.items()
             if max(lane.next, lane.blocked) <= self.now
             and not lane.sending
-            and len(lane.running) < (self.policy.host_cap or 1_000)
+            and len(lane.running) < (self.policy.host_concurrency or 1_000)
         }
         waiting = (self.pages[id_] for id_ in self.all("waiting"))
         return {
@@ -195,7 +195,7 @@ class World:
                 f"https://a.example/{n}",
                 depth=n % 5,
                 lane=["", "x", "y", "z.example_8080"][n % 4],
-                band=n % 3,
+                priority=n % 3,
             )
             for n in numbers
         ]
@@ -510,7 +510,7 @@ class World:
             assert not (self.delayed() if drained else self.all("waiting"))
             assert drained or self.seeding <= self.now
         if self.status.ended:
-            self.frontier.notified()  # or a tick would say it again
+            self.frontier.end_hook_done()  # or a tick would say it again
         return action.__name__
 
     def compare(self) -> None:

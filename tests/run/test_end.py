@@ -56,7 +56,7 @@ def test_the_hook_for_the_end_is_called_once_when_the_last_page_is_done(ground: 
     ground.worker(2, crawls=crawls)
     frontier = ground.crawl(load_all(crawls)["shop"])
     ground.until_end(frontier)
-    ground.until(lambda: not frontier.untold())
+    ground.until(lambda: not frontier.end_hook_pending())
     assert notes.read_text() == "shop FINISHED 3\n"
 
 
@@ -71,8 +71,8 @@ def test_a_crawl_that_was_stopped_from_outside_is_told_by_a_tick_and_again_if_th
     assert frontier.stop("enough")
     ground.worker(crawls=crawls)
     for times in (1, 2, 3):
-        frontier.redis.hset(frontier.key("meta"), "told", 0)  # as if a minute had passed
+        frontier.redis.hset(frontier.key("meta"), "end_hook_asked", 0)  # as if a minute had passed
         ground.until(lambda times=times: notes.read_text() == "shop STOPPED 0\n" * times)
-    frontier.redis.hset(frontier.key("meta"), "told", 0)
+    frontier.redis.hset(frontier.key("meta"), "end_hook_asked", 0)
     assert not frontier.tick().ended  # it is not told for ever
-    assert frontier.untold()
+    assert frontier.end_hook_pending()

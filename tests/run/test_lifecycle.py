@@ -20,7 +20,7 @@ STEPS = [
 
 DEFINITION = """
 from pathlib import Path
-from crawler import Band, Crawl
+from crawler import Priority, Crawl
 
 books = Crawl(name="books", url="{url}", concurrency_limit=2, depth_limit=2)
 calls = Path(__file__).with_name("calls.txt")
@@ -46,7 +46,7 @@ def book(page, response):
 
 @books.filter
 def only_books(link):
-    return Band.HIGH if "/books/" in link.url else "reviews" not in link.url and "categories" in link.url
+    return Priority.HIGH if "/books/" in link.url else "reviews" not in link.url and "categories" in link.url
 
 @books.after
 def save(result, snapshot, stop):
@@ -82,7 +82,7 @@ def test_hooks_are_called_in_the_order_of_the_life_cycle_and_get_what_they_ask_f
     assert all(line["data"]["member"] == ["yes"] for line in lines)  # one log-in, for every session
     assert {re.sub(r".*/(books|categories)/.*", r"\1", line["url"]) for line in lines[1:]} == {
         "books"
-    }  # the high band comes first
+    }  # high priority comes first
 
     calls = (folder.path / "calls.txt").read_text().splitlines()
     assert calls[0] == "before_all books"

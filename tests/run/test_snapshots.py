@@ -116,12 +116,16 @@ def test_what_another_page_left_in_the_tab_is_no_evidence(site, tmp_path):
 def test_a_kind_of_failure_is_witnessed_once_and_so_many_kinds_at_most(redis):
     frontier = Frontier(redis, "shop")
     frontier.create(Plan("shop", Policy(), "d", None))
-    assert [frontier.witness("http_404 shop.example", 2) for _ in range(3)] == [True, False, False]
-    assert frontier.witness("http_500 shop.example", 2)
-    assert not frontier.witness("dns shop.example", 2)
+    assert [frontier.first_of_kind("http_404 shop.example", 2) for _ in range(3)] == [
+        True,
+        False,
+        False,
+    ]
+    assert frontier.first_of_kind("http_500 shop.example", 2)
+    assert not frontier.first_of_kind("dns shop.example", 2)
     # When there was nothing to be seen, another may try
-    assert not frontier.witness("http_500 shop.example", 0)
-    assert frontier.witness("dns shop.example", 2)
+    assert not frontier.first_of_kind("http_500 shop.example", 0)
+    assert frontier.first_of_kind("dns shop.example", 2)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from crawler.model import Band, Link, page_id
+from crawler.model import Link, Priority, page_id
 from crawler.urls.patterns import is_doubtful_host, parse_pattern
 from crawler.urls.scope import REASONS, Scope
 
@@ -29,11 +29,11 @@ def test_a_link_becomes_a_page_one_link_deeper():
     assert page.url == "http://SHOP.example.com:80/a?utm_source=x&b=1"
     assert page.key == "http://shop.example.com/a?b=1"
     assert page.id == page_id(page.key)
-    assert (page.depth, page.parent, page.lane, page.band) == (
+    assert (page.depth, page.parent, page.lane, page.priority) == (
         1,
         entry.id,
         "shop.example.com",
-        Band.NORMAL,
+        Priority.NORMAL,
     )
 
 
@@ -284,16 +284,16 @@ def test_a_chooser_keeps_some_with_a_priority_and_may_add_others():
     def keep(links):
         assert [link.url for link in links] == [SHOP + "a", SHOP + "b"]
         return [
-            (links[1], Band.HIGH),
-            (links[1], Band.LOW),
-            (Link(SHOP + "new"), Band.LOW),
-            (Link("http://elsewhere.org/"), Band.HIGH),
+            (links[1], Priority.HIGH),
+            (links[1], Priority.LOW),
+            (Link(SHOP + "new"), Priority.LOW),
+            (Link("http://elsewhere.org/"), Priority.HIGH),
         ]
 
     seen = chosen(scope, SHOP + "a", SHOP + "b", keep=keep)
-    assert [(page.url, page.band) for page in seen.pages] == [
-        (SHOP + "b", Band.HIGH),
-        (SHOP + "new", Band.LOW),
+    assert [(page.url, page.priority) for page in seen.pages] == [
+        (SHOP + "b", Priority.HIGH),
+        (SHOP + "new", Priority.LOW),
     ]
     assert seen.dropped == {"scope": 1, "filter": 1}
 

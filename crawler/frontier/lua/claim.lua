@@ -5,14 +5,14 @@
 -- ARGV     1 token   random, of this claim
 --          2 worker  who claims
 --          3 ticket  the wake-up that is answered; "": whichever is the oldest
---          4 luck    a random number in [0,1), for jitter
+--          4 rand    a random number in [0,1), for jitter
 --          5 paced   "1": the lane serves nobody else until this run says that it requests (see sent)
 -- Uses     everything but the lists done and failed, which it only adds to
 -- With     core, lanes, leave, wake
 -- Returns  outcome, ms until another page is due (or ""), ended (1 for the call that ended the crawl), version of the log-in;
 --          with a page also: entry, hard deadline in ms, 1 if this run is to do before_all, 1 if its lane waits for "sent"
 -- Cost     O(log n)
-local token, worker, ticket, luck = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local token, worker, ticket, rand = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local crawl, refusal = load()
 if not crawl then return without(refusal, { "FINISHED", "", 0, 0 }) end -- a late wake-up of a cleared crawl
 
@@ -54,7 +54,7 @@ local function take(lane, entry)
   redis.call("ZADD", key("leases"), math.min(now + crawl.lease, deadline), entry.id)
   change(lane, "r", lane.r + 1)
   if delay_of(crawl, lane) > 0 then
-    change(lane, "next", pace(crawl, lane, luck))
+    change(lane, "next", pace(crawl, lane, rand))
     if ARGV[5] == "1" then
       change(lane, "sending", entry.id)
       lane.paced = 1

@@ -7,7 +7,7 @@
 --          4 reason  for the dead letter
 --          5 status  of HTTP, or 0
 --          6 wait    ms of a Retry-After, or ""
---          7 luck    a random number in [0,1), for the back-off
+--          7 rand    a random number in [0,1), for the back-off
 -- Uses     as finish, and delayed (zset), failed (list), reasons and outages (hashes)
 -- With     core, lanes, leave
 -- Returns  verdict ("OK", "REPEATED", "STALE"), ended (1 for the call that ended the crawl), ms until the page is tried again (or "")

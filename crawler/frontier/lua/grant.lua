@@ -9,4 +9,4 @@
 -- Cost     O(log n)
 local crawl, refusal = load()
 if not crawl then return without(refusal, { "" }) end -- cleared while the caller worked
-return go_on(crawl, ARGV[1], ARGV[2])
+return next_wake(crawl, ARGV[1], ARGV[2])

@@ -2,7 +2,7 @@
 -- reap: take back pages whose lease ran out; their workers are taken for dead.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 limit   pages at most
---          2 luck    a random number in [0,1), for the back-off
+--          2 rand    a random number in [0,1), for the back-off
 -- Uses     as fail
 -- With     core, lanes, leave
 -- Returns  number of pages, ended (1 for the call that ended the crawl)

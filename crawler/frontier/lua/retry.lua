@@ -40,7 +40,7 @@ for _, letter in ipairs(sent) do
   entry.attempts, entry.strikes = 0, 0
   local lane = lane_of(entry.lane)
   forgive(lane)
-  redis.call("RPUSH", queue(entry.lane, entry.band), text(entry))
+  redis.call("RPUSH", queue(entry.lane, entry.priority), text(entry))
   count("queued")
   change(lane, "n", lane.n + 1)
   place(crawl, lane)

@@ -3,7 +3,7 @@
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 id      of the page
 --          2 token   of the claim
---          3 luck    a random number in [0,1), for jitter
+--          3 rand    a random number in [0,1), for jitter
 -- Uses     inflight, meta, lane:<lane> (hashes), ready, snoozed
 -- With     core, lanes, leave
 -- Returns  "OK" or "STALE"

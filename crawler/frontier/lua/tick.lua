@@ -3,21 +3,21 @@
 -- see what has become due, end what is over, and issue the wake-ups that are wanting. Idempotent: any one caller suffices.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 limit   pages to take back at most
---          2 luck    a random number in [0,1), for the back-off
+--          2 rand    a random number in [0,1), for the back-off
 --          3 nonce   random; the tickets are named after it
 -- Uses     as fail and grant, and producers (zset)
 -- With     core, lanes, leave, wake
 -- Returns  number of pages taken back, ended (1 if the caller should call the hook for the end), status, ms since the last claim
 --          while pages wait (or ""), ms of the hold (or ""), then the tickets
 -- Cost     O(k), each part bounded
-local END_GRACE, TELLINGS = 60000, 3
+local END_GRACE, END_HOOK_ASKS = 60000, 3
 local crawl, refusal = load()
 if not crawl then return without(refusal, { 0, 0, "", "", "" }) end
 local ended = 0
 if ENDED[crawl.status] then
   -- Whoever ended the crawl may have died before it could tell anybody.
-  if crawl.notified ~= 1 and (crawl.tellings or 0) < TELLINGS and now - (crawl.told or now) >= END_GRACE then
-    set(crawl, "told", now, "tellings", crawl.tellings + 1)
+  if crawl.end_hook_done ~= 1 and (crawl.end_hook_asks or 0) < END_HOOK_ASKS and now - (crawl.end_hook_asked or now) >= END_GRACE then
+    set(crawl, "end_hook_asked", now, "end_hook_asks", crawl.end_hook_asks + 1)
     ended = 1
   end
   return { 0, ended, crawl.status, "", "" }

@@ -3,7 +3,7 @@
 -- Times are milliseconds since the epoch by Redis's own clock; durations are milliseconds too.
 
 local prefix = KEYS[1]
-local SCHEMA = "2"
+local SCHEMA = "3"
 local now
 local inside = false -- set by those who may look into a crawl that is closed
 
@@ -95,7 +95,7 @@ local function become(crawl, status, reason)
   if RUNNING[status] and not RUNNING[crawl.status] then set(crawl, "active_since", now, "last_done", now) end
   if RUNNING[crawl.status] and not RUNNING[status] then set(crawl, "active_ms", ms) end
   if ENDED[status] then
-    set(crawl, "ended", now, "told", now, "tellings", 0, "notified", 0)
+    set(crawl, "ended", now, "end_hook_asked", now, "end_hook_asks", 0, "end_hook_done", 0)
   elseif ENDED[crawl.status] then
     redis.call("HDEL", key("meta"), "ended")
   end
@@ -162,14 +162,14 @@ local function room(crawl)
   return crawl.page_limit - spent
 end
 
--- An entry is [version,attempts,strikes,band,depth,"lane","parent","key","url"]. Scripts change its head as text and never
+-- An entry is [version,attempts,strikes,priority,depth,"lane","parent","key","url"]. Scripts change its head as text and never
 -- decode and encode the whole, which cjson would not give back byte for byte. nil if `raw` is no entry.
 local function parse(raw)
-  local attempts, strikes, band, depth, lane, rest =
+  local attempts, strikes, priority, depth, lane, rest =
     string.match(raw, '^%[2,(%d+),(%d+),([012]),(%d+),"([%w_.-]*)"(,"%x*",".+%])$')
   if not rest then return nil end
   return {
-    attempts = tonumber(attempts), strikes = tonumber(strikes), band = tonumber(band), depth = tonumber(depth),
+    attempts = tonumber(attempts), strikes = tonumber(strikes), priority = tonumber(priority), depth = tonumber(depth),
     lane = lane, rest = rest,
   }
 end
@@ -184,7 +184,7 @@ local function identify(entry)
 end
 
 local function text(entry)
-  return string.format('[2,%d,%d,%d,%d,"%s"%s', entry.attempts, entry.strikes, entry.band, entry.depth, entry.lane, entry.rest)
+  return string.format('[2,%d,%d,%d,%d,"%s"%s', entry.attempts, entry.strikes, entry.priority, entry.depth, entry.lane, entry.rest)
 end
 
 -- Put a page among the dead letters: [status,at,class,reason,entry]; `raw` that is no entry goes there as a string.

@@ -46,5 +46,5 @@ local function done(crawl, claim)
   check_pages(crawl)
   local ended = over(crawl) and 1 or 0
   if ARGV[10] == "" then return { verdict, ended } end
-  return { verdict, ended, unpack(go_on(crawl, ARGV[10], ARGV[11])) }
+  return { verdict, ended, unpack(next_wake(crawl, ARGV[10], ARGV[11])) }
 end

@@ -10,10 +10,10 @@ local LANES_MAX = 200000 -- beyond, further hosts share SHARED lanes
 local SHARED = 4096
 local SWEEP = 16 -- lanes, or retries, that one call brings back to where they can be claimed
 
-local function queue(lane, band)
+local function queue(lane, priority)
   local name = prefix .. "queued"
   if lane ~= "" then name = name .. ":" .. lane end
-  if band ~= 1 then name = name .. ":" .. band end
+  if priority ~= 1 then name = name .. ":" .. priority end
   return name
 end
 
@@ -49,15 +49,15 @@ local function delay_of(crawl, lane)
 end
 
 -- When the lane's next page may be claimed. Jitter only lengthens: delay × 1.0 to 1.5, so the gap is never below the delay.
-local function pace(crawl, lane, luck)
+local function pace(crawl, lane, rand)
   local delay = delay_of(crawl, lane)
-  if crawl.jitter == 1 then delay = delay * (1 + luck / 2) end
+  if crawl.jitter == 1 then delay = delay * (1 + rand / 2) end
   return math.max(lane.next, math.ceil(now + delay))
 end
 
 local function due(lane) return math.max(lane.next, lane.blocked) end
 
-local function full(crawl, lane) return (crawl.host_cap and lane.r >= crawl.host_cap) or lane.sending ~= "" end
+local function full(crawl, lane) return (crawl.host_concurrency and lane.r >= crawl.host_concurrency) or lane.sending ~= "" end
 
 local function dead(crawl, lane) return crawl.breaker_trips > 0 and lane.trips > crawl.breaker_trips end
 
@@ -80,7 +80,7 @@ end
 
 -- Put an entry back into its lane's queue, at the head: it has waited before.
 local function requeue(lane, entry)
-  redis.call("LPUSH", queue(entry.lane, entry.band), text(entry))
+  redis.call("LPUSH", queue(entry.lane, entry.priority), text(entry))
   count("queued")
   change(lane, "n", lane.n + 1)
 end

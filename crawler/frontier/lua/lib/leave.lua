@@ -61,9 +61,9 @@ local function hold(crawl, wait)
   if wait > 0 and now + wait > (crawl.held or 0) then set(crawl, "held", now + wait) end
 end
 
--- What a page's failure leads to, by its class. `wait` (ms) is a Retry-After or nil; `luck`, in [0,1), spreads the back-off.
+-- What a page's failure leads to, by its class. `wait` (ms) is a Retry-After or nil; `rand`, in [0,1), spreads the back-off.
 -- Returns ms until the page is tried again, or nil if it is among the failed now.
-local function fail(crawl, claim, class, reason, status, wait, luck)
+local function fail(crawl, claim, class, reason, status, wait, rand)
   local entry = parse(claim.raw)
   local lane = leave(claim, entry)
   local retry
@@ -87,7 +87,7 @@ local function fail(crawl, claim, class, reason, status, wait, luck)
   else
     if class == "crash" then
       entry.strikes = entry.strikes + 1
-      entry.band = 2
+      entry.priority = 2
       count("crashed")
     end
     if class == "retry" then blame(crawl, lane) elseif status > 0 and class == "terminal" then forgive(lane) end
@@ -112,7 +112,7 @@ local function fail(crawl, claim, class, reason, status, wait, luck)
       count("retried")
       retry = lane.blocked - now
     else
-      retry = math.max(1, math.floor(backoff * luck), wait or 0)
+      retry = math.max(1, math.floor(backoff * rand), wait or 0)
       redis.call("ZADD", key("delayed"), now + retry, text(entry))
       count("retried")
     end
@@ -124,13 +124,13 @@ end
 
 -- Treat pages whose lease ran out as crashed: at most `limit`, and never more than a tenth of those in flight (or ten), so that a
 -- jump of the clock cannot take everything. Returns their number.
-local function reap(crawl, limit, luck)
+local function reap(crawl, limit, rand)
   limit = math.min(limit, math.max(10, math.floor(redis.call("ZCARD", key("leases")) / 10)))
   local reaped = 0
   for i, id in ipairs(redis.call("ZRANGEBYSCORE", key("leases"), "-inf", now, "LIMIT", 0, limit)) do
     local claim = held(id)
     if claim then
-      fail(crawl, claim, "crash", "lost", 0, nil, (luck + i * 0.618) % 1)
+      fail(crawl, claim, "crash", "lost", 0, nil, (rand + i * 0.618) % 1)
       count("reaped")
       reaped = reaped + 1
     else

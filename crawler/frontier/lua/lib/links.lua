@@ -48,14 +48,14 @@ local function add(crawl, pages, skipped, front)
       skip("depth")
     elseif crawl.queue_limit and queued + new >= crawl.queue_limit then
       skip("full")
-    elseif crawl.lane_limit and lane.accepted >= crawl.lane_limit then
+    elseif crawl.host_page_limit and lane.accepted >= crawl.host_page_limit then
       skip("lane")
     elseif not mark(crawl, page.bucket, page.value) then
       old = old + 1
     else
       new = new + 1
       lane.n, lane.accepted = lane.n + 1, lane.accepted + 1
-      local name = queue(entry.lane, entry.band)
+      local name = queue(entry.lane, entry.priority)
       if not batches[name] then
         batches[name] = {}
         order[#order + 1] = name

@@ -59,7 +59,7 @@ end
 
 local function has(name)
   local n = 0
-  for band = 0, 2 do n = n + redis.call("LLEN", queue(name, band)) end
+  for priority = 0, 2 do n = n + redis.call("LLEN", queue(name, priority)) end
   return n
 end
 

@@ -22,8 +22,8 @@ local function eligible(crawl)
     pages = math.min(counted("queued"), room(crawl))
     if crawl.delay > 0 or crawl.throttle == 1 then
       pages = math.min(pages, ready)
-    elseif crawl.host_cap then
-      pages = math.min(pages, ready * crawl.host_cap)
+    elseif crawl.host_concurrency then
+      pages = math.min(pages, ready * crawl.host_concurrency)
     elseif ready == 0 then
       pages = 0
     end
@@ -56,7 +56,7 @@ end
 
 -- What a run that is over asks for: its `sums` ("name amount name amount ...") are added to the tallies, and the tickets issued.
 -- Returns ms until a lane or a retry is due, or the hold ends ("": tickets follow, no room, or nothing waits); tickets, at most 100.
-local function go_on(crawl, nonce, sums)
+local function next_wake(crawl, nonce, sums)
   for name, amount in string.gmatch(sums, "(%S+) (%d+)") do tally(name, amount) end
   redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now)
   if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return { "" } end
