@@ -27,8 +27,6 @@ from pydantic_settings import (
 from . import SettingsError, django
 
 PREFIX = "CRAWLER_"
-#: Variables with passwords that crawls may refer to; they are no settings.
-SECRET_PREFIX = "CRAWLER_SECRET_"  # noqa: S105 -- no password
 
 #: Seconds that the HTTP client to ChromeDriver or the Grid waits longer than Chrome may take to
 #: load a page.
@@ -336,22 +334,24 @@ def environment(settings: Settings) -> dict[str, str]:
     return found
 
 
-def unknown(environ: Mapping[str, str] | None = None) -> dict[str, str | None]:
-    """Variables that look like ours and are not, each with the name that was probably meant (or
-    None); for ``crawler doctor``.
+def unknown(secret_prefix: str, environ: Mapping[str, str] | None = None) -> dict[str, str | None]:
+    """Return variables that look like settings and are none, each with the name that was probably
+    meant (or None). Those that begin with ``secret_prefix`` are left out.
     """
     ours = [variable(name) for name in Settings.model_fields]
     found = {}
     for name in os.environ if environ is None else environ:
-        if name.startswith(PREFIX) and not name.startswith(SECRET_PREFIX) and name not in ours:
+        if name.startswith(PREFIX) and not name.startswith(secret_prefix) and name not in ours:
             found[name] = next(iter(difflib.get_close_matches(name, ours, 1)), None)
     return found
 
 
-def secrets(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The variables with passwords that crawls may refer to, by name. Never show them."""
-    there = os.environ if environ is None else environ
-    return {name: value for name, value in there.items() if name.startswith(SECRET_PREFIX)}
+def secrets(prefix: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the variables that begin with ``prefix``, by name: the passwords that crawls may refer
+    to. Never show them.
+    """
+    variables = os.environ if environ is None else environ
+    return {name: value for name, value in variables.items() if name.startswith(prefix)}
 
 
 def variable(name: str) -> str:

@@ -1,5 +1,7 @@
-"""A crawler for sites that need a real browser. Everything that a crawl's author needs is here;
-importing it stays cheap.
+"""A crawler for sites that need a real browser.
+
+Belongs here: the names that the author of a crawl needs. Does not: anything that makes importing
+them slow (Celery, Redis, Selenium).
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """``crawler.execute``: only who runs pages needs Celery, Redis and Selenium."""
+    """Import ``crawler.execute`` when it is asked for: it brings Redis and Selenium along."""
     if name == "execute":
         return import_module("crawler.services").execute
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

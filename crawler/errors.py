@@ -1,16 +1,24 @@
-"""Everything that this library raises.
+"""Everything that this library raises for its callers.
 
-CrawlerError ├── DefinitionError         a crawl, as its author wrote it, is wrong; holds every
-fault ├── UnknownCrawl            nobody here knows a crawl of this name ├── CrawlExists
-the name is taken by another definition, or by a crawl that has ended ├── FrontierError │   ├──
-FrontierUnavailable Redis did not answer in time; nothing is known to be lost, try again │   ├──
-FrontierRefused     the crawl's status does not allow this │   └── FrontierMisfit      this Redis
-cannot hold a frontier (evicts, too old, another schema, not a crawl's keys) ├── BrowserError │
-├── BrowserUnavailable  no session could be had: nothing was claimed, nobody is to blame │   ├──
-BrowserLost         the session died or fell silent while it worked on a page │   └── PageError
-Chrome is well, but this page gave no document ├── HookFailed              a hook raised an error
-that holds a secret; this one, without it, stands in for it └── SetupError              this machine
-or its settings lack something; the text says how to mend it
+CrawlerError
+├── DefinitionError          the definition of a crawl is wrong; holds every fault
+├── UnknownCrawl             no crawl of this name is known here
+├── CrawlExists              the name is taken: by another definition, or by a crawl that has ended
+├── FrontierError
+│   ├── FrontierUnavailable  Redis did not answer in time; nothing is known to be lost, try again
+│   ├── FrontierRefused      the crawl's status does not allow this
+│   └── FrontierMisfit       this Redis cannot hold a frontier: it evicts keys, is too old, or
+│                            holds another schema or other keys
+├── BrowserError
+│   ├── BrowserUnavailable   no session is free: nothing was claimed, no page is to blame
+│   ├── BrowserLost          the session died or fell silent while it worked on a page
+│   └── PageError            Chrome is well, but this page gave no document
+├── HookFailed               a hook's error holds a secret; this one stands in for it, without it
+└── SetupError               this machine or its settings lack something; the text says how to
+                             mend it
+
+Errors that only one room raises stand in that room: FetchError and PrivateAddress in ``net/``,
+BrokerUnavailable in ``client/``, those of the jobs API in ``api/jobs``.
 """
 
 from __future__ import annotations
@@ -19,15 +27,15 @@ from dataclasses import dataclass
 
 
 class CrawlerError(Exception):
-    """Root of all errors raised here. All arguments go to ``super().__init__``, so that Celery can
-    rebuild them elsewhere.
+    """Root of all errors of this library. Each hands all its arguments to ``super().__init__``, so
+    that Celery can rebuild it in another process.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong in a definition: the ``field``, ``what`` is wrong with it, and an ``example``
-    of a right one.
+    """One thing that is wrong in a definition: the ``field``, ``what`` is wrong with it, and an
+    ``example`` of a right value ("" for none).
     """
 
     field: str
@@ -40,9 +48,7 @@ class Fault:
 
 
 class DefinitionError(CrawlerError):
-    """The definition of ``name`` is wrong; ``faults`` holds every fault found, not only the
-    first.
-    """
+    """The definition of the crawl ``name`` is wrong; ``faults`` holds all its faults."""
 
     def __init__(self, name: str, faults: tuple[Fault, ...]) -> None:
         super().__init__(name, faults)
@@ -53,20 +59,20 @@ class DefinitionError(CrawlerError):
 
 
 class UnknownCrawl(CrawlerError):
-    """No crawl of this name is known here; ``known`` are those that are."""
+    """No crawl of this name is known here; ``known`` holds the names that are."""
 
     def __init__(self, name: str, known: tuple[str, ...] = ()) -> None:
         super().__init__(name, known)
         self.name, self.known = name, known
 
     def __str__(self) -> str:
-        there = f"known here: {', '.join(self.known)}" if self.known else "none is known here"
-        return f"no crawl is named {self.name!r} ({there})"
+        known = f"known here: {', '.join(self.known)}" if self.known else "none is known here"
+        return f"no crawl is named {self.name!r} ({known})"
 
 
 class CrawlExists(CrawlerError):
-    """A crawl of this name is in the frontier, and may not be begun anew unless that is asked
-    for.
+    """A crawl of this name is in the frontier. It begins again only if the caller asks for that;
+    ``why`` says how.
     """
 
     def __init__(self, name: str, why: str) -> None:
@@ -78,7 +84,7 @@ class CrawlExists(CrawlerError):
 
 
 class FrontierError(CrawlerError):
-    """Something about the frontier; see the subclasses."""
+    """Something is wrong with the frontier; see the subclasses."""
 
 
 class FrontierUnavailable(FrontierError):
@@ -88,7 +94,7 @@ class FrontierUnavailable(FrontierError):
 
 
 class FrontierRefused(FrontierError):
-    """The crawl is in a status (or Redis in a state) that does not allow what was asked for."""
+    """The status of the crawl, or the state of Redis, does not allow this request."""
 
 
 class FrontierMisfit(FrontierError):
@@ -96,14 +102,13 @@ class FrontierMisfit(FrontierError):
 
 
 class BrowserError(CrawlerError):
-    """Something about Chrome; see the subclasses."""
+    """Something is wrong with Chrome; see the subclasses."""
 
 
 class BrowserUnavailable(BrowserError):
-    """No browser session could be had. No page is to blame; try later.
+    """No browser session is free, or none can be started. No page is to blame; try later.
 
-    ``full``: the endpoint is there, but gave none within the time that there was to wait; others
-    have them all, it seems.
+    ``full``: the endpoint answers, but gave no session in time; others have them all, it seems.
     """
 
     def __init__(self, reason: str, full: bool = False) -> None:
@@ -117,9 +122,9 @@ class BrowserUnavailable(BrowserError):
 class BrowserLost(BrowserError):
     """The session died, or fell silent, while it worked on ``url``; it must be replaced.
 
-    ``hung`` tells a session that stopped answering (the page may be to blame) from one that was
-    gone at once. ``away``: the remote endpoint itself broke the line or refuses it (a Grid that is
-    restarted), and no page is to blame.
+    ``hung``: it stopped answering, and the page may be to blame; False: it was gone at once.
+    ``away``: the remote endpoint itself broke the line or refuses it (a Grid that restarts), and no
+    page is to blame.
     """
 
     def __init__(self, url: str, reason: str, hung: bool = False, away: bool = False) -> None:
@@ -157,12 +162,10 @@ class PageError(BrowserError):
 
 
 class HookFailed(CrawlerError):
-    """What a hook raised holds a secret (a cookie, a password), so only its type and text travel,
-    with ``***`` in its place.
+    """A hook's error holds a secret (a cookie, a password). This error has its type and text, with
+    ``***`` for the secret.
     """
 
 
 class SetupError(CrawlerError):
-    """This machine, or its settings, lack something that is needed; the text says what, and how to
-    mend it.
-    """
+    """This machine, or its settings, lack something; the text says what, and how to mend it."""

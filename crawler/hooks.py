@@ -1,15 +1,18 @@
-"""Calling user code with the arguments that it asks for by name, as pytest does.
+"""Call user code with the arguments that it asks for by name, as pytest does.
 
-============ ==========================================================================================
-hook         may ask for
-============ ==========================================================================================
-before_all   crawl, browser, snapshot, stop before       crawl, page (that is about to be fetched),
-browser, snapshot, stop logged_out   crawl, page (live), response, browser, snapshot, stop extract
-crawl, page (live), response, links, browser, snapshot, stop filter       crawl, page (live),
-response, link (called for each) or links (called once), snapshot, stop after        crawl, page
-(live), response, result, links, browser, snapshot, stop after_all    crawl, snapshot (of the crawl
-that has ended) start        crawl, ticket, snapshot
-============ ==========================================================================================
+==========  ========================================================================================
+hook        may ask for
+==========  ========================================================================================
+before_all  crawl, browser, snapshot, stop
+before      crawl, page (that is about to be fetched), browser, snapshot, stop
+logged_out  crawl, page (live), response, browser, snapshot, stop
+extract     crawl, page (live), response, links, browser, snapshot, stop
+filter      crawl, page (live), response, link (called for each) or links (called once), snapshot,
+            stop
+after       crawl, page (live), response, result, links, browser, snapshot, stop
+after_all   crawl, snapshot (of the crawl that has ended)
+start       crawl, ticket, snapshot
+==========  ========================================================================================
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from typing import Any
 
 Hook = Callable[..., Any]
 
-#: What each hook may ask for.
+#: The arguments that each hook may ask for.
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "before_all": ("crawl", "browser", "snapshot", "stop"),
     "before": ("crawl", "page", "browser", "snapshot", "stop"),
@@ -38,7 +41,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 
 
 class Lazy:
-    """A value that costs something to get: it is only got if a hook asks for it."""
+    """A value that costs something: ``get`` is called only if a hook asks for it."""
 
     __slots__ = ("get",)
 
@@ -48,7 +51,9 @@ class Lazy:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a hook asks for. ``unreadable`` says why it cannot be called by name, if so."""
+    """The arguments that a hook asks for. ``unreadable`` says why it cannot be called by name; None
+    if it can.
+    """
 
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
@@ -59,7 +64,7 @@ class Signature:
 
 
 def signature(hook: Hook) -> Signature:
-    """What ``hook`` asks for; looked at once per hook."""
+    """Return the arguments that ``hook`` asks for. Each hook is inspected once."""
     try:
         return _signature(hook)
     except TypeError:  # not hashable
@@ -68,7 +73,7 @@ def signature(hook: Hook) -> Signature:
 
 @lru_cache(maxsize=1_024)
 def _signature(hook: Hook) -> Signature:
-    call_method = getattr(hook, "__call__", hook)  # noqa: B004 -- of an object that can be called, what is called
+    call_method = getattr(hook, "__call__", hook)  # noqa: B004 -- of an object with a method __call__
     if any(map(inspect.iscoroutinefunction, (hook, call_method))) or any(
         map(inspect.isasyncgenfunction, (hook, call_method))
     ):
@@ -91,55 +96,60 @@ def _signature(hook: Hook) -> Signature:
 
 def wants(hook: Hook, name: str) -> bool:
     """Whether ``hook`` asks for the argument ``name``."""
-    asked = signature(hook)
-    return asked.everything or name in asked.required or name in asked.optional
+    wanted = signature(hook)
+    return wanted.everything or name in wanted.required or name in wanted.optional
 
 
 def hook_faults(step: str, hook: object) -> list[str]:
-    """What is wrong with ``hook`` as the hook of ``step``, in plain words; empty if nothing is."""
+    """Return all that is wrong with ``hook`` as the hook of ``step``, in plain words."""
     if not callable(hook):
         return [f"is {type(hook).__name__}, not a function"]
-    asked = signature(hook)
-    if asked.unreadable:
-        return [asked.unreadable]
-    there = ARGUMENTS[step]
+    wanted = signature(hook)
+    if wanted.unreadable:
+        return [wanted.unreadable]
+    known = ARGUMENTS[step]
     return [
-        f"asks for {name!r}, which does not exist here{_hint(name, there)}"
-        for name in asked.required
-        if name not in there
+        f"asks for {name!r}, which does not exist here{_hint(name, known)}"
+        for name in wanted.required
+        if name not in known
     ]
 
 
-def _hint(name: str, there: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(name, there, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(there)}"
+def _hint(name: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(known)}"
 
 
 def call(hook: Hook | None, available: Mapping[str, Any]) -> Any:
-    """Call ``hook`` with those of the ``available`` values that it names; a :class:`Lazy` one is
-    got only then.
+    """Call ``hook`` with those of the ``available`` values that it names, and return its answer: a
+    list if it yields.
 
-    No hook does nothing. What a hook with a ``yield`` gives is a list. Whatever the hook raises
-    passes through.
+    None as hook does nothing. A :class:`Lazy` value is fetched only if the hook names it. An error
+    of the hook passes through.
+
+    Raises:
+        TypeError: it asks for a value that is not available.
     """
     if hook is None:
         return None
-    asked = signature(hook)
-    names = tuple(available) if asked.everything else asked.required + asked.optional
-    missing = [name for name in asked.required if name not in available]
+    wanted = signature(hook)
+    names = tuple(available) if wanted.everything else wanted.required + wanted.optional
+    missing = [name for name in wanted.required if name not in available]
     if missing:
         raise TypeError(
             f"{hook_name(hook)} asks for {', '.join(map(repr, missing))}; there are:"
             f" {', '.join(available)}"
         )
     values = {name: _value(available[name]) for name in names if name in available}
-    positional = [values.pop(name) for name in names if name in asked.positional and name in values]
+    positional = [
+        values.pop(name) for name in names if name in wanted.positional and name in values
+    ]
     answer = hook(*positional, **values)
-    return list(answer) if asked.yields else answer
+    return list(answer) if wanted.yields else answer
 
 
 def hook_name(hook: object) -> str:
-    """What to call ``hook`` in a message."""
+    """Return the name of ``hook`` for a message."""
     return str(getattr(hook, "__qualname__", None) or type(hook).__qualname__)
 
 

@@ -1,8 +1,8 @@
-"""Passwords that a crawl refers to, so that they need not stand in it: ``$CRAWLER_SECRET_SHOP`` is
-a variable of each worker.
+"""References to passwords, which then need not stand in a crawl: ``$CRAWLER_SECRET_SHOP`` is a
+variable of each worker.
 
-Only variables with this beginning can be referred to: a crawl that somebody else wrote gets no
-other out of a worker.
+Only variables with this beginning can be referred to: a crawl of another author gets no other out
+of a worker.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 
 from .errors import BrowserUnavailable
 
-#: How the names of the variables begin.
-PREFIX = "CRAWLER_SECRET_"
-_REFERENCE = re.compile(rf"\$({PREFIX}[A-Z0-9_]+)")
+#: The beginning of the variables' names.
+SECRET_PREFIX = "CRAWLER_SECRET_"  # noqa: S105 -- no password
+_REFERENCE = re.compile(rf"\$({SECRET_PREFIX}[A-Z0-9_]+)")
 
 
 def reveal(text: str, known: Mapping[str, str]) -> str:
-    """``text``, or what it refers to.
+    """Return ``text``; if it is a reference, return the value of its variable in ``known``.
 
     Raises:
         BrowserUnavailable: this worker has no such variable. No page is to blame, and none is
-            claimed until it has one.
+            claimed until there is one.
     """
     match = _REFERENCE.fullmatch(text)
     if match is None:
@@ -36,7 +36,7 @@ def reveal(text: str, known: Mapping[str, str]) -> str:
 
 
 def references(value: Any) -> Iterator[str]:
-    """The references within ``value``: a text, or tables and lists of texts."""
+    """Yield the references within ``value``: a text, or tables and lists of texts."""
     if isinstance(value, str):
         if _REFERENCE.fullmatch(value):
             yield value

@@ -37,6 +37,7 @@ from .run.lifecycle import END_TICKET, Failure
 from .run.lifecycle import execute as execute_run
 from .run.snapshots import ErrorSnapshots
 from .run.timings import Took
+from .secret_refs import SECRET_PREFIX
 from .storage.rate import Rate
 
 log = logging.getLogger(__name__)
@@ -193,7 +194,7 @@ class Services:
                 redis=self.client.redis,
                 prefix=self.settings.key_prefix,
                 pace=frontier.set_lane_delay,
-                proxies=proxies_of(crawl, configuration.secrets()),
+                proxies=proxies_of(crawl, configuration.secrets(SECRET_PREFIX)),
             )
         return self._permits[crawl]
 
@@ -312,7 +313,7 @@ def endpoint(settings: Settings) -> Endpoint:
         idle_timeout=settings.session_idle,
         recycle_pages=settings.session_pages,
         recycle_age=settings.session_age,
-        secrets=configuration.secrets(),
+        secrets=configuration.secrets(SECRET_PREFIX),
         devtools=settings.devtools,
     )
 

@@ -26,6 +26,7 @@ from ..frontier.server_checks import check_server, describe_server
 from ..local.embedded import find_redis
 from ..output.report import ExitStatus
 from ..redaction import masked
+from ..secret_refs import SECRET_PREFIX
 from .broker_check import reach_broker
 
 #: Seconds that a program may take to say its version.
@@ -76,7 +77,7 @@ def examine() -> Iterator[Finding]:
     except SettingsError as error:
         yield Finding("settings", "cannot be read", str(error))
         return
-    for name, near in configuration.unknown().items():
+    for name, near in configuration.unknown(SECRET_PREFIX).items():
         remedy = f"did you mean {near}?" if near else "remove it"
         yield Finding("settings", f"{name} is not a setting", remedy)
     yield attempt("crawls", lambda: known_crawls(settings))

@@ -27,7 +27,7 @@ from pydantic import (
 
 from ..errors import Fault
 from ..model import CRAWL_NAME, Policy
-from ..secret_refs import PREFIX, references
+from ..secret_refs import SECRET_PREFIX, references
 from ..urls.patterns import DENY_EXTENSIONS, SCOPE_KINDS, parse_pattern
 from ..urls.proxy_url import parse_proxy
 from ..urls.url import InvalidURL, normal_host, parse_url
@@ -201,7 +201,8 @@ def _proxy(value: str) -> str:
 def _credentials(value: str) -> str:
     if ":" not in value and not any(references(value)):
         raise ValueError(
-            f"what is given is neither user:password nor a reference to a variable, ${PREFIX}…"
+            "what is given is neither user:password nor a reference to a variable,"
+            f" ${SECRET_PREFIX}…"
         )
     return value
 
@@ -482,16 +483,16 @@ class Fields(BaseModel):
     )
     basic_auth: Credentials | None = _field(
         None,
-        f"What a host is told that asks for a user and a password by HTTP; ${PREFIX}… is a variable"
-        " of the workers.",
-        f'basic_auth={{"intranet.example.com": "${PREFIX}INTRANET"}}',
+        f"What a host is told that asks for a user and a password by HTTP; ${SECRET_PREFIX}… is a"
+        " variable of the workers.",
+        f'basic_auth={{"intranet.example.com": "${SECRET_PREFIX}INTRANET"}}',
         repr=False,
     )
     proxy: Proxies = _field(
         (),
         "Proxies (http, socks5) that browser sessions go through in turn; or references to"
         " variables of the workers.",
-        f'proxy=["socks5://me:password@proxy.example.com:1080", "${PREFIX}PROXY"]',
+        f'proxy=["socks5://me:password@proxy.example.com:1080", "${SECRET_PREFIX}PROXY"]',
         repr=False,
     )
     proxy_pause: Annotated[Seconds, Field(gt=0, le=_DAY)] = _field(

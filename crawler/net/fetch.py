@@ -34,6 +34,8 @@ from .socks5 import NotAllowed, connect_by_gateway
 TIMEOUT = 10.0
 #: Bytes of a body, decompressed, that are read.
 SIZE_MAX = 10_000_000
+#: Redirects that are followed.
+REDIRECTS_MAX = 5
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Headers of a caller that are meant for one origin only.
 PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -76,17 +78,15 @@ def fetch(
     timeout: float = TIMEOUT,
     max_bytes: int = SIZE_MAX,
     headers: Mapping[str, str] | None = None,
-    allow_redirects: int = 5,
-    refuses: Callable[[str], bool] | None = None,
     addresses: Addresses | None = None,
     gateway: int | None = None,
 ) -> Answer:
     """GET ``url``, in at most ``timeout`` seconds. No more than ``max_bytes`` of the body,
     decompressed, are read.
 
-    ``refuses`` is asked about the host of each hop before anything is sent to it. ``addresses``
-    says what to connect to; None means this machine's resolver. ``gateway`` is the port of a SOCKS5
-    server on this machine that connects instead, and does such checks by itself.
+    ``addresses`` says, for the host of each hop, what to connect to, or refuses it; None means this
+    machine's resolver. ``gateway`` is the port of a SOCKS5 server on this machine that connects
+    instead, and does such checks by itself.
 
     Raises:
         FetchError: no answer arrived, or one that cannot be read, or no host may be asked for it.
@@ -94,9 +94,7 @@ def fetch(
     end = time.monotonic() + timeout
     here, sent = _address(url), {"user-agent": _AGENT, "accept-encoding": "gzip"}
     sent |= {name.lower(): value for name, value in (headers or {}).items()}
-    for _ in range(allow_redirects + 1):
-        if refuses is not None and refuses(here.host):
-            raise FetchError("private")
+    for _ in range(REDIRECTS_MAX + 1):
         with _response(here, sent, end, addresses, gateway) as response:
             to = response.headers.get("location")
             if response.status not in REDIRECTS or not to:

@@ -623,7 +623,7 @@ class Run:
         logged without it, then.
         """
         secrets = self.secrets
-        told = secrets.told(error)
+        told = secrets.redacted_traceback(error)
         if told is None:
             return error
         log.error(

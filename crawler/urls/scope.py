@@ -144,10 +144,6 @@ class Scope:
             return "scope"
         return reason
 
-    def admits(self, url: str, page: Page | None = None) -> bool:
-        """Whether ``url`` is within bounds, as a place to arrive at."""
-        return self.refuses(url, page) is None
-
     def entry(self, url: str) -> Page:
         """The page at depth 0 for ``url``. Raises InvalidURL."""
         address = parse_url(url)

@@ -86,7 +86,6 @@ SESSION_PARAMS = ("jsessionid", "phpsessid", "aspsessionid*", "cfid", "cftoken",
 _URL = re.compile(
     r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.IGNORECASE | re.DOTALL
 )
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _PLAIN_HOST = re.compile(
     r"(?=[^.]*[a-z])[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.[a-z][a-z_-]{0,62}"
 )
@@ -312,13 +311,6 @@ def origin_of(url: str) -> str:
     return parse_url(url).origin
 
 
-def lane_of(url: str) -> str:
-    """The lane of ``url``: ``host``, or ``host_port`` where the port is no default; never a colon.
-    Raises InvalidURL.
-    """
-    return parse_url(url).lane
-
-
 def domain_of(host: str) -> str:
     """The registrable domain of ``host`` (``books.toscrape.com`` → ``toscrape.com``); the host
     itself if it has none.
@@ -421,8 +413,3 @@ def _once(pairs: Iterable[str]) -> str:
 
 
 DEFAULT_RULES = Rules()
-
-
-def canonical(url: str, rules: Rules = DEFAULT_RULES) -> str:
-    """The form by which ``url`` is recognised when it comes again. Raises InvalidURL."""
-    return rules.canonical(url)

@@ -26,6 +26,7 @@ from crawler.model import Response, Result
 from crawler.net.permits import Permits
 from crawler.net.proxies import Proxies
 from crawler.run.lifecycle import accept
+from crawler.secret_refs import SECRET_PREFIX
 from tests.site.chromes import needs_chrome
 from tests.site.proxies import ProxyServer
 from tests.site.server import Server
@@ -150,8 +151,8 @@ def test_a_worker_that_does_not_know_what_is_referred_to_takes_no_page(visit):
 
 def test_only_some_variables_can_be_referred_to():
     environ = {"CRAWLER_SECRET_A": "1", "CRAWLER_REDIS_URL": "redis://x", "HOME": "/"}
-    assert settings.secrets(environ) == {"CRAWLER_SECRET_A": "1"}
-    assert settings.unknown(environ) == {}
+    assert settings.secrets(SECRET_PREFIX, environ) == {"CRAWLER_SECRET_A": "1"}
+    assert settings.unknown(SECRET_PREFIX, environ) == {}
 
 
 # Proxies

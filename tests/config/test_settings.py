@@ -192,7 +192,7 @@ def test_a_cluster_asks_for_a_broker_of_its_own():
 
 def test_a_misspelt_name_is_found(monkeypatch):
     monkeypatch.setenv("CRAWLER_REDIS_ULR", "redis://db")
-    assert unknown()["CRAWLER_REDIS_ULR"] == "CRAWLER_REDIS_URL"
+    assert unknown("CRAWLER_SECRET_")["CRAWLER_REDIS_ULR"] == "CRAWLER_REDIS_URL"
     with pytest.raises(SettingsError, match=r"redis_ulr: is no setting \(redis_url is\)"):
         load(redis_ulr="redis://db")
 

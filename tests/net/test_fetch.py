@@ -8,6 +8,7 @@ import time
 import pytest
 
 from crawler.net.fetch import FetchError, fetch
+from crawler.net.guard import PrivateAddress
 
 pytest_plugins = ["tests.site.fixture"]
 
@@ -64,12 +65,14 @@ def test_each_host_on_the_way_is_asked_about_before_it_is_talked_to(site):
     site.hits.clear()
     asked = []
 
-    def refuses(host: str) -> bool:
+    def addresses(host: str) -> list[str]:
         asked.append(host)
-        return host == "localhost"
+        if host == "localhost":
+            raise PrivateAddress(host)
+        return [host]
 
     with pytest.raises(FetchError, match="private"):
-        fetch(site.url("/to?url=" + site.url("/ok", "localhost")), refuses=refuses)
+        fetch(site.url("/to?url=" + site.url("/ok", "localhost")), addresses=addresses)
     assert asked == ["127.0.0.1", "localhost"]
     assert site.hits["/ok"] == 0
 
