@@ -1,10 +1,12 @@
 # make crawl [URL=https://…]   crawl a site (without URL: the bundled demo shop) into items.jsonl
+# make check                   lint, types, and the tests that need no browser: two minutes
 # make test                    run every test but the long ones
-# Both do the set-up that they need, once. Tests of a Selenium Grid are among them after `make grid` (Java 17 and Maven).
+# All do the set-up that they need, once. `make test` has the tests of a Selenium Grid after `make grid`
+# (Java 17 and Maven).
 
 BIN := .venv/bin
 
-.PHONY: crawl grid test test-soak bench bench-steps bench-long bench-frontier lint style types docs setup clean
+.PHONY: crawl grid check test test-soak bench bench-steps bench-long bench-frontier bench-scale lint style types docs setup clean
 
 crawl: setup
 ifdef URL
@@ -12,6 +14,10 @@ ifdef URL
 else
 	@$(BIN)/python examples/demo/serve.py --while $(BIN)/crawler start {} -o items.jsonl --reset
 endif
+
+# Before each commit. What is left out needs a browser, or starts workers and servers for seconds.
+check: lint
+	$(BIN)/pytest -m "not browser and not slow and not soak" -n 3 --dist worksteal -q
 
 # Three at once even on two cores: tests wait for browsers and servers more than they compute.
 test: setup
@@ -28,7 +34,7 @@ bench: setup
 bench-steps: setup
 	$(BIN)/python -m benchmarks.pages.steps $(if $(QUICK),--quick,--save)
 
-# A crawl of 20,000 pages, into benchmarks/results/long.json and docs/performance.md: ten minutes.
+# A crawl of 20,000 pages, into benchmarks/results/long/latest.json and docs/performance.md: ten minutes.
 bench-long: setup
 	$(BIN)/python -m benchmarks.pages.long --save
 

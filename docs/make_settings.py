@@ -1,5 +1,5 @@
-"""Writes settings.md from the settings and fields themselves: `make docs`. A test holds the file to
-what this gives.
+"""Write settings.md from the settings and fields themselves: `make docs`. A test holds the file to
+its output.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from crawler.definition.fields import Fields
 HEAD = """\
 # Settings and fields
 
-Two places say how a crawl goes. **Settings** say where things are and how patient to be: they belong to a machine or a
-deployment, and are environment variables. **Fields** say what to crawl: they belong to the crawl, and stand in its Python or
-TOML file.
+Two places say how a crawl goes. **Settings** say where things are and how patient to be: they
+belong to a machine or a deployment, and are environment variables. **Fields** say what to crawl:
+they belong to the crawl, and stand in its Python or TOML file.
 Times are in seconds. This file is written by `make docs`.
 
 ## Settings
 
-An empty variable counts as unset. All of them are checked at once, and `crawler doctor` names those that look misspelt.
-The time-outs must rise in this order, or the settings are refused: `CRAWLER_SCRIPT_TIMEOUT` < `CRAWLER_PAGE_LOAD_TIMEOUT` <
-(+ 15: an answer of ChromeDriver) < `CRAWLER_RUN_TIMEOUT` < (+ 30: the hard limit) < `CRAWLER_VISIBILITY_TIMEOUT`. A crawl's
+An empty variable counts as unset. All of them are checked at once, and `crawler doctor` names those
+that look misspelt. The time-outs must rise in this order, or the settings are refused:
+`CRAWLER_SCRIPT_TIMEOUT` < `CRAWLER_PAGE_LOAD_TIMEOUT` < (+ 15: an answer of ChromeDriver)
+< `CRAWLER_RUN_TIMEOUT` < (+ 30: the hard limit) < `CRAWLER_VISIBILITY_TIMEOUT`. A crawl's
 `page_deadline` (180) lies below `CRAWLER_RUN_TIMEOUT`.
 
 | variable | default | what it says |
@@ -34,8 +35,9 @@ The time-outs must rise in this order, or the settings are refused: `CRAWLER_SCR
 FIELDS = """
 ## Fields of a crawl
 
-The same names in Python (`Crawl(name="books", …)`), in TOML (`name = "books"`) and on the command line (`--set delay=1`). `None`
-means no limit; TOML has no such value: write `"none"` there. Hooks are added with decorators: see the README.
+The same names in Python (`Crawl(name="books", …)`), in TOML (`name = "books"`) and on the command
+line (`--set delay=1`). `None` means no limit; TOML has no such value: write `"none"` there. Hooks
+are added with decorators: see the README.
 
 | field | default | what it says | for example |
 |---|---|---|---|
@@ -43,7 +45,7 @@ means no limit; TOML has no such value: write `"none"` there. Hooks are added wi
 
 
 def page() -> str:
-    """The whole text."""
+    """Return the whole text."""
     settings = [
         f"| `{variable(name)}` | {shown(field.default)} | {cell(field.description)} |"
         for name, field in Settings.model_fields.items()
@@ -57,12 +59,12 @@ def page() -> str:
 
 
 def cell(text: str | None) -> str:
-    """``text`` as a table's cell."""
+    """Return ``text`` as a table's cell."""
     return " ".join((text or "").replace("``", "`").replace("|", "\\|").split())
 
 
 def shown(default: Any) -> str:
-    """A default, as its reader would write it."""
+    """Return a default, as its reader would write it."""
     if default is PydanticUndefined:
         return "**required**"
     if default is None or default in ((), ""):

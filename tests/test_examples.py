@@ -14,6 +14,8 @@ import pytest
 
 from crawler.local.embedded import PrivateRedis
 
+pytestmark = pytest.mark.browser
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -27,9 +29,7 @@ def shop() -> Iterator[str]:
         server.kill()
 
 
-def test_a_crawl_with_its_own_start_hook_runs_as_system_processes_without_any_celery_worker(
-    shop, tmp_path
-):
+def test_a_crawl_with_its_own_start_hook_needs_no_celery_worker(shop, tmp_path):
     with PrivateRedis(tmp_path / "redis") as redis:
         environ = os.environ | {
             "CRAWLER_REDIS_URL": redis.url,

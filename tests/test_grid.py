@@ -23,7 +23,7 @@ from tests.grid import Grid, needs_grid
 from tests.site.server import Request, Server, route
 
 pytest_plugins = ["tests.grid.fixture", "tests.site.fixture"]
-pytestmark = needs_grid
+pytestmark = [pytest.mark.browser, needs_grid]
 
 TESTS = Profile("tests")
 
@@ -32,7 +32,7 @@ def get(browser: Browser, site: Server, path: str = "/ok") -> str:
     return browser.request(Page(site.url(path))).title
 
 
-def test_a_session_of_a_grid_serves_page_after_page_as_a_local_one_does(grid: Grid, site: Server):
+def test_a_session_of_a_grid_serves_many_pages_like_local_ones(grid: Grid, site: Server):
     with Chrome(Endpoint(url=grid.url, page_load_timeout=10)) as chrome:
         for _ in range(2):
             with chrome.session(TESTS) as browser:
@@ -106,7 +106,7 @@ def fork(request: Request) -> None:
 
 
 @pytest.mark.usefixtures("idle")  # it may begin to wait
-def test_sessions_of_a_killed_worker_are_ended_and_a_warm_shutdown_leaves_none(
+def test_killed_workers_have_their_sessions_ended_and_warm_shutdown_leaves_none(
     grid: Grid, ground: Ground, site, held
 ):
     # Given two workers, each with a session, one of them over a page
@@ -138,9 +138,7 @@ def test_sessions_of_a_killed_worker_are_ended_and_a_warm_shutdown_leaves_none(
     grid.until(lambda: not grid.sessions() and not grid.chromes(), seconds=15)
 
 
-def test_while_a_grid_is_full_runs_wait_without_a_claim_and_the_crawl_goes_on_when_a_slot_is_free(
-    grid: Grid, ground: Ground, site
-):
+def test_runs_wait_without_a_claim_while_a_grid_is_full(grid: Grid, ground: Ground, site):
     # Given a Grid whose slots are all taken
     with Chrome(Endpoint(url=grid.url)) as others, ThreadPoolExecutor(3) as pool:
         gate = threading.Event()
@@ -174,7 +172,7 @@ def test_while_a_grid_is_full_runs_wait_without_a_claim_and_the_crawl_goes_on_wh
 # A Grid that is impatient, and hurt
 
 
-def test_a_session_that_serves_nobody_is_given_back_before_the_grid_gives_it_up(grid: Grid, site):
+def test_an_idle_session_is_given_back_before_the_grid_drops_it(grid: Grid, site):
     with Chrome(Endpoint(url=grid.url, page_load_timeout=10, idle_timeout=0.5)) as chrome:
         with chrome.session(TESTS) as browser:
             assert get(browser, site, "/a") == "A"
@@ -194,7 +192,7 @@ def test_a_session_that_the_grid_gave_up_costs_no_page(fragile: Grid, idle: Chro
     idle.close()
 
 
-def test_a_page_whose_node_is_killed_or_whose_hub_is_restarted_is_done_by_the_next(
+def test_a_page_survives_a_killed_node_and_a_restarted_hub(
     fragile: Grid, ground: Ground, site, held
 ):
     # Given a page that waits for its answer

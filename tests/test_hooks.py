@@ -22,7 +22,7 @@ def test_no_hook_does_nothing():
     assert call(None, AVAILABLE) is None
 
 
-def test_an_argument_with_a_default_is_filled_if_it_is_known_and_left_alone_if_not():
+def test_an_argument_with_a_default_is_filled_only_if_known():
     assert call(lambda page=None, factor=2: (page, factor), AVAILABLE) == ("P", 2)
 
 

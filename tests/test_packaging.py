@@ -21,7 +21,7 @@ from crawler.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Seconds; the package's dependencies are fetched, or come from pip's cache.
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def pip(*arguments: str | Path) -> None:

@@ -19,7 +19,6 @@ from celery.events import EventReceiver
 from crawler.browser.chrome.local import find_driver
 from crawler.redaction import Secrets, masked, password_of
 from tests.site import members as club
-from tests.site.chromes import needs_chrome
 from tests.support.redis_kinds import Server as RedisServer
 
 pytest_plugins = ["tests.site.fixture"]
@@ -33,8 +32,9 @@ DEFINITION = """
 from crawler import Crawl
 
 members = Crawl(
-    name="members", url={url!r}, concurrency_limit=2, depth_limit=None, robots=False, deny=["/enter"], attempts=2,
-    backoff=0.05, backoff_cap=0.1, breaker_failures=0, headers={{"X-Key": {header!r}}}, error_snapshots=50,
+    name="members", url={url!r}, concurrency_limit=2, depth_limit=None, robots=False,
+    deny=["/enter"], attempts=2, backoff=0.05, backoff_cap=0.1, breaker_failures=0,
+    headers={{"X-Key": {header!r}}}, error_snapshots=50,
     steps=[{{"fill": ["#nowhere", {step!r}], "optional": True, "timeout": 0.05}}],
 )
 tried = []
@@ -57,7 +57,8 @@ def page(page, browser):
         case 1:
             raise LookupError("my header is " + {header!r})
         case 2:
-            raise LookupError("my cookie is " + next(one["value"] for one in page.cookies if one["name"] == "member"))
+            cookies = {{cookie["name"]: cookie["value"] for cookie in page.cookies}}
+            raise LookupError("my cookie is " + cookies["member"])
         case 3:
             raise LookupError("my token is " + token)
         case 4:
@@ -70,8 +71,8 @@ def page(page, browser):
 
 @members.filter
 def also(links, page):
-    more = ["{link}/404", *(f"{link}/member/{{n}}" for n in range(3, 15))] if page.url.endswith("/member/0") else []
-    return [*links, *more]
+    more = ["{link}/404", *(f"{link}/member/{{n}}" for n in range(3, 15))]
+    return [*links, *more] if page.url.endswith("/member/0") else links
 
 @members.after
 def save(result, page):
@@ -106,7 +107,7 @@ def listening(url: str) -> Iterator[list[str]]:
     thread.join(10)
 
 
-@needs_chrome
+@pytest.mark.browser
 def test_no_password_cookie_or_token_is_read_anywhere_whatever_goes_wrong(folder, site, tmp_path):
     members = club.of(site)
     members.reset(password=FORM)
@@ -231,7 +232,7 @@ def stored(server: RedisServer, password: str) -> dict[bytes, bytes]:
     return found
 
 
-def test_a_secret_is_hidden_as_it_is_and_as_urls_and_json_write_it():
+def test_a_secret_is_hidden_in_every_form_that_urls_and_json_use():
     secrets = Secrets(["pass/wörd", "short"])
     assert secrets.hide("is pass/wörd or pass%2Fw%C3%B6rd, short") == "is *** or ***, short"
     assert secrets.hide(json.dumps("pass/wörd")) == '"***"'

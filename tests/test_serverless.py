@@ -16,6 +16,8 @@ import pytest
 from crawler.local.embedded import PrivateRedis
 from tests.support.folder import until
 
+pytestmark = pytest.mark.browser
+
 pytest.importorskip("boto3", reason="boto3 is not installed: pip install -e .[dev]")
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -14,7 +14,6 @@ from crawler.browser.chrome.registry import Registry
 from crawler.model import Snapshot
 from tests.faults.ground import Ground, shop
 from tests.grid import Grid, needs_grid
-from tests.site.chromes import needs_chrome
 from tests.site.server import Request, Server, route
 
 pytest_plugins = ["tests.site.fixture"]
@@ -71,8 +70,8 @@ def files(folder: Path) -> int:
 @pytest.mark.parametrize(
     "where",
     [
-        pytest.param("local", marks=needs_chrome),
-        pytest.param("grid", marks=[needs_chrome, needs_grid]),
+        pytest.param("local", marks=pytest.mark.browser),
+        pytest.param("grid", marks=[pytest.mark.browser, needs_grid]),
     ],
 )
 def test_nothing_accumulates_over_two_thousand_pages(

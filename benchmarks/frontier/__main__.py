@@ -27,7 +27,7 @@ from .rare import rare
 from .server import ROOT, running
 from .table import insert, tables
 
-RESULTS = ROOT / "benchmarks" / "results" / "frontier.json"
+RESULTS = ROOT / "benchmarks" / "results" / "frontier" / "latest.json"
 PAGE = ROOT / "docs" / "scale.md"
 #: Known URLs, and how many of them are on each host (None: all on one).
 SIZES = ((10_000, None), (100_000, None), (1_000_000, None), (10_000_000, None), (1_000_000, 10))

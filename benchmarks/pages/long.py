@@ -1,13 +1,12 @@
 """``python -m benchmarks.pages.long``: one crawl of 20,000 pages, to see that its end is as fast as
 its beginning, and as large.
 
-It takes eight minutes and more. What is written down is ``benchmarks/results/long.json``.
+It takes eight minutes and more. What is written down is ``benchmarks/results/long/latest.json``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import Any
 
@@ -25,7 +24,9 @@ def main() -> None:
     options.add_argument("--pages", type=int, default=PAGES)
     options.add_argument("--sessions", type=int, default=SESSIONS)
     options.add_argument(
-        "--save", action="store_true", help="write what was found to benchmarks/results/long.json"
+        "--save",
+        action="store_true",
+        help="write the results to benchmarks/results/long/latest.json",
     )
     chosen = options.parse_args()
     course = Course(chosen.pages)
@@ -46,9 +47,7 @@ def main() -> None:
             "long",
             f"{table.said()}\n\n{markdown(rows, chosen.pages)}",
         )
-        (table.RESULTS / "long.json").write_text(
-            json.dumps(table.surroundings() | found | {"tenths": rows}, indent=1) + "\n"
-        )
+        table.write_results("long", table.surroundings() | found | {"tenths": rows})
     if sample.wrong:
         sys.exit(f"{sample.wrong} pages were wrong")
 

@@ -15,9 +15,13 @@ if "BENCH_STEPS" in os.environ:  # so much of it no user would write
 address, kind, pages, sessions = os.environ["BENCH_CRAWL"].split(",")
 
 bench = Crawl(
-    name="bench", url=f"{address}/{kind}/0", concurrency_limit=int(sessions), depth_limit=None, page_limit=int(pages),
+    name="bench",
+    url=f"{address}/{kind}/0",
+    concurrency_limit=int(sessions),
+    depth_limit=None,
+    page_limit=int(pages),
     wait_for=["#word"] if kind == "js" else (),  # a script makes that page from what it fetches
-)  # fmt: skip
+)
 
 
 @bench.before

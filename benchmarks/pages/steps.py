@@ -31,14 +31,22 @@ BEFORE, BETWEEN = "Celery: before the run", "Celery: from one run to the next"
 #: What the steps stand for, in their order.
 ABOUT = {
     BEFORE: "the task's message is unpacked",
-    "execute": "", "validate": "the definition, once per process", "browser": "the warm session is lent",
-    "queue.register": "one script in Redis", "before": "a hook", "request": "Chrome loads the page, and says what it is",
-    "extract": "a hook that asks Chrome for two things", "filter": "20 links: scope, robots, canonical form",
+    "execute": "",
+    "validate": "the definition, once per process",
+    "browser": "the warm session is lent",
+    "queue.register": "one script in Redis",
+    "before": "a hook",
+    "request": "Chrome loads the page, and says what it is",
+    "extract": "a hook that asks Chrome for two things",
+    "filter": "20 links: scope, robots, canonical form",
     "queue.deregister": "one script: links, result and page",
-    "after": "a hook; the session is put away: its windows are counted, its memory now and then looked at",
+    "after": (
+        "a hook; the session is put away: its windows are counted, its memory now and then"
+        " looked at"
+    ),
     "start": "one script; the next run's message sent",
     BETWEEN: "the worker takes the result, and the next message from the broker",
-}  # fmt: skip
+}
 
 
 def record(folder: Path) -> None:

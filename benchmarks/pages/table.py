@@ -82,19 +82,21 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def save(rows: list[dict[str, Any]], served: float, *, pages: int, rounds: int) -> None:
-    """Write the rows, with when and on what they were found, to ``benchmarks/results/``, and the
-    table to README.md.
+    """Write the rows, with the time and the machine, to the file of results, and the table to
+    README.md.
     """
     about = surroundings() | {"pages": pages, "rounds": rounds, "server_pages_per_s": round(served)}
-    (RESULTS / "latest.json").write_text(json.dumps(rows, indent=1) + "\n")
-    (RESULTS / f"pages-{about['date']}.json").write_text(
-        json.dumps(about | {"rows": rows}, indent=1) + "\n"
-    )
+    write_results("pages", about | {"rows": rows})
     put(
         ROOT / "README.md",
         "bench",
         f"{said()} Medians of {rounds} rounds of {pages:,} pages.\n\n{markdown(rows)}",
     )
+
+
+def write_results(benchmark: str, values: dict[str, Any]) -> None:
+    """Replace the one file of results that the repository has of ``benchmark``."""
+    (RESULTS / benchmark / "latest.json").write_text(json.dumps(values, indent=1) + "\n")
 
 
 def put(file: Path, part: str, text: str) -> None:

@@ -9,7 +9,6 @@ takes about six minutes; ``--quick`` one.
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 from dataclasses import asdict
@@ -31,7 +30,6 @@ SECONDS, LONG_SECONDS = 0.05, 5.0
 WORKERS, THREADS, FLIGHT_PAGES = 4, 125, 1_500
 #: Processor milliseconds that the frontier and Celery may take for a page.
 LIMIT = 4.0
-RESULTS = table.RESULTS / "scale.json"
 PAGE = table.ROOT / "docs" / "performance.md"
 
 
@@ -44,7 +42,7 @@ def main() -> None:
     options.add_argument(
         "--save",
         action="store_true",
-        help=f"write what was found to {RESULTS.name} and {PAGE.name}",
+        help=f"write the results to benchmarks/results/scale/latest.json and docs/{PAGE.name}",
     )
     options.add_argument("--only", choices=("processes", "flight"), help="one part")
     chosen = options.parse_args()
@@ -157,7 +155,7 @@ def save(rows: dict[int, Found], flight: Found | None, text: str) -> None:
         "processes": {count: as_row(row) for count, row in rows.items()},
         "flight": flight and as_row(flight),
     }
-    RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+    table.write_results("scale", found)
     if PAGE.exists():
         versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
         said = (

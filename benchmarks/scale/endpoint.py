@@ -60,9 +60,13 @@ def facts(url: str) -> bytes:
 
 
 FIXED = {
-    b"GET /status": answer({"ready": True, "message": ""}), b"GET window/handles": answer(["tab"]), b"GET window": answer("tab"),
-    b"POST goog/cdp/execute": answer({}), b"POST timeouts": answer(None), b"DELETE ": answer(None),
-}  # fmt: skip
+    b"GET /status": answer({"ready": True, "message": ""}),
+    b"GET window/handles": answer(["tab"]),
+    b"GET window": answer("tab"),
+    b"POST goog/cdp/execute": answer({}),
+    b"POST timeouts": answer(None),
+    b"DELETE ": answer(None),
+}
 UNKNOWN = answer({"error": "unknown command", "message": "", "stacktrace": ""}, "404 Not Found")
 GONE = answer({"error": "invalid session id", "message": "", "stacktrace": ""}, "404 Not Found")
 

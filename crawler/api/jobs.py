@@ -164,7 +164,6 @@ class Jobs:
         self._resolvers = ThreadPoolExecutor(RESOLVERS, "crawler-resolve")
 
     # -- what a client does
-    # -----------------------------------------------------------------------------------------------
 
     def create(self, order: Order, id: str | None = None) -> tuple[Job, bool]:  # noqa: A002
         """Begin what was ordered; whether the job is new comes second. With an ``id``, repeating
@@ -312,7 +311,6 @@ class Jobs:
                 yield f'{{"place":"{after}",{text[1:]}\n'
 
     # -- what a tick does
-    # -------------------------------------------------------------------------------------------------
 
     def settle(self, frontier: Frontier) -> None:
         """Take the ended crawl of a job off the list of crawls: it needs no tick any more, and
@@ -354,7 +352,6 @@ class Jobs:
         return forgotten
 
     # -- parts
-    # ------------------------------------------------------------------------------------------------------------
 
     def _job(self, id: str, found: Mapping[str, Json]) -> Job:  # noqa: A002
         order = Order(found["crawl"], found["url"], found["message"], found["limits"])

@@ -21,7 +21,8 @@ RESULT_PLACE = re.compile(r"[0-9]{1,18}(-[0-9]{1,18})?")
 #: A URL as the API takes it: ASCII (the host in Punycode), with a host of letters, digits, dots and
 #: dashes, or an IP address.
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_IPV4 = r"((25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_BYTE = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_IPV4 = rf"({_BYTE}\.){{3}}{_BYTE}"
 _HEX = r"[0-9a-fA-F]{1,4}"
 _IPV6 = rf"\[(({_HEX}:){{7}}{_HEX}|({_HEX}:){{1,6}}:{_HEX}|::{_HEX})\]"
 _PORT = (

@@ -14,13 +14,16 @@ from ..redaction import masked
 def reach_broker(settings: Settings) -> str:
     """Return the broker's URL, without its password, if the broker answers.
 
+    It is asked through kombu's own transport, which is enough to connect. Ours lies beside the
+    tasks, and would load Celery and Selenium with them.
+
     Raises:
         SetupError: it does not answer.
     """
     config = sender_settings(settings)
+    url: str = config["broker_url"]
     connection = Connection(
-        config["broker_url"],
-        transport=config["broker_transport"],
+        f"redis+{url}" if url.startswith("socket://") else url,
         transport_options=config["broker_transport_options"],
         ssl=config.get("broker_use_ssl"),
     )

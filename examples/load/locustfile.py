@@ -2,7 +2,8 @@
 only those of requests.
 
     pip install "celery-crawler[load]"
-    CRAWLER_API_TOKEN=… CRAWL_URL=http://127.0.0.1:8765/ locust -f examples/load/locustfile.py --host http://127.0.0.1:8000 \
+    CRAWLER_API_TOKEN=… CRAWL_URL=http://127.0.0.1:8765/ \
+        locust -f examples/load/locustfile.py --host http://127.0.0.1:8000 \
         --headless -u 20 -r 5 -t 60s --stop-timeout 120 --json-file jobs
 
 Three rows of its table have the type JOB: WAITING, from the order to the first page; PROCESSING,

@@ -2,7 +2,8 @@
 worker takes part.
 
     CRAWLER_REDIS_URL=redis://127.0.0.1:6379/0 AWS_ENDPOINT_URL_LAMBDA=http://127.0.0.1:9001 \
-        AWS_DEFAULT_REGION=eu-central-1 AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x python examples/serverless/shop.py
+        AWS_DEFAULT_REGION=eu-central-1 AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x \
+        python examples/serverless/shop.py
 
 Without AWS_ENDPOINT_URL_LAMBDA the functions are AWS's own; `stand_in.py` is a small local one.
 What is lost with a function that is killed comes back with `crawler tick`: let a schedule call it.

@@ -59,7 +59,7 @@ def jobs(library: Client) -> Jobs:
 
 def work(jobs: Jobs, id: str, pages: int = 1) -> None:  # noqa: A002
     """Do the part of the workers, for so many pages."""
-    frontier = jobs.library.frontier(f"job-{id}")
+    frontier = jobs.client.frontier(f"job-{id}")
     for number in range(pages):
         claim = frontier.claim("a worker").claim
         assert claim is not None
@@ -162,14 +162,14 @@ def test_a_job_may_not_start_at_a_private_address(service, host):
     assert "private" in reply.json["detail"]
 
 
-def test_a_job_may_not_start_at_a_name_with_a_private_address_unless_that_is_allowed(jobs, library):
+def test_a_job_starts_at_a_private_address_only_if_allowed(jobs, library):
     with pytest.raises(AddressRefused):
         jobs.create(Order(url="http://inside.example/"))
     trusting = Jobs(library, private=True, resolve=jobs._resolve)
     assert trusting.create(Order(url="http://inside.example/"))[0].state == "new"
 
 
-def test_a_name_that_becomes_private_after_the_order_is_refused_by_the_worker(jobs, library):
+def test_the_worker_refuses_a_name_that_becomes_private_after_the_order(jobs, library):
     job, _ = jobs.create(Order(url="http://outside.example/"))
     guard = guard_of(library.crawl(f"job-{job.id}"), lambda _host: ("127.0.0.1",))
     assert guard.refuses("outside.example")
@@ -273,11 +273,11 @@ def test_without_authentication_the_server_answers_to_localhost_only(redis_serve
 def test_a_job_tells_its_state_its_counts_and_its_times(jobs):
     job, _ = jobs.create(Order(url=PUBLIC))
     assert (job.state, job.started) == ("new", None)
-    claim = jobs.library.frontier(f"job-{job.id}").claim("a worker").claim
+    claim = jobs.client.frontier(f"job-{job.id}").claim("a worker").claim
     running = jobs.get(job.id)
     assert (running.state, running.counts["processing"]) == ("running", 1)
     assert running.started >= running.created
-    jobs.library.frontier(f"job-{job.id}").finish(claim, PUBLIC)
+    jobs.client.frontier(f"job-{job.id}").finish(claim, PUBLIC)
     done = jobs.get(job.id)
     assert (done.state, done.counts["done"]) == ("done", 1)
     assert done.started == running.started
@@ -288,7 +288,7 @@ def test_a_job_tells_its_state_its_counts_and_its_times(jobs):
 
 def test_delete_stops_a_job_and_may_be_repeated(service, jobs):
     job = service.ask("POST", "/jobs", {"url": PUBLIC}).json
-    frontier = jobs.library.frontier(f"job-{job['id']}")
+    frontier = jobs.client.frontier(f"job-{job['id']}")
     claim = frontier.claim("a worker").claim
     stopping = service.ask("DELETE", f"/jobs/{job['id']}")
     # the page in flight may end
@@ -328,8 +328,8 @@ def test_the_list_is_paged_youngest_first_while_jobs_come(service):
 
 def test_results_are_lines_and_a_reader_goes_on_where_it_was(service, jobs):
     job, _ = jobs.create(Order(url=PUBLIC))
-    frontier = jobs.library.frontier(f"job-{job.id}")
-    crawl = jobs.library.crawl(frontier.name)
+    frontier = jobs.client.frontier(f"job-{job.id}")
+    crawl = jobs.client.crawl(frontier.name)
     frontier.enqueue(scope_of(crawl).entry(f"{PUBLIC}{number}") for number in range(59))
     work(jobs, job.id, 60)
     reply = service.ask("GET", f"/jobs/{job.id}/results")
@@ -343,7 +343,7 @@ def test_results_are_lines_and_a_reader_goes_on_where_it_was(service, jobs):
 # What a tick does
 
 
-def test_an_ended_job_is_forgotten_after_its_time_and_a_running_one_is_not(library):
+def test_an_ended_job_is_forgotten_in_time_but_no_running_one(library):
     jobs = Jobs(library, retention=0.2)
     ended, running = jobs.create(Order(url=PUBLIC))[0], jobs.create(Order(url=PUBLIC))[0]
     work(jobs, ended.id)
@@ -358,7 +358,7 @@ def test_an_ended_job_is_forgotten_after_its_time_and_a_running_one_is_not(libra
     assert not [key for key in library.redis.keys("*") if ended.id.encode() in key]
 
 
-def test_the_crawl_of_an_ended_job_is_ticked_no_more_until_it_is_reopened(jobs, library):
+def test_an_ended_job_gets_no_tick_until_it_is_reopened(jobs, library):
     services = Services(library.settings)
     job, _ = jobs.create(Order(url=PUBLIC))
     other = Crawl(name="no-job", url=PUBLIC)

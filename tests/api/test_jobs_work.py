@@ -67,7 +67,8 @@ def service(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield there
 
 
-def test_jobs_of_one_crawl_with_code_run_side_by_side_each_with_its_message_and_limits(service):
+@pytest.mark.browser
+def test_jobs_of_one_crawl_have_their_own_messages_and_limits(service):
     orders = [
         {"crawl": "reader", "message": {"for": "Ada"}},
         {"crawl": "reader", "message": "Bob", "depth_limit": 1},
@@ -88,6 +89,7 @@ def test_jobs_of_one_crawl_with_code_run_side_by_side_each_with_its_message_and_
         assert job["processing"] == pytest.approx((finished - started).total_seconds(), abs=0.002)
 
 
+@pytest.mark.browser
 def test_a_running_job_is_stopped_and_keeps_what_it_has(service, site):  # noqa: F811
     job = service.ask(
         "POST", "/jobs", {"url": site.url("/tree/0?size=500"), "depth_limit": None, "delay": 0.2}
@@ -100,6 +102,7 @@ def test_a_running_job_is_stopped_and_keeps_what_it_has(service, site):  # noqa:
     assert len(service.ask("GET", f"/jobs/{job['id']}/results").lines) == ended["counts"]["done"]
 
 
+@pytest.mark.browser
 def test_a_job_whose_page_does_not_exist_has_failed(service, site):  # noqa: F811
     job = service.ask("POST", "/jobs", {"url": site.url("/not-here"), "page_limit": 1}).json
     ended = service.ended(job["id"])
@@ -115,6 +118,7 @@ def crowded(moments: list[float], seconds: float = 1.0) -> int:
     return max(sum(first <= later < first + seconds for later in moments) for first in moments)
 
 
+@pytest.mark.browser
 def test_workers_complete_at_most_so_many_runs_in_any_second(settings, tmp_path):
     """By Redis's clock: a result's place in its stream is the time at which the run was
     complete.

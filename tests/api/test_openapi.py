@@ -17,6 +17,8 @@ from tests.support.api import TOKEN, Service, serving
 from tests.support.folder import until
 from tests.support.redis_kinds import free_port
 
+pytestmark = pytest.mark.slow
+
 #: Requests that are drawn per operation, besides those that cover each bound and each missing or
 #: wrong part.
 EXAMPLES = 5
@@ -34,8 +36,15 @@ from django.urls import include, path
 settings.configure(
     DEBUG=False, SECRET_KEY="x", ALLOWED_HOSTS=["127.0.0.1"], ROOT_URLCONF=__name__,
     INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "crawler.contrib.django"],
-    MIDDLEWARE=["django.middleware.common.CommonMiddleware", "django.middleware.csrf.CsrfViewMiddleware"],
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "ATOMIC_REQUESTS": True}},
+    MIDDLEWARE=[
+        "django.middleware.common.CommonMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+    ],
+    DATABASES={
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "ATOMIC_REQUESTS": True
+        }
+    },
     CRAWLER={"REDIS_URL": sys.argv[2], "API_TOKENS": sys.argv[3], "API_RATE": 0},
 )
 urlpatterns = [path("crawler/", include("crawler.contrib.django.jobs"))]

@@ -14,11 +14,11 @@ from crawler.browser.pool import Chrome, Endpoint
 from crawler.errors import BrowserLost, PageError
 from crawler.model import Link, Page, Response
 from crawler.profile import Profile
-from tests.site.chromes import SHELL, WHOLE, needs_chrome
+from tests.site.chromes import SHELL, WHOLE
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture"]
-pytestmark = needs_chrome
+pytestmark = pytest.mark.browser
 
 TESTS = Profile("tests")
 

@@ -17,13 +17,13 @@ from crawler.browser.chrome.local import LocalDriver
 from crawler.browser.pool import Chrome
 from tests.faults.ground import Ground
 from tests.grid import Grid, needs_grid
-from tests.site.chromes import KINDS, WHOLE, needs_chrome
+from tests.site.chromes import KINDS, WHOLE
 from tests.site.server import Server
 from tests.site.table import HOSTILE, SECTIONS, Done, Failed, Row
 from tests.site.walk import SMALL_HEAP, endpoint, fits, path_on, short, walk
 
 pytest_plugins = ["tests.site.fixture"]
-pytestmark = needs_chrome
+pytestmark = pytest.mark.browser
 
 #: Seconds after which the Grid here ends a session that is idle. No page of the table takes so
 #: long.

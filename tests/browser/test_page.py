@@ -10,11 +10,10 @@ from crawler.browser.page import LivePage
 from crawler.browser.pool import Chrome, Endpoint
 from crawler.model import Page
 from crawler.profile import Profile
-from tests.site.chromes import needs_chrome
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture"]
-pytestmark = needs_chrome
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

@@ -25,11 +25,10 @@ from crawler.errors import DefinitionError, PageError
 from crawler.model import Response, Result
 from crawler.net.permits import Permits
 from crawler.run.lifecycle import accept
-from tests.site.chromes import needs_chrome
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture"]
-pytestmark = needs_chrome
+pytestmark = pytest.mark.browser
 
 Ask = Callable[..., tuple[Response, LivePage]]
 

@@ -24,7 +24,6 @@ from crawler.model import Response
 from crawler.net.permits import Permits
 from crawler.run.lifecycle import accept
 from tests.grid import needs_grid
-from tests.site.chromes import needs_chrome
 from tests.site.proxies import ProxyServer
 from tests.site.server import Server
 
@@ -32,7 +31,10 @@ pytest_plugins = ["tests.site.fixture", "tests.grid.fixture"]
 
 
 @pytest.fixture(
-    params=[pytest.param("driver", marks=needs_chrome), pytest.param("grid", marks=needs_grid)]
+    params=[
+        pytest.param("driver", marks=pytest.mark.browser),
+        pytest.param("grid", marks=[pytest.mark.browser, needs_grid]),
+    ]
 )
 def endpoint(request: pytest.FixtureRequest, den: Path) -> Iterator[str]:
     if request.param == "grid":

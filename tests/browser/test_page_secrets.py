@@ -27,12 +27,11 @@ from crawler.net.permits import Permits
 from crawler.net.proxies import Proxies
 from crawler.run.lifecycle import accept
 from crawler.secret_refs import SECRET_PREFIX
-from tests.site.chromes import needs_chrome
 from tests.site.proxies import ProxyServer
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture"]
-pytestmark = needs_chrome
+pytestmark = pytest.mark.browser
 
 SECRETS = {"CRAWLER_SECRET_SITE": "me:s3c:ret", "CRAWLER_SECRET_WORD": "canary-word"}
 

@@ -34,7 +34,7 @@ class Desk:
         folder.environ |= {"CRAWLER_REDIS_URL": server.url, "CRAWLER_BROKER_URL": server.broker_url}
         self.sent: list[str] = []
         settings = configuration.load(redis_url=server.url, broker_url=server.broker_url)
-        self.library = Client(
+        self.client = Client(
             settings, send=lambda _name, ticket, _delay=0.0: self.sent.append(ticket)
         )
         self.broker = redis_py.Redis(unix_socket_path=str(server.socket), db=1)
@@ -42,7 +42,7 @@ class Desk:
     def begin(self, *urls: str, **fields) -> CrawlHandle:
         """The crawl "shop", its workers never woken, with further pages in its queue."""
         crawl = Crawl(**{"name": "shop", "url": f"{SITE}/", "breaker_failures": 0, **fields})
-        handle, _ = self.library.start(crawl)
+        handle, _ = self.client.start(crawl)
         handle.enqueue([SITE + url for url in urls])
         handle.frontier.recover()  # forgets the wake-ups, which nobody will answer
         return handle
@@ -107,7 +107,7 @@ def finish(frontier: Frontier, data: object = None) -> None:
 # pause, resume, stop, cancel
 
 
-def test_a_paused_crawl_hands_out_nothing_until_it_is_resumed_which_wakes_the_workers(desk):
+def test_a_paused_crawl_hands_out_nothing_until_its_resumption_wakes_workers(desk):
     crawl = desk.begin("/a")
     assert "paused" in desk.run("pause", "shop")
     assert crawl.frontier.claim("w1").outcome is Outcome.PAUSED
@@ -141,7 +141,7 @@ def test_a_pause_outlives_a_restart_of_everything(tmp_path):
         assert handle.frontier.claim("w1").outcome is Outcome.PAGE
 
 
-def test_a_stopped_crawl_keeps_its_pages_and_goes_on_when_it_is_reopened(desk):
+def test_a_stopped_crawl_keeps_its_pages_and_goes_on_when_reopened(desk):
     crawl = desk.begin("/a")
     assert "stopped" in desk.run("stop", "shop")
     assert "ended already" in desk.run("stop", "shop")
@@ -158,7 +158,7 @@ def test_a_cancelled_crawl_tells_its_runs_at_their_next_heartbeat(desk):
     assert crawl.frontier.renew(claim) == "CANCEL"
 
 
-def test_a_crawl_that_has_ended_cannot_be_paused_and_says_so_in_a_line(desk):
+def test_pausing_an_ended_crawl_is_refused_in_one_line(desk):
     crawl = desk.begin()
     finish(crawl.frontier)
     said = desk.run("pause", "shop", status=2)
@@ -193,7 +193,7 @@ def test_a_name_that_nobody_knows_is_a_mistake(desk, command):
 # limits
 
 
-def test_a_page_limit_that_was_reached_can_be_raised_and_the_crawl_goes_on(desk):
+def test_a_crawl_goes_on_when_its_reached_page_limit_is_raised(desk):
     crawl = desk.begin("/a", "/b", page_limit=1)
     held = take(crawl.frontier)
     assert crawl.status is Status.DRAINING
@@ -309,7 +309,7 @@ def test_many_failed_pages_are_listed_and_sent_back_in_batches(desk, monkeypatch
 # enqueue
 
 
-def test_a_running_crawl_is_fed_by_hand_and_told_what_was_refused_and_why(desk):
+def test_urls_fed_by_hand_are_queued_or_refused_with_the_reason(desk):
     crawl = desk.begin(deny=["/private/"])
     said = desk.run(
         "enqueue",
@@ -360,7 +360,7 @@ def test_urls_come_from_files_and_from_standard_input(desk):
     assert "--file" in desk.run("enqueue", "shop", status=2)
 
 
-def test_a_crawl_that_has_ended_is_fed_only_when_that_is_asked_for(desk):
+def test_an_ended_crawl_takes_urls_only_with_reopen(desk):
     crawl = desk.begin()
     finish(crawl.frontier)
     assert "--reopen" in desk.run("enqueue", "shop", f"{SITE}/a", status=2)
@@ -376,7 +376,7 @@ def test_a_crawl_with_code_is_fed_by_who_has_the_code(desk):
     )
     with_code = Crawl(name="shop", url=f"{SITE}/")
     with_code.extract(lambda page: page.title)
-    desk.library.start(with_code)
+    desk.client.start(with_code)
     assert "--crawl" in desk.run("enqueue", "shop", f"{SITE}/a", status=2)
     assert "1 queued" in desk.run("enqueue", "shop", f"{SITE}/a", "--crawl", "shop.py")
     desk.folder.environ["CRAWLER_CRAWLS"] = "shop.py"
@@ -524,7 +524,7 @@ def test_parquet_without_pyarrow_is_one_clear_line(desk):
 
 
 @pytest.mark.usefixtures("full")
-def test_a_file_that_cannot_be_written_or_says_no_format_is_a_mistake(desk):
+def test_an_unwritable_file_or_one_without_format_is_a_mistake(desk):
     assert "nowhere" in desk.run("export", "shop", "-o", "nowhere/out.jsonl", status=2)
     assert "--format" in desk.run("export", "shop", "-o", "out.xls", status=2)
 
@@ -539,7 +539,7 @@ def test_results_that_redis_no_longer_has_are_told(desk, full):
 # without a configured Redis
 
 
-def test_commands_work_on_the_private_crawl_of_a_folder_and_say_who_goes_on(folder):
+def test_commands_work_on_a_private_crawl_and_say_who_goes_on(folder):
     with Embedded(configuration.load(state_dir=folder.path / "state")) as embedded:
         handle, _ = Client(embedded.settings, attended=False).start(
             Crawl(name="shop", url=f"{SITE}/"), alone=True

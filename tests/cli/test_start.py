@@ -17,12 +17,12 @@ from crawler.browser.chrome.local import find_driver
 from crawler.local.embedded import PrivateRedis
 from tests.support.folder import until, urls
 
+pytestmark = pytest.mark.browser
+
 pytest_plugins = ["tests.site.shop"]
 
 
-def test_the_bundled_shop_gives_each_of_its_pages_once_and_nothing_is_left_running(
-    folder, shop, shop_pages
-):
+def test_the_bundled_shop_gives_each_page_once_and_leaves_nothing_running(folder, shop, shop_pages):
     done = folder.run("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
     assert done.returncode == 0, done.stderr
     lines = folder.lines()
@@ -49,9 +49,7 @@ def test_a_crawl_that_has_finished_is_not_begun_again_by_accident(folder, shop):
     assert len(folder.lines()) == 1
 
 
-def test_ctrl_c_drains_and_the_next_start_goes_on_without_losing_or_repeating_a_page(
-    folder, shop, shop_pages
-):
+def test_ctrl_c_drains_and_the_next_start_loses_and_repeats_no_page(folder, shop, shop_pages):
     words = ("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
     first = folder.begin(*words)
     until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 5, first)
@@ -68,9 +66,7 @@ def test_ctrl_c_drains_and_the_next_start_goes_on_without_losing_or_repeating_a_
     assert len(folder.lines()) == shop_pages
 
 
-def test_a_second_ctrl_c_ends_everything_at_once_and_still_nothing_is_lost(
-    folder, shop, shop_pages
-):
+def test_a_second_ctrl_c_ends_everything_at_once_and_loses_nothing(folder, shop, shop_pages):
     words = ("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
     first = folder.begin(*words)
     until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 5, first)
@@ -165,7 +161,7 @@ def test_the_output_folder_tells_items_failures_and_the_report(folder, tmp_path,
         (("worker",), {}, 2, "CRAWLER_REDIS_URL"),
     ],
 )
-def test_a_mistake_is_one_clear_line_with_its_status_and_leaves_nothing_running(
+def test_a_mistake_is_one_clear_line_and_leaves_nothing_running(
     folder, words, environ, status, says
 ):
     (folder.path / "broken.py").write_text("import no_such_module\n")
@@ -204,7 +200,7 @@ def test_a_running_crawl_can_be_seen_and_stopped_from_elsewhere(folder, shop):
     assert folder.run("info", "shop").returncode == 2
 
 
-def test_workers_started_by_hand_do_a_crawl_that_start_only_triggers_and_watches(
+def test_workers_started_by_hand_do_a_crawl_that_start_only_watches(
     folder, shop, shop_pages, tmp_path
 ):
     driver = find_driver()

@@ -193,7 +193,7 @@ def needs(what: str) -> None:
     (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{what} is not installed")
 
 
-def test_every_service_has_a_health_check_and_is_started_again_and_takes_secrets_from_files():
+def test_every_service_has_a_health_check_restarts_and_reads_secret_files():
     for name, service in services().items():
         assert service["healthcheck"]["test"], name
         assert service["restart"] == "unless-stopped", name
@@ -322,7 +322,7 @@ def test_systemd_accepts_the_units(tmp_path):
     assert (done.returncode, said) == (0, []), done.stderr
 
 
-def test_a_worker_has_as_long_to_end_as_its_pages_may_take_wherever_it_runs():
+def test_a_worker_may_take_as_long_to_end_as_its_pages():
     longest = Settings().hard_timeout
     unit = (ROOT / "config" / "systemd" / "crawler-worker.service").read_text()
     assert int(re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[0]) > longest

@@ -43,8 +43,9 @@ T = TypeVar("T")
 LOG_PATIENCE = 10.0
 #: Settings of every worker here: patience in seconds, not minutes.
 HASTY = {
-    "tick_interval": 0.5, "page_load_timeout": 2.0, "script_timeout": 1.0, "run_timeout": 60.0, "session_timeout": 30.0,
-    "redis_connect_timeout": 1.0, "redis_timeout": 2.0, "soft_shutdown_timeout": 0.0, "events": False,
+    "tick_interval": 0.5, "page_load_timeout": 2.0, "script_timeout": 1.0, "run_timeout": 60.0,
+    "session_timeout": 30.0, "redis_connect_timeout": 1.0, "redis_timeout": 2.0,
+    "soft_shutdown_timeout": 0.0, "events": False,
 }  # fmt: skip
 
 
@@ -260,7 +261,11 @@ def shop(**fields: Any) -> Crawl:
 #: Pages that are worked on, by three accounts at one instant.
 I2 = """
 local p = KEYS[1]
-return { redis.call("LLEN", p .. "processing"), redis.call("HLEN", p .. "inflight"), redis.call("ZCARD", p .. "leases") }"""
+return {
+    redis.call("LLEN", p .. "processing"),
+    redis.call("HLEN", p .. "inflight"),
+    redis.call("ZCARD", p .. "leases"),
+}"""
 
 
 def reading(redis: redis_py.Redis, script: str, *keys: str) -> Any:

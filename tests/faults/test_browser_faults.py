@@ -18,7 +18,6 @@ import pytest
 from crawler.browser.chrome.local import find_driver
 from crawler.model import FailureClass
 from tests.grid import free_ports
-from tests.site.chromes import needs_chrome
 from tests.site.server import Request, Server, route
 
 from .ground import Ground, consistent, ended_well, history, on_site, pid_of, results, shop
@@ -34,9 +33,7 @@ def star(*paths: str) -> dict[str, Doc]:
     return {"/": Doc(links=paths)} | {path: Doc() for path in paths}
 
 
-def test_a_page_that_crashes_its_tab_each_time_is_poison_and_the_others_are_not_harmed(
-    ground: Ground,
-):
+def test_a_page_that_always_crashes_its_tab_harms_no_other(ground: Ground):
     """Fault 5: two strikes; each time the browser is renewed."""
     chrome = ground.chrome_on(star(*PATHS) | {"/3": Doc(error=CRASH)})
     ground.worker()
@@ -73,7 +70,7 @@ def held_page(request: Request) -> None:
     request.html("<h1>At last</h1>")
 
 
-@needs_chrome
+@pytest.mark.browser
 @pytest.mark.parametrize("victim", ["chrom", "chromedriver"])
 def test_a_page_whose_chrome_is_killed_is_done_by_a_new_one(
     ground: Ground, site: Server, held: threading.Event, victim: str
@@ -100,10 +97,8 @@ def test_a_page_whose_chrome_is_killed_is_done_by_a_new_one(
     assert site.hits["/held"] == hits + 2
 
 
-@needs_chrome
-def test_a_page_whose_script_never_ends_fails_after_its_attempts_and_the_next_pages_are_fine(
-    ground: Ground, site: Server
-):
+@pytest.mark.browser
+def test_a_page_with_an_endless_script_fails_and_harms_no_other(ground: Ground, site: Server):
     """Fault 7, with Chrome: alive, and busy for ever with /endless."""
     hits = site.hits["/endless"]
     ground.worker(page_load_timeout=2, script_timeout=1)
@@ -118,9 +113,7 @@ def test_a_page_whose_script_never_ends_fails_after_its_attempts_and_the_next_pa
     assert site.hits["/endless"] == hits + 2
 
 
-def test_a_browser_that_falls_silent_does_not_hold_its_page_beyond_the_hard_deadline(
-    ground: Ground,
-):
+def test_a_silent_browser_holds_its_page_until_the_hard_deadline_only(ground: Ground):
     """Fault 7, a driver that answers nothing at all: the lease is renewed until the page's
     deadline, and no longer.
     """
@@ -181,8 +174,8 @@ def kills_its_driver(request: Request) -> None:
     request.html("<h1>Too late</h1>")
 
 
-@needs_chrome
-def test_a_page_that_kills_a_remote_driver_each_time_is_poison_although_each_time_looks_like_an_outage(
+@pytest.mark.browser
+def test_a_page_that_always_kills_a_remote_driver_is_poison_not_outage(
     ground: Ground, site: Server, den: Path
 ):
     driver = Supervised(den)
@@ -208,9 +201,7 @@ def test_a_page_that_kills_a_remote_driver_each_time_is_poison_although_each_tim
 @pytest.mark.parametrize(
     "seconds", [0, pytest.param(180, marks=[pytest.mark.soak, pytest.mark.timeout(400)])]
 )
-def test_a_crawl_whose_grid_is_away_is_held_burns_no_attempt_and_resumes(
-    ground: Ground, seconds: int
-):
+def test_a_crawl_without_its_grid_is_held_and_burns_no_attempt(ground: Ground, seconds: int):
     """Fault 8: it goes down with a page in flight."""
     chrome = ground.chrome_on(star(*PATHS) | {"/3": [Doc(gate=NEVER), Doc()]})
     ground.worker()
@@ -268,8 +259,8 @@ def dead_ends(request: Request) -> None:
     request.html("".join(f"<a href='{path}'>on</a> " for path in ["/a", *ends, "/b"]))
 
 
-@needs_chrome
-def test_pages_that_lead_nowhere_end_with_their_reason_and_each_frees_its_slot(
+@pytest.mark.browser
+def test_pages_that_lead_nowhere_end_with_reasons_and_free_their_slots(
     ground: Ground, site: Server
 ):
     """Fault 23: redirects that loop, leave or lead to a page that is done; a download, a log-in,

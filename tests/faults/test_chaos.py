@@ -73,9 +73,7 @@ def lines(path: Path) -> list[dict[str, object]]:
 
 @pytest.mark.soak
 @pytest.mark.timeout(1_500)
-def test_a_crawl_under_fire_does_the_same_pages_as_an_undisturbed_one_and_ends_by_itself(
-    manual, tmp_path, folder
-):
+def test_a_crawl_under_fire_does_all_pages_and_ends_by_itself(manual, tmp_path, folder):
     """Every ten seconds a worker is killed and another started, Redis dies twice, Chromes die at
     random.
     """

@@ -22,9 +22,13 @@ from crawler import Crawl
 from crawler.client import Client
 
 def crawl(name):
-    return Crawl(name=name, url="http://127.0.0.1/", robots=False, backoff=0.05, backoff_cap=0.1, breaker_failures=0)
+    return Crawl(
+        name=name, url="http://127.0.0.1/", robots=False,
+        backoff=0.05, backoff_cap=0.1, breaker_failures=0,
+    )
 
-before_raises, raises, no_json, no_list, sleeps, adds = map(crawl, ("before", "raises", "no-json", "no-list", "sleeps", "adds"))
+before_raises, raises, no_json = map(crawl, ("before", "raises", "no-json"))
+no_list, sleeps, adds = map(crawl, ("no-list", "sleeps", "adds"))
 
 @before_raises.before
 def broken_before(page):
@@ -67,9 +71,7 @@ def hooks(ground: Ground) -> str:
     return str(path)
 
 
-def test_a_hook_that_raises_or_returns_what_it_should_not_fails_its_page_only(
-    ground: Ground, hooks: str
-):
+def test_a_hook_that_raises_or_returns_nonsense_fails_its_page_only(ground: Ground, hooks: str):
     """Fault 24: four crawls at once, in each of which a hook does wrong at one page."""
     worker = ground.worker(2, crawls=hooks)
     crawls = load_all([hooks])
@@ -89,9 +91,7 @@ def test_a_hook_that_raises_or_returns_what_it_should_not_fails_its_page_only(
     assert "KeyError: 'price'" in worker.said()
 
 
-def test_a_hook_that_never_returns_costs_its_page_and_for_a_while_a_slot(
-    ground: Ground, hooks: str
-):
+def test_a_hook_that_never_returns_costs_its_page_and_briefly_a_slot(ground: Ground, hooks: str):
     """Fault 24: the page is given up at its hard deadline, the process at the run's time limit."""
     ground.worker(
         2,
@@ -114,9 +114,7 @@ def test_a_hook_that_never_returns_costs_its_page_and_for_a_while_a_slot(
     ended_well(again, ["/", *PATHS], log=ground.redis)
 
 
-def test_adding_pages_to_a_crawl_that_is_over_is_refused_in_plain_words_and_harms_nothing(
-    ground: Ground, hooks: str
-):
+def test_adding_pages_to_an_ended_crawl_is_refused_and_harms_nothing(ground: Ground, hooks: str):
     """Fault 24: an after hook tries it at one page."""
     over = ground.crawl(shop(name="over"), wake=False)
     assert over.stop("it was enough")

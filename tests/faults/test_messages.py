@@ -46,7 +46,10 @@ THRICE = """
 import random
 from celery import current_app
 from crawler import Crawl
-crawl = Crawl(name="shop", url="http://127.0.0.1/", robots=False, concurrency_limit=2, extract={"title": "h1"})
+crawl = Crawl(
+    name="shop", url="http://127.0.0.1/", robots=False, concurrency_limit=2,
+    extract={"title": "h1"},
+)
 @crawl.start
 def start(crawl, ticket):
     for _ in range(3):
@@ -55,9 +58,7 @@ def start(crawl, ticket):
 """
 
 
-def test_wake_ups_that_come_three_times_and_in_any_order_do_no_page_twice_nor_too_many_at_once(
-    ground: Ground,
-):
+def test_repeated_wake_ups_in_any_order_do_each_page_once_within_limits(ground: Ground):
     """Fault 16, with workers that could do more at once than the crawl allows."""
     chrome = ground.chrome_on(star(*PATHS))
     (ground.folder / "thrice.py").write_text(THRICE)
@@ -69,7 +70,7 @@ def test_wake_ups_that_come_three_times_and_in_any_order_do_no_page_twice_nor_to
     assert chrome.peak <= 2
 
 
-def test_wake_ups_that_arrive_ten_minutes_late_are_useful_work_within_the_limit(ground: Ground):
+def test_wake_ups_ten_minutes_late_still_work_within_the_limit(ground: Ground):
     """Fault 16: their tickets have expired, and others were issued in their place."""
     frontier = Frontier(ground.client, "shop")
     frontier.create(
@@ -123,7 +124,7 @@ print(*outcomes)
 """
 
 
-def test_two_hundred_claims_at_once_on_one_seed_give_it_to_one_of_them(ground: Ground):
+def test_one_of_two_hundred_claims_at_once_gets_the_one_seed(ground: Ground):
     """Fault 17, at the frontier: four processes with fifty threads each; then the crawl ramps up to
     its limit, and not beyond.
     """
@@ -173,7 +174,7 @@ def test_two_hundred_wake_ups_at_once_on_one_seed_fetch_it_once(ground: Ground):
     assert chrome.peak == 3
 
 
-def test_a_crawl_whose_only_page_waits_for_its_retry_rests_and_resumes_on_time(ground: Ground):
+def test_a_crawl_rests_while_its_only_page_waits_for_retry(ground: Ground):
     """Fault 19: the page is due in some minutes, by a clock that this test turns."""
     chrome = ground.chrome_on({"/": Doc(links=["/later"]), "/later": [Doc(status=503), Doc()]})
     frontier = ground.crawl(shop(backoff=1_200.0, backoff_cap=1_200.0), wake=False)

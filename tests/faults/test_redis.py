@@ -235,7 +235,7 @@ def finish(frontier: Frontier, limit: int = 600) -> None:
 
 @pytest.mark.parametrize("answer", ["lost", "never sent"])
 @pytest.mark.parametrize("seconds", [2, pytest.param(30, marks=pytest.mark.soak)])
-def test_a_page_that_ends_while_redis_is_out_of_reach_is_reported_later_and_counts_once(
+def test_a_page_that_ends_without_redis_is_reported_later_once(
     ground: Ground, seconds: float, answer: str
 ):
     """Fault 12: the line breaks at the report that the page is done, before Redis got it or before
@@ -268,7 +268,10 @@ def test_a_page_that_ends_while_redis_is_out_of_reach_is_reported_later_and_coun
 #: The same crawl as ``shop``, with a hook that notes each page that is done.
 KEEP = """
 from crawler import Crawl
-crawl = Crawl(name="shop", url="http://127.0.0.1/", robots=False, depth_limit=None, extract={{"title": "h1"}})
+crawl = Crawl(
+    name="shop", url="http://127.0.0.1/", robots=False, depth_limit=None,
+    extract={{"title": "h1"}},
+)
 @crawl.after
 def note(result):
     with open({file!r}, "a") as file:
@@ -276,9 +279,7 @@ def note(result):
 """
 
 
-def test_a_full_redis_refuses_links_as_a_whole_and_the_crawl_goes_on_when_there_is_memory_again(
-    ground: Ground,
-):
+def test_a_full_redis_refuses_whole_steps_until_it_has_memory_again(ground: Ground):
     """Fault 13: the links of a page do not fit, while another page is in flight."""
     if int(ground.client.info("server")["redis_version"].split(".")[0]) < 7:
         pytest.skip(

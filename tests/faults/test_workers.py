@@ -34,7 +34,7 @@ def star(*paths: str) -> dict[str, Doc]:
 PATHS = [f"/{n}" for n in range(8)]
 
 
-def test_a_page_whose_worker_is_killed_is_done_by_another_and_counted_once(ground: Ground):
+def test_the_page_of_a_killed_worker_is_done_once_by_another(ground: Ground):
     """Fault 1, on one machine: the next tick notices that the process is gone."""
     chrome = ground.chrome_on(star(*PATHS) | {"/3": [Doc(gate=NEVER), Doc()]})
     ground.worker(), ground.worker()
@@ -65,7 +65,7 @@ def test_a_page_whose_worker_fell_silent_elsewhere_comes_back_with_its_lease(gro
     assert set(chrome.counts().values()) == {1}
 
 
-def test_a_crawl_whose_workers_were_all_killed_goes_on_with_the_next_one(ground: Ground):
+def test_a_crawl_whose_workers_were_killed_continues_with_the_next(ground: Ground):
     """Fault 2."""
     held = {path: [Doc(gate=NEVER), Doc()] for path in ("/2", "/5")}
     chrome = ground.chrome_on(star(*PATHS) | held)
@@ -80,9 +80,7 @@ def test_a_crawl_whose_workers_were_all_killed_goes_on_with_the_next_one(ground:
     assert chrome.counts() == {on_site(path): 1 + (path in held) for path in ["/", *PATHS]}
 
 
-def test_a_page_whose_worker_dies_between_its_links_and_its_end_is_done_again_without_doubling_them(
-    ground: Ground,
-):
+def test_a_page_whose_worker_dies_after_its_links_doubles_none_of_them(ground: Ground):
     """Fault 3: of more links than one step takes the first are queued; the report with the rest of
     them never arrives.
     """
@@ -105,9 +103,7 @@ def test_a_page_whose_worker_dies_between_its_links_and_its_end_is_done_again_wi
 @pytest.mark.parametrize(
     "seconds", [0, pytest.param(300, marks=[pytest.mark.soak, pytest.mark.timeout(600)])]
 )
-def test_the_report_of_a_worker_that_was_frozen_beyond_its_lease_does_not_count(
-    ground: Ground, seconds: int
-):
+def test_a_worker_frozen_beyond_its_lease_reports_in_vain(ground: Ground, seconds: int):
     """Fault 4: its page has been done by another meanwhile."""
     chrome = ground.chrome_on(star(*PATHS))
     proxy = ground.proxy()
@@ -127,9 +123,7 @@ def test_the_report_of_a_worker_that_was_frozen_beyond_its_lease_does_not_count(
     assert chrome.count("/") == 2
 
 
-def test_a_page_that_takes_longer_than_its_lease_stays_with_its_worker_while_that_lives(
-    ground: Ground,
-):
+def test_a_page_longer_than_its_lease_stays_with_its_live_worker(ground: Ground):
     """Fault 4, its other side: a short lease is renewed often enough."""
     gate = threading.Event()
     chrome = ground.chrome_on(star(*PATHS) | {"/3": Doc(gate=gate)})

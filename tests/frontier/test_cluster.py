@@ -18,6 +18,8 @@ from crawler.local.embedded import find_redis
 from crawler.local.processes import end
 from crawler.model import FailureClass, Page, Plan, Policy, Status
 
+pytestmark = pytest.mark.slow
+
 MASTERS = 3
 SLOTS = 16_384
 

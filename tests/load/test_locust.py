@@ -19,6 +19,8 @@ from tests.site.fixture import site  # noqa: F401
 from tests.site.server import Server
 from tests.support.api import TOKEN, Service, serving
 
+pytestmark = pytest.mark.browser
+
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds for which jobs are ordered.
 DURATION = 4
@@ -44,7 +46,7 @@ def service(tmp_path: Path, site: Server) -> Iterator[Service]:  # noqa: F811
             workers.kill()
 
 
-def test_locust_reports_the_times_of_jobs_and_they_are_those_of_the_api(service, site, tmp_path):  # noqa: F811
+def test_locust_reports_the_times_of_jobs_as_the_api_does(service, site, tmp_path):  # noqa: F811
     locust = Path(sys.executable).parent / "locust"
     if not locust.exists():
         assert not os.environ.get("CI"), "locust is not installed"

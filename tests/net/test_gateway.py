@@ -34,7 +34,6 @@ from crawler.net.gateway import Gateway
 from crawler.net.guard import Guard
 from crawler.net.permits import Permits
 from crawler.run.dry_run import DryRun, dry_run
-from tests.site.chromes import needs_chrome
 
 SITE, TRAP = "127.0.0.1", "127.0.0.2"
 #: The trap's address, as Chrome understands it.
@@ -205,7 +204,7 @@ def refusal(*args: Any) -> tuple[str, bool]:
 # With Chrome
 
 
-@needs_chrome
+@pytest.mark.browser
 @pytest.mark.parametrize("host", SPELLINGS)
 def test_a_redirect_to_a_private_address_in_any_spelling_is_refused_and_the_next_page_is_right(
     chrome, permits, site, trap, host
@@ -219,7 +218,7 @@ def test_a_redirect_to_a_private_address_in_any_spelling_is_refused_and_the_next
     assert trap.connections == 0
 
 
-@needs_chrome
+@pytest.mark.browser
 @pytest.mark.parametrize("lead", LEADS)
 @pytest.mark.parametrize("host", ["trap.example", "127.0.0.2", "[::ffff:7f00:2]", "localhost"])
 def test_a_page_cannot_send_chrome_to_a_private_address(chrome, permits, site, trap, lead, host):
@@ -245,7 +244,7 @@ def test_a_page_cannot_send_chrome_to_a_private_address(chrome, permits, site, t
     )
 
 
-@needs_chrome
+@pytest.mark.browser
 @pytest.mark.parametrize("lead", ["redirect", *LEADS])
 def test_without_the_gateway_each_of_these_pages_reaches_the_trap(chrome, site, trap, lead):
     """So that the tests above prove something."""
@@ -259,7 +258,7 @@ def test_without_the_gateway_each_of_these_pages_reaches_the_trap(chrome, site, 
     assert trap.connections
 
 
-@needs_chrome
+@pytest.mark.browser
 def test_a_name_that_is_public_when_it_is_checked_and_private_afterwards_is_refused(chrome, trap):
     rebound = Permits(guard(rebind_example=[SITE, TRAP]), obey=False)
     assert refusal(chrome, rebound, address_of(trap, "rebind.example")) == (
@@ -269,7 +268,7 @@ def test_a_name_that_is_public_when_it_is_checked_and_private_afterwards_is_refu
     assert trap.connections == 0
 
 
-@needs_chrome
+@pytest.mark.browser
 def test_what_is_wrong_with_a_host_is_told_as_without_the_gateway(chrome, permits, site):
     with socket.socket() as closed:
         closed.bind((SITE, 0))
@@ -283,7 +282,7 @@ def test_what_is_wrong_with_a_host_is_told_as_without_the_gateway(chrome, permit
     ) == ("dns", True)
 
 
-@needs_chrome
+@pytest.mark.browser
 def test_nothing_leaves_by_webrtc(chrome, permits, site, trap):
     with socket.socket(type=socket.SOCK_DGRAM) as stun:
         stun.bind((TRAP, 0))
@@ -310,7 +309,7 @@ def test_nothing_leaves_by_webrtc(chrome, permits, site, trap):
     assert trap.connections == 0
 
 
-@needs_chrome
+@pytest.mark.browser
 @pytest.mark.parametrize(
     "host",
     [

@@ -15,6 +15,8 @@ from itertools import pairwise
 
 import pytest
 
+pytestmark = pytest.mark.browser
+
 LINKS = 12
 HOSTS = 50
 

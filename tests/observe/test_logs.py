@@ -78,9 +78,7 @@ def test_a_traceback_stays_within_its_line_and_without_passwords():
     assert "LookupError: redis://:***@localhost/0" in seen["traceback"]
 
 
-def test_every_line_of_a_worker_is_json_and_those_of_a_run_say_its_crawl_page_and_task(
-    ground: Ground,
-):
+def test_a_worker_logs_json_and_a_run_its_crawl_page_and_task(ground: Ground):
     (ground.folder / "shop.py").write_text(CODE)
     ground.chrome_on({"/": Doc(links=["/a"]), "/a": Doc(status=404)})
     crawls = (str(ground.folder / "shop.py"),)

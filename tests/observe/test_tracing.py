@@ -76,7 +76,7 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
 
 
 @pytest.mark.usefixtures("otel")
-def test_a_worker_sends_a_span_of_each_run_and_under_it_one_of_each_step(ground: Ground):
+def test_a_worker_sends_a_span_of_each_run_and_step(ground: Ground):
     collector = Collector()
     ground.chrome_on({"/": Doc(links=["/gone"]), "/gone": Doc(status=404)})
     worker = ground.worker(2, traces_url=collector.url)

@@ -35,7 +35,7 @@ def expected(count: int) -> list[str]:
     return [f"http://a/{n}" for n in range(1, count + 1)]
 
 
-def test_a_file_follows_the_stream_and_a_later_writer_goes_on_where_it_ended(tmp_path):
+def test_a_file_follows_the_stream_and_a_later_writer_continues_it(tmp_path):
     path = tmp_path / "items.jsonl"
     first = JsonLines(path, "books 1", tmp_path)
     assert first.follow(Stream(10)) == 10
@@ -46,7 +46,7 @@ def test_a_file_follows_the_stream_and_a_later_writer_goes_on_where_it_ended(tmp
     assert urls(path) == expected(25)
 
 
-def test_what_a_killed_writer_wrote_beyond_its_last_position_is_cut_off_and_written_again(tmp_path):
+def test_lines_beyond_the_position_of_a_killed_writer_are_written_again(tmp_path):
     path = tmp_path / "items.jsonl"
     writer = JsonLines(path, "books 1", tmp_path)
     writer.follow(Stream(10))
@@ -72,7 +72,7 @@ def test_a_file_of_something_else_is_not_overwritten_unless_asked(tmp_path):
     assert urls(path) == expected(3)
 
 
-def test_another_crawl_of_the_name_does_not_continue_the_file_of_the_first(tmp_path):
+def test_another_crawl_of_the_name_continues_no_file_of_the_first(tmp_path):
     path = tmp_path / "items.jsonl"
     first = JsonLines(path, "books 1", tmp_path)
     first.follow(Stream(5))

@@ -13,7 +13,6 @@ from crawler.definition.digest import digest_of
 from crawler.definition.network import guard_of
 from crawler.net.permits import Permits
 from crawler.run.dry_run import dry_run
-from tests.site.chromes import needs_chrome
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture"]
@@ -25,7 +24,7 @@ def chrome(tmp_path) -> Iterator[Chrome]:
         yield chrome
 
 
-@needs_chrome
+@pytest.mark.browser
 def test_a_rehearsal_hands_its_hooks_what_a_run_hands_them(chrome: Chrome, site: Server):
     crawl = Crawl(name="books", url=site.url("/ok"), robots=False)
     calls = []
@@ -50,7 +49,7 @@ def test_a_rehearsal_hands_its_hooks_what_a_run_hands_them(chrome: Chrome, site:
     assert calls == [("before_all", 1), ("after", "OK", "Fine", 2)]
 
 
-@needs_chrome
+@pytest.mark.browser
 def test_user_and_password_in_an_entry_are_told_to_its_host_and_stand_in_no_url(
     chrome: Chrome, site: Server
 ):

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.browser
+
 SHOP = Path(__file__).parents[2] / "examples" / "demo" / "serve.py"
 STEPS = [
     *("execute", "validate", "browser", "queue.register", "before_all", "before"),

@@ -13,7 +13,6 @@ from crawler.frontier.frontier import Frontier
 from crawler.model import Page, Plan, Policy
 from crawler.profile import Profile
 from crawler.run.snapshots import INDEX, ErrorSnapshots, kind_of
-from tests.site.chromes import needs_chrome
 
 pytest_plugins = ["tests.site.fixture"]
 
@@ -35,7 +34,7 @@ def price(page):
 """
 
 
-@needs_chrome
+@pytest.mark.browser
 def test_each_kind_of_failure_leaves_once_what_chrome_showed(folder, site):
     # Given pages that fail: with a document, in a hook (of which two are alike), and without any
     # document
@@ -78,7 +77,7 @@ def test_each_kind_of_failure_leaves_once_what_chrome_showed(folder, site):
     assert len(modes) == 7
 
 
-@needs_chrome
+@pytest.mark.browser
 def test_a_folder_that_cannot_be_written_fails_no_page_and_is_said(redis, site, tmp_path, caplog):
     frontier = Frontier(redis, "shop")
     frontier.create(Plan("shop", Policy(), "d", None))
@@ -96,7 +95,7 @@ def test_a_folder_that_cannot_be_written_fails_no_page_and_is_said(redis, site, 
     assert "no error snapshot of" in caplog.text
 
 
-@needs_chrome
+@pytest.mark.browser
 def test_what_another_page_left_in_the_tab_is_no_evidence(site, tmp_path):
     with Chrome(Endpoint(state=tmp_path)) as chrome, chrome.session(Profile("shop")) as browser:
         browser.request(Page(site.url("/ok")))

@@ -36,6 +36,8 @@ from crawler.redaction import masked
 from crawler.storage.connection import RedisClient, connect
 from tests.support.redis_kinds import HOST, Certificates, LocalCluster, Server, Watched, knows_tls
 
+pytestmark = pytest.mark.slow
+
 SECRET = "c4nary"
 #: What docs/redis.md tells an operator to allow a crawler whose keys begin with "shop:".
 USER = (

@@ -1,9 +1,8 @@
-"""Write docs/hostile.md: what came of each hostile page on each kind of endpoint that is installed
-here.
+"""Write docs/hostile.md: the outcome of each hostile page on each kind of endpoint.
 
-    python -m tests.hostile_table [FILE]
+    python -m tests.support.hostile_table [FILE]
 
-It takes some minutes. An endpoint that is not to be had gets no column, and the page says so.
+It takes some minutes. An endpoint that is not installed here gets no column; the page says so.
 """
 
 from __future__ import annotations
@@ -16,32 +15,35 @@ from pathlib import Path
 
 from crawler.browser.chrome.local import LocalDriver
 from crawler.browser.pool import Chrome
-
-from .grid import Grid, missing
-from .site.chromes import SHELL, WHOLE
-from .site.server import Server
-from .site.table import HOSTILE, SECTIONS
-from .site.walk import Step, endpoint, walk
+from tests.grid import Grid, missing
+from tests.site.chromes import SHELL, WHOLE
+from tests.site.server import Server
+from tests.site.table import HOSTILE, SECTIONS
+from tests.site.walk import Step, endpoint, walk
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = """# Hostile pages
 
-What comes of pages that mean harm, or are merely odd. Each row is a page of the test site (`tests/site`); what is expected of it
-is the same wherever Chrome is (`tests/site/table.py`), and a test asks for all of them on each endpoint, and after each of them
-for a good page, which must be right. Pages of a local Chrome are fetched over its own protocol, those of the other endpoints over
+What comes of pages that mean harm, or are merely odd. Each row is a page of the test site
+(`tests/site`); what is expected of it is the same wherever Chrome is (`tests/site/table.py`), and a
+test asks for all of them on each endpoint, and after each of them for a good page, which must be
+right. Pages of a local Chrome are fetched over its own protocol, those of the other endpoints over
 WebDriver. `make test` does so with a local Chrome, and crawls all of them with four workers;
-`make test-soak` goes to the other endpoints as well. `python -m tests.hostile_table` writes this page.
+`make test-soak` goes to the other endpoints as well. `python -m tests.support.hostile_table` writes
+this page.
 
-**as expected** means: the outcome was that of the second column, and the page after it was right. Time is in seconds, on a busy
-machine; rows that cost a time-out were given a page-load time-out of 1.5 s.
+**as expected** means: the outcome was that of the second column, and the page after it was right.
+Time is in seconds, on a busy machine; rows that cost a time-out had a page-load time-out of 1.5 s.
 
-A page that is *done* has a document. One that *failed* has a reason, the HTTP status if one is known, and a class: *retry* (it
-may be there later), *terminal*, *throttle* (the host asks for patience), *crash* (it took the browser with it).
+A page that is *done* has a document. One that *failed* has a reason, the HTTP status if one is
+known, and a class: *retry* (it may be there later), *terminal*, *throttle* (the host asks for
+patience), *crash* (it took the browser with it).
 
-No page may open windows: Chrome's own pop-up blocker lets those pass that a click of a hook opened; a headless shell, none.
+No page may open windows: Chrome's own pop-up blocker lets those pass that a click of a hook opened;
+a headless shell, none.
 
-The status of a download, and of an answer without content (204, 205, 304), is not known unless response data is asked for: Chrome
-tells WebDriver nothing of an answer that makes no document.
+The status of a download, and of an answer without content (204, 205, 304), is not known unless
+response data is asked for: Chrome tells WebDriver nothing of an answer that makes no document.
 """
 
 

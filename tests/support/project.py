@@ -33,9 +33,11 @@ WORKERS: Mapping[str, tuple[str, ...]] = {
 USERS = """
 from django.contrib.auth.models import Permission, User
 User.objects.create_superuser("ada", password="x", first_name="Ada")
-for name, permissions in {"looker": ["view_crawl"], "operator": ["operate_crawl"], "stranger": []}.items():
+ours = Permission.objects.filter(content_type__app_label="crawler")
+users = {"looker": ["view_crawl"], "operator": ["operate_crawl"], "stranger": []}
+for name, permissions in users.items():
     user = User.objects.create_user(name, password="x", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions, content_type__app_label="crawler"))
+    user.user_permissions.set(ours.filter(codename__in=permissions))
 print(1)
 """
 

@@ -18,6 +18,8 @@ from crawler.local.embedded import PrivateRedis, worker_command
 from crawler.tasks.transport import QoS
 from tests.support.folder import until
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_worker_that_holds_a_wake_up_for_later_outlives_its_broker(tmp_path):
     frontier, broker = (

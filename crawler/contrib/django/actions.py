@@ -62,6 +62,12 @@ ACTIONS = (
     Action("resume", "Resume", resume, (Status.PAUSED, Status.STOPPING, Status.STOPPED)),
     Action("stop", "Stop", stop, (Status.NEW, Status.ACTIVE, Status.DRAINING, Status.PAUSED)),
     Action("retry", "Retry failed", retry, (*Status,), needs_failed=True),
-    Action("restart", "Start anew", start, (Status.FINISHED, Status.STOPPED, Status.FAILED), needs_definition=True,
-         ask="Begin anew? The pages and results of the last time are forgotten."),
-)  # fmt: skip
+    Action(
+        "restart",
+        "Start anew",
+        start,
+        (Status.FINISHED, Status.STOPPED, Status.FAILED),
+        needs_definition=True,
+        ask="Begin anew? The pages and results of the last time are forgotten.",
+    ),
+)

@@ -15,13 +15,12 @@ import pytest
 
 from crawler.browser.chrome.local import find_driver
 from tests.site import members as club
-from tests.site.chromes import needs_chrome
 from tests.site.members import Members
 from tests.site.server import Server
 from tests.support.folder import Folder, until
 
 pytest_plugins = ["tests.site.fixture"]
-pytestmark = needs_chrome
+pytestmark = pytest.mark.browser
 
 DEFINITION = """
 import os

@@ -20,7 +20,6 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from crawler.browser.chrome.local import find_chrome, find_driver, resolve_wrapper
 from crawler.local.embedded import PrivateRedis
-from tests.site.chromes import needs_chrome
 from tests.support.project import ROOT, USERS, Project
 from tests.support.redis_kinds import free_port
 
@@ -142,10 +141,8 @@ def smaller(path: Path) -> None:
 BOOKS = "[data-crawl=books]"
 
 
-@needs_chrome
-def test_an_operator_starts_a_crawl_watches_it_stops_it_and_retries_what_failed(
-    place, browser, shop
-):
+@pytest.mark.browser
+def test_an_operator_starts_watches_stops_and_retries_a_crawl(place, browser, shop):
     project, address = place
     screen = Screen(browser, address)
     screen.log_in("ada")

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.local.embedded import PrivateRedis
-from tests.site.chromes import needs_chrome
 from tests.support.folder import until
 from tests.support.project import BIN, USERS, WORKERS, Project
 from tests.support.redis_kinds import Server
@@ -57,7 +56,6 @@ def project(place) -> Project:
 
 
 # -- workers
-# --------------------------------------------------------------------------------------------------------------
 
 #: What a view does, in a transaction, and what its user sees then: a request as a browser makes it,
 #: with Selenium out of reach.
@@ -76,13 +74,14 @@ STORED = """
 import json
 from catalogue.models import Book
 from crawler.contrib.django.store.models import StoredResult
-print(json.dumps([Book.objects.exclude(title="").count(), StoredResult.objects.filter(data__title__gt="").count()]))
+titled = StoredResult.objects.filter(data__title__gt="")
+print(json.dumps([Book.objects.exclude(title="").count(), titled.count()]))
 """
 
 
-@needs_chrome
+@pytest.mark.browser
 @pytest.mark.parametrize("kind", WORKERS)
-def test_a_crawl_that_a_view_starts_is_run_and_its_hook_writes_rows_in_a_worker_of(kind, project):
+def test_a_crawl_started_by_a_view_writes_rows_in_a_worker_of(kind, project):
     assert project.python(VIEW) == [200, {"crawl": "books", "status": "NEW"}]
     project.frontier().set_limits(page_limit=5)
     with project.worker(kind) as worker:
@@ -94,10 +93,8 @@ def test_a_crawl_that_a_view_starts_is_run_and_its_hook_writes_rows_in_a_worker_
     assert project.python(STORED) == [5, 5]
 
 
-@needs_chrome
-def test_a_schedule_starts_a_crawl_and_then_says_that_it_runs_until_it_can_be_begun_anew(
-    tmp_path, shop
-):
+@pytest.mark.browser
+def test_a_schedule_starts_a_crawl_once_until_it_has_ended(tmp_path, shop):
     with PrivateRedis(tmp_path / "redis") as redis:
         project = Project(tmp_path, redis, shop, SHOP_DELAY="0.7")
         project.edit("shop/settings.py", 'crontab(hour="2", minute="0")', "0.5")
@@ -121,10 +118,9 @@ def test_a_schedule_starts_a_crawl_and_then_says_that_it_runs_until_it_can_be_be
 
 
 # -- starting
-# -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_start_waits_for_the_transaction_of_its_caller_and_is_forgotten_with_it(project):
+def test_a_start_waits_for_its_transaction_and_is_forgotten_with_it(project):
     said = project.python("""
 import json
 from crawler import client
@@ -174,7 +170,8 @@ from crawler import client
 from crawler.errors import CrawlerError
 from django.contrib.auth.models import User
 from django.test import Client
-there = Client(raise_request_exception=False, headers={"host": "127.0.0.1"}); there.force_login(User.objects.get(username="ada"))
+there = Client(raise_request_exception=False, headers={"host": "127.0.0.1"})
+there.force_login(User.objects.get(username="ada"))
 there.get("/admin/")  # what is imported when it is first needed
 def timed(call):
     begin = time.monotonic()
@@ -186,7 +183,8 @@ def start():
         return str(error)
 def page():
     answer = there.get("/admin/crawler/crawl/")
-    return [answer.status_code, html.unescape(re.search('role="alert">([^<]*)<', answer.content.decode())[1])]
+    alert = re.search('role="alert">([^<]*)<', answer.content.decode())[1]
+    return [answer.status_code, html.unescape(alert)]
 def live():
     answer = there.get("/admin/crawler/crawl/+live/?name=books")
     return [answer.status_code, answer.json()["error"]]
@@ -195,9 +193,7 @@ print(json.dumps([timed(start), timed(page), timed(live)]))
 
 
 @pytest.mark.parametrize("kind", ["away", "frozen"])
-def test_without_redis_a_start_and_the_admin_say_so_in_one_line_within_five_seconds(
-    kind, place, tmp_path
-):
+def test_without_redis_start_and_admin_say_so_within_five_seconds(kind, place, tmp_path):
     with Server(tmp_path) as server:
         url = (
             f"redis://:secret@{server.address}/0"
@@ -219,7 +215,6 @@ def test_without_redis_a_start_and_the_admin_say_so_in_one_line_within_five_seco
 
 
 # -- commands and checks
-# --------------------------------------------------------------------------------------------------
 
 
 def test_a_crawl_is_started_seen_and_stopped_by_commands(project):
@@ -281,7 +276,6 @@ def test_check_finds_what_is_wrong_before_a_worker_does(project):
 
 
 # -- pages
-# ----------------------------------------------------------------------------------------------------------------
 
 ROUND = """
 import json
@@ -294,18 +288,21 @@ def answers(name):
     if name:
         client.force_login(User.objects.get(username=name))
     base = "/admin/crawler/crawl/"
-    pages = [client.get(base + page).status_code for page in ("", "books/change/", "books/failed/", "+live/?name=books")]
-    deeds = [client.post(base + deed).status_code for deed in ("books/do/pause/", "books/do/resume/", "books/retry/")]
+    pages = ("", "books/change/", "books/failed/", "+live/?name=books")
+    actions = ("books/do/pause/", "books/do/resume/", "books/retry/")
+    statuses = [client.get(base + page).status_code for page in pages]
+    statuses += [client.post(base + action).status_code for action in actions]
     strict = Client(enforce_csrf_checks=True, headers={"host": "127.0.0.1"})
     if name:
         strict.force_login(User.objects.get(username=name))
-    return [*pages, *deeds, client.get(base + "books/do/stop/").status_code, strict.post(base + "books/do/stop/").status_code]
+    stop = base + "books/do/stop/"
+    return [*statuses, client.get(stop).status_code, strict.post(stop).status_code]
 found = {name: answers(name) for name in ("", "stranger", "looker", "operator")}
 print(json.dumps(found | {"status": client().handle("books").status}))
 """
 
 
-def test_who_may_look_may_not_operate_and_nothing_is_done_by_a_link_or_a_forged_form(project):
+def test_only_operators_operate_and_links_and_forged_forms_do_nothing(project):
     assert project.python(ROUND) == {
         "": [302] * 8 + [403],
         "stranger": [403] * 7 + [405, 403],
@@ -325,15 +322,25 @@ from crawler.model import FailureClass
 there = client()
 there.clear("hostile")
 handle, _ = there.start(Crawl(name="hostile", url="http://x.test/", depth_limit=None))
-evil = ['http://x.test/"><script>alert(1)</script>', "javascript:alert(1)", "http://x.test/'onmouseover=alert(1)//"]
+evil = [
+    'http://x.test/"><script>alert(1)</script>',
+    "javascript:alert(1)",
+    "http://x.test/'onmouseover=alert(1)//",
+]
 handle.frontier.enqueue([Page(url) for url in [*evil, *(f"http://x.test/{n}" for n in range(240))]])
 while (claim := handle.frontier.claim("<img src=x>").claim):
     handle.frontier.fail(claim, FailureClass.TERMINAL, "<b onclick=alert(1)>")
-client = Client(headers={"host": "127.0.0.1"}); client.force_login(User.objects.get(username="ada"))
+client = Client(headers={"host": "127.0.0.1"})
+client.force_login(User.objects.get(username="ada"))
 base = "/admin/crawler/crawl/"
-texts = [client.get(base + page).content.decode() for page in ("", "?q=%22%3E%3Cscript%3Ealert(1)", "hostile/change/",
-         "hostile/failed/", "hostile/failed/?from=100", "hostile/failed/?from=200&reason=%3Cb%20onclick%3Dalert(1)%3E",
-         "hostile/failed/?from=-1", "hostile/failed/?from=99999999999999999999", "hostile/failed/?reason=none")]
+pages = (
+    "", "?q=%22%3E%3Cscript%3Ealert(1)", "hostile/change/",
+    "hostile/failed/", "hostile/failed/?from=100",
+    "hostile/failed/?from=200&reason=%3Cb%20onclick%3Dalert(1)%3E",
+    "hostile/failed/?from=-1", "hostile/failed/?from=99999999999999999999",
+    "hostile/failed/?reason=none",
+)
+texts = [client.get(base + page).content.decode() for page in pages]
 odd = ("nobody/change/", "nobody/failed/", "hostile/do/clear/", "%3Cb%3E/change/")
 gone = [client.get(base + page).status_code for page in odd]
 ids = [letter.page.id for letter in handle.frontier.failed(0, 3)]
@@ -344,7 +351,7 @@ print(json.dumps({"texts": texts, "gone": gone, "left": left, "failed": handle.s
 """
 
 
-def test_what_crawled_pages_say_is_shown_as_text_and_many_failed_pages_are_paged(project):
+def test_the_text_of_pages_is_escaped_and_failed_pages_are_paged(project):
     found = project.python(HOSTILE)
     for text in found["texts"]:
         for evil in (
@@ -364,7 +371,6 @@ def test_what_crawled_pages_say_is_shown_as_text_and_many_failed_pages_are_paged
 
 
 # -- the store
-# ------------------------------------------------------------------------------------------------------------
 
 RESULTS = """
 import json
@@ -374,21 +380,24 @@ there = client()
 there.clear("stored")
 handle, _ = there.start(Crawl(name="stored", url="http://x.test/", depth_limit=None))
 handle.frontier.enqueue([Page(f"http://x.test/{n}") for n in range(599)])
+record = {"status": 200, "depth": 0, "links": 2, "ms": 5, "data": {"title": "a\\0b"}}
 while (claim := handle.frontier.claim("worker").claim):
-    record = {"url": claim.page.url, "final_url": claim.page.url, "status": 200, "depth": 0, "links": 2, "ms": 5}
-    handle.frontier.finish(claim, claim.page.url, result=json.dumps(record | {"data": {"title": "a\\0b"}}))
+    urls = {"url": claim.page.url, "final_url": claim.page.url}
+    handle.frontier.finish(claim, claim.page.url, result=json.dumps(urls | record))
 print(handle.counts["done"])
 """
 ROWS = """
 import json
 from crawler.contrib.django.store.models import StoredCrawl, StoredResult
 rows = StoredResult.objects.filter(crawl__name="stored")
-print(json.dumps([rows.count(), rows.values("page").distinct().count(), rows.filter(data={"title": "ab"}).count(),
-                  StoredCrawl.objects.get(name="stored").lost]))
+print(json.dumps([
+    rows.count(), rows.values("page").distinct().count(), rows.filter(data={"title": "ab"}).count(),
+    StoredCrawl.objects.get(name="stored").lost,
+]))
 """
 
 
-def test_results_are_stored_once_also_by_two_at_a_time_and_after_a_crawl_is_begun_anew(project):
+def test_results_are_stored_once_also_by_two_and_after_a_restart(project):
     assert project.python(RESULTS) == 600
     both = [
         subprocess.Popen(

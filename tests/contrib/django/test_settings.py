@@ -25,8 +25,10 @@ try:
 except settings.SettingsError as error:
     print(json.dumps({"error": str(error)}))
 else:
-    print(json.dumps({"redis_url": found.redis_url, "broker_url": found.broker_url, "queue": found.queue,
-                      "crawls": list(found.crawls), "tick_interval": found.tick_interval}))
+    print(json.dumps({
+        "redis_url": found.redis_url, "broker_url": found.broker_url, "queue": found.queue,
+        "crawls": list(found.crawls), "tick_interval": found.tick_interval,
+    }))
 """
 
 
@@ -67,7 +69,7 @@ def load(tmp_path: Path):
     return answer
 
 
-def test_a_table_and_single_names_are_read_and_the_crawls_of_the_apps_are_found(load):
+def test_a_table_single_names_and_the_crawls_of_apps_are_read(load):
     found = load(
         'CRAWLER = {"REDIS_URL": "redis://frontier:6379/3", "TICK_INTERVAL": 5}',
         'CRAWLER_QUEUE = "shop"',
@@ -98,7 +100,7 @@ def test_a_variable_of_the_environment_comes_before_them(load):
     assert load('CRAWLER = {"QUEUE": "shop"}', CRAWLER_QUEUE="")["queue"] == "shop"
 
 
-def test_they_count_before_django_is_set_up_and_the_crawls_from_then_on(load):
+def test_they_count_before_the_set_up_of_django_and_crawls_after_it(load):
     found = load('CRAWLER = {"QUEUE": "shop", "CRAWLS": "more.py"}', words=())
     assert (found["queue"], found["crawls"]) == ("shop", ["more.py"])
 
@@ -129,7 +131,7 @@ def test_what_is_wrong_with_them_is_one_line(load, line, says):
     assert "secret" not in error
 
 
-def test_a_settings_module_that_does_not_import_is_one_line_that_says_how_to_mend_it(load):
+def test_a_broken_settings_module_is_one_line_with_its_remedy(load):
     error = load("import no_such_module", words=())["error"]
     assert "no_such_module" in error
     assert "\n" not in error

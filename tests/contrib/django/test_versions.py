@@ -14,6 +14,8 @@ import pytest
 from crawler.local.embedded import PrivateRedis
 from tests.support.project import USERS, Project
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("django", reason="Django is not installed: pip install -e .[django]")
 
 OLDEST = "4.2"
@@ -27,10 +29,12 @@ USERS
 from django.contrib.auth.models import User
 from django.test import Client
 from crawler.contrib.django.client import client
-client = Client(headers={"host": "127.0.0.1"}); client.force_login(User.objects.get(username="ada"))
+client = Client(headers={"host": "127.0.0.1"})
+client.force_login(User.objects.get(username="ada"))
 started = client.post("/refresh/").json()
 base = "/admin/crawler/crawl/"
-pages = [client.get(base + page).status_code for page in ("", "books/change/", "books/failed/", "+live/?name=books")]
+pages = ("", "books/change/", "books/failed/", "+live/?name=books")
+pages = [client.get(base + page).status_code for page in pages]
 pages.append(client.get("/admin/crawler_store/storedresult/").status_code)
 pages.append(client.post(base + "books/do/stop/").status_code)
 call_command("crawl_store")
