@@ -1,4 +1,6 @@
-"""What a process needs to do runs, made once and kept: Redis, Chrome, and the crawls it knows."""
+"""The composition root: what a process needs to do runs, built from its settings, made once and
+kept. It knows no Celery.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import logging
 import os
 import secrets
 import threading
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import cached_property
@@ -23,9 +25,8 @@ from .config import settings as configuration
 from .config.settings import Settings
 from .definition.crawl import Crawl
 from .definition.digest import digest_of
-from .definition.loading import load_all, stored
 from .definition.network import guard_of, proxies_of
-from .errors import CrawlerError, FrontierUnavailable, UnknownCrawl
+from .errors import CrawlerError, FrontierUnavailable
 from .frontier.frontier import Frontier
 from .local.processes import is_gone, process_name
 from .model import FailureClass, Json, Outcome, Result
@@ -33,17 +34,18 @@ from .net.permits import Permits
 from .observe.logs import binding
 from .observe.tracing import Tracer
 from .redaction import masked
-from .run.lifecycle import END_TICKET, Failure
+from .run.context import RunServices
 from .run.lifecycle import execute as execute_run
+from .run.next_runs import END_TICKET
+from .run.observer import RunObserver
+from .run.outcome import Failure
 from .run.snapshots import ErrorSnapshots
-from .run.timings import Took
+from .run.timings import StepTime
 from .secret_refs import SECRET_PREFIX
 from .storage.rate import Rate
 
 log = logging.getLogger(__name__)
 
-#: Crawls without code that a process remembers; it reads others again when it meets them.
-STORED_MAX = 256
 #: Seconds for which a process that ends a session for another has it to itself, beyond what the
 #: endpoint may take.
 REAP_MARGIN = 15.0
@@ -60,10 +62,9 @@ class Services:
         self.settings = settings
         self.pid = os.getpid()
         self.client = Client(settings)
-        self._stored: OrderedDict[str, tuple[str | None, Crawl]] = OrderedDict()
         self.reaper: threading.Thread | None = None
         self._permits: WeakKeyDictionary[Crawl, Permits] = WeakKeyDictionary()
-        self._owed: WeakKeyDictionary[Crawl, deque[Took]] = WeakKeyDictionary()
+        self._pending_timings: WeakKeyDictionary[Crawl, deque[StepTime]] = WeakKeyDictionary()
 
     @classmethod
     def current(cls) -> Services:
@@ -82,11 +83,11 @@ class Services:
         """End the browser of this process, if it has one, and send its last spans."""
         if not cls.is_open():
             return
-        made = vars(services := cls.current())
-        if "chrome" in made:
+        opened = vars(services := cls.current())
+        if "chrome" in opened:
             services.chrome.close()
-        if spans := made.get("spans"):
-            spans.close()
+        if tracer := opened.get("tracer"):
+            tracer.close()
 
     @cached_property
     def worker(self) -> str:
@@ -115,69 +116,43 @@ class Services:
         return Jobs(self.client, retention=self.settings.job_retention)
 
     @cached_property
-    def crawls(self) -> dict[str, Crawl]:
-        """The crawls with code that this process was told to load."""
-        return load_all(self.settings.crawls)
-
-    def crawl(self, name: str) -> Crawl:
-        """The crawl ``name``: one of those that this process loaded, else one without code that is
-        stored with its frontier.
-
-        Raises:
-            UnknownCrawl: it is neither. Nothing that a message names is ever imported.
-        """
-        if name in self.crawls:
-            return self.crawls[name]
-        frontier = self.client.frontier(name)
-        digest, crawl = self._stored.get(name, (None, None))
-        if crawl is None or digest != frontier.digest():  # begun anew, with another definition
-            plan = frontier.plan()
-            if plan is None:
-                raise UnknownCrawl(name, tuple(self.crawls))
-            crawl = stored(plan, self.crawls)
-            self._stored[name] = plan.digest, crawl
-            if len(self._stored) > STORED_MAX:
-                self._stored.popitem(last=False)
-        self._stored.move_to_end(name)
-        return crawl
-
-    @cached_property
-    def spans(self) -> Tracer | None:
+    def tracer(self) -> Tracer | None:
         """Where this process sends spans, if anywhere."""
         return Tracer(self.settings.traces_url) if self.settings.traces_url else None
 
     def execute(
         self, name: str, ticket: str | None = None, sender: Mapping[str, str] | None = None
     ) -> Result | Failure | Outcome:
-        """One run of the crawl ``name``: see :func:`crawler.run.lifecycle.execute`. ``sender`` is the
-        trace of who asked for it.
+        """Do one run of the crawl ``name``: see :func:`crawler.run.lifecycle.execute`. ``sender``
+        is the trace of the run or request that asked for it.
         """
-        return self.run(self.crawl(name), ticket, sender)
+        return self.run(self.client.crawl(name), ticket, sender)
 
     def run(
         self, crawl: Crawl, ticket: str | None = None, sender: Mapping[str, str] | None = None
     ) -> Result | Failure | Outcome:
-        """One run of ``crawl``."""
-        frontier = self.client.frontier(crawl.name)
-        permits = self.permits(crawl, frontier)
-        tracing = self.spans.run(crawl.name, sender or {}) if self.spans else nullcontext()
+        """Do one run of ``crawl``."""
+        tracing = self.tracer.run(crawl.name, sender or {}) if self.tracer else nullcontext()
+        pending = self._pending_timings.setdefault(crawl, deque())
         with binding(crawl=crawl.name), tracing as trace:
-            return execute_run(
-                crawl,
-                frontier=frontier,
-                chrome=self.chrome,
-                permits=permits,
-                start=self.client.start_run,
-                worker=self.worker,
-                ticket=ticket,
-                trace=trace,
-                evidence=self.evidence(crawl, frontier),
-                completion=self.rate.completion if self.rate else nullcontext,
-                owed=self._owed.setdefault(crawl, deque()),
-            )
+            observer = RunObserver(crawl.name, pending, trace)
+            return execute_run(crawl, self.for_run(crawl), ticket, observer)
 
-    def evidence(self, crawl: Crawl, frontier: Frontier) -> ErrorSnapshots | None:
-        """Where error snapshots of ``crawl`` go; None: nowhere."""
+    def for_run(self, crawl: Crawl) -> RunServices:
+        """Return what a run of ``crawl`` needs of this process."""
+        frontier = self.client.frontier(crawl.name)
+        return RunServices(
+            frontier,
+            self.chrome,
+            self.permits(crawl, frontier),
+            self.client.start_run,
+            self.worker,
+            self.snapshots(crawl, frontier),
+            self.rate.completion if self.rate else nullcontext,
+        )
+
+    def snapshots(self, crawl: Crawl, frontier: Frontier) -> ErrorSnapshots | None:
+        """Return the keeper of error snapshots of ``crawl``; None: none are kept."""
         folder = self.settings.errors_dir
         return (
             ErrorSnapshots(folder / crawl.name, frontier, crawl.error_snapshots)
@@ -202,7 +177,7 @@ class Services:
         """Start the crawl ``name``, with ``reset`` also one that has ended; whether it is new comes
         second.
         """
-        crawl = self.crawl(name)
+        crawl = self.client.crawl(name)
         return self.client.restart(crawl) if reset else self.client.start(crawl)
 
     def tick(self) -> dict[str, Json]:
@@ -256,15 +231,15 @@ class Services:
             log.warning("%s: %s", frontier.name, alarm)
         unsent = list(tick.tickets)
         if tick.ended:  # this tick ended it, or whoever did died over it
-            if "after_all" in self.crawl(frontier.name).hooks:
+            if "after_all" in self.client.crawl(frontier.name).hooks:
                 self.client.start_run(
-                    self.crawl(frontier.name), f"{END_TICKET}{secrets.token_hex(6)}"
+                    self.client.crawl(frontier.name), f"{END_TICKET}{secrets.token_hex(6)}"
                 )
             else:
                 frontier.end_hook_done()
         try:
             while unsent:
-                self.client.start_run(self.crawl(frontier.name), unsent[0])
+                self.client.start_run(self.client.crawl(frontier.name), unsent[0])
                 unsent.pop(0)
         finally:
             for ticket in unsent:
@@ -289,13 +264,13 @@ class Services:
 
     def announce(self, name: str, life: float) -> None:
         """Put the worker ``name`` on the roll, with the crawls it knows, for ``life`` seconds."""
-        self.client.roll.announce(
-            name, {crawl.name: digest_of(crawl) for crawl in self.crawls.values()}, life
+        self.client.workers.announce(
+            name, {crawl.name: digest_of(crawl) for crawl in self.client.known.values()}, life
         )
 
     def leave(self, name: str) -> None:
         """Take the worker ``name`` off the roll."""
-        self.client.roll.leave(name)
+        self.client.workers.leave(name)
 
 
 def endpoint(settings: Settings) -> Endpoint:

@@ -12,7 +12,7 @@ from ..errors import CrawlerError
 from ..model import CRAWL_NAME, Json, Outcome
 from ..observe.logs import binding
 from ..redaction import masked
-from ..run.lifecycle import Failure
+from ..run.outcome import Failure
 from ..services import Services
 
 TICKET = re.compile(r"[A-Za-z0-9-]{1,64}")

@@ -21,7 +21,7 @@ from typing import Any
 
 from celery import signals
 
-from crawler.run.lifecycle import Run
+from crawler.run.observer import RunObserver
 
 from . import product, site, table
 
@@ -61,14 +61,14 @@ def record(folder: Path) -> None:
     def mark(name: str) -> None:
         steps.append((name, time.perf_counter(), time.thread_time()))
 
-    plain = Run.step
+    plain = RunObserver.step
 
     @wraps(plain)
-    def step(self: Run, name: str, *page: Any) -> None:
+    def step(self: RunObserver, name: str, *page: Any) -> None:
         mark(name)
         plain(self, name, *page)
 
-    Run.step = step  # type: ignore[method-assign]
+    RunObserver.step = step  # type: ignore[method-assign]
 
     def begin(**_: Any) -> None:
         mark(BEFORE)

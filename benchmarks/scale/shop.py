@@ -28,11 +28,11 @@ def content(response):
 if "BENCH_STEPS" in os.environ:
     from benchmarks.pages.steps import record
     from crawler.browser.pool import Chrome
-    from crawler.run.lifecycle import Run
+    from crawler.run.observer import RunObserver
 
     record(Path(os.environ["BENCH_STEPS"]))
     plain = Chrome._put_away
-    beside = Run(bench, None, None)
+    beside = RunObserver(bench.name)
 
     def put_away(self, session, idle):
         """Count what is said to the browser after the last hook as a step of its own."""

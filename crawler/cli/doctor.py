@@ -125,7 +125,7 @@ def server_states(settings: Settings) -> str:
 
 def live_workers(settings: Settings) -> str:
     """Return the names of the workers that are alive."""
-    workers = Client(settings).roll.workers()
+    workers = Client(settings).workers.workers()
     return "; ".join(str(worker.name) for worker in workers) or "none is alive"
 
 

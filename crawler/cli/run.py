@@ -19,6 +19,7 @@ from ..services import endpoint
 @click.argument("crawl", metavar="CRAWL")
 @click.option("--url", help="Another page of it than the entry.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
+@click.option("--after", is_flag=True, help="Call the hook after, too: it may write somewhere.")
 @click.option(
     "--set",
     "changes",
@@ -26,7 +27,7 @@ from ..services import endpoint
     metavar="FIELD=VALUE",
     help="Another value for a field, for a crawl without code.",
 )
-def run(crawl: str, url: str | None, as_json: bool, changes: tuple[str, ...]) -> None:
+def run(crawl: str, url: str | None, after: bool, as_json: bool, changes: tuple[str, ...]) -> None:
     """Run one page of CRAWL, without Redis and without following links.
 
     Shows what it extracts, and which links it would keep.
@@ -39,7 +40,7 @@ def run(crawl: str, url: str | None, as_json: bool, changes: tuple[str, ...]) ->
             obey=definition.robots,
             proxies=proxies_of(definition, chrome.endpoint.secrets),
         )
-        outcome = dry_run(definition, chrome, permits, url)
+        outcome = dry_run(definition, chrome, permits, url, after=after)
     click.echo(json.dumps(record(outcome), ensure_ascii=False) if as_json else text(outcome))
 
 

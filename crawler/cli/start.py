@@ -234,7 +234,7 @@ def watch_shared(order: Order, client: Client) -> Snapshot:
 
 def able_workers(crawl: Crawl, client: Client) -> str:
     """Return in a few words which workers can run ``crawl``; warn if there are none."""
-    alive = client.roll.workers()
+    alive = client.workers.workers()
     if not alive:
         say("warning: no worker is alive; the crawl waits for one (crawler worker)")
     if not alive or not crawl.has_code:

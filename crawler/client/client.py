@@ -9,14 +9,13 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..definition.crawl import Crawl
 from ..definition.crawl_plan import plan_of
 from ..definition.digest import digest_of
-from ..definition.loading import load_all, stored
 from ..errors import CrawlExists, FrontierRefused, SetupError, UnknownCrawl
 from ..frontier.entries import FailedPage
 from ..frontier.frontier import Frontier
@@ -25,6 +24,7 @@ from ..model import Json, Priority, Snapshot, Status
 from ..storage.connection import RedisClient, connect
 from ..storage.errors import redis_errors
 from . import seeds, transaction
+from .crawls import CrawlRegistry
 from .seeds import Fed
 from .wakeups import BrokerUnavailable, Sender, WakeUps
 from .workers import WorkerRegistry
@@ -203,12 +203,13 @@ class Client:
         )
         self.send = send or WakeUps(self.settings)
         self.attended = attended
-        self.roll = WorkerRegistry(self.redis, self.settings.key_prefix)
+        self.workers = WorkerRegistry(self.redis, self.settings.key_prefix)
+        self.crawls = CrawlRegistry(self.settings.crawls, self.frontier)
 
-    @cached_property
+    @property
     def known(self) -> dict[str, Crawl]:
-        """The crawls that ``CRAWLER_CRAWLS`` names."""
-        return load_all(self.settings.crawls)
+        """The crawls that ``CRAWLER_CRAWLS`` names, by name."""
+        return self.crawls.loaded
 
     def frontier(self, name: str) -> Frontier:
         """The frontier of the crawl ``name``, whether or not it exists."""
@@ -230,12 +231,7 @@ class Client:
         Raises:
             UnknownCrawl: it is neither.
         """
-        if name in self.known:
-            return self.known[name]
-        plan = self.frontier(name).plan()
-        if plan is None:
-            raise UnknownCrawl(name, tuple(self.known))
-        return stored(plan, self.known)
+        return self.crawls.crawl(name)
 
     def start(
         self,

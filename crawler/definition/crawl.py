@@ -228,6 +228,14 @@ class Crawl:
             other._add_hook(step, hook)
         return other
 
+    def without(self, *steps: str) -> Crawl:
+        """Return a copy without the hooks of ``steps``."""
+        other = Crawl(**self.raw)
+        for step, hook in self._added_hooks:
+            if step not in steps:
+                other._add_hook(step, hook)
+        return other
+
     def variant(self, **fields: Any) -> Crawl:
         """Return a copy with other values for some fields, among them its name. Workers that know
         this crawl can run the copy.

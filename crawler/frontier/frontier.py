@@ -115,6 +115,11 @@ class Ending:
     retry_in: float | None = None
     wake: Wake | None = None
 
+    @property
+    def accepted(self) -> bool:
+        """Whether the report counts: the page is done, and its result stored."""
+        return self.verdict in (Verdict.OK, Verdict.REPEATED)
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:

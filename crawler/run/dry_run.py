@@ -1,28 +1,36 @@
-"""What one page of a crawl would give: the steps of a run, without a frontier."""
+"""Try one page of a crawl: the life cycle itself, with a frontier that is not there."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from ..browser.pool import Chrome
 from ..definition.bounds import entry_pages, scope_of
-from ..definition.browser_profile import profile_of
-from ..definition.choosing import choose
-from ..definition.crawl import Crawl
-from ..definition.extraction import extract_by_table
 from ..errors import PageError
-from ..hooks import call
-from ..model import Link, Page, Response, Result, Snapshot, Status
-from ..net.permits import Permits
-from .lifecycle import Stop, accept, permitted
+from ..frontier.frontier import Ending, Renewal, Verdict, Wake
+from ..model import Claim, Link, Outcome, Page, Result, Snapshot, Status, Turn
+from .context import RunServices
+from .lifecycle import execute
+from .observer import Silent
+from .outcome import Failure, LoggedOut
+
+if TYPE_CHECKING:
+    from ..browser.pool import Chrome
+    from ..definition.crawl import Crawl
+    from ..frontier.frontier import Frontier
+    from ..net.permits import Permits
+    from ..urls.scope import Chosen
+
+#: Seconds for which a page of a dry run is claimed: longer than it can take.
+CLAIM_LIFE = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """What one page would give: its result, the links that would be queued, and the others with the
-    reason why not.
+    """The result of one page, the links that would be queued, and the others with the reason why
+    not.
     """
 
     result: Result
@@ -30,57 +38,84 @@ class DryRun:
     dropped: tuple[tuple[Link, str], ...]
 
 
-def dry_run(crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = None) -> DryRun:
-    """Do the steps of a run for the entry page of ``crawl``, or for ``url``, without a frontier:
-    nothing is queued or kept.
+def dry_run(
+    crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = None, *, after: bool = False
+) -> DryRun:
+    """Run the entry page of ``crawl``, or ``url``, without a frontier: nothing is queued or kept.
 
-    Hooks get what a run would hand them, but a snapshot of an empty crawl.
+    Hooks get the arguments of a run, with a snapshot of an empty crawl. The hook ``after``, which
+    writes to people's databases, is called only with ``after``.
 
     Raises:
-        PageError, BrowserLost, BrowserUnavailable: as they come; what a hook raises passes through.
+        PageError, BrowserLost, BrowserUnavailable: as they come; an error of a hook passes through.
     """
     page = entry_pages(crawl)[0] if url is None else scope_of(crawl).entry(url)
-    began = time.monotonic()
-    blank = Snapshot(crawl.name, Status.NEW, None, 0, 1, 0, 0, 1, 0, 0)
-    common = {"crawl": crawl, "snapshot": blank, "stop": Stop(None)}
+    frontier = cast("Frontier", NoFrontier(crawl.name, page))
+    services, links = RunServices(frontier, chrome, permits, _start, worker=""), Links()
+    outcome = execute(crawl if after else crawl.without("after"), services, observer=links)
+    if isinstance(outcome, Failure) and isinstance(outcome.error, LoggedOut):
+        raise PageError(page.url, "login", outcome.error.status)
+    if isinstance(outcome, Failure) and outcome.error:
+        raise outcome.error
+    if (
+        not isinstance(outcome, Result) or links.chosen is None
+    ):  # a frontier of one page has no other
+        raise AssertionError(outcome)
+    return DryRun(outcome, links.chosen.pages, links.chosen.reasons)
 
-    def hook(step: str, **available: Any) -> Any:
-        found = crawl.calls.get(step)
-        return call(found, common | available) if found else None
 
-    def stays(response: Response) -> None:
-        if hook(
-            "logged_out", page=browser.live(page, response), response=response, browser=browser
-        ):
-            raise PageError(page.url, "login", response.status)
+class Links(Silent):
+    """Keeps the links of the page, with the reasons of those that are dropped."""
 
-    with chrome.session(profile_of(crawl, permits.flags(local=chrome.local))) as browser:
-        hook("before_all", browser=browser)
-        hook("before", page=page, browser=browser)
-        permits.check(page.url)
-        response = accept(
-            crawl, page, browser, permits, stays if "logged_out" in crawl.calls else None
-        )
-        live = browser.live(page, response)
-        seen = {"page": live, "response": response, "links": response.links}
-        data = (
-            hook("extract", **seen, browser=browser)
-            if "extract" in crawl.calls
-            else extract_by_table(crawl, response)
-        )
+    explain = True
+    chosen: Chosen | None = None
 
-        def keep(**of: Any) -> Any:
-            return hook("filter", **{**seen, **of})
+    def chose(self, chosen: Chosen) -> None:
+        """Keep them."""
+        self.chosen = chosen
 
-        chosen = choose(crawl, page, response.links, response=response, keep=keep, explain=True)
-        chosen = permitted(chosen, permits)
-        result = Result(
-            crawl.name,
-            page,
-            response,
-            data,
-            len(response.links),
-            (time.monotonic() - began) * 1_000,
-        )
-        hook("after", **seen, result=result, browser=browser)
-    return DryRun(result, chosen.pages, chosen.reasons)
+
+def _start(crawl: Crawl, ticket: str, delay: float = 0.0) -> None:
+    """Start nothing: a frontier that is not there grants no wake-up."""
+    raise AssertionError((crawl, ticket, delay))
+
+
+class NoFrontier:
+    """A frontier of one page that keeps nothing. Each step of :class:`Frontier` that a run takes is
+    answered as where all goes well, and there is nothing else to do.
+    """
+
+    def __init__(self, crawl: str, page: Page) -> None:
+        self._crawl, self._page = crawl, page
+
+    def snapshot(self) -> Snapshot:
+        """Return the snapshot of a crawl that is at its first page."""
+        return Snapshot(self._crawl, Status.NEW, None, 0, 1, 0, 0, 1, 0, 0)
+
+    def claim(self, worker: str, ticket: str | None, *, paced: bool) -> Turn:  # noqa: ARG002
+        """Hand out the page."""
+        claim = Claim(self._page, "", worker, time.time() + CLAIM_LIFE)
+        return Turn(Outcome.PAGE, claim, first=True)
+
+    def renew(self, claim: Claim) -> Renewal:  # noqa: ARG002
+        """Renew the lease, which none but this run wants."""
+        return Renewal.OK
+
+    def before_all_done(self, claim: Claim, login: Any) -> tuple[Verdict, int]:  # noqa: ARG002
+        """Keep no log-in beyond this run."""
+        return Verdict.OK, 0
+
+    def finish(self, *args: Any, **options: Any) -> Ending:  # noqa: ARG002
+        """Accept the page, and keep neither it nor its links."""
+        return Ending(Verdict.OK)
+
+    before_all_failed = fail = logged_out = finish
+
+    def wake(self, sums: Mapping[str, int]) -> Wake:  # noqa: ARG002
+        """Grant no further run."""
+        return Wake()
+
+    def _nothing(self, *args: Any, **options: Any) -> None:
+        """Change nothing."""
+
+    refusal = sent = drop_ticket = hold = stop = cancel = pause = resume = _nothing

@@ -1,15 +1,15 @@
-"""How long the steps of runs take: histograms in powers of two, as sums that a crawl keeps in its
-hash ``tallies``.
+"""How long the steps of runs take: histograms in powers of two, in the crawl's hash ``tallies``.
 
-============================ =======================================================================================
-name                         what it counts
-============================ =======================================================================================
+============================ ==================================================================
+name                         counts
+============================ ==================================================================
 ``step:request:7``           steps ``request`` that took at most 2**7 ms, and more than 2**6
-``step:request:us``          microseconds of all steps ``request`` together ``wakeup:4``,
-``wakeup:us``  the same for wake-ups, from their grant to the claim that answers them
-``attempt:5xx:timeout``      attempts at a page that ended with this class of HTTP status, and for
-this reason
-============================ =======================================================================================
+``step:request:us``          microseconds of all steps ``request`` together
+``wakeup:4``, ``wakeup:us``  the same for wake-ups, from their grant to the claim that answers
+                             them
+``attempt:5xx:timeout``      attempts at a page that ended with this class of HTTP status, and
+                             for this reason
+============================ ==================================================================
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ STEPS = (
 #: The last bucket of the histograms, for all that takes longer than 2**16 ms (66 s).
 POWERS = 17
 
-#: A step, and the seconds that it took.
-Took = tuple[str, float]
+#: A step of a run, and the seconds that it took.
+StepTime = tuple[str, float]
 
 
 def bucket(seconds: float) -> int:
-    """The power of two, in milliseconds, that ``seconds`` do not exceed."""
+    """Return the power of two, in milliseconds, that ``seconds`` do not exceed."""
     return min(POWERS, max(0, math.ceil(seconds * 1_000) - 1).bit_length())
 
 
-def tallies(took: Iterable[Took]) -> dict[str, int]:
-    """What runs add to the tallies: ``took`` are their steps with their seconds."""
+def tallies(times: Iterable[StepTime]) -> dict[str, int]:
+    """Return the sums that ``times`` add to the tallies of a crawl."""
     sums: dict[str, int] = {}
-    for step, seconds in took:
+    for step, seconds in times:
         if step in STEPS:
             for name, amount in (
                 (f"step:{step}:{bucket(seconds)}", 1),
@@ -59,8 +59,8 @@ def tallies(took: Iterable[Took]) -> dict[str, int]:
     return sums
 
 
-def drained(owed: deque[Took]) -> Iterator[Took]:
-    """Take out of ``owed`` what is there. Several threads may: each step is taken once."""
+def drain(pending: deque[StepTime]) -> Iterator[StepTime]:
+    """Take the times out of ``pending``. Several threads may do so: each is taken once."""
     with suppress(IndexError):
         while True:
-            yield owed.popleft()
+            yield pending.popleft()

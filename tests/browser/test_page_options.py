@@ -24,11 +24,11 @@ from crawler.definition.network import guard_of
 from crawler.errors import DefinitionError, PageError
 from crawler.model import Response, Result
 from crawler.net.permits import Permits
-from crawler.run.lifecycle import accept
+from crawler.run.request import accept
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture"]
-pytestmark = pytest.mark.browser
+pytestmark = needs_chrome
 
 Ask = Callable[..., tuple[Response, LivePage]]
 

@@ -22,7 +22,7 @@ from crawler.definition.network import guard_of, proxies_of
 from crawler.errors import PageError
 from crawler.model import Response
 from crawler.net.permits import Permits
-from crawler.run.lifecycle import accept
+from crawler.run.request import accept
 from tests.grid import needs_grid
 from tests.site.proxies import ProxyServer
 from tests.site.server import Server

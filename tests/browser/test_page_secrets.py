@@ -25,7 +25,7 @@ from crawler.errors import BrowserUnavailable, DefinitionError, PageError
 from crawler.model import Response, Result
 from crawler.net.permits import Permits
 from crawler.net.proxies import Proxies
-from crawler.run.lifecycle import accept
+from crawler.run.request import accept
 from crawler.secret_refs import SECRET_PREFIX
 from tests.site.proxies import ProxyServer
 from tests.site.server import Server

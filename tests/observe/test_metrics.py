@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from crawler.definition.bounds import scope_of
 from crawler.definition.crawl_plan import plan_of
 
 pytest.importorskip("prometheus_client", reason="the extra `metrics` is not installed")
@@ -226,7 +227,7 @@ def test_reasons_that_user_code_makes_up_do_not_make_a_label_each(redis):
     frontier = Frontier(redis, "shop")
     crawl = shop(attempts=1)
     frontier.create(plan_of(crawl))
-    frontier.enqueue(crawl.page(f"http://127.0.0.1/{number}") for number in range(1_040))
+    frontier.enqueue(scope_of(crawl).entry(f"http://127.0.0.1/{number}") for number in range(1_040))
     for number in range(1_040):
         claim = frontier.claim("w/1/1").claim
         assert claim is not None

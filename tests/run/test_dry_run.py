@@ -25,7 +25,7 @@ def chrome(tmp_path) -> Iterator[Chrome]:
 
 
 @pytest.mark.browser
-def test_a_rehearsal_hands_its_hooks_what_a_run_hands_them(chrome: Chrome, site: Server):
+def test_a_dry_run_hands_its_hooks_the_arguments_of_a_run(chrome: Chrome, site: Server):
     crawl = Crawl(name="books", url=site.url("/ok"), robots=False)
     calls = []
 
@@ -43,10 +43,21 @@ def test_a_rehearsal_hands_its_hooks_what_a_run_hands_them(chrome: Chrome, site:
         stop()  # which nobody hears
         calls.append(("after", result.data["title"], page.text("h1"), len(links)))
 
-    seen = dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False))
+    seen = dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False), after=True)
     assert [page.url for page in seen.kept] == [site.url("/a")]
     assert [(link.url, reason) for link, reason in seen.dropped] == [(site.url("/b"), "filter")]
     assert calls == [("before_all", 1), ("after", "OK", "Fine", 2)]
+
+
+@pytest.mark.browser
+def test_a_dry_run_leaves_after_alone_unless_asked(chrome: Chrome, site: Server):
+    # Given a crawl whose hook writes to somebody's database
+    crawl, rows = Crawl(name="books", url=site.url("/ok"), robots=False), []
+    crawl.after(lambda result: rows.append(result.data["title"]))
+    # When its entry is tried
+    outcome = dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False))
+    # Then the result is there, and nothing is written
+    assert (outcome.result.data["title"], rows) == ("OK", [])
 
 
 @pytest.mark.browser

@@ -1,4 +1,4 @@
-"""A heart beats while a page is worked on, from a thread that is kept; what it finds lost is ended
+"""A heart renewals while a page is worked on, from a thread that is kept; what it finds lost is ended
 once.
 """
 
@@ -16,8 +16,8 @@ PATIENCE = 10.0
 SOON, LATER = 0.005, 3_600.0
 
 
-class Beats:
-    """Counts beats, and says when there are some."""
+class Renewals:
+    """Counts renewals, and says when there are some."""
 
     def __init__(self, ours: bool = True) -> None:
         self.ours, self.count, self.threads = ours, 0, set[int]()
@@ -29,13 +29,13 @@ class Beats:
         self.come.release()
         return self.ours
 
-    def wait(self, beats: int) -> None:
-        for _ in range(beats):
+    def wait(self, renewals: int) -> None:
+        for _ in range(renewals):
             assert self.come.acquire(timeout=PATIENCE)
 
 
 @pytest.fixture
-def heart() -> LeaseRenewal:
+def renewal() -> LeaseRenewal:
     return lease_renewal()
 
 
@@ -47,43 +47,43 @@ def never() -> Iterator[Callable[[], None]]:
     assert calls == []
 
 
-def test_it_beats_as_long_as_a_page_is_worked_on(heart, never):
-    first, second = Beats(), Beats()
-    with heart.beating(first, never, SOON):
+def test_it_renews_as_long_as_a_page_is_worked_on(renewal, never):
+    first, second = Renewals(), Renewals()
+    with renewal.renewing(first, never, SOON):
         first.wait(3)
     before = first.count
-    with heart.beating(second, never, SOON):
+    with renewal.renewing(second, never, SOON):
         second.wait(3)
     assert first.count == before
 
 
-def test_the_next_page_has_the_same_thread(heart, never):
-    pages = [Beats() for _ in range(3)]
-    for beats in pages:
-        with heart.beating(beats, never, SOON):
-            beats.wait(1)
-    assert len(set.union(*(beats.threads for beats in pages))) == 1
+def test_the_next_page_has_the_same_thread(renewal, never):
+    pages = [Renewals() for _ in range(3)]
+    for renewals in pages:
+        with renewal.renewing(renewals, never, SOON):
+            renewals.wait(1)
+    assert len(set.union(*(renewals.threads for renewals in pages))) == 1
 
 
-def test_a_page_that_is_due_sooner_need_not_wait_for_the_one_before(heart, never):
-    with heart.beating(Beats(), never, LATER):
+def test_a_page_that_is_due_sooner_need_not_wait_for_the_one_before(renewal, never):
+    with renewal.renewing(Renewals(), never, LATER):
         pass
-    beats = Beats()
-    with heart.beating(beats, never, SOON):
-        beats.wait(2)
+    renewals = Renewals()
+    with renewal.renewing(renewals, never, SOON):
+        renewals.wait(2)
 
 
-def test_what_is_lost_is_ended_once_and_not_asked_for_again(heart, never):
-    lost, ended = Beats(ours=False), threading.Semaphore(0)
-    with heart.beating(lost, ended.release, SOON):
+def test_what_is_lost_is_ended_once_and_not_asked_for_again(renewal, never):
+    lost, ended = Renewals(ours=False), threading.Semaphore(0)
+    with renewal.renewing(lost, ended.release, SOON):
         assert ended.acquire(timeout=PATIENCE)
-    other = Beats()
-    with heart.beating(other, never, SOON):
+    other = Renewals()
+    with renewal.renewing(other, never, SOON):
         other.wait(3)
     assert (lost.count, ended.acquire(blocking=False)) == (1, False)
 
 
-def test_a_page_that_is_done_is_not_lost_however_late_the_answer_is(heart, never):
+def test_a_page_that_is_done_is_not_lost_however_late_the_answer_is(renewal, never):
     # Given a beat whose answer takes longer than the page
     asked, answer = threading.Event(), threading.Event()
 
@@ -92,28 +92,28 @@ def test_a_page_that_is_done_is_not_lost_however_late_the_answer_is(heart, never
         answer.wait(PATIENCE)
         return False
 
-    with heart.beating(slow, never, SOON):
+    with renewal.renewing(slow, never, SOON):
         assert asked.wait(PATIENCE)
     # When it comes, in the midst of the next page
-    beats = Beats()
-    with heart.beating(beats, never, SOON):
+    renewals = Renewals()
+    with renewal.renewing(renewals, never, SOON):
         answer.set()
         # Then that one goes on
-        beats.wait(3)
+        renewals.wait(3)
 
 
-def test_each_thread_that_does_runs_has_a_heart_of_its_own(heart):
+def test_each_thread_that_does_runs_has_a_renewal_of_its_own(renewal):
     found: list[LeaseRenewal] = []
     other = threading.Thread(target=lambda: found.append(lease_renewal()))
     other.start()
     other.join()
-    assert found[0] is not heart
+    assert found[0] is not renewal
 
 
-def test_a_process_that_was_frozen_for_long_goes_on_to_renew_its_page(heart, never, monkeypatch):
+def test_a_process_that_was_frozen_for_long_goes_on_to_renew_its_page(renewal, never, monkeypatch):
     # Given that the time after which an idle thread ends has passed by the first beat, as it has
     # after a long sleep
     monkeypatch.setattr("crawler.run.lease.IDLE", 0.0)
-    beats = Beats()
-    with heart.beating(beats, never, SOON):
-        beats.wait(3)
+    renewals = Renewals()
+    with renewal.renewing(renewals, never, SOON):
+        renewals.wait(3)

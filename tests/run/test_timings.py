@@ -13,7 +13,9 @@ from crawler.definition.network import guard_of
 from crawler.frontier.frontier import Frontier
 from crawler.model import Outcome
 from crawler.net.permits import Permits
+from crawler.run.context import RunServices
 from crawler.run.lifecycle import execute
+from crawler.run.observer import RunObserver
 from crawler.run.timings import POWERS, bucket, tallies
 from tests.faults.ground import shop
 
@@ -45,23 +47,17 @@ def test_what_is_no_step_of_a_run_is_not_counted():
     }
 
 
-def test_a_run_that_starts_nothing_hands_in_what_its_process_still_owes(redis, tmp_path: Path):
+def test_a_run_that_starts_nothing_hands_in_pending_timings(redis, tmp_path: Path):
     # Given a crawl that is over, and a process whose run before left steps to be handed in
     crawl = shop()
     frontier = Frontier(redis, crawl.name)
     frontier.create(plan_of(crawl))
     frontier.cancel("enough")
-    owed = deque([("after", 0.003)])
+    pending = deque([("after", 0.003)])
     # When it is told to do another run
-    outcome = execute(
-        crawl,
-        frontier=frontier,
-        chrome=Chrome(Endpoint(state=tmp_path)),
-        permits=Permits(guard_of(crawl), obey=False),
-        start=lambda *_: None,
-        worker="here/1",
-        owed=owed,
-    )
+    chrome, permits = Chrome(Endpoint(state=tmp_path)), Permits(guard_of(crawl), obey=False)
+    services = RunServices(frontier, chrome, permits, lambda *_: None, "here/1")
+    outcome = execute(crawl, services, observer=RunObserver(crawl.name, pending))
     # Then they are counted, once
     assert outcome is Outcome.STOPPED
-    assert (frontier.tallies()["step:after:2"], [*owed]) == (1, [])
+    assert (frontier.tallies()["step:after:2"], [*pending]) == (1, [])

@@ -18,7 +18,7 @@ from crawler.errors import BrowserLost, PageError
 from crawler.model import Link
 from crawler.net.permits import Permits
 from crawler.run.dry_run import dry_run
-from crawler.run.lifecycle import diagnose
+from crawler.run.outcome import diagnose
 
 from .server import Server
 from .table import Done, Failed, Row

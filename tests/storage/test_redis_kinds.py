@@ -742,7 +742,7 @@ def test_a_worker_runs_crawls_of_a_cluster_by_messages_from_another_server(
             assert time.monotonic() < limit, log.read_text()
             time.sleep(0.05)
         assert frontier.snapshot().queued == 1
-        assert [one.crawls.keys() for one in library.roll.workers()] == [{"far"}]
+        assert [one.crawls.keys() for one in library.workers.workers()] == [{"far"}]
         broker = other.client(password=SECRET, db=2)
         assert {key.partition(":")[0] for key in broker.scan_iter()} == {"shop"}
         assert not [key for node in cluster.nodes for key in node.client().scan_iter("*kombu*")]

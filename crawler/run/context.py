@@ -1,0 +1,93 @@
+"""What a run is given: the services of its process, and the hooks of its crawl."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..hooks import Lazy, call
+from .outcome import HookError
+
+if TYPE_CHECKING:
+    from ..browser.pool import Chrome
+    from ..definition.crawl import Crawl
+    from ..frontier.frontier import Frontier
+    from ..net.permits import Permits
+    from .snapshots import ErrorSnapshots
+
+
+class Start(Protocol):
+    """Starts one further run, at once or after ``delay`` seconds; ``ticket`` is its wake-up."""
+
+    def __call__(self, crawl: Crawl, ticket: str, delay: float = 0.0) -> None:
+        """Start it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunServices:
+    """The services of a process that a run of one crawl needs.
+
+    ``worker`` names the process in the frontier. ``permits`` are those of the crawl. ``completion``
+    is entered to report a page, and may take its time. ``snapshots`` keeps error snapshots; None:
+    none are kept.
+    """
+
+    frontier: Frontier
+    chrome: Chrome
+    permits: Permits
+    start: Start
+    worker: str
+    snapshots: ErrorSnapshots | None = None
+    completion: Callable[[], AbstractContextManager[None]] = nullcontext
+
+
+class Stop:
+    """The argument ``stop`` of hooks: call it, and no further page is begun; those in flight
+    finish.
+    """
+
+    def __init__(self, frontier: Frontier) -> None:
+        self._frontier = frontier
+
+    def __call__(self, reason: str = "stopped by a hook") -> None:
+        """End the crawl; ``reason`` is in its report."""
+        self._frontier.stop(reason)
+
+    def cancel(self, reason: str = "cancelled by a hook") -> None:
+        """End the crawl, and give up the pages in flight when their leases are next renewed."""
+        self._frontier.cancel(reason)
+
+    def pause(self) -> None:
+        """Begin no further page until the crawl is resumed."""
+        self._frontier.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._frontier.resume()
+
+
+class Hooks:
+    """Calls the hooks of a crawl with the arguments that they name."""
+
+    def __init__(self, crawl: Crawl, frontier: Frontier) -> None:
+        self._crawl = crawl
+        self._common = {"crawl": crawl, "snapshot": Lazy(frontier.snapshot), "stop": Stop(frontier)}
+
+    def __contains__(self, step: str) -> bool:
+        return step in self._crawl.calls
+
+    def call(self, step: str, **arguments: Any) -> Any:
+        """Return what the hook of ``step`` returns; None if there is none.
+
+        Raises:
+            HookError: the hook raised.
+        """
+        hook = self._crawl.calls.get(step)
+        if hook is None:
+            return None
+        try:
+            return call(hook, self._common | arguments)
+        except Exception as error:
+            raise HookError(step, error) from error

@@ -1,0 +1,152 @@
+"""Start the next runs, however this one ends; and call the hook for the crawl's end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar
+
+from ..definition.credentials import secrets_of
+from ..errors import FrontierUnavailable
+from ..model import Outcome
+from ..redaction import Secrets
+from .outcome import HookError, without_secrets
+
+if TYPE_CHECKING:
+    from ..definition.crawl import Crawl
+    from ..frontier.frontier import Ending, Wake
+    from .context import Hooks, RunServices
+    from .observer import Observer
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two attempts to reach Redis while it is away.
+RETRY_INTERVAL = 1.0
+#: Seconds for which a run that is over waits for Redis, to start the next ones.
+START_PATIENCE = 60.0
+#: Longest wait, in seconds, that a run's own timer covers; what is due later is the tick's.
+TIMER_MAX = 30.0
+#: Beginning of the ticket of a run that only calls the hook for the crawl's end.
+END_TICKET = "end-"
+
+T = TypeVar("T")
+
+
+class NextRuns:
+    """The wake-ups that follow a run of ``crawl``, and the crawl's end if the run led to it."""
+
+    def __init__(
+        self, crawl: Crawl, services: RunServices, hooks: Hooks, observer: Observer
+    ) -> None:
+        self._crawl, self._frontier, self._start = crawl, services.frontier, services.start
+        self._hooks, self._observer = hooks, observer
+        self._ended = False  # a step of this run ended the crawl
+        self._wake: Wake | None = None  # granted already, as the page was reported
+
+    def note(self, ending: Ending) -> None:
+        """Note what a report of this run led to."""
+        self.note_end(ending.ended)
+        if ending.wake:
+            self._wake = ending.wake
+            self._observer.handed_in()
+
+    def note_end(self, ended: bool) -> None:
+        """Note whether a step of this run ended the crawl."""
+        self._ended = self._ended or ended
+
+    @contextmanager
+    def started_after(self, ticket: str | None) -> Iterator[None]:
+        """Start the next runs after this block, however it ends. ``ticket`` is the wake-up that
+        this run answers. While Redis is away that waits, as long as a wake-up would.
+
+        A process that is told to end at once starts nothing: killed between a wake-up's grant and
+        its sending, it would leave the others waiting until the wake-up is missed, in a minute.
+        Their next tick sees that there is work. What was granted with the report is given back.
+        """
+        leaving = False
+        try:
+            yield
+        except (SystemExit, KeyboardInterrupt):
+            leaving = True
+            with suppress(FrontierUnavailable):
+                for granted in self._wake.tickets if self._wake else ():
+                    self._frontier.drop_ticket(granted)
+            raise
+        except FrontierUnavailable:
+            if ticket:  # perhaps no run took it; a minute would pass until it is missed
+                self._retry_until_started(lambda: self._frontier.drop_ticket(ticket))
+            raise
+        finally:
+            if not leaving:
+                self._start_next_runs()
+
+    def start_later(self, wait: float | None) -> None:
+        """Arm the crawl's one timer for work that is due in ``wait`` seconds, unless it is armed
+        already. None: nothing is due.
+        """
+        if wait is not None and wait <= TIMER_MAX and (ticket := self._frontier.take_timer(wait)):
+            self._start_one(ticket, wait)
+
+    def call_end_hook(self) -> Outcome:
+        """Do what is left of the crawl's end: a tick asks for it, where the run that ended the
+        crawl could not call its hook.
+        """
+        if self._frontier.end_hook_pending():
+            self._end_crawl()
+        return Outcome.FINISHED
+
+    def _start_next_runs(self) -> None:
+        if self._ended:
+            self._end_crawl()
+        self._observer.step("start")
+        wake = self._wake
+        if wake and wake.tickets:
+            self._observer.defer()
+        else:
+            sums = self._observer.sums()
+            wake = self._retry_until_started(lambda: self._frontier.wake(sums))
+        for ticket in wake.tickets:
+            self._start_one(ticket)
+        self.start_later(wake.wait)
+
+    def _end_crawl(self) -> None:
+        """Call the hook for the crawl's end, and note that. If it raises, ticks ask for it again."""
+        self._observer.step("after_all")
+        try:
+            self._hooks.call("after_all")
+            self._frontier.end_hook_done()
+        except HookError as error:
+            cause = without_secrets(error.cause, Secrets(secrets_of(self._crawl)), self._crawl.name)
+            log.error("%s: after_all failed", self._crawl.name, exc_info=cause)
+        except Exception:
+            log.exception("%s: after_all failed", self._crawl.name)
+
+    def _start_one(self, ticket: str, delay: float = 0.0) -> None:
+        """Start one further run. If that fails, its ticket is given back: the tick tries again."""
+        try:
+            self._start(self._crawl, ticket, delay)
+        except Exception:
+            log.exception("%s: start failed; the tick will try again", self._crawl.name)
+            self._frontier.drop_ticket(ticket)
+
+    def _retry_until_started(self, step: Callable[[], T]) -> T:
+        return retry_until(time.monotonic() + START_PATIENCE, step, self._crawl.name)
+
+
+def retry_until(end: float, step: Callable[[], T], crawl: str) -> T:
+    """Return what ``step`` returns; do it again while Redis is away, until ``end`` by the monotonic
+    clock. ``crawl`` is the name to log.
+
+    Raises:
+        FrontierUnavailable: Redis is still away.
+    """
+    while True:
+        try:
+            return step()
+        except FrontierUnavailable as error:
+            if time.monotonic() > end:
+                raise
+            log.warning("%s: Redis is away (%s); trying again", crawl, error)
+            time.sleep(RETRY_INTERVAL)

@@ -1,0 +1,91 @@
+"""How a page ends that could not be done: the class of its failure, its reason, and its error
+without secrets.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from ..errors import BrowserLost, CrawlerError, FrontierRefused, HookFailed, PageError
+from ..model import FailureClass, Page
+from ..redaction import Secrets
+
+log = logging.getLogger(__name__)
+
+#: Characters of the text of an error that a reason keeps.
+REASON_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A page that a run could not do. ``retry_in`` is in seconds; None: it is in *failed* now."""
+
+    page: Page
+    failure: FailureClass
+    reason: str
+    status: int | None = None
+    retry_in: float | None = None
+    error: Exception | None = field(default=None, compare=False, repr=False)
+
+
+class HookError(CrawlerError):
+    """Carries what user code raised at ``step`` to the one place that acts on it; never leaves a
+    run.
+    """
+
+    def __init__(self, step: str, cause: Exception) -> None:
+        super().__init__(step, cause)
+        self.step, self.cause = step, cause
+
+
+class LoggedOut(CrawlerError):
+    """The page came, but not for who we are: the log-in ``version`` has expired. ``status`` is the
+    page's. Never leaves a run.
+    """
+
+    def __init__(self, url: str, version: int, status: int | None = None) -> None:
+        super().__init__(url, version, status)
+        self.url, self.version, self.status = url, version, status
+
+
+def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
+    """Return the class, the reason (short, for counting and for people) and the HTTP status of a
+    page that failed with ``error``.
+    """
+    match error:
+        case PageError(status=status) if status == 429 or error.retry_after is not None:
+            return FailureClass.THROTTLE, error.reason, status
+        case PageError():
+            failure = FailureClass.RETRY if error.retryable else FailureClass.TERMINAL
+            return failure, error.reason, error.status
+        case BrowserLost(away=True):
+            return FailureClass.AWAY, "browser_away", None
+        case BrowserLost(hung=True):
+            return FailureClass.RETRY, "hung", None
+        case BrowserLost():
+            return FailureClass.CRASH, "browser_lost", None
+        case FrontierRefused():
+            # Redis is full: the page can wait until it is not
+            return FailureClass.INFRA, one_line(error), None
+        case HookError():
+            return FailureClass.HOOK, f"{error.step}: {one_line(error.cause)}", None
+        case _:
+            return FailureClass.TERMINAL, f"internal: {one_line(error)}", None
+
+
+def one_line(error: Exception) -> str:
+    """Return the type and the first line of an error, cut to what fits a table."""
+    first = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {first}"[:REASON_MAX] if first else type(error).__name__
+
+
+def without_secrets(error: Exception, secrets: Secrets, crawl: str) -> Exception:
+    """Return ``error``, or an error in its stead if it, or its traceback, holds a secret; that is
+    logged without it, then. ``crawl`` is the name to log.
+    """
+    text = secrets.redacted_traceback(error)
+    if text is None:
+        return error
+    log.error("%s: an error that holds a secret, which is left out here:\n%s", crawl, text.rstrip())
+    return HookFailed(secrets.hide(one_line(error)))

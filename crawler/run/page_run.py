@@ -1,0 +1,321 @@
+"""The page that a run works on: its lease, its steps, its report."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..definition.bounds import scope_of
+from ..definition.choosing import choose
+from ..definition.crawl_plan import policy_of
+from ..definition.credentials import secrets_of
+from ..definition.extraction import extract_by_table
+from ..errors import CrawlerError, FrontierUnavailable, PageError
+from ..model import FailureClass, Json, Link, Response, Result
+from ..observe.logs import bind
+from ..redaction import Secrets, masked
+from .lease import keep_lease
+from .next_runs import retry_until
+from .outcome import Failure, HookError, LoggedOut, diagnose, one_line, without_secrets
+from .request import LoginCheck, accept
+
+if TYPE_CHECKING:
+    from ..browser.browser import Browser
+    from ..definition.crawl import Crawl
+    from ..frontier.frontier import Ending
+    from ..model import Claim, Turn
+    from ..net.permits import Permits
+    from ..urls.scope import Chosen
+    from .context import Hooks, RunServices
+    from .next_runs import NextRuns
+    from .observer import Observer
+
+log = logging.getLogger(__name__)
+
+#: Renewals within the life of a lease, so that two may fail.
+RENEWALS = 3
+#: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by
+#: a hook.
+RESULT_MAX = 1_048_576
+
+T = TypeVar("T")
+
+
+class PageRun:
+    """The work on the page of ``claim``, step by step. ``failure`` says why it could not be done;
+    None: it could.
+    """
+
+    failure: Failure | None = None
+
+    def __init__(
+        self,
+        crawl: Crawl,
+        services: RunServices,
+        hooks: Hooks,
+        observer: Observer,
+        claim: Claim,
+        browser: Browser,
+    ) -> None:
+        self._crawl, self._services, self._frontier = crawl, services, services.frontier
+        self._hooks, self._observer = hooks, observer
+        self._claim, self._page, self._browser = claim, claim.page, browser
+        self._policy = policy_of(crawl)
+        self._began = time.monotonic()
+
+    # -- around the steps
+
+    @contextmanager
+    def holding(self, next_runs: NextRuns) -> Iterator[None]:
+        """Keep the page while it is worked on; return it, with the class of its failure, if an
+        error comes by.
+
+        An error that is the page's own ends here, as ``failure``. One of user code, or of ours,
+        goes on: a developer should look.
+        """
+        claim = self._claim
+        bind(url=masked(self._page.url), depth=self._page.depth)
+        interval = self._policy.lease / RENEWALS
+        try:
+            with keep_lease(self._frontier, claim, self._browser.abandon, interval):
+                yield
+        except FrontierUnavailable:
+            raise  # there is no frontier to report to; the lease brings the page back
+        except Exception as error:
+            self.failure = self._fail(error, next_runs)
+            cause = error.cause if isinstance(error, HookError) else error
+            if isinstance(error, HookError) or not isinstance(error, CrawlerError):
+                raise self._without_secrets(cause) from None
+            log.info("%s: %s", self._crawl.name, masked(str(self.failure)))
+        except BaseException:  # told to end at once: no fault of the page, others may have it now
+            self._frontier.fail(claim, FailureClass.INFRA, "shutdown", delay=0)
+            raise
+
+    # -- the steps
+
+    def log_in(self, next_runs: NextRuns) -> None:
+        """Do ``before_all``, and keep what it left in the browser for every session of the
+        crawl.
+        """
+        login = self._browser.login
+        login.begin()
+        try:
+            self._hooks.call("before_all", browser=self._browser)
+        except HookError as error:
+            reason = self._secrets.hide(one_line(error.cause))
+            next_runs.note(self._frontier.before_all_failed(self._claim, reason))
+            raise
+        state = login.keep() if "before_all" in self._hooks else None
+        _, login.version = self._frontier.before_all_done(self._claim, state)
+
+    def use_login(self, version: int) -> None:
+        """Load the log-in ``version`` of the crawl into the browser, unless it is there."""
+        if version != self._browser.login.version:
+            self._browser.login.load(self._frontier.login() or {}, version)
+
+    def before(self) -> None:
+        """Call the hook ``before``."""
+        self._hooks.call("before", page=self._page, browser=self._browser)
+
+    def request(self, turn: Turn) -> Response:
+        """Return the response to the page, after the crawl's waits and steps. Errors: see
+        :func:`accept`.
+
+        The lane's delay begins when the request is over: any earlier, two might reach the host
+        closer than that. A delay that robots.txt asks for may have become known only after this
+        page was claimed.
+        """
+        permits, page = self._services.permits, self._page
+        permits.check(page.url, page.lane)
+        try:
+            return accept(self._crawl, page, self._browser, permits, self._login_check())
+        finally:
+            if turn.paced or permits.crawl_delay(page.url):
+                self._frontier.sent(self._claim)
+
+    def extract(self, response: Response) -> Json:
+        """Return the page's data, by the crawl's hook or table."""
+        if "extract" not in self._hooks:
+            return extract_by_table(self._crawl, response)
+        return self._hooks.call("extract", **self._live(response), browser=self._browser)
+
+    def choose(self, response: Response) -> Chosen:
+        """Return the links that may become pages, as scope, ``filter`` and the robots.txt that are
+        known allow.
+        """
+        live = self._live(response)
+        hook = "filter" in self._hooks
+
+        def keep(**links: Any) -> Any:
+            return self._hooks.call("filter", **{**live, **links})
+
+        try:
+            chosen = choose(
+                self._crawl,
+                self._page,
+                response.links,
+                response=response,
+                keep=keep if hook else None,
+                explain=self._observer.explain,
+            )
+        except TypeError as error:
+            if hook:  # it returned no list of links
+                raise HookError("filter", error) from error
+            raise
+        chosen = permitted(chosen, self._services.permits)
+        self._observer.chose(chosen)
+        return chosen
+
+    def deregister(self, response: Response, data: Json, chosen: Chosen) -> tuple[Result, Ending]:
+        """Queue the links and move the page to *done*; return its result. If that takes several
+        steps, links come first: a crash loses none.
+
+        With no hook to come, the next runs' wake-ups are asked for at once: a round trip less.
+        """
+        result = Result(
+            self._crawl.name, self._page, response, data, len(response.links), self._elapsed_ms()
+        )
+        text = as_json(result)
+        final = scope_of(self._crawl).rules.canonical(response.url)
+        ms = response.timing.get("response")
+        sums = None if "after" in self._hooks else self._observer.sums()
+
+        def finish() -> Ending:
+            return self._frontier.finish(
+                self._claim,
+                self._page.url,
+                chosen.pages,
+                skipped=chosen.dropped,
+                result=text,
+                final=final,
+                item=bool(data),
+                latency=None if ms is None else ms / 1_000,
+                status=response.status,
+                wake=sums,
+            )
+
+        return result, self._complete(finish)
+
+    def after(self, result: Result) -> None:
+        """Call the hook ``after``. Its error passes as it is: no page depends on it any more."""
+        response = result.response
+        try:
+            self._hooks.call("after", **self._live(response), result=result, browser=self._browser)
+        except HookError as error:
+            raise self._without_secrets(error.cause) from None
+
+    # -- their parts
+
+    def _live(self, response: Response) -> dict[str, Any]:
+        """Return the arguments of hooks that see the page as the tab shows it."""
+        page = self._browser.live(self._page, response)
+        return {"page": page, "response": response, "links": response.links}
+
+    def _login_check(self) -> LoginCheck | None:
+        """Return a function that asks ``logged_out`` of a response, and raises LoggedOut if it says
+        so; None without that hook.
+        """
+        if "logged_out" not in self._hooks:
+            return None
+
+        def check(response: Response) -> None:
+            self._observer.step("logged_out", self._page)
+            page, browser = self._browser.live(self._page, response), self._browser
+            if self._hooks.call("logged_out", page=page, response=response, browser=browser):
+                raise LoggedOut(self._page.url, browser.login.version, response.status)
+
+        return check
+
+    def _fail(self, error: Exception, next_runs: NextRuns) -> Failure:
+        """Take the page out of *processing*, to where the class of ``error`` sends it."""
+        claim, page = self._claim, self._page
+        if isinstance(error, LoggedOut):
+            version = error.version
+            ending = self._report(lambda: self._frontier.logged_out(claim, version))
+            next_runs.note(ending)
+            if ending.retry_in is None:
+                self._keep_snapshot("login", None)
+                return Failure(page, FailureClass.TERMINAL, "login", error=error)
+            return Failure(page, FailureClass.INFRA, "logged_out", None, ending.retry_in, error)
+        failure, reason, status = diagnose(error)
+        reason = self._secrets.hide(reason)
+        delay = error.retry_after if isinstance(error, PageError) else None
+        ending = self._complete(
+            lambda: self._frontier.fail(claim, failure, reason, status=status, delay=delay)
+        )
+        next_runs.note(ending)
+        if failure not in (FailureClass.INFRA, FailureClass.CRASH):
+            anywhere = isinstance(error, HookError) and error.step == "before_all"
+            self._keep_snapshot(reason, status, anywhere=anywhere)
+        return Failure(page, failure, reason, status, ending.retry_in, error)
+
+    def _keep_snapshot(self, reason: str, status: int | None, *, anywhere: bool = False) -> None:
+        """Keep an error snapshot, if they are kept, and it is the first of its kind. The page
+        itself is reported already.
+
+        The document that the tab shows counts if this page was requested last, or ``anywhere``.
+        """
+        if self._services.snapshots and (anywhere or self._browser.driver.at == self._page.url):
+            self._services.snapshots.take(
+                self._browser, self._page, reason, status, self._secrets.hide
+            )
+
+    @property
+    def _secrets(self) -> Secrets:
+        """The texts that must not be read in anything that goes out."""
+        return Secrets([*secrets_of(self._crawl), *self._browser.driver.secrets])
+
+    def _without_secrets(self, error: Exception) -> Exception:
+        return without_secrets(error, self._secrets, self._crawl.name)
+
+    def _elapsed_ms(self) -> float:
+        """Return the milliseconds since the page was claimed."""
+        return (time.monotonic() - self._began) * 1_000
+
+    def _complete(self, report: Callable[[], T]) -> T:
+        """Report that the page's run is complete, when that may be."""
+
+        def completing() -> T:
+            with self._services.completion():
+                return report()
+
+        return self._report(completing)
+
+    def _report(self, report: Callable[[], T]) -> T:
+        """Tell the frontier how the page ended, if need be until its deadline: the work is done."""
+        return retry_until(self._began + self._policy.page_deadline, report, self._crawl.name)
+
+
+def permitted(chosen: Chosen, permits: Permits) -> Chosen:
+    """Return ``chosen`` without the pages that robots.txt is known to forbid."""
+    forbidden = [page for page in chosen.pages if permits.forbids(page.url)]
+    if not forbidden:
+        return chosen
+    ids = {page.id for page in forbidden}
+    return type(chosen)(
+        tuple(page for page in chosen.pages if page.id not in ids),
+        {**chosen.dropped, "robots": len(forbidden)},
+        chosen.reasons + tuple((Link(page.url), "robots") for page in forbidden),
+    )
+
+
+def as_json(result: Result) -> str:
+    """Return the line of ``result``.
+
+    Raises:
+        HookError: it cannot be JSON, or is too large, which is the fault of ``extract``.
+    """
+    try:
+        text = json.dumps(
+            result.record(), ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        )
+    except (TypeError, ValueError) as error:
+        raise HookError("extract", error) from error
+    if len(text) > RESULT_MAX:
+        size = f"the result has {len(text):,} characters of JSON; at most {RESULT_MAX:,} are kept"
+        raise HookError("extract", ValueError(size))
+    return text

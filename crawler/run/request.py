@@ -1,0 +1,93 @@
+"""The step ``request``: go to a page, take its answer if the crawl wants it, and do on it what the
+crawl asks for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from ..definition.bounds import scope_of
+from ..definition.browser_profile import visit_of
+from ..definition.extraction import needs_html
+from ..errors import PageError
+from ..model import Page, Response
+
+if TYPE_CHECKING:
+    from ..browser.browser import Browser
+    from ..definition.crawl import Crawl
+    from ..net.permits import Permits
+
+YEAR = 31_536_000.0
+#: HTTP statuses that may pass (RFC 9110; 522 and 524 are a CDN's words for an origin that is away).
+RETRY_STATUSES = frozenset({408, 500, 502, 503, 504, 522, 524})
+#: HTTP statuses that may come with a Retry-After.
+PATIENCE_STATUSES = frozenset({429, 503})
+
+#: Raises LoggedOut if a response is not for somebody who is logged in.
+LoginCheck = Callable[[Response], None]
+
+
+def accept(
+    crawl: Crawl,
+    page: Page,
+    browser: Browser,
+    permits: Permits,
+    check_login: LoginCheck | None = None,
+) -> Response:
+    """Return the response to ``page``, after the crawl's waits and steps.
+
+    ``check_login`` is asked before anything else whether the answer is for somebody who is logged
+    in; what it raises passes through.
+
+    Raises:
+        PageError: there is no document, its status is no success, a redirect or a step led to where
+            the crawl may not go, or what is waited for did not come.
+        BrowserLost: the session died or hangs.
+    """
+    visit, html = visit_of(crawl), needs_html(crawl)
+    try:
+        if visit and check_login is None:  # the visit may change the page, which is read after it
+            response = browser.request(page, max_links=0)
+        else:
+            response = browser.request(page, html=html)
+    except PageError as error:
+        if check_login and error.status:  # an answer without a document
+            check_login(Response(page.url, error.status))
+        raise permits.explain(error) from error
+    if check_login:
+        check_login(response)
+    admit(response, crawl, page, browser, permits)
+    if visit:
+        response = browser.settle(page, response, visit, html=html)
+        admit(response, crawl, page, browser, permits)  # a step may have led elsewhere
+    return response
+
+
+def admit(response: Response, crawl: Crawl, page: Page, browser: Browser, permits: Permits) -> None:
+    """Pass if ``response`` is one that the crawl wants. Raises PageError."""
+    status = response.status
+    if status is not None and status >= 400 and status not in crawl.accept_status:
+        wait = retry_after(browser.header("Retry-After")) if status in PATIENCE_STATUSES else None
+        # as where it came without a document
+        reason = "auth_required" if status == 401 else f"http_{status}"
+        raise PageError(page.url, reason, status, status in RETRY_STATUSES, wait)
+    if refused := scope_of(crawl).refuses(response.url, page):
+        raise PageError(page.url, f"redirect_{refused}", status)
+    if response.url != page.url:
+        permits.check(response.url, page.lane)
+
+
+def retry_after(value: str | None) -> float | None:
+    """Return the seconds that a Retry-After asks for: a number, or a date (RFC 9110, 10.2.3). None
+    if there is none, or it is garbage.
+    """
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text), YEAR)  # "9" a few hundred times is infinite otherwise
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
