@@ -110,7 +110,7 @@ def start(
     else:
         click.echo("\n".join(report.lines(snapshot)))
         click.echo(f"  results  {', '.join(map(str, order.files))}")
-        if order.errors and (folder := order.errors / definition.name).is_dir():
+        if order.output and (folder := order.output / "errors" / definition.name).is_dir():
             click.echo(f"  errors   {folder} (what Chrome showed)")
     if not report.succeeded(snapshot):
         sys.exit(ExitStatus.CRAWL_FAILED)
