@@ -28,7 +28,7 @@ from crawler.run.request import accept
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture"]
-pytestmark = needs_chrome
+pytestmark = pytest.mark.browser
 
 Ask = Callable[..., tuple[Response, LivePage]]
 
