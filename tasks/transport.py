@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from queue import Empty
 from typing import Any
+from urllib.parse import quote
 
 from kombu.transport import redis, virtual
 from kombu.utils.url import as_url, maybe_sanitize_url
@@ -137,14 +138,16 @@ class _Transport:
             url = f"{self.scheme}+{uri}"
             return url if include_password else str(maybe_sanitize_url(url, mask=mask))
         scheme = "rediss" if connection.ssl and self.scheme == "redis" else self.scheme
+        where = connection.info()
+        password = where["password"] if include_password else mask
         return str(
             as_url(
                 scheme,
                 uri or "localhost",
-                connection.port,
-                connection.userid,
-                connection.password if include_password else mask,
-                connection.virtual_host,
+                where["port"],
+                where["userid"],
+                password,
+                quote(where["virtual_host"]),
                 sanitize=not include_password,
                 mask=mask,
             )

@@ -1,0 +1,60 @@
+"""Our transport to the broker: the broker's URL is shown as kombu's own shows it, and an answer to
+remote control is JSON without passwords.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from celery import Celery
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from crawler.config.celery import celery_settings
+from crawler.config.settings import load
+from crawler.tasks.remote_control import answer
+
+URLS = [
+    "redis://db:6380/3",
+    "redis://me:s3cret@db/1",
+    "rediss://me:s3cret@db:6379/1?ssl_ca_certs=/ca.pem",
+    "redis+socket:///run/redis.sock?virtual_host=1",
+    "redis+sentinel://:s3cret@a:1,b/shop/3",
+]
+
+
+@pytest.mark.parametrize("url", URLS)
+@pytest.mark.parametrize("include_password", [False, True])
+def test_logs_and_flower_see_the_urls_that_kombu_shows(url, include_password):
+    config = celery_settings(load(broker_url=url))
+    ours = Celery(set_as_current=False, **config)
+    kombus = Celery(set_as_current=False, **config)
+    kombus.conf.broker_transport = None
+    if url.startswith("redis+socket"):
+        kombus.conf.broker_url = url
+    shown = ours.connection().as_uri(include_password=include_password)
+    assert shown == kombus.connection().as_uri(include_password=include_password)
+    assert include_password or "s3cret" not in shown
+
+
+def test_an_answer_is_json_and_masks_passwords_wherever_they_stand():
+    stats = {
+        "broker": {
+            "hostname": "socket://me:s3cret@/run/redis.sock",
+            "alternates": ["sentinel://:s3cret@b:26379/0"],
+            "transport_options": {
+                "sentinel_kwargs": {"password": "s3cret", "retry": Retry(NoBackoff(), 0)},
+                1: {"queues"},
+            },
+        },
+        "pid": 7,
+        "clock": None,
+    }
+    said = answer(stats)
+    assert "s3cret" not in json.dumps(said)
+    assert (said["pid"], said["clock"], said["broker"]["transport_options"]["1"]) == (
+        7,
+        None,
+        ["queues"],
+    )
