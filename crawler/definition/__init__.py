@@ -1,5 +1,6 @@
-"""What an author writes: the crawl, its fields and hooks, and how it is loaded.
+"""The definition of a crawl: fields and hooks, how they are checked and loaded, and the values that
+follow from them.
 
-Belongs here: all that is said in a definition, and what is wrong with it. Does not: what a run does
-with it (``run/``), what a URL means (``urls/``).
+Belongs here: all that an author writes, what is wrong with it, and functions that take a crawl.
+Does not: what a run does with it (``run/``), what a URL means (``urls/``).
 """

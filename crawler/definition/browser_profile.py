@@ -1,4 +1,4 @@
-"""What a crawl asks of the browser: the profile of its sessions, and what is done on each page."""
+"""The demands of a crawl on the browser: a profile of its sessions, and a visit of each page."""
 
 from __future__ import annotations
 

@@ -154,7 +154,8 @@ def _none_in_words(value: object) -> object:
 def _steps(value: object) -> tuple[Mapping[str, Any], ...]:
     if problems := step_faults(value):
         raise ValueError("; ".join(problems))
-    return tuple(dict(step) for step in value)  # type: ignore[attr-defined]  # a list, or there was a problem
+    # a list, or there was a problem
+    return tuple(dict(step) for step in value)  # type: ignore[attr-defined]
 
 
 def _login(value: object) -> Mapping[str, Any] | None:
@@ -162,7 +163,8 @@ def _login(value: object) -> Mapping[str, Any] | None:
         return None
     if problems := login_faults(value):
         raise ValueError("; ".join(problems))
-    table: dict[str, Any] = dict(value)  # type: ignore[call-overload]  # a table, or there was a problem
+    # a table, or there was a problem
+    table: dict[str, Any] = dict(value)  # type: ignore[call-overload]
     _url(table["url"])
     return table | {"fill": dict(table["fill"])}
 
@@ -597,7 +599,8 @@ class Fields(BaseModel):
     )
     error_snapshots: Annotated[Whole, Field(ge=0, le=1_000)] = _field(
         20,
-        "Kinds of failure (reason and host) of which HTML and a picture are kept, where a folder for them is set.",
+        "Kinds of failure (reason and host) of which HTML and a picture are kept, where a folder"
+        " for them is set.",
         "error_snapshots=20",
     )
     message: Message = _field(

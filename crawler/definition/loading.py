@@ -1,4 +1,6 @@
-"""Find the crawl that a reference means: ``shop.crawls:books``, ``books.py``, ``books.toml``, a URL, or what the frontier stored."""
+"""Find the crawl that a reference means (``shop.crawls:books``, ``books.py``, ``books.toml``, a
+URL), or that the frontier keeps.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,15 @@ from ..model import CRAWL_NAME, Plan
 from ..urls.url import InvalidURL, parse_url
 from .crawl import Crawl
 
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_PY = re.compile(r"(.+\.py)(?::([A-Za-z_]\w*))?")
+_MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?::([A-Za-z_]\w*))?")
+_NO_CRAWL = "holds no crawl; a crawl is made by: books = Crawl(name=…, url=…)"
+
 
 def stored(plan: Plan, known: Mapping[str, Crawl]) -> Crawl:
-    """The crawl that ``plan`` describes, with the code of one of the ``known`` if it is a variant.
+    """Return the crawl that ``plan`` describes, with the code of one of the ``known`` crawls if it
+    is a variant.
 
     Raises:
         UnknownCrawl: its code is not known here.
@@ -33,25 +41,16 @@ def stored(plan: Plan, known: Mapping[str, Crawl]) -> Crawl:
     return Crawl(**plan.definition)
 
 
-_URL = re.compile(r"https?://", re.IGNORECASE)
-
-
-_PY = re.compile(r"(.+\.py)(?::([A-Za-z_]\w*))?")
-
-
-_MODULE = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)(?::([A-Za-z_]\w*))?")
-
-
 def load(reference: str, changes: Iterable[str] = ()) -> Crawl:
-    """The crawl that ``reference`` means, not validated yet; ``changes`` (``field=value``) replace
-    fields of one without code.
+    """Return the crawl that ``reference`` means, not validated yet. ``changes`` (``field=value``)
+    replace fields of a crawl without code.
 
     A reference is ``module:attribute`` or a file ``path.py:attribute`` (the attribute may be left
     out where there is one crawl), a ``path.toml``, or the URL of a site, which is then crawled with
     the defaults, under the name of its host.
 
     Raises:
-        SetupError: there is no such thing, or it does not import; says how to mend it.
+        SetupError: there is no such crawl, or its module does not import; says how to mend it.
         DefinitionError: a file in TOML is not well formed, or a change is not.
     """
     crawl = _from_url(reference) if _URL.match(reference) else _only(reference, _crawls(reference))
@@ -66,39 +65,29 @@ def load(reference: str, changes: Iterable[str] = ()) -> Crawl:
 
 
 def load_all(references: Iterable[str]) -> dict[str, Crawl]:
-    """All crawls that ``references`` (modules, files) hold, validated, by name.
+    """Return all crawls that ``references`` (modules, files) hold, validated, by name.
 
     Raises:
         SetupError: as for :func:`load`.
         DefinitionError: one of them is wrong, or two have one name.
     """
-    found: dict[str, tuple[str, Crawl]] = {}
+    crawls: dict[str, tuple[str, Crawl]] = {}
     for reference in references:
-        crawls = _crawls(reference)
-        if not crawls:
-            raise SetupError(
-                f"{reference} holds no crawl; a crawl is made by: books = Crawl(name=…, url=…)"
-            )
-        for crawl in crawls.values():
+        members = _crawls(reference)
+        if not members:
+            raise SetupError(f"{reference} {_NO_CRAWL}")
+        for crawl in members.values():
             crawl.validate()
-            where, known = found.setdefault(crawl.name, (reference, crawl))
+            where, known = crawls.setdefault(crawl.name, (reference, crawl))
             if known is not crawl:
-                raise DefinitionError(
-                    crawl.name,
-                    (
-                        Fault(
-                            "name",
-                            f"is taken twice, in {where} and in {reference}",
-                            'name="books-2"',
-                        ),
-                    ),
-                )
-    return {name: crawl for name, (_, crawl) in found.items()}
+                what = f"is taken twice, in {where} and in {reference}"
+                raise DefinitionError(crawl.name, (Fault("name", what, 'name="books-2"'),))
+    return {name: crawl for name, (_, crawl) in crawls.items()}
 
 
 def module_path(reference: str) -> str:
-    """``reference`` so that a worker in another folder loads the same: a file's path is made
-    absolute.
+    """Return ``reference`` in a form by which a worker in another folder loads the same crawl: the
+    path of a file is made absolute.
     """
     if match := _PY.fullmatch(reference):
         path, attribute = match.groups()
@@ -109,9 +98,7 @@ def module_path(reference: str) -> str:
 def _only(reference: str, crawls: dict[str, Crawl]) -> Crawl:
     distinct = {id(crawl): crawl for crawl in crawls.values()}
     if not distinct:
-        raise SetupError(
-            f"{reference} holds no crawl; a crawl is made by: books = Crawl(name=…, url=…)"
-        )
+        raise SetupError(f"{reference} {_NO_CRAWL}")
     if len(distinct) > 1:
         raise SetupError(
             f"{reference} holds several crawls; say which: "
@@ -121,7 +108,7 @@ def _only(reference: str, crawls: dict[str, Crawl]) -> Crawl:
 
 
 def _crawls(reference: str) -> dict[str, Crawl]:
-    """The crawls of a module or file, by the names they have there."""
+    """Return the crawls of a module or file, by the names that they have there."""
     if reference.endswith(".toml"):
         crawl = _from_toml(_existing(reference))
         return {str(crawl.raw["name"]): crawl}
@@ -136,13 +123,13 @@ def _crawls(reference: str) -> dict[str, Crawl]:
             f"{reference!r} is no reference to a crawl; there are: shop.crawls:books, books.py,"
             " books.toml, https://…"
         )
-    there = {name: value for name, value in vars(module).items() if isinstance(value, Crawl)}
+    crawls = {name: value for name, value in vars(module).items() if isinstance(value, Crawl)}
     if attribute is None:
-        return there
+        return crawls
     value = getattr(module, attribute, None)
     if isinstance(value, Crawl):
         return {attribute: value}
-    hint = f"; it holds: {', '.join(there)}" if there else ""
+    hint = f"; it holds: {', '.join(crawls)}" if crawls else ""
     raise SetupError(f"{path} has no crawl called {attribute}{hint}")
 
 
@@ -153,8 +140,8 @@ def _existing(path: str) -> Path:
 
 
 def _import_file(path: Path, reference: str) -> ModuleType:
-    """The module in the file ``path``, imported once; its folder is on ``sys.path`` then, as when
-    it is run as a script.
+    """Import the file ``path`` as a module, once. Its folder is on ``sys.path`` then, as when it is
+    run as a script.
     """
     name = f"crawl_{_short_hash(str(path))}_{path.stem}".replace(".", "_")
     if name in sys.modules:
@@ -187,20 +174,17 @@ def _import_module(name: str, reference: str) -> ModuleType:
 
 
 def _meant(reference: str) -> str:
-    """What the author of a reference to nothing may have wanted."""
+    """Return a hint at the reference that its author may have meant."""
     stem = reference.partition(":")[0].replace(".", "/")
-    for there in (f"{stem}.py", f"{stem}.toml"):
-        if Path(there).is_file():
-            return f"; did you mean {there}?"
-    return (
-        f"; for a site, write https://{reference}"
-        if "." in reference and ":" not in reference
-        else ""
-    )
+    for path in (f"{stem}.py", f"{stem}.toml"):
+        if Path(path).is_file():
+            return f"; did you mean {path}?"
+    reads_as_host = "." in reference and ":" not in reference
+    return f"; for a site, write https://{reference}" if reads_as_host else ""
 
 
 def _cause(error: BaseException) -> str:
-    """One line about ``error``: what, and where in the author's code."""
+    """Return one line about ``error``: its text, and its place in the author's code."""
     where = ""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} (line {error.lineno} of {error.filename})"
@@ -223,7 +207,7 @@ def _from_toml(path: Path) -> Crawl:
             path.stem, (Fault(path.name, f"is no TOML: {error}", 'name = "books"'),)
         ) from error
     if isinstance(seeds := fields.get("seeds"), str) and seeds:
-        # which other machines do not have, but only a start reads it
+        # other machines may not have the file, but only a start reads it
         fields["seeds"] = str(path.parent / seeds)
     return Crawl(**{"name": path.stem, **fields})
 
@@ -243,7 +227,7 @@ def _short_hash(text: str) -> str:
 
 
 def _change(change: str) -> tuple[str, Any]:
-    """``field=value``, the value as in TOML; what is none there is a text."""
+    """Parse ``field=value``, the value as in TOML; a value that is no TOML is a text."""
     name, equals, text = change.partition("=")
     if not equals:
         raise DefinitionError("", (Fault(change, "is no change of a field", "delay=0.5"),))

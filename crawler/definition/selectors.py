@@ -1,10 +1,10 @@
-"""What an ``extract`` without code takes from a page: CSS selectors as in parsel, by the name of
+"""Tables of selectors, which take data from a page without code: CSS as in parsel, by the name of
 the field that they fill.
 
 ``"h1"`` is the whole text of the first match, ``".price::text"`` its own first text,
 ``"img::attr(src)"`` an attribute; white space is made even. A list asks for all: ``["a.tag"]``. A
-table asks for a field made of fields, and ``["li", {…}]`` for one of them per match. Nothing found
-is None (or an empty list).
+table asks for a field made of fields, and ``["li", {…}]`` for one of them per match. Where nothing
+matches, the value is None (or an empty list).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from parsel.csstranslator import HTMLTranslator
 
 from ..model import Json
 
-#: What a crawl extracts whose author did not say.
+#: The table of a crawl without an ``extract``.
 DEFAULT_EXTRACT: Mapping[str, Any] = {
     "title": "title::text",
     "description": "meta[name=description]::attr(content)",
@@ -28,7 +28,7 @@ _ELEMENT_LIMIT = 10_000
 
 
 def extract_fields(html: str, wanted: Mapping[str, Any]) -> dict[str, Json]:
-    """The fields that ``wanted`` describes, from ``html``."""
+    """Return the fields that the table ``wanted`` describes, from ``html``."""
     return _fields(parsel.Selector(text=html or " ", type="html"), wanted)
 
 
@@ -43,24 +43,24 @@ def _one(root: parsel.Selector, rule: Any) -> Json:
         case [str() as css]:
             return list(_values(root, css))
         case [str() as css, Mapping() as inner]:
-            return [_fields(found, inner) for found in root.css(css)[:_ELEMENT_LIMIT]]
+            return [_fields(element, inner) for element in root.css(css)[:_ELEMENT_LIMIT]]
         case Mapping():
             return _fields(root, rule)
     raise TypeError(f"{rule!r} is no selector")  # validate() has said so before
 
 
 def _values(root: parsel.Selector, css: str) -> Iterator[str]:
-    """The non-empty texts of what ``css`` finds: of a whole element, or the text or attribute that
-    it points at.
+    """Yield the non-empty texts of the matches of ``css``: of a whole element, or the text or
+    attribute that it points at.
     """
-    for found in root.css(css):
-        text = found.root if isinstance(found.root, str) else str(found.xpath("string()").get())
+    for match in root.css(css):
+        text = match.root if isinstance(match.root, str) else str(match.xpath("string()").get())
         if text := " ".join(text.split()):
             yield text
 
 
 def table_faults(wanted: object, path: str = "extract") -> list[tuple[str, str]]:
-    """What is wrong with a mapping of selectors: (where, what) for each fault."""
+    """Return (where, what) for each fault of a table of selectors."""
     match wanted:
         case str() | [str()]:
             css = wanted if isinstance(wanted, str) else wanted[0]
@@ -68,12 +68,8 @@ def table_faults(wanted: object, path: str = "extract") -> list[tuple[str, str]]
         case [str() as css, Mapping() as inner]:
             return [*table_faults(css, path), *table_faults(inner, path)]
         case Mapping():
-            found = [
-                (f"{path}", f"{name!r} is no name of a field")
-                for name in wanted
-                if not isinstance(name, str)
-            ]
-            return found + [
+            unnamed = [name for name in wanted if not isinstance(name, str)]
+            return [(path, f"{name!r} is no name of a field") for name in unnamed] + [
                 fault
                 for name, rule in wanted.items()
                 for fault in table_faults(rule, f"{path}.{name}")
@@ -82,7 +78,7 @@ def table_faults(wanted: object, path: str = "extract") -> list[tuple[str, str]]
 
 
 def css_problem(css: str) -> str | None:
-    """Why ``css`` is no selector; None if it is one."""
+    """Return why ``css`` is no selector; None if it is one."""
     try:
         HTMLTranslator().css_to_xpath(css)
     except Exception as error:  # cssselect raises several kinds
@@ -91,7 +87,7 @@ def css_problem(css: str) -> str | None:
 
 
 def says_nofollow(html: str) -> bool:
-    """Whether the page asks, in a meta tag for robots, that its links be left alone."""
+    """Whether the page asks robots, in a meta tag, to leave its links alone."""
     for content in parsel.Selector(text=html or " ", type="html").xpath(
         "//meta[@name and @content]"
     ):
@@ -103,8 +99,8 @@ def says_nofollow(html: str) -> bool:
 
 
 def links_within(html: str, url: str, regions: Iterable[str]) -> frozenset[str]:
-    """The targets of the links inside of what the selectors ``regions`` find, absolute, as found at
-    ``url``.
+    """Return the targets of the links inside of the elements that the selectors ``regions`` match,
+    absolute, for a page at ``url``.
     """
     root = parsel.Selector(text=html or " ", type="html")
     base = urljoin(url, root.css("base::attr(href)").get(""))

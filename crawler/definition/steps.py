@@ -1,7 +1,7 @@
-"""What is done on a page before it is read: waits, scrolling, and steps such as clicks, declared as
+"""The visit of a page before it is read: waits, scrolling, and steps such as clicks, declared as
 data.
 
-A step is a table with one action, and perhaps how to go about it::
+A step is a table with one action, and perhaps modifiers of it::
 
     steps = [
         {click = "#accept", optional = true},
@@ -9,17 +9,19 @@ A step is a table with one action, and perhaps how to go about it::
         {click = "button.more", times = 20},
     ]
 
-=========  ====================  ======================================================================
-action     value                 does
-=========  ====================  ======================================================================
-click      a selector            clicks the first that matches fill       [selector, text]
-replaces what is in the field; the text is kept out of logs and errors choose     [selector, value]
-picks the option with this value, or this text, of a list press      a key                 Enter,
-Tab, Escape, ArrowDown, …, or a character, where the focus is wait       a selector            waits
-until something matches until      an expression         waits until it is true quiet      seconds
-waits until nothing was loaded for so long scroll     true                  scrolls to the end, as
-long as the page grows pause      seconds               does nothing; a wait for something is better
-=========  ====================  ======================================================================
+======  =================  =========================================================================
+action  value              does
+======  =================  =========================================================================
+click   a selector         clicks the first element that matches
+fill    [selector, text]   replaces the content of the field; the text stays out of logs and errors
+choose  [selector, value]  picks the option with this value, or this text, of a list
+press   a key              Enter, Tab, Escape, ArrowDown, …, or a character, where the focus is
+wait    a selector         waits until something matches
+until   an expression      waits until it is true
+quiet   seconds            waits until nothing was loaded for so long
+scroll  true               scrolls to the end, as long as the page grows
+pause   seconds            does nothing; a wait for something is better
+======  =================  =========================================================================
 """
 
 from __future__ import annotations
@@ -32,12 +34,13 @@ from typing import Any
 STEPS_MAX, TIMES_MAX = 100, 1_000
 #: Seconds that a step may ask to wait.
 STEP_TIMEOUT_MAX = 600.0
-#: Seconds for which a page whose network falls quiet may have been quiet.
+#: Seconds of quiet that a step, or ``wait_quiet``, may ask for.
 QUIET_MAX = 60.0
 
 ACTIONS = ("click", "fill", "choose", "press", "wait", "until", "quiet", "scroll", "pause")
 MODIFIERS = ("optional", "times", "timeout")
 _PAIRS = ("fill", "choose")
+_SELECTORS = ("click", "wait")
 _NUMBERS = ("quiet", "pause")
 
 
@@ -46,7 +49,8 @@ class Step:
     """One action. ``times`` repeats it as long as its element is there; an ``optional`` one may
     fail.
 
-    ``timeout``: seconds to wait for what it needs; None: as long as the crawl's ``wait_timeout``.
+    ``timeout``: seconds to wait for the element or the condition; None: the crawl's
+    ``wait_timeout``.
     """
 
     action: str
@@ -61,8 +65,8 @@ class Step:
 class Visit:
     """All that is done on a page before it is read, in this order. Times are seconds.
 
-    What ``wait_for`` names, ``wait_until`` says and ``wait_quiet`` asks for is awaited at once, for
-    ``wait_timeout`` in all.
+    ``wait_for``, ``wait_until`` and ``wait_quiet`` are awaited together, for ``wait_timeout`` in
+    all.
     """
 
     wait_for: tuple[str, ...] = ()
@@ -78,27 +82,18 @@ class Visit:
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""
-        wanted = (
-            self.wait_for,
-            self.wait_until,
-            self.wait_quiet,
-            self.scroll,
-            self.steps,
-            self.frames,
-            self.screenshot,
-            self.pdf,
-        )
-        return any(wanted)
+        waits = (self.wait_for, self.wait_until, self.wait_quiet)
+        return any((*waits, self.scroll, self.steps, self.frames, self.screenshot, self.pdf))
 
     @property
     def watches(self) -> bool:
-        """Whether it must be known what a page is loading."""
+        """Whether the page's loading must be watched."""
         return self.wait_quiet is not None or any(step.action == "quiet" for step in self.steps)
 
 
 def step_faults(steps: Any) -> list[str]:
-    """What is wrong with ``steps`` as an author wrote them; no text that is to be filled in is
-    repeated.
+    """Return all that is wrong with ``steps`` as an author wrote them, without a text that is to be
+    filled in.
     """
     if not isinstance(steps, Sequence) or isinstance(steps, str | bytes):
         return ["is no list of steps"]
@@ -112,27 +107,29 @@ def step_faults(steps: Any) -> list[str]:
 def _faults_of(step: Any) -> list[str]:
     if not isinstance(step, Mapping):
         return ["is no table with an action"]
-    found = []
+    faults = []
     actions = [name for name in step if name in ACTIONS]
     if len(actions) != 1:
-        found.append(
+        faults.append(
             f"has {' and '.join(actions) or 'no action'}; it needs one of {', '.join(ACTIONS)}"
         )
-    found += [
+    faults += [
         f"has {name!r}, which is neither an action ({', '.join(ACTIONS)}) nor one of"
         f" {', '.join(MODIFIERS)}"
         for name in step
         if name not in ACTIONS + MODIFIERS
     ]
-    found += [f"{name}: {what}" for name in actions if (what := _fault_of_action(name, step[name]))]
+    faults += [
+        f"{name}: {what}" for name in actions if (what := _fault_of_action(name, step[name]))
+    ]
     if not isinstance(step.get("optional", False), bool):
-        found.append("optional: is neither true nor false")
+        faults.append("optional: is neither true nor false")
     times = step.get("times", 1)
     if not isinstance(times, int) or isinstance(times, bool) or not 1 <= times <= TIMES_MAX:
-        found.append(f"times: is no whole number from 1 to {TIMES_MAX}")
+        faults.append(f"times: is no whole number from 1 to {TIMES_MAX}")
     if "timeout" in step and not _is_number(step["timeout"], STEP_TIMEOUT_MAX):
-        found.append(f"timeout: is no number of seconds up to {STEP_TIMEOUT_MAX:g}")
-    return found
+        faults.append(f"timeout: is no number of seconds up to {STEP_TIMEOUT_MAX:g}")
+    return faults
 
 
 def _fault_of_action(name: str, value: Any) -> str | None:
@@ -157,33 +154,33 @@ def _is_number(value: Any, limit: float) -> bool:
 
 
 def parse_steps(steps: Sequence[Mapping[str, Any]]) -> tuple[Step, ...]:
-    """The steps that an author's tables mean; :func:`step_faults` found nothing wrong with them."""
-    return tuple(map(_read_one, steps))
+    """Return the steps that an author's tables mean. The tables have no faults."""
+    return tuple(map(_parse_step, steps))
 
 
-def _read_one(step: Mapping[str, Any]) -> Step:
+def _parse_step(step: Mapping[str, Any]) -> Step:
     (action,) = (name for name in step if name in ACTIONS)
-    given = step[action]
-    css, value = (
-        (given[0], given[1])
-        if action in _PAIRS
-        else (given, None)
-        if action in ("click", "wait")
-        else ("", given)
-    )
+    argument = step[action]
+    if action in _PAIRS:
+        css, value = argument
+    elif action in _SELECTORS:
+        css, value = argument, None
+    else:
+        css, value = "", argument
     return Step(action, css, value, **{name: step[name] for name in MODIFIERS if name in step})
 
 
 #: Keys by the names that browsers give them, and the code points that WebDriver knows them by.
 KEYS = {
-    "Backspace": "\ue003", "Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "Space": "\ue00d", "PageUp": "\ue00e",
-    "PageDown": "\ue00f", "End": "\ue010", "Home": "\ue011", "ArrowLeft": "\ue012", "ArrowUp": "\ue013", "ArrowRight": "\ue014",
+    "Backspace": "\ue003", "Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c",
+    "Space": "\ue00d", "PageUp": "\ue00e", "PageDown": "\ue00f", "End": "\ue010",
+    "Home": "\ue011", "ArrowLeft": "\ue012", "ArrowUp": "\ue013", "ArrowRight": "\ue014",
     "ArrowDown": "\ue015", "Delete": "\ue017",
 }  # fmt: skip
 
 
 def key_of(name: str) -> str | None:
-    """What WebDriver types for the key ``name`` (or for a character); None if there is no such
-    key.
+    """Return the code point that WebDriver knows the key ``name`` by, or ``name`` if it is one
+    character; None if there is no such key.
     """
     return KEYS.get(name) or (name if len(name) == 1 else None)

@@ -1,5 +1,5 @@
-"""May this page be requested? What robots.txt and the safety of the network say, asked once per
-site and kept for all workers.
+"""Permits for requests: what robots.txt and the safety of the network allow, asked once per site
+and kept for all workers.
 """
 
 from __future__ import annotations
@@ -27,29 +27,24 @@ log = logging.getLogger(__name__)
 
 #: Seconds for which a robots.txt is waited for.
 ROBOTS_TIMEOUT = 10.0
-#: What Chrome says when its proxy, which is our gateway, has no connection for it, or to a page
-#: that went on by itself to there.
-PROXY_REASONS = frozenset(
-    {
-        "proxy",
-        "err_socks_connection_failed",
-        "err_socks_connection_host_unreachable",
-        "unreachable",
-        "err_failed",
-    }
-)
+#: Reasons of Chrome when its proxy, which is our gateway, has no connection to a page, or to where
+#: the page went on by itself.
+PROXY_REASONS = frozenset((
+    "proxy", "err_socks_connection_failed", "err_socks_connection_host_unreachable", "unreachable",
+    "err_failed",
+))  # fmt: skip
 #: Sites whose rules a process keeps in memory; the others are asked of Redis again.
 SITES_MAX = 1_000
 
 
 class Permits:
-    """What one crawl may request, for one process.
+    """The permits of one crawl, for one process.
 
-    ``guard`` knows the hosts that must not be talked to. With ``obey``, robots.txt is asked; what a
-    site said is kept in ``redis`` under ``{prefix}robots:{origin}``, so that all workers ask it
-    once a day; without, this process remembers. ``pace`` is told the lane's Crawl-delay, in
-    seconds, when a site asks for one. With ``proxies``, Chrome and robots.txt go through one of
-    them at a time.
+    ``guard`` knows the hosts that must not be talked to. With ``obey``, robots.txt is asked; the
+    answer is kept in ``redis`` under ``{prefix}robots:{origin}``, so that all workers ask a site
+    once a day; without ``redis``, this process remembers it. ``pace`` is called with a lane and its
+    Crawl-delay, in seconds, when a site asks for one. With ``proxies``, Chrome and robots.txt go
+    through one of them at a time.
     """
 
     def __init__(
@@ -70,15 +65,15 @@ class Permits:
         self._failures = 0  # of the gateway, before the page at hand was requested
 
     def flags(self, *, local: bool, fresh: bool = False) -> tuple[str, ...]:
-        """Command line flags that keep Chrome, which is on this machine if ``local``, where
-        ``check`` would let it go.
+        """Return command line flags that keep Chrome within the limits of :meth:`check`. ``local``:
+        it runs on this machine.
 
         A crawl of a private network needs none. The gateway is opened here, and ends with this
-        object. ``fresh``: they are for a new session, which goes through the next proxy.
+        object. ``fresh``: the flags are for a new session, which goes through the next proxy.
 
         Raises:
-            BrowserUnavailable: the proxy has a password, which a Chrome on another machine cannot
-                be told.
+            BrowserUnavailable: the proxy has a password, which a Chrome on another machine
+                cannot get.
         """
         if self._proxies:
             proxy = self._proxies.current(fresh=fresh)
@@ -90,7 +85,7 @@ class Permits:
                     f"the proxy {proxy} has a password, which a Chrome elsewhere cannot be told;"
                     " use a local Chrome, or a proxy that knows the Grid by its address"
                 )
-            # what is private, the proxy must refuse
+            # the proxy itself must refuse private addresses
             return proxy_flags(str(proxy))
         if self.guard.starts_private:
             return ()
@@ -99,7 +94,7 @@ class Permits:
         return self._open(None).flags
 
     def _open(self, proxy: Proxy | None) -> Gateway:
-        """The gateway to ``proxy``, or to the net, opened if need be."""
+        """Return the gateway to ``proxy``, or to the net if it is None; open it if need be."""
         gateway = self._gateways.get(proxy)
         if gateway is None or not gateway.open:
             gateway = self._gateways[proxy] = Gateway(self.guard, proxy)
@@ -109,32 +104,29 @@ class Permits:
         return gateway
 
     def explain(self, error: PageError) -> PageError:
-        """``error``, with the true reason if all that Chrome could say is that our gateway had no
-        connection for it.
+        """Return ``error``, with the true reason if Chrome only knows that our gateway had no
+        connection.
 
         A proxy that is to blame is set aside, so the next session goes through another.
         """
         if self._gateway is None or error.reason not in PROXY_REASONS:
             return error
         reason = self._gateway.reason(host_of(error.url), self._failures)
-        if self._proxies and (
-            reason in ("proxy", "proxy_auth") or (reason is None and error.reason == "proxy")
-        ):
-            log.warning(
-                "the proxy %s is set aside: %s", self._proxies.fail(), reason or error.reason
-            )
-        return (
-            PageError(error.url, reason, retryable=reason != "private_address") if reason else error
-        )
+        if self._proxies and (reason or error.reason) in ("proxy", "proxy_auth"):
+            proxy = self._proxies.fail()
+            log.warning("the proxy %s is set aside: %s", proxy, reason or error.reason)
+        if reason is None:
+            return error
+        return PageError(error.url, reason, retryable=reason != "private_address")
 
     def check(self, url: str, lane: str = "") -> None:
-        """Pass, or say why ``url`` must not be requested. May take as long as a look-up of its name
-        and a fetch of robots.txt.
+        """Pass if ``url`` may be requested. It may take as long as a look-up of its name and a
+        fetch of robots.txt.
 
         Raises:
             PageError: ``private_address``, ``robots`` (both final), ``robots_unavailable`` (its
-                server is at fault: by RFC 9309 that forbids everything for now, so ask again when
-                that has passed), or why the site cannot be reached.
+                server is at fault: by RFC 9309 that forbids everything for now, so ask again
+                when that has passed), or why the site cannot be reached.
         """
         if self._gateway is not None:
             self._failures = self._gateway.count
@@ -157,17 +149,21 @@ class Permits:
         )
 
     def crawl_delay(self, url: str) -> float | None:
-        """The Crawl-delay, in seconds, that is known of the site of ``url``; asks nobody."""
+        """Return the Crawl-delay, in seconds, that is known of the site of ``url``; None if none
+        is. Nothing is fetched.
+        """
         site = self._sites.get(origin_of(url)) if self.obey else None
         return site[1].crawl_delay if site else None
 
     def forbids(self, url: str) -> bool:
-        """Whether it is known already that robots.txt forbids ``url``; asks nobody."""
+        """Whether it is known already that robots.txt forbids ``url``. Nothing is fetched."""
         site = self._sites.get(origin_of(url)) if self.obey else None
         return site is not None and site[1].everything is None and not site[1].allowed(url)
 
     def _rules(self, origin: str, lane: str) -> tuple[float, robots.Rules]:
-        """The rules of ``origin``, and until when (by the monotonic clock) they hold."""
+        """Return the time (by the monotonic clock) until which the rules of ``origin`` hold, and
+        the rules.
+        """
         now = time.monotonic()
         known = self._sites.get(origin)
         if known and now < known[0]:
@@ -182,15 +178,16 @@ class Permits:
         return self._sites[origin]
 
     def _ask(self, origin: str) -> tuple[int, str, float]:
-        """Status, text and remaining life, in seconds, of the robots.txt of ``origin``: as kept in
-        Redis, else as fetched now.
+        """Return status, text and remaining life, in seconds, of the robots.txt of ``origin``: as
+        kept in Redis, else as fetched now.
         """
         key = f"{self.prefix}robots:{origin}"
         if self.redis is not None:
             try:
                 if text := self.redis.get(key):
-                    kept = json.loads(text)
-                    return kept["status"], kept["body"], max(1.0, float(self.redis.ttl(key)))
+                    answer = json.loads(text)
+                    life = max(1.0, float(self.redis.ttl(key)))
+                    return answer["status"], answer["body"], life
             except RedisError as error:
                 log.warning("cannot read the kept robots.txt of %s: %s", origin, error)
         status, body = self._fetch(origin)
@@ -203,14 +200,12 @@ class Permits:
         return status, body, keep
 
     def _fetch(self, origin: str) -> tuple[int, str]:
-        headers = {"User-Agent": robots.AGENT}
-        url = f"{origin}/robots.txt"
-        got = fetch(
-            url,
+        answer = fetch(
+            f"{origin}/robots.txt",
             timeout=ROBOTS_TIMEOUT,
             max_bytes=robots.SIZE_MAX,
-            headers=headers,
+            headers={"User-Agent": robots.AGENT},
             addresses=self.guard.addresses,
             gateway=self._gateway.port if self._gateway and self._proxies else None,
         )
-        return got.status, got.body.decode("utf-8", "replace")
+        return answer.status, answer.body.decode("utf-8", "replace")

@@ -1,5 +1,5 @@
-"""The proxies of a crawl: its browser sessions go through one each, in turn. One that fails is set
-aside, by this process.
+"""The proxies of a crawl, which its browser sessions use in turn. A proxy that fails is set aside,
+by this process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..urls.proxy_url import Proxy, parse_proxy
 
 class Proxies:
     """The proxies at ``urls`` in turn; :meth:`fail` sets one aside for ``pause`` seconds.
-    ``secrets``: what URLs may refer to.
+    ``secrets`` holds the variables that the URLs may refer to, by name.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Proxies:
             raise BrowserUnavailable(str(error)) from None
 
     def current(self, *, fresh: bool = False) -> Proxy:
-        """This thread's proxy: the same as before, unless it failed, or a ``fresh`` one is wanted
-        for a new session.
+        """Return this thread's proxy: as before, unless it failed, or a ``fresh`` one is wanted for
+        a new session.
 
         If all are set aside, it is the one whose time is up first.
 
         Raises:
-            BrowserUnavailable: this worker does not know one that a URL refers to.
+            BrowserUnavailable: this worker does not know a variable that a URL refers to.
         """
         now = time.monotonic()
         mine: Proxy | None = getattr(self._mine, "proxy", None)
@@ -59,7 +59,7 @@ class Proxies:
         return mine
 
     def fail(self) -> Proxy:
-        """Set this thread's proxy aside; which one that was."""
+        """Set this thread's proxy aside, and return it."""
         proxy: Proxy = self._mine.proxy
         with self._lock:
             self._until[proxy] = time.monotonic() + self._pause

@@ -1,4 +1,4 @@
-"""SOCKS5 (RFC 1928), both sides of it: the server that our gateway is, and the client of a proxy."""
+"""SOCKS5 (RFC 1928), both sides: the server that our gateway is, and the client of a proxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The URL of a proxy, and its parts."""
+"""The address of a proxy, as URL and in its parts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PROXY_PORTS = {"http": 3128, "socks5": 1080}
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy. What is shown of it (``str``, ``repr``) is its address alone."""
+    """A proxy. ``str`` and ``repr`` show its address alone."""
 
     scheme: str
     host: str

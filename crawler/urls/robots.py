@@ -1,6 +1,4 @@
-"""What a site asks of crawlers in its robots.txt (RFC 9309). Pure: whoever fetches it hands its
-status and body in.
-"""
+"""The rules for crawlers in a robots.txt (RFC 9309). Pure: its status and body are handed in."""
 
 from __future__ import annotations
 
@@ -15,14 +13,14 @@ AGENT = "celery-crawler"
 SIZE_MAX = 512_000
 #: Seconds: longest Crawl-delay that is obeyed.
 DELAY_MAX = 60.0
-#: Seconds for which an answer holds; and for which no answer does.
+#: Seconds for which an answer holds; and for which the lack of one does.
 KEEP, KEEP_UNREACHABLE = 86_400.0, 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one site allows ``agent``. ``keep`` says for how many seconds this holds; then the file
-    is to be fetched again.
+    """The rules of one site for ``agent``. They hold for ``keep`` seconds; then the file is fetched
+    again.
     """
 
     agent: str = AGENT
@@ -40,11 +38,11 @@ class Rules:
 
 
 def parse_robots(status: int | None, body: bytes | str = b"", agent: str = AGENT) -> Rules:
-    """The rules that an answer to ``/robots.txt`` means, after at most five redirects.
+    """Return the rules that an answer to ``/robots.txt`` means, after at most five redirects.
 
     A file that does not exist (4xx) allows all. A site that cannot answer (no ``status``, 5xx, and
-    429, which asks for patience) forbids all, for now. Anything else that is no success allows all,
-    as does a file that holds no rules.
+    429, which asks for patience) forbids all, for now. Any other status that is no success allows
+    all, and so does a file without rules.
     """
     if status is None or status >= 500 or status == 429:
         return Rules(agent, everything=False, keep=KEEP_UNREACHABLE)

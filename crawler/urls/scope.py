@@ -1,8 +1,7 @@
-"""Which links of a page belong to its crawl, and which pages they become.
+"""The scope of a crawl: which links of a page belong to it, and which pages they become.
 
-Every link that is not followed has a reason, one word of :data:`REASONS`. All of it is strings in,
-strings out: nothing is looked up on the network here (see ``network`` for names that resolve to a
-private address).
+Every link that is not followed has a reason, one word of :data:`REASONS`. Nothing is looked up on
+the network here (``net/guard`` knows the names that resolve to a private address).
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from .addresses import is_private_host
 from .patterns import DENY_EXTENSIONS, is_within, parse_pattern
 from .url import DEFAULT_RULES, LENGTH_MAX, InvalidURL, Rules, domain_of, parse_url
 
-#: Why a link was not followed, for people.
+#: Reasons why a link is not followed, in words for people.
 REASONS: Mapping[str, str] = {
     "scheme": "not http or https",
     "malformed": "no URL that a browser would open",
@@ -44,10 +43,10 @@ Chooser = Callable[[Sequence[Link]], Iterable[tuple[Link, Priority]]]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What became of the links of one page: the ``pages`` to queue, and how many links were
+    """The outcome for the links of one page: the ``pages`` to queue, and how many links were
     ``dropped``, by reason.
 
-    ``reasons`` names each dropped link, in the order of the page, if that was asked for.
+    ``reasons`` names each dropped link, in the order of the page, if the caller asked for that.
     """
 
     pages: tuple[Page, ...] = ()
@@ -56,8 +55,8 @@ class Chosen:
 
 
 class Look(NamedTuple):
-    """What is known about a URL, whatever page it is found on. Without a ``reason``, the rest makes
-    a page of it.
+    """A URL as the scope sees it, on whichever page it is found. Without a ``reason`` to drop it,
+    the other values make a page of it.
     """
 
     reason: str | None
@@ -67,15 +66,30 @@ class Look(NamedTuple):
     id: str = ""
 
 
+class _Drops:
+    """The dropped links of a page: ``counts`` by reason and, if ``explain``, all ``reasons``."""
+
+    def __init__(self, explain: bool) -> None:
+        self.counts: dict[str, int] = {}
+        self.reasons: list[tuple[Link, str]] = []
+        self._explain = explain
+
+    def add(self, link: Link, reason: str) -> None:
+        """Drop ``link`` for ``reason``."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+        if self._explain:
+            self.reasons.append((link, reason))
+
+
 class Scope:
     """The bounds of a crawl that starts at ``entries``.
 
-    ``kind`` is one of :data:`patterns.SCOPE_KINDS`, or a function that is asked about each link (by ``url``,
-    ``link`` or ``page``, as it names them). ``same-host`` takes ``www.`` and any port for the same
-    host; ``same-origin`` is exact.
+    ``kind`` is one of :data:`patterns.SCOPE_KINDS`, or a function that is asked about each link (by
+    ``url``, ``link`` or ``page``, as it names them). ``same-host`` takes ``www.`` and any port for
+    the same host; ``same-origin`` is exact.
 
     A hostname in ``allow`` belongs to the crawl as well, with its subdomains (with the kind
-    ``all``: only these do); if ``allow`` has regular expressions, a link must match one of them. A
+    ``all``: only these do). If ``allow`` has regular expressions, a link must match one of them. A
     link that matches anything in ``deny`` is dropped.
     """
 
@@ -118,17 +132,16 @@ class Scope:
         )
 
     def judge(self, link: Link, parent: Page) -> str | None:
-        """Why ``link``, found on ``parent``, is not followed, as a word of :data:`REASONS`; None if
-        it is.
+        """Return why ``link``, found on ``parent``, is not followed, as a word of :data:`REASONS`;
+        None if it is followed.
         """
         return self._verdict(link, parent).reason
 
     def refuses(self, url: str, page: Page | None = None) -> str | None:
-        """Why ``url``, at which ``page`` arrived by a redirect or a script, is out of bounds; None
-        if it is not.
+        """Return why ``url``, at which ``page`` arrived by a redirect or a script, is out of
+        bounds, as a word of :data:`REASONS`; None if it is within them.
 
-        Arriving is not following: extensions do not matter, and what ``allow`` matches does not
-        either for an entry page.
+        A page that arrived may have any extension. An entry page may arrive outside of ``allow``.
         """
         try:
             address = parse_url(url)
@@ -145,7 +158,7 @@ class Scope:
         return reason
 
     def entry(self, url: str) -> Page:
-        """The page at depth 0 for ``url``. Raises InvalidURL."""
+        """Return the page at depth 0 for ``url``. Raises InvalidURL."""
         address = parse_url(url)
         lane = address.lane if self.lanes else ""
         return Page(self.rules.target(address), 0, self.rules.canonical(address), lane)
@@ -158,65 +171,61 @@ class Scope:
         keep: Chooser | None = None,
         explain: bool = False,
     ) -> Chosen:
-        """The pages that the ``links`` of ``page`` become, each once, and what was dropped.
+        """Return the pages that the ``links`` of ``page`` become, each once, and the dropped links.
 
-        ``keep`` is handed what is left of the links, and says which of them to take, with which
-        priority; it may add others, which are judged like links. ``explain`` asks for the reason of
+        ``keep`` is handed the links that are in scope, and says which of them to take, with which
+        priority. It may add others, which are judged like links. ``explain`` asks for the reason of
         each dropped link.
         """
-        dropped: dict[str, int] = {}
-        reasons: list[tuple[Link, str]] = []
-
-        def drop(link: Link, reason: str) -> None:
-            dropped[reason] = dropped.get(reason, 0) + 1
-            if explain:
-                reasons.append((link, reason))
-
-        found: dict[str, tuple[Link, Look]] = {}
-        for link in links:
-            look = self._verdict(link, page)
-            if look.reason:
-                drop(link, look.reason)
-            elif look.key in found or look.key == page.key:
-                drop(link, "duplicate")
-            else:
-                found[look.key] = link, look
-        chosen: Iterable[tuple[Look, Priority]] = (
-            (look, Priority.NORMAL) for _, look in found.values()
-        )
-        if keep is not None:
-            chosen = self._kept(page, found, keep, drop)
+        drops = _Drops(explain)
+        looks = self._in_scope(page, links, drops)
+        if keep is None:
+            chosen = [(look, Priority.NORMAL) for _, look in looks.values()]
+        else:
+            chosen = self._kept(page, looks, keep, drops)
         depth = page.depth + 1
         pages = tuple(
             Page(look.url, depth, look.key, look.lane, priority, parent=page.id, id=look.id)
             for look, priority in chosen
         )
-        return Chosen(pages, dropped, tuple(reasons))
+        return Chosen(pages, drops.counts, tuple(drops.reasons))
 
-    def _kept(
-        self,
-        page: Page,
-        found: dict[str, tuple[Link, Look]],
-        keep: Chooser,
-        drop: Callable[[Link, str], None],
-    ) -> Iterable[tuple[Look, Priority]]:
-        kept: dict[str, tuple[Look, Priority]] = {}
-        for link, priority in keep(tuple(link for link, _ in found.values())):
+    def _in_scope(
+        self, page: Page, links: Iterable[Link], drops: _Drops
+    ) -> dict[str, tuple[Link, Look]]:
+        """Return the links in scope, each once, by key."""
+        looks: dict[str, tuple[Link, Look]] = {}
+        for link in links:
             look = self._verdict(link, page)
             if look.reason:
-                drop(link, look.reason)
+                drops.add(link, look.reason)
+            elif look.key in looks or look.key == page.key:
+                drops.add(link, "duplicate")
+            else:
+                looks[look.key] = link, look
+        return looks
+
+    def _kept(
+        self, page: Page, looks: dict[str, tuple[Link, Look]], keep: Chooser, drops: _Drops
+    ) -> list[tuple[Look, Priority]]:
+        """Return the links that ``keep`` chooses, each once, with their priorities."""
+        choice: dict[str, tuple[Look, Priority]] = {}
+        for link, priority in keep(tuple(link for link, _ in looks.values())):
+            look = self._verdict(link, page)
+            if look.reason:
+                drops.add(link, look.reason)
             elif look.key != page.key:
-                kept.setdefault(look.key, (look, priority))
-        for key, (link, _) in found.items():
-            if key not in kept:
-                drop(link, "filter")
-        return kept.values()
+                choice.setdefault(look.key, (look, priority))
+        for key, (link, _) in looks.items():
+            if key not in choice:
+                drops.add(link, "filter")
+        return list(choice.values())
 
     def _verdict(self, link: Link, parent: Page) -> Look:
         if self.nofollow and "nofollow" in link.rel.lower().split():
             return Look("nofollow")
         if len(link.url) > LENGTH_MAX:
-            return Look(why_long(link.url))  # not to be kept in a cache
+            return Look(why_long(link.url))  # no cache should hold it
         look = self.look(link.url)
         if look.reason is None and self._function and not self._asks(link, parent):
             return Look("scope")
@@ -265,8 +274,8 @@ class Scope:
 
 
 def why_long(url: str) -> str:
-    """Why a very long ``url`` is dropped: by its scheme, if that is not ours (``data:``), else by
-    its length.
+    """Return why a very long ``url`` is dropped: for its scheme, if that is not ours (``data:``),
+    else for its length.
     """
     return "length" if url[:64].lstrip().lower().startswith(("http:", "https:")) else "scheme"
 

@@ -1,8 +1,8 @@
-"""The pages that a site lists in its sitemaps, one by one, in bounded memory.
+"""Read the pages that a site lists in its sitemaps, one by one, in bounded memory.
 
-Understands ``urlset`` and ``sitemapindex`` in XML (also where it is not quite XML), lists of URLs
-in plain text, and gzip of each. A sitemap that is missing, broken, too large or too deep costs its
-own pages only.
+It understands ``urlset`` and ``sitemapindex`` in XML (also where it is not quite XML), lists of
+URLs in plain text, and gzip of each. A sitemap that is missing, broken, too large or too deep costs
+its own pages only.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ DEPTH_MAX = 10
 COUNT_MAX = 50_000
 _CHUNK = 65_536
 
-#: URL → the bytes of what is there, piece by piece. Raises OSError where there is nothing.
+#: URL → the bytes of its document, piece by piece. Raises OSError where there is none.
 Fetch = Callable[[str], Iterable[bytes]]
-#: Told the URL of a sitemap and, in a few words, what is wrong with it.
+#: Hears the URL of a sitemap and, in a few words, what is wrong with it.
 Tell = Callable[[str, str], None]
 
 
@@ -46,10 +46,10 @@ class _TroubleError(Exception):
 def read_sitemaps(
     url: str, fetch: Fetch, *, since: date | None = None, tell: Tell = lambda _url, _what: None
 ) -> Iterator[Entry]:
-    """The entries of the sitemap at ``url`` and of those that it lists, as they arrive.
+    """Yield the entries of the sitemap at ``url`` and of those that it lists, as they arrive.
 
-    Entries (and whole sitemaps) that say they have not changed ``since`` are left out. URLs that
-    cannot be fetched are, too.
+    Left out are entries (and whole sitemaps) that say they have not changed ``since``, and URLs
+    that cannot be fetched. ``tell`` hears of each sitemap that cannot be read.
     """
     after = _moment(since.isoformat()) if since else None
     seen, waiting = {url}, [(url, 0)]
@@ -71,7 +71,7 @@ def read_sitemaps(
 
 
 def _entries(pieces: Iterable[bytes]) -> Iterator[tuple[bool, Entry]]:
-    """(whether it is a sitemap, entry) for each that the document holds."""
+    """Yield (whether it is a sitemap, entry) for each entry of the document."""
     plain = _limited(_plain(pieces))
     start = next(plain, b"").removeprefix(b"\xef\xbb\xbf").lstrip()
     rest = _joined(start, plain)
@@ -88,9 +88,7 @@ def _joined(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _plain(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The bytes, decompressed if they are gzip; a bomb is let out in pieces that fit into
-    memory.
-    """
+    """Yield the bytes, decompressed if they are gzip; a bomb comes in small pieces."""
     whole = iter(pieces)
     first = b""
     for piece in whole:
@@ -157,19 +155,19 @@ def _check(root: etree._Element | None) -> None:
 def _finished(parser: etree.XMLPullParser) -> Iterator[tuple[bool, Entry]]:
     for _, element in parser.read_events():
         parent = element.getparent()
-        # only what stands right below the root counts
+        # only elements right below the root count
         if parent is None or parent.getparent() is not None:
             continue
-        _check(parent)  # now, not at the end: other documents pile up
-        told = {
+        _check(parent)  # now, not at the end: the elements of other documents would pile up
+        children = {
             _local(child): "".join(child.itertext()).strip()
             for child in element
             if isinstance(child.tag, str)
         }
-        if (url := told.get("loc")) and (kind := _local(element)) in ("url", "sitemap"):
-            yield kind == "sitemap", Entry(url, _moment(told.get("lastmod", "")))
+        if (url := children.get("loc")) and (kind := _local(element)) in ("url", "sitemap"):
+            yield kind == "sitemap", Entry(url, _moment(children.get("lastmod", "")))
         element.clear()
-        while element.getprevious() is not None:  # what is done must not pile up below the root
+        while element.getprevious() is not None:  # elements must not pile up below the root
             del parent[0]
 
 
@@ -178,7 +176,7 @@ def _local(element: etree._Element) -> str:
 
 
 def _moment(text: str) -> datetime | None:
-    """A W3C date (year, month, day, or a moment) as a moment; None if it is none."""
+    """Return a W3C date (year, month, day, or a moment) as a moment; None if it is none."""
     text = text.strip()
     if len(text) in (4, 7):  # a year, or a month
         text += "-01-01" if len(text) == 4 else "-01"

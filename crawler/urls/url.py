@@ -1,10 +1,10 @@
-"""What a URL means: whether it can be fetched at all, how to recognise it when it comes again, and
-whose it is.
+"""URLs: whether one can be fetched at all, how to recognise it when it comes again, and on which
+host it is.
 
 A page is fetched by its URL as it was found. The *canonical* form only serves as the key by which
-it is recognised, so it may leave out what does not change the page. Hosts are read as Chrome reads
-them (WHATWG URL), so that an odd spelling of an address (``0x7f.1``, ``127。0。0。1``) is the address
-here, too.
+it is recognised, so it may leave out parts that do not change the page. Hosts are read as Chrome
+reads them (WHATWG URL), so that an odd spelling of an address (``0x7f.1``, ``127。0。0。1``) is the
+address here, too.
 """
 
 from __future__ import annotations
@@ -24,63 +24,19 @@ from w3lib.url import canonicalize_url
 #: Longest URL, in characters, that is fetched. Longer ones are traps more often than pages.
 LENGTH_MAX = 2_083
 DEFAULT_PORTS = {"http": 80, "https": 443}
-#: What advertisers and newsletters add to a URL; ``*`` stands for anything. None of them changes
-#: the page.
+#: Parameters that advertisers and newsletters add to a URL; ``*`` stands for anything. None of
+#: them changes the page.
 TRACKING_PARAMS = (
-    *(
-        "utm_*",
-        "gclid",
-        "gclsrc",
-        "dclid",
-        "gbraid",
-        "wbraid",
-        "gad_source",
-        "gad_campaignid",
-        "_ga",
-        "_gl",
-        "srsltid",
-        "s_kwcid",
-    ),
-    *(
-        "fbclid",
-        "igshid",
-        "igsh",
-        "msclkid",
-        "yclid",
-        "ysclid",
-        "twclid",
-        "ttclid",
-        "li_fat_id",
-        "epik",
-        "rb_clickid",
-        "wickedid",
-    ),
-    *(
-        "mc_cid",
-        "mc_eid",
-        "mkt_tok",
-        "_hsenc",
-        "_hsmi",
-        "__hssc",
-        "__hstc",
-        "__hsfp",
-        "hsctatracking",
-        "vero_id",
-        "oly_anon_id",
-    ),
-    *(
-        "oly_enc_id",
-        "mtm_*",
-        "piwik_*",
-        "pk_campaign",
-        "pk_kwd",
-        "pk_source",
-        "pk_medium",
-        "pk_content",
-    ),
-)
-#: Names that carry nothing but a session. ``sid`` and ``s`` are not among them: on many sites they
-#: choose the page.
+    "utm_*", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "gad_source", "gad_campaignid", "_ga",
+    "_gl", "srsltid", "s_kwcid",
+    "fbclid", "igshid", "igsh", "msclkid", "yclid", "ysclid", "twclid", "ttclid", "li_fat_id",
+    "epik", "rb_clickid", "wickedid",
+    "mc_cid", "mc_eid", "mkt_tok", "_hsenc", "_hsmi", "__hssc", "__hstc", "__hsfp",
+    "hsctatracking", "vero_id", "oly_anon_id", "oly_enc_id",
+    "mtm_*", "piwik_*", "pk_campaign", "pk_kwd", "pk_source", "pk_medium", "pk_content",
+)  # fmt: skip
+#: Parameters that hold nothing but a session. ``sid`` and ``s`` are not among them: on many sites
+#: they choose the page.
 SESSION_PARAMS = ("jsessionid", "phpsessid", "aspsessionid*", "cfid", "cftoken", "zenid", "oscsid")
 
 _URL = re.compile(
@@ -95,8 +51,8 @@ _FORBIDDEN_IN_HOST = re.compile(r"[\x00-\x20\x7f#/:<>?@\[\\\]^|%]")
 _EDGE = "".join(map(chr, range(0x21)))
 _TAB_OR_BREAK = re.compile(r"[\t\r\n]")
 _SESSION_IN_PATH = re.compile(r";jsessionid=[^/;]*|/\([as]\([^)/]*\)\)(?=/)", re.IGNORECASE)
-#: What w3lib would leave as it is: nothing to encode, no ``/./`` or ``/../`` to resolve; tested
-#: against it.
+#: Paths and pairs that w3lib leaves as they are: nothing to encode, no ``/./`` or ``/../`` to
+#: resolve. A test compares both.
 _PLAIN_PATH = re.compile(r"(?:/(?!\.)[A-Za-z0-9_.~-]*)+")
 _PLAIN_PAIR = re.compile(r"[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*")
 
@@ -112,8 +68,8 @@ class InvalidURL(ValueError):
 
 
 class Address(NamedTuple):
-    """The parts of a valid URL. ``host`` is in lower case, punycode, and without brackets; ``port``
-    is never None.
+    """The parts of a valid URL. ``host`` is in lower case, in punycode and without brackets;
+    ``port`` is never None.
     """
 
     url: str  # as it was found, without white space around it, user and password, and its fragment
@@ -137,21 +93,21 @@ class Address(NamedTuple):
 
     @property
     def lane(self) -> str:
-        """The name under which pages of one server wait together: the host, ``_port`` where it is
-        not a default one, no colon.
+        """The name under which pages of one server wait together: the host, and ``_port`` where it
+        is no default port; without a colon.
         """
         host = self.host.replace(":", "-")
         return host if self.port in DEFAULT_PORTS.values() else f"{host}_{self.port}"
 
 
 def parse_url(url: str) -> Address:
-    """The parts of ``url``, which must be absolute.
+    """Return the parts of ``url``, which must be absolute.
 
     Raises:
         InvalidURL: it cannot be fetched; says why in one word.
     """
     if len(url) > LENGTH_MAX:
-        raise InvalidURL("length")  # before the cache: it is not to hold these
+        raise InvalidURL("length")  # before the cache, which should not hold it
     return _parse(url)
 
 
@@ -159,10 +115,10 @@ def parse_url(url: str) -> Address:
 def _parse(url: str) -> Address:
     url = url.strip(_EDGE)
     if _UNSAFE.search(url):
-        url = _TAB_OR_BREAK.sub("", url)  # as browsers do, for links that were wrapped in a text
+        url = _TAB_OR_BREAK.sub("", url)  # as browsers do: a link may be wrapped in its text
         if _UNSAFE.search(url):
             raise InvalidURL("characters")
-    # a slash, to browsers; ``http://good.example\@evil.example/`` must not mean two things
+    # browsers take it for a slash; ``http://good.example\@evil.example/`` must not mean two things
     if "\\" in url:
         head, mark, tail = _partition(url)
         url = head.replace("\\", "/") + mark + tail
@@ -174,7 +130,7 @@ def _parse(url: str) -> Address:
     scheme, netloc, path, query, fragment = match.groups()
     scheme = scheme.lower()
     host, port = _host_and_port(netloc.rpartition("@")[2])
-    if "@" in netloc:  # a password in a link is nobody's to send, to log or to keep
+    if "@" in netloc:  # a password in a link is not sent, logged or kept
         path_on = url[match.end(2) :]
         url = f"{url[: match.start(2)]}{netloc.rpartition('@')[2]}{path_on}"
         return _parse(url)
@@ -191,7 +147,7 @@ def _parse(url: str) -> Address:
 
 
 def _partition(url: str) -> tuple[str, str, str]:
-    """``url`` before, at and after the first ``?`` or ``#``."""
+    """Return ``url`` before, at and after the first ``?`` or ``#``."""
     cut = re.search(r"[?#]", url)
     return (url[: cut.start()], cut.group(), url[cut.end() :]) if cut else (url, "", "")
 
@@ -212,11 +168,11 @@ def _host_and_port(text: str) -> tuple[str, int | None]:
 
 @lru_cache(maxsize=4_096)
 def normal_host(host: str) -> str:
-    """``host`` as Chrome would write it: lower case, punycode, addresses in their usual spelling,
-    no brackets, no dot at the end.
+    """Return ``host`` as Chrome would write it: in lower case and punycode, addresses in their
+    usual spelling, without brackets and without a dot at the end.
 
     Raises:
-        InvalidURL: no host can be called that.
+        InvalidURL: no host can have this name.
     """
     if _PLAIN_HOST.fullmatch(host) and len(host) <= 253 and "xn--" not in host:
         return host
@@ -247,7 +203,7 @@ def normal_host(host: str) -> str:
 
 
 def _ascii(host: str) -> str:
-    """``host`` in lower case and punycode, by UTS 46 and, like browsers, without its rules for
+    """Return ``host`` in lower case and punycode, by UTS 46; as in browsers, without its rules for
     registrars.
     """
     if host.isascii():
@@ -263,7 +219,7 @@ def _ascii(host: str) -> str:
 
 
 def _ipv4(labels: list[str]) -> str:
-    """The address that browsers make of numbers: one to four of them, decimal, octal (0…) or
+    """Return the address that browsers make of numbers: one to four of them, decimal, octal (0…) or
     hexadecimal (0x…).
     """
     try:
@@ -291,8 +247,8 @@ def _number(label: str) -> int:
 
 
 def why_invalid(url: str) -> str | None:
-    """Why ``url`` cannot be fetched, in one word (scheme, malformed, port, length, characters);
-    None if it can.
+    """Return why ``url`` cannot be fetched, in one word (scheme, malformed, port, length,
+    characters); None if it can.
     """
     try:
         parse_url(url)
@@ -302,30 +258,32 @@ def why_invalid(url: str) -> str | None:
 
 
 def host_of(url: str) -> str:
-    """The host of ``url``, in lower case, punycode and without brackets. Raises InvalidURL."""
+    """Return the host of ``url``, in lower case, in punycode and without brackets. Raises
+    InvalidURL.
+    """
     return parse_url(url).host
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of ``url``. Raises InvalidURL."""
+    """Return scheme, host and port of ``url``. Raises InvalidURL."""
     return parse_url(url).origin
 
 
 def domain_of(host: str) -> str:
-    """The registrable domain of ``host`` (``books.toscrape.com`` → ``toscrape.com``); the host
-    itself if it has none.
+    """Return the registrable domain of ``host`` (``books.toscrape.com`` → ``toscrape.com``); the
+    host itself if it has none.
     """
     return _suffixes().cached(host)
 
 
 def has_known_suffix(host: str) -> bool:
-    """Whether the last part of ``host`` is one under which names can be registered."""
+    """Whether names can be registered under the last part of ``host``."""
     return bool(_suffixes().extract(host).suffix)
 
 
 class _Suffixes:
-    """The public suffix list that tldextract brings along. It never goes to the network or to the
-    disk for another one.
+    """The public suffix list of tldextract. It never looks for a newer one, on the network or on
+    the disk.
     """
 
     def __init__(self) -> None:
@@ -345,11 +303,12 @@ def _suffixes() -> _Suffixes:
 
 @dataclass(frozen=True)
 class Rules:
-    """What tells pages apart.
+    """The rules by which pages are told apart.
 
-    ``keep_fragment``: what follows ``#`` chooses the page (apps that route by it).
-    ``ignore_tracking``: advertisers' parameters and session ids do not. ``ignore_params``: neither
-    do these; ``*`` stands for anything, case does not matter.
+    ``keep_fragment``: the fragment, after ``#``, chooses the page (apps that route by it).
+    ``ignore_tracking``: advertisers' parameters and session ids do not choose it.
+    ``ignore_params``: these parameters do not, either; ``*`` stands for anything, in lower or upper
+    case.
     """
 
     keep_fragment: bool = False
@@ -358,20 +317,14 @@ class Rules:
 
     @cached_property
     def ignored(self) -> re.Pattern[str] | None:
-        """Matches one ``name=value`` that makes no difference."""
-        names = (
-            *(TRACKING_PARAMS + SESSION_PARAMS if self.ignore_tracking else ()),
-            *self.ignore_params,
-        )
-        return (
-            re.compile("|".join(translate(name) for name in names), re.IGNORECASE)
-            if names
-            else None
-        )
+        """Matches one ``name=value`` that makes no difference; None if all of them do."""
+        tracking = TRACKING_PARAMS + SESSION_PARAMS if self.ignore_tracking else ()
+        names = (*tracking, *self.ignore_params)
+        return re.compile("|".join(map(translate, names)), re.IGNORECASE) if names else None
 
     def canonical(self, url: str | Address) -> str:
-        """The form by which a page is recognised. Path and query keep their case: ``?v=dQw4`` is
-        not ``?v=dqw4``.
+        """Return the form by which a page is recognised. Path and query keep their case:
+        ``?v=dQw4`` is not ``?v=dqw4``.
 
         Raises:
             InvalidURL: see :func:`parse_url`.
@@ -385,30 +338,28 @@ class Rules:
             pairs = [pair for pair in pairs if not self.ignored.match(pair.partition("=")[0])]
         head = f"{address.scheme}://{address.netloc}{path}"
         if self.keep_fragment and address.fragment:
-            return str(
-                canonicalize_url(f"{head}?{_once(pairs)}#{address.fragment}", keep_fragments=True)
-            )
+            whole = f"{head}?{_once(pairs)}#{address.fragment}"
+            return str(canonicalize_url(whole, keep_fragments=True))
         if not pairs:
             return head if _PLAIN_PATH.fullmatch(path) else str(canonicalize_url(head))
-        # most are: five times faster, same answer
+        # true of most URLs: five times faster than w3lib, with the same result
         if _PLAIN_PATH.fullmatch(path) and all(map(_PLAIN_PAIR.fullmatch, pairs)):
-            return f"{head}?{'&'.join('='.join(pair) for pair in sorted({tuple(pair.split('=')) for pair in pairs}))}"
+            unique = sorted({tuple(pair.split("=")) for pair in pairs})
+            return f"{head}?{'&'.join(map('='.join, unique))}"
         head, _, query = str(canonicalize_url(f"{head}?{'&'.join(pairs)}")).partition("?")
         return f"{head}?{_once(query.split('&'))}" if query else head
 
     def target(self, address: Address) -> str:
-        """What the browser is sent to: the URL as found; its fragment only where it chooses the
-        page.
+        """Return the URL that the browser is sent to: as it was found, with its fragment only where
+        that chooses the page.
         """
-        return (
-            f"{address.url}#{address.fragment}"
-            if self.keep_fragment and address.fragment
-            else address.url
-        )
+        if self.keep_fragment and address.fragment:
+            return f"{address.url}#{address.fragment}"
+        return address.url
 
 
 def _once(pairs: Iterable[str]) -> str:
-    """A query without exact repetitions."""
+    """Return a query without exact repetitions."""
     return "&".join(dict.fromkeys(pairs))
 
 

@@ -62,7 +62,7 @@ def write(folder: Path, name: str, text: str) -> str:
 # What an author writes
 
 
-def test_a_crawl_says_what_it_was_told_and_the_defaults_for_the_rest():
+def test_a_crawl_has_the_values_of_its_author_and_defaults():
     crawl = shop(concurrency_limit=8, delay=1, deny=r"/reviews/")
     crawl.validate()
     assert (crawl.name, crawl.url, crawl.concurrency_limit, crawl.delay) == (
@@ -117,7 +117,7 @@ def test_a_hook_added_after_a_look_counts():
     assert digest_of(crawl) != before
 
 
-def test_making_a_crawl_never_fails_and_validating_it_tells_all_faults_at_once():
+def test_making_a_crawl_never_fails_and_validate_tells_all_faults():
     crawl = Crawl(
         name="my books",
         url=["books.toscrape.com", "http://a..b/"],
@@ -189,19 +189,23 @@ def test_each_fault_comes_with_an_example():
     )
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"name": ""}, {"name": "a" * 65}, {"name": "a{b}"}, {"name": "a:b"}, {"name": 3}, {"name": "a\n"},
-        {"url": []}, {"url": None}, {"url": 3}, {"url": ""}, {"url": "javascript:alert(1)"}, {"url": "http://a.b:99999/"},
-        {"url": "http://" + "a" * 3_000}, {"url": "http://\ud800/"}, {"concurrency_limit": 0}, {"concurrency_limit": 10_001},
-        {"concurrency_limit": "4"}, {"concurrency_limit": 1.5}, {"depth_limit": -1}, {"delay": float("inf")}, {"delay": True},
-        {"delay": None}, {"jitter": 1}, {"page_limit_counts": "queued"}, {"extract": "h1"},
-        {"extract": {"a": 3}}, {"extract": {3: "h1"}}, {"allow": [""]}, {"allow": [3]}, {"allow": re.compile(b"x")},
-        {"allow": {"a": "b"}}, {"scope": None}, {"scope": ["all"]}, {"scope": lambda nonsense: nonsense}, {"window": [1, 2, 3]},
-        {"window": [0, 5]}, {"accept_status": 404}, {"deny_extensions": [3]},
-    ],
-)  # fmt: skip
+#: Fields with one wrong value each.
+WRONG_VALUES = [
+    {"name": ""}, {"name": "a" * 65}, {"name": "a{b}"}, {"name": "a:b"}, {"name": 3},
+    {"name": "a\n"}, {"url": []}, {"url": None}, {"url": 3}, {"url": ""},
+    {"url": "javascript:alert(1)"}, {"url": "http://a.b:99999/"}, {"url": "http://" + "a" * 3_000},
+    {"url": "http://\ud800/"}, {"concurrency_limit": 0}, {"concurrency_limit": 10_001},
+    {"concurrency_limit": "4"}, {"concurrency_limit": 1.5}, {"depth_limit": -1},
+    {"delay": float("inf")}, {"delay": True}, {"delay": None}, {"jitter": 1},
+    {"page_limit_counts": "queued"}, {"extract": "h1"}, {"extract": {"a": 3}},
+    {"extract": {3: "h1"}}, {"allow": [""]}, {"allow": [3]}, {"allow": re.compile(b"x")},
+    {"allow": {"a": "b"}}, {"scope": None}, {"scope": ["all"]},
+    {"scope": lambda nonsense: nonsense}, {"window": [1, 2, 3]}, {"window": [0, 5]},
+    {"accept_status": 404}, {"deny_extensions": [3]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("fields", WRONG_VALUES)
 def test_a_wrong_value_is_one_fault_and_no_crash(fields):
     assert len(faults(shop(**fields))) == 1
 
@@ -210,7 +214,7 @@ def test_nothing_given_is_two_faults():
     assert faults(Crawl()) == {"name": "is missing", "url": "is missing"}
 
 
-def test_a_hook_that_is_given_twice_or_beside_a_table_is_a_fault():
+def test_a_second_hook_or_one_beside_a_table_is_a_fault():
     crawl = shop(extract={"title": "h1"})
 
     @crawl.extract
@@ -242,7 +246,7 @@ def test_entries_are_at_depth_0_each_once_and_in_order():
     ]
 
 
-def test_there_is_one_lane_for_one_host_and_one_per_host_for_more():
+def test_one_host_has_one_lane_and_several_have_one_each():
     assert entry_pages(shop())[0].lane == ""
     assert entry_pages(shop(scope="all"))[0].lane == "books.toscrape.com"
     assert entry_pages(shop(scope="all", robots=False, breaker_failures=0))[0].lane == ""
@@ -262,7 +266,7 @@ def test_a_link_too_deep_is_dropped_and_said():
     assert chosen(shop(depth_limit=0), SHOP + "a").pages == ()
 
 
-def test_a_filter_that_asks_for_link_says_yes_or_no_or_a_priority():
+def test_a_filter_of_link_says_yes_or_no_or_a_priority():
     crawl = shop()
 
     @crawl.filter
@@ -408,7 +412,7 @@ def test_a_crawl_with_code_does_not():
     assert shop(scope=lambda url: bool(url)).has_code
 
 
-def test_a_digest_tells_versions_apart_and_is_blind_to_a_default_that_is_spelled_out():
+def test_a_digest_tells_versions_apart_but_no_spelled_out_default():
     assert digest_of(shop()) == digest_of(shop(depth_limit=3)) == digest_of(shop(url=[SHOP]))
     assert (
         len(
@@ -430,7 +434,12 @@ def test_a_digest_is_the_same_in_every_process(tmp_path):
         """
         import functools
         from crawler import Crawl
-        books = Crawl(name="books", url="https://a.org/", allow={"b.org", "c.org", "d.org"}, scope=lambda url: "x" in url)
+        books = Crawl(
+            name="books",
+            url="https://a.org/",
+            allow={"b.org", "c.org", "d.org"},
+            scope=lambda url: "x" in url,
+        )
         @books.extract
         def book(page):
             return {"title": page.text("h1"), **{name: 1 for name in {"a", "b"}}}
@@ -681,7 +690,7 @@ def test_a_page_that_was_not_made_by_this_crawl_is_no_problem():
 # Variants
 
 
-def test_a_variant_of_a_crawl_with_code_is_stored_as_what_it_changes_and_made_again_from_the_code():
+def test_a_variant_is_stored_as_its_changes_and_made_from_the_code():
     books = Crawl(name="books", url=SHOP, page_limit=100)
     books.extract(lambda page: {"title": page.title})
     night = books.variant(name="night", page_limit=5).variant(message={"shop": [7, True, None]})
@@ -722,7 +731,7 @@ def test_a_message_is_json_and_not_too_large(message, what):
         Crawl(name="a", url=SHOP, message=message).validate()
 
 
-def test_a_crawl_that_is_kept_public_may_not_even_start_at_a_private_address():
+def test_a_public_only_crawl_may_not_start_at_a_private_address():
     assert not guard_of(Crawl(name="a", url="http://10.0.0.1/")).refuses("10.0.0.1")
     assert guard_of(Crawl(name="a", url="http://10.0.0.1/", public_only=True)).refuses("10.0.0.1")
     trusted = Crawl(name="a", url="http://10.0.0.1/", public_only=True, private_hosts=["10.0.0.1"])

@@ -9,8 +9,10 @@ from crawler.definition.selectors import extract_fields, links_within, says_nofo
 HTML = """<!doctype html><html><head><title> A  light
 in the attic </title><base href="/shop/"></head><body>
 <nav><a href="/all">All</a></nav>
-<h1>A <em>light</em>\n in the attic</h1><p class="price">\n <i>now</i> £51.77 </p><img src=" cover.jpg "><img>
-<a class="tag" href="p?x=1">poetry</a><a class="tag" href="q">  </a><a class="tag" href="r#z">verse</a>
+<h1>A <em>light</em>\n in the attic</h1><p class="price">\n <i>now</i> £51.77 </p>
+<img src=" cover.jpg "><img>
+<a class="tag" href="p?x=1">poetry</a><a class="tag" href="q">  </a>
+<a class="tag" href="r#z">verse</a>
 <ul><li><h3>One</h3><b>1</b></li><li><h3>Two</h3></li></ul></body></html>"""
 
 

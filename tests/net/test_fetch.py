@@ -61,7 +61,7 @@ def test_a_password_in_a_url_is_not_sent(site):
     assert "secret" not in json.dumps(said)
 
 
-def test_each_host_on_the_way_is_asked_about_before_it_is_talked_to(site):
+def test_each_host_on_the_way_is_checked_before_it_is_asked(site):
     site.hits.clear()
     asked = []
 

@@ -206,7 +206,7 @@ def refusal(*args: Any) -> tuple[str, bool]:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("host", SPELLINGS)
-def test_a_redirect_to_a_private_address_in_any_spelling_is_refused_and_the_next_page_is_right(
+def test_a_redirect_to_any_spelling_of_a_private_address_is_refused(
     chrome, permits, site, trap, host
 ):
     assert refusal(chrome, permits, lead_to(site, "redirect", address_of(trap, host))) == (
@@ -259,7 +259,7 @@ def test_without_the_gateway_each_of_these_pages_reaches_the_trap(chrome, site, 
 
 
 @pytest.mark.browser
-def test_a_name_that_is_public_when_it_is_checked_and_private_afterwards_is_refused(chrome, trap):
+def test_a_name_that_turns_private_after_its_check_is_refused(chrome, trap):
     rebound = Permits(guard(rebind_example=[SITE, TRAP]), obey=False)
     assert refusal(chrome, rebound, address_of(trap, "rebind.example")) == (
         "private_address",
@@ -292,7 +292,8 @@ def test_nothing_leaves_by_webrtc(chrome, permits, site, trap):
                 {urls: 'stun:' + arguments[0]},
                 {urls: `turn:${arguments[1]}?transport=tcp`, username: 'me', credential: 'secret'},
             ]});
-            peer.onicegatheringstatechange = () => peer.iceGatheringState === 'complete' && done(true);
+            peer.onicegatheringstatechange =
+                () => peer.iceGatheringState === 'complete' && done(true);
             peer.createDataChannel('x');
             peer.createOffer().then(offer => peer.setLocalDescription(offer));
             setTimeout(done, 3000);"""
@@ -337,12 +338,12 @@ def test_a_chrome_elsewhere_finds_no_private_address_that_is_spelled_out(chrome,
     assert trap.connections == 0
 
 
-def test_a_crawl_that_starts_on_a_private_address_does_not_pay_for_a_gateway():
+def test_a_crawl_of_a_private_network_does_not_pay_for_a_gateway():
     assert Permits(Guard(["127.0.0.1"])).flags(local=True) == ()
     assert Permits(Guard(["127.0.0.1"])).flags(local=False) == ()
 
 
-def test_a_name_that_begins_like_a_private_address_is_not_taken_for_one():
+def test_a_name_that_begins_like_a_private_address_is_none():
     assert not any(
         rule.split()[1] in ("10.*", "127.*")
         for rule in private_literal_flags([])[0].partition("=")[2].split(",")

@@ -113,7 +113,7 @@ def test_a_name_is_left_to_the_resolver():
     assert is_private_host("localhost.example.com") is None
 
 
-def test_a_public_crawl_is_refused_a_name_that_resolves_to_a_private_address():
+def test_a_public_crawl_is_refused_a_name_with_a_private_address():
     guard = Guard(
         ["shop.com"],
         resolve=Names(
@@ -153,7 +153,7 @@ def test_an_entry_that_was_public_and_becomes_private_is_refused():
     assert guard.refuses("shop.com")
 
 
-def test_a_name_is_asked_about_once_in_a_while_and_few_answers_are_kept():
+def test_a_name_is_resolved_rarely_and_few_answers_are_kept():
     now, names = [0.0], Names(shop_com=[PUBLIC])
     guard = Guard(["shop.com"], resolve=names, ttl=60, size=2, clock=lambda: now[0])
     for _ in range(3):

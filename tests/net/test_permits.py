@@ -90,9 +90,7 @@ def test_links_are_judged_by_what_is_known_without_asking(site, redis):
         (429, ("robots_unavailable", True)),
     ],
 )
-def test_a_missing_file_allows_all_and_a_failing_server_forbids_all_for_now(
-    site, redis, status, outcome
-):
+def test_a_missing_file_allows_all_and_a_failing_server_forbids_all(site, redis, status, outcome):
     site.status = status
     rules = permits(site, redis=redis)
     if outcome is None:
@@ -101,7 +99,7 @@ def test_a_missing_file_allows_all_and_a_failing_server_forbids_all_for_now(
         assert refusal(rules, url(site, "/a")) == outcome
 
 
-def test_a_site_that_cannot_be_reached_is_told_as_such_and_asked_again_next_time(site, redis):
+def test_a_site_out_of_reach_has_its_reason_and_is_asked_again(site, redis):
     rules = permits(site, redis=redis)
     address = url(site, "/a")
     site.shutdown()
@@ -149,7 +147,7 @@ def test_a_public_name_that_resolves_to_a_private_address_is_refused(site):
     assert site.asked == 0
 
 
-def test_a_name_that_turns_private_after_the_check_is_not_asked_for_its_robots_txt(site):
+def test_a_name_that_turns_private_is_not_asked_for_robots_txt(site):
     answers = ["93.184.216.34", "127.0.0.1"]
     public = Permits(
         Guard(

@@ -105,17 +105,13 @@ def gaps(hosts: Hosts) -> dict[str, list[float]]:
     }
 
 
-def test_a_host_never_sees_two_requests_closer_than_the_delay_though_four_workers_crawl_it(
-    folder, hosts
-):
+def test_four_workers_never_ask_a_host_faster_than_the_delay(folder, hosts):
     crawl(folder, hosts, delay=0.4, concurrency_limit=4)
     assert len(hosts.pages()) == LINKS + 1
     assert min(gaps(hosts)["127.0.0.1"]) >= 0.4
 
 
-def test_a_crawl_delay_of_robots_txt_is_kept_as_well_and_robots_txt_is_asked_for_once(
-    folder, hosts
-):
+def test_a_crawl_delay_is_kept_and_robots_txt_is_fetched_once(folder, hosts):
     hosts.robots = "User-agent: *\nCrawl-delay: 0.4\nDisallow: /3\n"
     crawl(folder, hosts, concurrency_limit=4)
     paths = [path for _, _, path in hosts.pages()]
@@ -147,7 +143,7 @@ def test_while_one_host_rests_the_workers_serve_the_others(folder, hosts):
 
 
 @pytest.mark.parametrize("form", ["2", "date"])
-def test_a_host_that_asks_for_patience_gets_it_and_the_page_is_done_in_the_end(folder, hosts, form):
+def test_a_host_that_asks_for_patience_gets_it(folder, hosts, form):
     hosts.retry_after = formatdate(time.time() + 10, usegmt=True) if form == "date" else form
     crawl(folder, hosts, concurrency_limit=2)
     asked = [at for at, _, path in hosts.pages() if path == "/5"]

@@ -37,7 +37,7 @@ def test_a_link_becomes_a_page_one_link_deeper():
     )
 
 
-def test_a_link_found_twice_becomes_one_page_and_a_link_to_the_page_itself_none():
+def test_a_link_twice_is_one_page_and_a_link_to_itself_none():
     seen = chosen(
         Scope([SHOP]),
         SHOP + "a",

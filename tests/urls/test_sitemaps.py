@@ -22,10 +22,8 @@ def urlset(*urls: str, lastmod: str = "") -> bytes:
 
 
 def index(*urls: str) -> bytes:
-    return (
-        "<sitemapindex"
-        f" {NS}>{''.join(f'<sitemap><loc>{url}</loc></sitemap>' for url in urls)}</sitemapindex>".encode()
-    )
+    entries = "".join(f"<sitemap><loc>{url}</loc></sitemap>" for url in urls)
+    return f"<sitemapindex {NS}>{entries}</sitemapindex>".encode()
 
 
 class Site:
