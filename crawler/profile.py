@@ -1,4 +1,4 @@
-"""What a crawl asks of its browser sessions, and what a new session is asked to be."""
+"""The profile of a crawl's browser sessions: language, device, blocked loads, what is kept."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Profile:
-    """What a crawl asks of its sessions. Another profile means another session, so crawls share no
-    cookies.
+    """The wishes of a crawl for its sessions. Another profile means another session, so crawls
+    share no cookies.
     """
 
     crawl: str
@@ -25,8 +25,8 @@ class Profile:
     mobile: bool = False  # a phone, whose screen is ``window``
     scale: float = 1.0  # pixels of a phone's screen for one of its page
     exchanges: bool = False  # whether headers, redirects and the like are kept
-    console: bool = False
-    timings: bool = False
+    console: bool = False  # whether the console's errors and warnings are kept
+    timings: bool = False  # whether the timings of a page's parts are kept
     # "user:password" by host, or a reference
     basic_auth: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     references: tuple[str, ...] = ()  # all that the crawl refers to, and a worker must know

@@ -16,10 +16,11 @@ from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from .api.jobs import Jobs
+from .browser.chrome.endpoint import Endpoint
 from .browser.chrome.local import sweep
 from .browser.chrome.registry import Registry
-from .browser.pool import Chrome, Endpoint
-from .browser.transport.webdriver import end_session, split_credentials
+from .browser.pool import Chrome
+from .browser.transport.remote_end import end_session, split_credentials
 from .client.client import Client, CrawlHandle
 from .config import settings as configuration
 from .config.settings import Settings

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from crawler.browser.browser import Browser
+from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.chrome.registry import Registry
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.pool import Chrome
 from crawler.errors import PageError
 from crawler.model import Page
 from crawler.profile import Profile

@@ -52,6 +52,7 @@ def facts(url: str) -> bytes:
             "worker": False,
             "empty": False,
             "error": None,
+            "silent": False,
             "timing": [1, 2, 3],
             "links": "".join(f"{SITE}/{pages}/{to}\t\tPage {to}\n" for to in links),
             "html": None,

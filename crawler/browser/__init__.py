@@ -1,7 +1,11 @@
-"""Chrome: where it is, a warm session on it, one page after another, and the live page that hooks
-see.
+"""Chrome: a warm session for each thread, one page after another on it, and hooks' live page.
 
-What is true of navigation, and was measured, is told where it is dealt with: ``navigate.py`` (what
-document is there?), ``driver.py`` (what if there is no answer?), ``local.py`` (what if we die?).
-Nothing here knows the frontier or the environment.
+Belongs here: ``pool`` (which session is lent, and when it ends), ``browser`` (a session at work),
+``navigation`` (go to a page, and find out what came), ``document`` (ask what document is there),
+``page`` (hooks' questions to it), ``steps`` (waits and clicks), ``reasons`` (Chrome's errors in our
+words), and three folders: ``transport`` (the ways to a page), ``chrome`` (Chrome before its first
+page), ``artifacts`` (what a page leaves besides its document). What is true of Chrome, and was
+measured, is told where it is dealt with.
+
+Does not: the frontier, the environment, and what a page means to its crawl (``run``).
 """

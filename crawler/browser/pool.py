@@ -1,5 +1,5 @@
-"""One warm session for each process and thread, replaced when it has served long enough, or is in
-doubt.
+"""One warm session for each process and thread, replaced when it has served long enough, or is
+distrusted.
 """
 
 from __future__ import annotations
@@ -7,28 +7,23 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 
 from selenium.common.exceptions import WebDriverException
 
-from ..errors import BrowserError, BrowserUnavailable, FrontierUnavailable
+from ..errors import BrowserError, FrontierUnavailable
 from ..local.processes import process_name
 from ..profile import Profile
-from ..secret_refs import reveal
-from .browser import Browser
+from .browser import Browser, Surroundings
 from .chrome import emulation
-from .chrome.local import LocalDriver, is_shell
-from .chrome.options import options_for
+from .chrome.endpoint import Endpoint
+from .chrome.launch import Launched, Launcher, end_launched
 from .chrome.registry import VOUCH_INTERVAL, Entry, Registry
-from .transport import devtools
-from .transport.webdriver import Driver
+from .transport.base import TabState
 
 log = logging.getLogger(__name__)
 
@@ -40,96 +35,47 @@ PROBE_AFTER = 5.0
 POPUP_ROUNDS = 4
 #: Pages between two looks at the memory of a local Chrome.
 MEMORY_PAGES = 10
-#: Bytes that shared memory must have for Chrome to use it.
-SHARED_MEMORY = 1 << 30
-
-FLAGS = (
-    "--disable-gpu", "--disable-quic", "--disable-sync", "--disable-extensions", "--disable-component-update", "--mute-audio",
-    "--disable-default-apps", "--disable-background-networking", "--disable-domain-reliability", "--no-first-run", "--no-pings",
-    "--no-default-browser-check", "--deny-permission-prompts",
-    # Of a headless shell, which has no pop-up blocker. A window shares the process of the page that
-    # opened it: it may hang both.
-    "--block-new-web-contents",
-)  # fmt: skip
-#: Of a Chrome whose pages are fetched over its own protocol. With RenderDocument each page of a
-#: site gets a frame and a compositor of its own, although the process stays: a third of what a
-#: small page costs. Without it one limit outlives a page: how often a tab may go elsewhere by
-#: itself. So a tab whose page did is given up, which only that protocol tells in time.
-LEAN = ("--disable-features=RenderDocument,BackForwardCache",)
-
-#: Whose pages are fetched over Chrome's own protocol: those of Chromes that this process starts, of
-#: remote ones, too, or of none.
-Devtools = Literal["local", "all", "none"]
-#: Parts our words from Chrome's.
-SAYS = "; it says: "
-
-# whether it was found, and said, that Chrome's sandbox cannot work here
-_unsandboxed = threading.Event()
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where Chrome is, and when it is given up or replaced. Times are seconds, sizes bytes."""
-
-    url: str | None = None  # of a Selenium Grid or a ChromeDriver; None: a Chrome on this machine
-    binary: str | None = None  # of Chrome; None: find_chrome()
-    driver: str | None = None  # ChromeDriver; None: find_driver()
-    # folder of local Chromes, where sweep() looks for leftovers; None: the temporary one
-    state: Path | None = None
-    # folder of the files that pages leave, one below it for each crawl; None: they are not kept
-    files: Path | None = None
-    page_load_timeout: float = 60.0
-    script_timeout: float = 30.0
-    # for any answer of the endpoint; None: page_load_timeout + 15
-    command_timeout: float | None = None
-    session_timeout: float = 300.0  # for a new session: includes waiting in a Grid's queue
-    recycle_pages: int = 500
-    recycle_age: float = 1_800.0
-    idle_timeout: float = 120.0  # after which a remote session that serves nobody is given back
-    # of a local ChromeDriver and its Chrome; None: not looked at
-    recycle_memory: int | None = 1 << 30
-    flags: tuple[str, ...] = ()  # more of Chrome's
-    # what crawls may refer to, by name
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    # whose pages are fetched over Chrome's own protocol, where it can be reached
-    devtools: Devtools = "local"
-
-    @property
-    def wired(self) -> bool:
-        """Whether pages are to be fetched over Chrome's own protocol."""
-        return self.devtools == "all" or (self.devtools == "local" and self.url is None)
 
 
 @dataclass(eq=False)
 class Session:
-    """A session, who made it and when, and whether it was used since it was last put away."""
+    """A session, the process that made it and when, and when it was last put away."""
 
     browser: Browser
     profile: Profile
-    local: LocalDriver | None
+    launched: Launched
+    tab: str  # the window that was told what the profile asks for
     busy: bool = True  # lent, or about to be
     process: int = field(default_factory=os.getpid)
     born: float = field(default_factory=time.monotonic)
     used: float = field(default_factory=time.monotonic)
-    tab: str = ""  # the window that was told what the profile asks for
-    weighed: int = 0  # pages, when its memory was last looked at
+    weighed: int = 0  # pages, when its memory was last measured
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process made it; after a fork it is the parent's."""
+        return self.process == os.getpid()
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether its Chrome is at an endpoint that others use as well."""
+        return self.launched.local is None
 
 
 class Chrome:
-    """Keeps one warm session for each thread that asks, on ``endpoint``. Nothing is started before
-    the first is asked for.
+    """Keeps one warm session for each thread that asks, on ``endpoint``. The first is started when
+    it is asked for.
 
     Remote sessions are entered in ``registry``, if one is given.
     """
 
     def __init__(self, endpoint: Endpoint | None = None, registry: Registry | None = None) -> None:
         self.endpoint, self.registry = endpoint or Endpoint(), registry
+        self._launcher = Launcher(self.endpoint)
         self._thread = threading.local()
         self._keeper: threading.Thread | None = None
         self._over = threading.Event()
         self._sessions: set[Session] = set()
-        # whether a Chrome has started with its sandbox at a remote endpoint
-        self._sandboxed = False
         self._lock = threading.RLock()  # a signal may call close() while it is held
 
     @property
@@ -141,15 +87,15 @@ class Chrome:
     def warm(self) -> bool:
         """Whether this thread has a session; asking for one takes a while otherwise."""
         session: Session | None = getattr(self._thread, "session", None)
-        return session is not None and session in self._sessions and session.process == os.getpid()
+        return session is not None and session in self._sessions and session.is_ours
 
     @contextmanager
     def session(self, profile: Profile) -> Iterator[Browser]:
         """Lend this thread's session. Afterwards extra windows are closed, and a session that is
-        due, or in doubt, is ended.
+        due, or distrusted, is ended.
 
         Raises:
-            BrowserUnavailable: none could be had.
+            BrowserUnavailable: no session could be started.
         """
         session = self._ready(profile)
         pages = session.browser.pages
@@ -175,9 +121,10 @@ class Chrome:
         self.close()
 
     def _ready(self, profile: Profile) -> Session:
+        """Return a session for ``profile`` that works: this thread's, or another one."""
         session: Session | None = getattr(self._thread, "session", None)
         if session is not None:
-            if session.process != os.getpid():  # we were forked: it is our parent's
+            if not session.is_ours:
                 self._sessions = set()
             elif self._lend(session):
                 if session.profile == profile and self._alive(session):
@@ -186,87 +133,77 @@ class Chrome:
         session = self._thread.session = self._open(profile)
         with self._lock:
             self._sessions.add(session)
-        if session.local is None:
+        if session.is_remote:
             self._enter([session])
             self._keep()
         return session
 
     def _lend(self, session: Session) -> bool:
-        """Whether this session is still there; then nobody else ends it meanwhile."""
+        """Whether this session is still there; no other thread ends it from now on."""
         with self._lock:
             session.busy = session in self._sessions
         return session.busy
 
     def _alive(self, session: Session) -> bool:
-        """Whether this session can be handed out: one that was idle is asked, so that none is lost
-        on a page's account.
+        """Whether this session can be handed out. An idle one is asked, so that no page is lost
+        with it.
         """
-        now = time.monotonic()
-        if session.browser.doubt or now - session.born > self.endpoint.recycle_age:
+        now, browser = time.monotonic(), session.browser
+        if not browser.health.good or now - session.born > self.endpoint.recycle_age:
             return False
-        if now - session.used < PROBE_AFTER:
-            return True
-        try:
-            with session.browser.driver.within(PROBE_TIMEOUT):
-                return bool(session.browser.driver.window_handles)
-        except (BrowserError, WebDriverException):
-            return False
+        return now - session.used < PROBE_AFTER or browser.transport.alive(PROBE_TIMEOUT)
 
     def _put_away(self, session: Session, idle: bool) -> None:
-        """Close what the page opened; end the session if it is due. No error leaves here: the
-        page's own outcome stands.
+        """Close what the page opened; end the session if it is due. Raises nothing: the page's own
+        outcome stands.
         """
         browser = session.browser
         try:
-            if not browser.doubt:
-                with browser.driver.within(PROBE_TIMEOUT):
+            if browser.health.good:
+                with browser.transport.within(PROBE_TIMEOUT):
                     self._tidy(session)
                     # the second run without a page: let no script run on
-                    if idle and browser.pages and not browser.blank:
+                    if idle and browser.pages and browser.health.tab is not TabState.BLANK:
                         browser.rest()
         except (BrowserError, WebDriverException) as error:
-            browser.doubt = str(error)
-        if why := browser.doubt or self._due(session):
-            log.debug(
-                "session %s of %s ends after %s pages: %s",
-                browser.session_id,
-                session.profile.crawl,
-                browser.pages,
-                why,
-            )
+            browser.health.distrust(str(error))
+        if why := browser.health.distrusted or self._due(session):
+            text = "session %s of %s ends after %s pages: %s"
+            log.debug(text, browser.session_id, session.profile.crawl, browser.pages, why)
             self._drop(session)
         session.used, session.busy = time.monotonic(), False
 
     def _tidy(self, session: Session) -> None:
-        """Close the windows that pages opened. Chrome itself is asked first, where it can be:
-        ChromeDriver, once it was asked, listens to the tab for as long as it is there, which costs
-        2 ms a page.
+        """Close the windows that pages opened.
+
+        Chrome itself is asked first, where it can be: ChromeDriver, once it was asked, listens to
+        the tab for as long as it is there, which costs 2 ms a page.
         """
-        browser, driver = session.browser, session.browser.driver
-        if driver.wire is not None and driver.wire.alone():
+        browser = session.browser
+        if browser.transport.alone():
             return
         tab = close_popups(browser)
         if tab != session.tab:
             session.tab = tab
-            emulation.apply(driver, session.profile, browser.watch)
-            if driver.wire is not None:
-                driver.wire.close()
-                driver.wire = devtools.connect(driver, session.profile.load_strategy)
+            emulation.apply(browser.driver, session.profile, session.launched.watch)
+            browser.transport.attach(browser.driver.debugger_address())
 
     def _due(self, session: Session) -> str | None:
+        """Return the reason why a session has served long enough; None: it has not."""
         endpoint, pages = self.endpoint, session.browser.pages
         if pages >= min(endpoint.recycle_pages, session.profile.pages or endpoint.recycle_pages):
             return "pages"
         if time.monotonic() - session.born > endpoint.recycle_age:
             return "age"
-        if session.local and endpoint.recycle_memory and pages - session.weighed >= MEMORY_PAGES:
+        local, limit = session.launched.local, endpoint.recycle_memory
+        if local and limit and pages - session.weighed >= MEMORY_PAGES:
             session.weighed = pages
-            if session.local.outgrown(endpoint.recycle_memory):
+            if local.outgrown(limit):
                 return "memory"
         return None
 
     def _drop(self, session: Session) -> None:
-        """Keep this session no longer, and end it, unless somebody did."""
+        """Keep this session no longer, and end it, unless it was ended already."""
         with self._lock:
             known = session in self._sessions
             self._sessions.discard(session)
@@ -274,47 +211,40 @@ class Chrome:
             self._end(session)
 
     def _end(self, session: Session) -> None:
-        """End a session that is kept no longer. One that could not be ended is nobody's now:
-        whoever reaps tries again.
+        """End a session that is kept no longer. One that could not be ended has no owner now, and
+        another process that reaps tries again.
         """
         gone = end(session)
-        if session.local is None and self.registry:
+        if session.is_remote and self.registry:
             with contextlib.suppress(FrontierUnavailable):
                 if gone:
                     self.registry.leave(session.browser.session_id)
                 else:
-                    self.registry.disown(entry(session))
+                    self.registry.disown(entry_of(session))
 
     def _keep(self) -> None:
         """From now on vouch for the sessions of this process in the registry, and give back those
-        that serve nobody.
+        without work.
         """
-        # it is not, after a fork
+        # after a fork the thread is not alive
         if self._keeper is None or self._over.is_set() or not self._keeper.is_alive():
             self._over = threading.Event()
             self._keeper = threading.Thread(
-                target=self._keeping, args=(self._over,), name="chrome-keeper", daemon=True
+                target=self._run_keeper, args=(self._over,), name="chrome-keeper", daemon=True
             )
             self._keeper.start()
 
-    def _keeping(self, over: threading.Event) -> None:
+    def _run_keeper(self, over: threading.Event) -> None:
         idle = self.endpoint.idle_timeout
         while not over.wait(min(VOUCH_INTERVAL, idle / 2)):
+            limit = time.monotonic() - idle
             with self._lock:
-                late = time.monotonic() - idle
-                spare = {
-                    session
-                    for session in self._sessions
-                    if not session.busy and session.used < late
-                }
+                spare = {one for one in self._sessions if not one.busy and one.used < limit}
                 self._sessions -= spare
                 kept = list(self._sessions)
             for session in spare:
-                log.debug(
-                    "session %s of %s ends: it was idle",
-                    session.browser.session_id,
-                    session.profile.crawl,
-                )
+                name, crawl = session.browser.session_id, session.profile.crawl
+                log.debug("session %s of %s ends: it was idle", name, crawl)
                 self._end(session)
             self._enter(kept)
 
@@ -323,131 +253,28 @@ class Chrome:
         if not (self.registry and sessions):
             return
         try:
-            self.registry.vouch(entry(session) for session in sessions)
+            self.registry.vouch(entry_of(session) for session in sessions)
         except FrontierUnavailable as error:
             log.warning("remote sessions could not be entered in the registry: %s", error)
 
     def _open(self, profile: Profile) -> Session:
-        endpoint = self.endpoint
-        for reference in profile.references:
-            reveal(reference, endpoint.secrets)  # before a page depends on it
-        if endpoint.url:
-            if profile.downloads:
-                raise BrowserUnavailable(
-                    f"the crawl {profile.crawl} saves downloads, which a Chrome elsewhere cannot"
-                    " hand over; use a local one"
-                )
-            return self._reach(profile, endpoint.url)
-        try:
-            return self._launch(profile)
-        except BrowserUnavailable as error:
-            if _unsandboxed.is_set() or "sandbox" not in str(error).partition(SAYS)[2]:
-                raise
-            say_unsandboxed("Chrome cannot use it on this machine")
-        return self._launch(profile)
-
-    def _reach(self, profile: Profile, url: str) -> Session:
-        """A session of the endpoint at ``url``. Why its Chrome ends at once is not seen from here:
-        as root, for lack of it.
-
-        Through a pipe Chrome notices that its driver is gone, and goes, too, even from an endless
-        dialog. But on a pipe it takes the driver a minute to notice that Chrome did not start, so
-        the first one is started without.
-        """
-        flags = (*FLAGS, "--headless=new", "--disable-dev-shm-usage")
-        # on which no other line can be had
-        piped = flags if self.endpoint.wired else (*flags, "--remote-debugging-pipe")
-        if not _unsandboxed.is_set():
-            try:
-                session = self._connect(profile, url, None, piped if self._sandboxed else flags)
-            except BrowserUnavailable as error:
-                if "Chrome instance exited" not in str(error):
-                    raise
-            else:
-                self._sandboxed = True
-                return session
-        session = self._connect(profile, url, None, (*piped, "--no-sandbox"))
-        if not _unsandboxed.is_set():
-            say_unsandboxed(f"the one at {session.browser.driver.address} only starts without it")
-        return session
-
-    def _launch(self, profile: Profile) -> Session:
-        local = LocalDriver(
-            self.endpoint.state, binary=self.endpoint.binary, driver=self.endpoint.driver
-        )
-        if os.name == "posix" and os.geteuid() == 0 and not _unsandboxed.is_set():
-            say_unsandboxed("we are root")
-        flags = [
-            *FLAGS,
-            # Through a pipe Chrome notices that its driver died, and dies, too; but then it opens
-            # no port to anybody else.
-            *(LEAN if self.endpoint.wired else ("--remote-debugging-pipe",)),
-            *(() if is_shell(local.binary) else ("--headless=new",)),
-            *(("--no-sandbox",) if _unsandboxed.is_set() else ()),
-            *(() if plenty_of_shared_memory() else ("--disable-dev-shm-usage",)),
-        ]
-        try:
-            with local.watched():
-                return self._connect(profile, local.url, local, flags)
-        except BaseException as error:
-            said = " ".join(local.output().split())[-1000:]
-            local.kill()
-            if isinstance(error, BrowserUnavailable):
-                raise BrowserUnavailable(
-                    f"{local.binary} does not start: {error}{SAYS}{said}"
-                ) from error
-            raise
-
-    def _connect(
-        self,
-        profile: Profile,
-        url: str,
-        local: LocalDriver | None,
-        flags: tuple[str, ...] | list[str],
-    ) -> Session:
-        endpoint = self.endpoint
-        options = options_for(
-            profile,
-            (*flags, *endpoint.flags),
+        """Start a session for ``profile``. Raises BrowserUnavailable."""
+        endpoint, launched = self.endpoint, self._launcher.start(profile)
+        local = launched.local
+        surroundings = Surroundings(
             page_load_timeout=endpoint.page_load_timeout,
-            script_timeout=endpoint.script_timeout,
-        )
-        if binary := local.launcher(endpoint.wired) if local else endpoint.binary:
-            options.binary_location = binary
-        driver = Driver(
-            url,
-            options,
-            local=local is not None,
-            session_timeout=endpoint.session_timeout,
-            command_timeout=endpoint.command_timeout or endpoint.page_load_timeout + 15,
-        )
-        browser = Browser(
-            driver,
-            page_load_timeout=endpoint.page_load_timeout,
-            load_strategy=profile.load_strategy,
-            abandon=local.end if local else None,
-            profile=profile,
-            folder=endpoint.files / profile.crawl if endpoint.files else None,
+            watch=launched.watch,
+            files=endpoint.files / profile.crawl if endpoint.files else None,
             inbox=local.folder.resolve() / "downloads" if local else None,
             secrets=endpoint.secrets,
         )
-        session = Session(browser, profile, local)
-        try:
-            driver.cdp("Browser.setDownloadBehavior", behavior="deny")
-            emulation.apply(driver, profile, browser.watch)
-            session.tab = driver.current_window_handle
-            if endpoint.wired:
-                driver.wire = devtools.connect(driver, profile.load_strategy)
-        except (BrowserError, WebDriverException) as error:
-            end(session)
-            raise BrowserUnavailable(
-                f"the new session at {driver.address} does not work: {error}"
-            ) from error
-        return session
+        end_at_once = local.end if local else None
+        browser = Browser(launched.driver, launched.transport, profile, surroundings, end_at_once)
+        return Session(browser, profile, launched, launched.tab)
 
 
 def close_popups(browser: Browser) -> str:
-    """Leave one window, the first, and be in it; its handle."""
+    """Close all windows but the first, and be in that one; return its handle."""
     driver = browser.driver
     for attempt in range(POPUP_ROUNDS):
         first, *others = driver.window_handles
@@ -460,12 +287,12 @@ def close_popups(browser: Browser) -> str:
         driver.switch_to.window(first)
         if attempt:  # a page that opens windows faster than they are closed is left
             browser.rest()
-    browser.doubt = "windows without an end"
+    browser.health.distrust("windows without an end")
     return str(first)
 
 
-def entry(session: Session) -> Entry:
-    """What the registry is told of a session."""
+def entry_of(session: Session) -> Entry:
+    """Return the entry of a session in the registry."""
     past, browser = time.time() - time.monotonic(), session.browser
     return Entry(
         id=browser.session_id,
@@ -479,35 +306,8 @@ def entry(session: Session) -> Entry:
 
 
 def end(session: Session) -> bool:
-    """Quit, unless there is doubt whether that works, for a few seconds at most; kill what is left
-    of a local one.
-
-    Returns whether it is gone for sure.
-    """
-    if session.process != os.getpid():
+    """End a session that this process made; return whether it is gone for sure."""
+    if not session.is_ours:
         return False
-    driver = session.browser.driver
-    gone = driver.finish() if session.local is None or not driver.doubt else True
-    with contextlib.suppress(Exception):
-        driver.hang_up()
-    if session.local is not None:
-        session.local.kill()
-    return gone
-
-
-def say_unsandboxed(why: str) -> None:
-    """Say, once, that Chrome runs without its sandbox."""
-    _unsandboxed.set()
-    log.warning(
-        "Chrome runs without its sandbox: %s. Run as another user, or in a container of its own, if"
-        " you can.",
-        why,
-    )
-
-
-def plenty_of_shared_memory() -> bool:
-    """Whether /dev/shm is large enough; containers often have 64 MB, which crashes tabs."""
-    try:
-        return shutil.disk_usage("/dev/shm").total >= SHARED_MEMORY  # noqa: S108
-    except OSError:
-        return False
+    launched = session.launched
+    return end_launched(launched.driver, launched.local, launched.transport)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from ..errors import PageError
 
-#: Chrome's network errors: (our word, whether a later attempt may succeed). What is not here is
-#: named as Chrome does.
+#: Chrome's network errors: (our word, whether a later attempt may succeed). Others keep the name
+#: that Chrome gives them.
 CAUSES: Mapping[str, tuple[str, bool]] = {
     "ERR_NAME_NOT_RESOLVED": ("dns", True),
     "ERR_NAME_RESOLUTION_FAILED": ("dns", True),
@@ -53,21 +53,19 @@ CAUSES: Mapping[str, tuple[str, bool]] = {
     "ERR_BLOCKED_BY_ADMINISTRATOR": ("blocked", False),
 }
 
+#: Statuses after which a later attempt may find the page.
+RETRYABLE_STATUSES = frozenset({408, 425, 429})
 
-#: Statuses whose page may be there at a later attempt.
-PASSING = frozenset({408, 425, 429})
 
-
-def error_of(url: str, code: str | None, status: int | None = None) -> PageError:
-    """The error for Chrome's ``code`` (ERR_…) or, where a response came without a document, for its
-    HTTP status.
+def page_error(url: str, code: str | None, status: int | None = None) -> PageError:
+    """Return the error for Chrome's ``code`` (ERR_…), or for the HTTP status of a response without
+    a document.
     """
     if status == 401 or status == 407:
         return PageError(url, "auth_required", status)
     if status:
-        return PageError(
-            url, f"http_{status}", status, retryable=status >= 500 or status in PASSING
-        )
+        retryable = status >= 500 or status in RETRYABLE_STATUSES
+        return PageError(url, f"http_{status}", status, retryable=retryable)
     code = (code or "ERR_FAILED").removeprefix("net::")
     if code.startswith(("ERR_CERT_", "ERR_SSL_")):
         return PageError(url, "certificate" if code.startswith("ERR_CERT_") else "tls")

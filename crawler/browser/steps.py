@@ -1,37 +1,37 @@
-"""What a visit asks for, done on the page that Chrome shows: waits, scrolling, steps; and the links
-inside of its frames.
-"""
+"""Do a visit in Chrome: waits, scrolling, steps; and read the links inside of frames."""
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from selenium.common.exceptions import JavascriptException, TimeoutException, WebDriverException
+from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 
 from ..definition.steps import Step, Visit, key_of
 from ..errors import PageError
 from ..model import Link
-from ..profile import Profile
 from ..secret_refs import reveal
-from .page import DEEP, LivePage
+from .document import links_of
+from .transport.base import ScriptError, ScriptTimeout, TransportError, first_line
 from .transport.javascript import script
-from .transport.webdriver import Driver, first_line
+
+if TYPE_CHECKING:
+    from .page import LivePage
+    from .transport.webdriver import Driver
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at a page that something is awaited of: at first, when most pages are
+#: Seconds between two looks at a page for what is awaited of it: at first, when most pages are
 #: about to have it, and at most.
 FIRST_PAUSE, PAUSE = 0.005, 0.05
-#: Seconds for which the next round of a repeated step is waited for: then it was the last.
-REPEAT_PATIENCE = 2.0
-#: Frames that are looked into, and how deep they may lie in each other.
+#: Seconds for which the next round of a repeated step is waited for; then the last one was the end.
+REPEAT_TIMEOUT = 2.0
+#: Frames that are read, and how deep they may lie in each other.
 FRAMES_MAX, FRAME_DEPTH_MAX = 50, 4
 
 CHOOSE = """
@@ -45,39 +45,31 @@ return true
 """
 
 
-class Session(Protocol):
-    """What has to be known of the session: where watch.js keeps what a page loads, and what steps
-    may refer to.
-    """
-
-    watch: str
-    profile: Profile
-    secrets: Mapping[str, str]
-
-
 class StepRunner:
-    """Makes the page ``live`` what ``visit`` asks for.
+    """Does on the page ``live`` what ``visit`` asks for.
+
+    ``watch`` is the property in which the page keeps what it loads, ``images`` says whether images
+    are loaded, ``secrets`` are what steps may refer to.
 
     Raises (in each of its methods):
-        PageError: ``wait_timeout`` and ``step_<number>_<action>`` (a later attempt may succeed), or ``bad_selector`` and
-            ``bad_script`` (the definition is wrong). No text that was to be filled in is in it.
+        PageError: ``wait_timeout`` and ``step_<number>_<action>`` (a later attempt may succeed), or
+            ``bad_selector`` and ``bad_script`` (the definition is wrong). No text that was to be
+            filled in is in it.
     """
 
-    def __init__(self, live: LivePage, visit: Visit, session: Session) -> None:
-        self.live, self.visit, self._session = live, visit, session
-        self.driver: Driver = live.driver
+    def __init__(
+        self, live: LivePage, visit: Visit, *, watch: str, images: bool, secrets: Mapping[str, str]
+    ) -> None:
+        self.live, self.visit, self._secrets = live, visit, secrets
+        self._watch, self._images = watch, images
+        self.driver, self.transport = live.driver, live.transport
 
     def run(self) -> None:
-        """Waits, then scrolling, then steps."""
-        visit = self.visit
+        """Do the waits, then scroll, then do the steps."""
+        visit, timeout = self.visit, self.visit.wait_timeout
         if visit.wait_for or visit.wait_until or visit.wait_quiet:
-            self._wait(
-                "wait_timeout",
-                visit.wait_timeout,
-                visit.wait_for,
-                visit.wait_until,
-                visit.wait_quiet,
-            )
+            conditions = (visit.wait_for, visit.wait_until, visit.wait_quiet)
+            self._wait("wait_timeout", timeout, *conditions)
         if visit.scroll:
             self.live.scroll_to_end(visit.scroll_timeout)
         for number, step in enumerate(visit.steps, 1):
@@ -91,43 +83,42 @@ class StepRunner:
         until: str | None = None,
         quiet: float | None = None,
     ) -> None:
-        """Wait until all of it is so at once."""
+        """Wait until all of it is true at once."""
         js = script("ready.js").replace("= PREDICATE;", f"= (\n{until}\n);" if until else "= true;")
-        loads = (quiet and quiet * 1000, self._session.watch, self._session.profile.loads_images)
-        ask = partial(self.driver.ask, DEEP + js, list(selectors), bool(until), *loads)
+        loads = (quiet and quiet * 1000, self._watch, self._images)
+        args = (list(selectors), bool(until), *loads)
         end, pause = time.monotonic() + timeout, FIRST_PAUSE
-        while True:
-            try:
-                missing = ask()
-            except TimeoutException as error:
-                raise self.driver.lost("the page does not answer", hung=True) from error
-            except WebDriverException as error:
-                if "is not a valid selector" in (error.msg or ""):
-                    raise self._error("bad_selector", error, retryable=False) from None
-                if isinstance(error, JavascriptException):
-                    raise self._error("bad_script", error, retryable=False) from None
-                missing = ["a page"]  # it went elsewhere in the midst of the question
-            if missing is not None and not missing:
-                return
+        while missing := self._missing(script("find.js") + js, args):
             if time.monotonic() > end:
-                log.info(
-                    "%s: not within %g s: %s",
-                    self.live.page.url,
-                    timeout,
-                    ", ".join(missing or ["a page without a dialog"]),
-                )
+                url, rest = self.live.page.url, ", ".join(missing)
+                log.info("%s: not within %g s: %s", url, timeout, rest)
                 raise self._error(reason)
             time.sleep(pause)
             pause = min(2 * pause, PAUSE)
 
+    def _missing(self, js: str, args: Sequence[object]) -> list[str]:
+        """Ask the page what is still missing."""
+        try:
+            missing: list[str] | None = self.transport.ask(js, *args)
+        except ScriptTimeout as error:
+            lost = self.transport.health.lost("the page does not answer", hung=True)
+            raise lost from error
+        except TransportError as error:
+            if "is not a valid selector" in str(error):
+                raise self._error("bad_selector", error, retryable=False) from None
+            if isinstance(error, ScriptError):
+                raise self._error("bad_script", error, retryable=False) from None
+            return ["a page"]  # it went elsewhere in the midst of the question
+        return ["a page without a dialog"] if missing is None else missing
+
     def _step(self, step: Step, reason: str) -> None:
-        """One step, as often as it asks for."""
+        """Do one step, as often as it asks for."""
         timeout = self.visit.wait_timeout if step.timeout is None else step.timeout
-        for time_ in range(step.times):
+        for number in range(step.times):
             try:
-                self._do(step, reason, min(timeout, REPEAT_PATIENCE) if time_ else timeout)
+                self._do(step, reason, min(timeout, REPEAT_TIMEOUT) if number else timeout)
             except PageError as error:
-                if not error.retryable or not (time_ or step.optional):
+                if not error.retryable or not (number or step.optional):
                     raise
                 return
 
@@ -143,22 +134,18 @@ class StepRunner:
             case "pause":
                 time.sleep(step.value)
             case "scroll":
-                live.scroll_to_end(
-                    timeout if step.timeout is not None else self.visit.scroll_timeout
-                )
+                own = timeout if step.timeout is not None else self.visit.scroll_timeout
+                live.scroll_to_end(own)
             case "press":
                 keys = ActionChains(self.driver, duration=0).send_keys(key_of(step.value) or "")
-                self._patiently(reason, timeout, keys.perform)
+                self._retry_until(reason, timeout, keys.perform)
             case "click":
-                self._patiently(reason, timeout, partial(self._click, step.css))
+                self._retry_until(reason, timeout, partial(self._click, step.css))
             case "fill" | "choose":
-                text = reveal(step.value, self._session.secrets)
+                text = reveal(step.value, self._secrets)
                 self.driver.secrets.add(text)
-                self._patiently(
-                    reason,
-                    timeout,
-                    partial(live.fill if step.action == "fill" else self._choose, step.css, text),
-                )
+                act = live.fill if step.action == "fill" else self._choose
+                self._retry_until(reason, timeout, partial(act, step.css, text))
 
     def _click(self, css: str) -> None:
         element = self.live.element(css)
@@ -170,12 +157,12 @@ class StepRunner:
         if not self.driver.execute_script(CHOOSE, self.live.element(css), value):
             raise LookupError(f"{css} has no such option")
 
-    def _patiently(self, reason: str, timeout: float, do: Callable[[], None]) -> None:
-        """Do it as soon as its element is there, in sight and not covered."""
+    def _retry_until(self, reason: str, timeout: float, act: Callable[[], None]) -> None:
+        """Act as soon as the element is there, in sight and not covered."""
         end = time.monotonic() + timeout
         while True:
             try:
-                do()
+                act()
                 return
             except ValueError as error:
                 raise self._error("bad_selector", error, retryable=False) from None
@@ -189,26 +176,27 @@ class StepRunner:
     def _error(
         self, reason: str, error: Exception | None = None, *, retryable: bool = True
     ) -> PageError:
-        """The error of this page; why is logged, without what was to be typed: Chrome does not
-        repeat that.
+        """Return the error of this page. Its cause is logged, without the text that was to be
+        typed: Chrome does not repeat that.
         """
         if error is not None:
-            said = first_line(error) if isinstance(error, WebDriverException) else str(error)
-            log.info("%s: %s: %s", self.live.page.url, reason, said)
+            text = first_line(error) if isinstance(error, WebDriverException) else str(error)
+            log.info("%s: %s: %s", self.live.page.url, reason, text)
         return PageError(self.live.page.url, reason, retryable=retryable)
 
 
 def links_in_frames(driver: Driver, limit: int) -> tuple[Link, ...]:
-    """The links inside of the page's frames, of whatever site, at most ``limit``; frames that are
-    gone meanwhile have none.
+    """Return the links inside of the page's frames, of whatever site, at most ``limit``.
+
+    Frames that are gone meanwhile have none.
     """
-    found: dict[Link, None] = {}
+    links: dict[Link, None] = {}
     left = FRAMES_MAX
 
-    def look(depth: int) -> None:
+    def read(depth: int) -> None:
         nonlocal left
         for frame in driver.find_elements(By.CSS_SELECTOR, "iframe, frame"):
-            if left <= 0 or len(found) >= limit:
+            if left <= 0 or len(links) >= limit:
                 return
             left -= 1
             try:
@@ -216,21 +204,15 @@ def links_in_frames(driver: Driver, limit: int) -> tuple[Link, ...]:
             except WebDriverException:
                 continue
             try:
-                rows = driver.execute_script(script("collect.js"), "_", 0, limit, False)["links"]
-                found.update(
-                    dict.fromkeys(Link(*row.split("\t")) for row in rows.split("\n") if row)
-                )
+                facts = driver.execute_script(script("collect.js"), "_", 0, limit, False)
+                links.update(dict.fromkeys(links_of(facts)))
                 if depth < FRAME_DEPTH_MAX:
-                    look(depth + 1)
+                    read(depth + 1)
             except WebDriverException as error:
-                log.debug("a frame of %s cannot be read: %s", driver.at, first_line(error))
+                url, text = driver.health.url, first_line(error)
+                log.debug("a frame of %s cannot be read: %s", url, text)
             driver.switch_to.parent_frame()
 
-    look(1)
+    read(1)
     driver.switch_to.default_content()
-    return tuple(found)[:limit]
-
-
-def watcher(name: str) -> str:
-    """The script that keeps, under ``name``, what a page is loading."""
-    return script("watch.js").replace("NAME,", f"{json.dumps(name)},")
+    return tuple(links)[:limit]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import click
 
+from ..browser.chrome.launch import SHARED_MEMORY
 from ..browser.chrome.local import find_chrome, find_driver
-from ..browser.pool import SHARED_MEMORY
 from ..client.client import Client
 from ..config import SettingsError
 from ..config import settings as configuration

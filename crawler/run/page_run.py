@@ -259,7 +259,7 @@ class PageRun:
 
         The document that the tab shows counts if this page was requested last, or ``anywhere``.
         """
-        if self._services.snapshots and (anywhere or self._browser.driver.at == self._page.url):
+        if self._services.snapshots and (anywhere or self._browser.url_requested == self._page.url):
             self._services.snapshots.take(
                 self._browser, self._page, reason, status, self._secrets.hide
             )

@@ -74,7 +74,7 @@ class ErrorSnapshots:
         status: int | None,
         hide: Callable[[str], str],
     ) -> Path | None:
-        if not self.limit or browser.doubt:
+        if not self.limit or not browser.health.good:
             return None
         kind = f"{kind_of(reason)} {host(page.url)}"
         if not self.frontier.first_of_kind(kind, self.limit):

@@ -1,5 +1,5 @@
-"""What comes of going to a page: each way in which Chrome deceives is one test, on a session that
-showed /ok just before.
+"""Navigation: each way in which Chrome deceives is one test, on a session that showed /ok just
+before.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.browser.browser import Browser
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.chrome.endpoint import Endpoint
+from crawler.browser.pool import Chrome
 from crawler.errors import BrowserLost, PageError
 from crawler.model import Link, Page, Response
 from crawler.profile import Profile
@@ -24,10 +25,16 @@ TESTS = Profile("tests")
 
 
 #: Over Chrome's own protocol, and over WebDriver alone: values of ``devtools``.
-WIRE, WEBDRIVER = "local", "none"
-WAYS = [pytest.param((path, devtools), id=name) for path, name, devtools in (
-    (SHELL, "shell-wire", WIRE), (WHOLE, "whole-wire", WIRE), (SHELL or WHOLE, "webdriver", WEBDRIVER),
-) if path] or [(None, WIRE)]  # fmt: skip
+DEVTOOLS, WEBDRIVER = "local", "none"
+WAYS = [
+    pytest.param((path, devtools), id=name)
+    for path, name, devtools in (
+        (SHELL, "shell-devtools", DEVTOOLS),
+        (WHOLE, "whole-devtools", DEVTOOLS),
+        (SHELL or WHOLE, "webdriver", WEBDRIVER),
+    )
+    if path
+] or [(None, DEVTOOLS)]
 
 
 @pytest.fixture(scope="module", params=WAYS)
@@ -39,7 +46,7 @@ def chrome(request: pytest.FixtureRequest) -> Iterator[Chrome]:
         yield chrome
 
 
-@pytest.fixture(scope="module", params=[WIRE, WEBDRIVER])
+@pytest.fixture(scope="module", params=[DEVTOOLS, WEBDRIVER])
 def hasty(request: pytest.FixtureRequest) -> Iterator[Chrome]:
     """A Chrome that soon loses patience."""
     with Chrome(
@@ -52,7 +59,7 @@ def hasty(request: pytest.FixtureRequest) -> Iterator[Chrome]:
 
 @pytest.fixture(autouse=True)
 def _well_before_and_after(request: pytest.FixtureRequest, site: Server) -> Iterator[None]:
-    """Whatever a test meets, the page before it was /ok, and the page after it is right."""
+    """Show /ok before each test, and check after it that the next page is right."""
     name = next((name for name in ("chrome", "hasty") if name in request.fixturenames), None)
     chrome = request.getfixturevalue(name) if name else None
     if chrome:
@@ -188,12 +195,12 @@ def test_pages_that_shadow_freeze_or_forbid_are_collected_all_the_same(
 
 
 @pytest.mark.parametrize("path", ["/clobbers", "/freezes", "/strict", "/pushes", "/popup"])
-def test_after_a_page_that_hides_its_age_a_download_is_still_no_page(chrome, site, path):
+def test_after_a_page_that_hides_its_age_a_download_is_no_page(chrome, site, path):
     go(chrome, site.url(path))
     assert refusal(chrome, site.url("/download"))[0] == "download"
 
 
-def test_a_page_that_breaks_what_the_driver_leans_on_is_read_all_the_same(chrome, site):
+def test_a_page_that_breaks_the_drivers_own_scripts_is_read_too(chrome, site):
     with chrome.session(TESTS) as browser:
         first = browser.session_id
     assert go(chrome, site.url("/unreadable")).title == "Unreadable"
@@ -238,7 +245,7 @@ def title_of(chrome: Chrome, url: str) -> str | None:
         return browser.live(page, browser.request(page)).text("h1")
 
 
-def test_a_page_that_moved_on_by_itself_is_not_taken_for_the_next(chrome, site):
+def test_a_page_that_moved_on_by_itself_is_not_the_next_one(chrome, site):
     with chrome.session(TESTS) as browser:
         # Given a page that goes to /a a while after it was collected
         assert browser.request(Page(site.url("/moves-late"))).title == "Early"
@@ -251,7 +258,7 @@ def test_a_page_that_moved_on_by_itself_is_not_taken_for_the_next(chrome, site):
         assert caught.value.reason == "no_content"
 
 
-def test_a_page_that_goes_back_in_history_does_not_pass_for_the_page_before(chrome, site):
+def test_a_page_that_goes_back_in_history_is_not_the_page_before(chrome, site):
     assert refusal(chrome, site.url("/back"))[0] in ("no_document", "no_content")
 
 
@@ -324,7 +331,7 @@ def test_a_body_that_breaks_off_is_truncated(chrome, site, kilobytes):
     assert refusal(chrome, site.url(f"/truncated?kb={kilobytes}")) == ("truncated", 200, True)
 
 
-def test_a_server_that_never_answers_is_a_time_out_and_not_the_page_before(hasty, site):
+def test_a_silent_server_is_a_timeout_and_not_the_page_before(hasty, site):
     assert refusal(hasty, site.url("/silence")) == ("timeout", None, True)
 
 
@@ -350,7 +357,7 @@ def test_a_second_time_out_in_a_row_replaces_the_session(hasty, site):
         for _ in range(2):
             with pytest.raises(PageError, match="timeout"):
                 browser.request(Page(site.url("/silence")))
-        assert browser.doubt
+        assert not browser.health.good
     with hasty.session(TESTS) as browser:
         assert browser.session_id != first
 
@@ -359,9 +366,7 @@ def test_a_second_time_out_in_a_row_replaces_the_session(hasty, site):
 
 
 @pytest.mark.parametrize("path", ["/hash-storm", "/script-loop"])
-def test_a_page_that_goes_elsewhere_without_end_keeps_no_other_page_from_going_where_it_leads(
-    hasty, site, path
-):
+def test_a_page_that_navigates_without_end_holds_up_no_other_page(hasty, site, path):
     # either may be, as the table of hostile pages says
     with contextlib.suppress(PageError, BrowserLost):
         go(hasty, site.url(path))
@@ -378,7 +383,7 @@ def test_a_dialog_while_a_page_loads_does_not_cut_it_short(chrome, site):
     assert (response.title, paths(response)) == ("Alert", ["/before", "/after"])
 
 
-def test_a_dialog_after_a_page_has_loaded_does_not_stop_its_hooks_or_the_next_page(chrome, site):
+def test_a_late_dialog_does_not_stop_hooks_or_the_next_page(chrome, site):
     with chrome.session(TESTS) as browser:
         page = Page(site.url("/alert-late"))
         live = browser.live(page, browser.request(page))

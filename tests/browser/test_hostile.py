@@ -41,7 +41,7 @@ def remote() -> Iterator[str]:
 
 
 def faults(chrome: Chrome, site: Server, section: str) -> list[str]:
-    """What on a walk over ``section`` was not as the table says."""
+    """Walk over ``section``; return what was not as the table says."""
     with chrome:
         return [fault for step in walk(chrome, site, SECTIONS[section]) for fault in step.faults]
 
@@ -71,7 +71,7 @@ def hasty_grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
 @pytest.mark.soak
 @needs_grid
 @each_section
-def test_a_hostile_page_ends_the_same_on_a_grid_and_leaves_nothing_there(site, hasty_grid, section):
+def test_a_hostile_page_ends_the_same_on_a_grid_and_leaves_nothing(site, hasty_grid, section):
     assert faults(Chrome(endpoint(url=hasty_grid.url)), site, section) == []
 
 
@@ -82,7 +82,7 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
     ground.close()
 
 
-def test_a_crawl_over_all_hostile_pages_with_four_workers_ends_with_exactly_the_table(ground, site):
+def test_a_crawl_over_all_hostile_pages_ends_with_exactly_the_table(ground, site):
     # Given every hostile page, and four workers of their own Chromes
     rows = {site.url(row.path): row for row in HOSTILE}
     crawl = Crawl(

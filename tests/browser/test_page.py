@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.page import LivePage
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.pool import Chrome
 from crawler.model import Page
 from crawler.profile import Profile
 from tests.site.server import Server
@@ -89,7 +90,7 @@ def test_a_click_on_nothing_says_so(book):
         book.click(".nothing")
 
 
-def test_a_page_that_grows_while_it_is_scrolled_is_scrolled_to_its_end(chrome, site):
+def test_a_page_that_grows_while_scrolled_is_scrolled_to_its_end(chrome, site):
     with chrome.session(Profile("tests")) as browser:
         page = Page(site.url("/lazy"))
         live = browser.live(page, browser.request(page))

@@ -1,5 +1,5 @@
-"""What a crawl may ask of its pages: waits, steps, pictures, what Chrome sends and pretends, and
-what a response tells.
+"""Options of a crawl for its pages: waits, steps, pictures, emulation, blocked loads, details of
+responses.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import pytest
 
 from crawler import Crawl
 from crawler.browser.chrome.emulation import KINDS
+from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.page import LivePage
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.pool import Chrome
 from crawler.definition.bounds import entry_pages
 from crawler.definition.browser_profile import profile_of
 from crawler.definition.extraction import extract_by_table
@@ -46,8 +47,9 @@ def chrome(files: Path) -> Iterator[Chrome]:
 
 @pytest.fixture
 def ask(chrome: Chrome, site: Server) -> Ask:
-    """Request a page of the site as a crawl with these fields would: its response, and the page as
-    hooks see it.
+    """Request a page of the site as a crawl with these fields would.
+
+    Returns its response, and the page as hooks see it.
     """
 
     def ask(path: str, **fields) -> tuple[Response, LivePage]:
@@ -125,7 +127,7 @@ def test_steps_are_done_in_their_order_before_the_page_is_read(ask):
     assert paths(response) == ["more/1", "more/2", "more/3"]
 
 
-def test_a_step_waits_until_it_can_be_done_and_what_it_leads_to_is_the_page(ask, site):
+def test_a_step_waits_until_possible_and_its_target_is_the_page(ask, site):
     response, _ = ask("/covered", steps=[{"click": "button"}, {"wait": "a"}])
     assert (response.url, response.title, paths(response)) == (site.url("/a"), "A", ["from-a"])
 

@@ -1,4 +1,4 @@
-"""What pages are asked, asked of a Chrome elsewhere: a plain ChromeDriver, and a Selenium Grid."""
+"""Pages of a Chrome elsewhere: at a plain ChromeDriver, and on a Selenium Grid."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from crawler import Crawl
+from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.chrome.local import find_driver
 from crawler.browser.page import LivePage
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.pool import Chrome
 from crawler.definition.bounds import entry_pages
 from crawler.definition.browser_profile import profile_of
 from crawler.definition.network import guard_of, proxies_of

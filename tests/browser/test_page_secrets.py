@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from crawler import Crawl
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.chrome.endpoint import Endpoint
+from crawler.browser.pool import Chrome
 from crawler.config import settings
 from crawler.definition.bounds import entry_pages, scope_of
 from crawler.definition.browser_profile import profile_of, visit_of
@@ -84,7 +85,7 @@ def reason(visit: Visit, *args, **fields) -> str:
 
 
 def command_lines() -> str:
-    """What anybody on this machine can read of the browser's processes."""
+    """Return the command lines of the browser's processes, which every user here can read."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -141,7 +142,7 @@ def test_a_wrong_password_is_tried_once_in_a_session(visit, site):
     assert reason(visit, "/401", basic_auth={"127.0.0.1": "me:s3c"}) == "auth_required"
 
 
-def test_a_worker_that_does_not_know_what_is_referred_to_takes_no_page(visit):
+def test_a_worker_that_does_not_know_a_reference_takes_no_page(visit):
     with pytest.raises(
         BrowserUnavailable, match="has no CRAWLER_SECRET_OTHER, which the crawl refers to"
     ):
@@ -158,7 +159,7 @@ def test_only_some_variables_can_be_referred_to():
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
-def test_a_proxy_with_a_password_is_used_for_everything_and_nobody_sees_the_password(
+def test_a_proxy_with_a_password_serves_everything_and_hides_the_password(
     visit, site, scheme, caplog
 ):
     caplog.set_level(logging.DEBUG, "crawler")
@@ -216,7 +217,7 @@ def test_a_private_address_is_refused_behind_a_proxy_too(site):
         assert proxy.asked == []
 
 
-def test_a_chrome_elsewhere_gets_a_proxy_by_flag_and_one_with_a_password_is_refused():
+def test_a_remote_chrome_gets_a_proxy_by_flag_but_none_with_password():
     def flags(url: str) -> tuple[str, ...]:
         crawl = Crawl(name="x", url="http://127.0.0.1/", proxy=url)
         return Permits(
@@ -230,7 +231,7 @@ def test_a_chrome_elsewhere_gets_a_proxy_by_flag_and_one_with_a_password_is_refu
         assert "canary" not in str(refused.value)
 
 
-def test_when_all_proxies_are_set_aside_the_one_whose_time_is_up_first_serves():
+def test_when_all_proxies_are_set_aside_the_first_one_due_serves():
     proxies = Proxies(["http://a", "http://b"], pause=60)
     assert [proxies.current().host, proxies.current().host, proxies.current(fresh=True).host] == [
         "a",

@@ -20,8 +20,9 @@ import pytest
 from selenium.common.exceptions import TimeoutException
 
 from crawler.browser.browser import Browser
+from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.chrome.local import find_chrome, find_driver, sweep
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.pool import Chrome
 from crawler.errors import BrowserLost, BrowserUnavailable, PageError
 from crawler.model import Page
 from crawler.profile import Profile
@@ -35,9 +36,7 @@ TESTS = Profile("tests")
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Path]:
-    """A folder for Chromes; whatever a test did, nothing is in it, and nobody uses it, in the
-    end.
-    """
+    """A folder for Chromes. In the end nothing is in it, and no process uses it."""
     folder = tmp_path / "state"
     yield folder
     assert not folder.exists() or list(folder.iterdir()) == []
@@ -51,7 +50,7 @@ def chrome(state: Path) -> Iterator[Chrome]:
 
 
 def users(folder: Path) -> list[psutil.Process]:
-    """The living processes of the Chromes in ``folder``; those that are dying have a moment to do
+    """Return the living processes of the Chromes in ``folder``; dying ones have a moment to do
     so.
     """
     end = time.monotonic() + 5
@@ -83,9 +82,9 @@ def session_of(chrome: Chrome, profile: Profile = TESTS) -> str:
 
 
 def chromes_of(browser: Browser, chrome: Chrome) -> list[psutil.Process]:
-    """The browser processes (no renderers and the like) of a local session."""
+    """Return the browser processes (no renderers and the like) of a local session."""
     (session,) = (session for session in chrome._sessions if session.browser is browser)
-    children = psutil.Process(session.local.process.pid).children(recursive=True)
+    children = psutil.Process(session.launched.local.process.pid).children(recursive=True)
     return [
         child for child in children if "chrom" in words(child) and "--type=" not in words(child)
     ]
@@ -188,11 +187,13 @@ def test_a_forked_process_does_not_touch_the_session_of_its_parent(chrome, site)
 
 def test_four_processes_may_start_at_once(state, site):
     script = f"""
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.chrome.endpoint import Endpoint
+from crawler.browser.pool import Chrome
 from crawler.profile import Profile
 from crawler.model import Page
 from pathlib import Path
-with Chrome(Endpoint(state=Path({str(state)!r}))) as chrome, chrome.session(Profile("x")) as browser:
+endpoint = Endpoint(state=Path({str(state)!r}))
+with Chrome(endpoint) as chrome, chrome.session(Profile("x")) as browser:
     print(browser.request(Page({site.url("/ok")!r})).title)
 """
     children = [
@@ -216,7 +217,7 @@ def test_a_session_that_rests_shows_no_page(chrome, site):
 
 
 @pytest.mark.parametrize(("endpoint", "profile"), [(2, None), (500, 2), (2, 100)])
-def test_a_session_is_replaced_after_as_many_pages_as_the_endpoint_or_its_crawl_says(
+def test_a_session_is_replaced_after_the_pages_of_its_endpoint_or_crawl(
     state, site, endpoint, profile
 ):
     with Chrome(Endpoint(state=state, recycle_pages=endpoint)) as chrome:
@@ -247,7 +248,7 @@ def test_a_session_is_replaced_when_it_has_grown(state, site):
 def test_a_session_in_doubt_is_replaced(chrome):
     with chrome.session(TESTS) as browser:
         first = browser.session_id
-        browser.doubt = "a hook says so"
+        browser.health.distrust("a hook says so")
     assert session_of(chrome) != first
 
 
@@ -257,7 +258,7 @@ def test_an_error_of_a_hook_is_no_reason_to_replace_a_session(chrome):
     assert session_of(chrome) == browser.session_id
 
 
-def test_a_session_in_which_a_script_of_a_hook_never_ended_is_replaced(state, site):
+def test_a_session_in_which_a_hooks_script_never_ended_is_replaced(state, site):
     with Chrome(Endpoint(state=state, script_timeout=1, command_timeout=3)) as chrome:
         with lost(chrome, site, hung=True) as browser:
             browser.driver.execute_script("while (true);")
@@ -293,7 +294,7 @@ def test_a_session_interrupted_in_the_midst_of_a_command_is_replaced(chrome, sit
 
 @contextmanager
 def lost(chrome: Chrome, site: Server, hung: bool) -> Iterator[Browser]:
-    """In this block the session is lost; the next one is another, and works."""
+    """Expect that this block loses the session; the next one is another, and works."""
     with pytest.raises(BrowserLost) as caught, chrome.session(TESTS) as browser:  # noqa: PT012
         get(browser, site)
         yield browser
@@ -327,7 +328,7 @@ def test_a_chrome_that_was_killed_is_lost(chrome, site):
 def test_a_driver_that_was_killed_is_lost(chrome, site):
     with lost(chrome, site, hung=False) as browser:
         (session,) = chrome._sessions
-        session.local.process.kill()
+        session.launched.local.process.kill()
         get(browser, site)
 
 
@@ -363,7 +364,7 @@ def test_a_page_that_asks_for_ever_is_given_up_within_bounds(state, site):
             assert get(other, site) == "OK"
 
 
-def test_a_page_that_closes_its_window_does_not_take_the_next_page_with_it(chrome, site):
+def test_a_page_that_closes_its_window_does_not_harm_the_next(chrome, site):
     with chrome.session(TESTS) as browser:
         try:
             assert get(browser, site, "/closes") == "Closes"
@@ -390,7 +391,7 @@ def test_a_remote_session_can_be_abandoned_from_another_thread(remote, site):
         assert time.monotonic() - began < 12
 
 
-# Not to be had
+# Unavailable
 
 
 def test_without_anything_to_start_the_error_says_so(state):
@@ -411,7 +412,7 @@ def test_a_chrome_that_ends_at_once_is_unavailable_within_seconds(state, tmp_pat
     assert time.monotonic() - began < 8
 
 
-def test_a_chrome_that_cannot_use_its_sandbox_runs_without_and_that_is_said_once(
+def test_a_chrome_without_a_working_sandbox_runs_without_and_says_so_once(
     state, tmp_path, caplog, monkeypatch
 ):
     # Given a Chrome that ends as it does where the kernel lets nobody make a sandbox, and a user
@@ -424,7 +425,7 @@ def test_a_chrome_that_cannot_use_its_sandbox_runs_without_and_that_is_said_once
         exit 1
         """,
     )
-    monkeypatch.setattr("crawler.browser.pool._unsandboxed", threading.Event())
+    monkeypatch.setattr("crawler.browser.chrome.launch._unsandboxed", threading.Event())
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     # When sessions are asked for, then they work, and there is one warning
     for _ in range(2):
@@ -437,7 +438,7 @@ def test_a_chrome_that_cannot_use_its_sandbox_runs_without_and_that_is_said_once
 
 
 def program(folder: Path, script: str) -> str:
-    """A program that stands where Chrome should."""
+    """Write a program in the place of Chrome; return its path."""
     path = folder / "chrome"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
@@ -534,7 +535,8 @@ def test_a_remote_session_that_was_ended_is_lost(remote, site):
 OWNER = """
 import sys, time
 from pathlib import Path
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.chrome.endpoint import Endpoint
+from crawler.browser.pool import Chrome
 from crawler.profile import Profile
 chrome = Chrome(Endpoint(state=Path(sys.argv[1]), devtools=sys.argv[2]))
 with chrome.session(Profile("x")) as browser:
@@ -544,7 +546,7 @@ with chrome.session(Profile("x")) as browser:
 
 
 def owner(state: Path, devtools: str = "local") -> subprocess.Popen[str]:
-    """A process that has a Chrome in ``state``."""
+    """Start a process that has a Chrome in ``state``."""
     process = subprocess.Popen(
         [sys.executable, "-c", OWNER, str(state), devtools], stdout=subprocess.PIPE, text=True
     )
@@ -593,7 +595,7 @@ def test_a_sweep_kills_drivers_and_chromes_that_outlived_their_owner(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_sweep_is_not_fooled_by_a_pid_that_is_used_again_nor_by_folders_of_others(tmp_path):
+def test_a_sweep_is_not_fooled_by_reused_pids_or_folders_of_others(tmp_path):
     host = os.uname().nodename
     recycled = tmp_path / f"chrome-{os.getpid()}-1-00000000@{host}"
     foreign = tmp_path / "chrome-1-1-00000000@elsewhere"
@@ -610,7 +612,7 @@ def test_a_sweep_is_not_fooled_by_a_pid_that_is_used_again_nor_by_folders_of_oth
 def test_that_the_sandbox_is_off_is_said_once(state, caplog, monkeypatch):
     if os.geteuid() != 0:
         pytest.skip("only root runs without the sandbox for sure")
-    monkeypatch.setattr("crawler.browser.pool._unsandboxed", threading.Event())
+    monkeypatch.setattr("crawler.browser.chrome.launch._unsandboxed", threading.Event())
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             with Chrome(Endpoint(state=state)) as chrome:

@@ -237,6 +237,7 @@ def facts(session: Session) -> dict[str, Any]:
         "status": doc.status if doc else None,
         "empty": False,
         "error": None,
+        "silent": False,
         "timing": [1, 2, 3],
         "links": "".join(f"{on_site(link)}\t\t\n" for link in doc.links) if doc else "",
         "html": "<html><title>A page</title><h1>A page</h1></html>",

@@ -26,7 +26,8 @@ import psutil
 import pytest
 
 from crawler import Crawl
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.chrome.endpoint import Endpoint
+from crawler.browser.pool import Chrome
 from crawler.definition.network import guard_of
 from crawler.errors import PageError
 from crawler.net.chrome_flags import private_literal_flags

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from crawler import Crawl
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.chrome.endpoint import Endpoint
+from crawler.browser.pool import Chrome
 from crawler.definition.credentials import secrets_of
 from crawler.definition.digest import digest_of
 from crawler.definition.network import guard_of

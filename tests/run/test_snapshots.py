@@ -7,7 +7,8 @@ import stat
 import pytest
 
 from crawler.browser.artifacts.capture import Capture, capture
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.chrome.endpoint import Endpoint
+from crawler.browser.pool import Chrome
 from crawler.errors import PageError
 from crawler.frontier.frontier import Frontier
 from crawler.model import Page, Plan, Policy
@@ -91,7 +92,7 @@ def test_a_folder_that_cannot_be_written_fails_no_page_and_is_said(redis, site, 
             )
             is None
         )
-        assert not browser.doubt
+        assert browser.health.good
     assert "no error snapshot of" in caplog.text
 
 
@@ -108,7 +109,7 @@ def test_what_another_page_left_in_the_tab_is_no_evidence(site, tmp_path):
         assert capture(browser, 1_000, 5_000_000) is None
         browser.request(Page(site.url("/ok")))
         assert capture(browser, 10, 10) == Capture(site.url("/ok"), seen.html[:10], None)
-        browser.doubt = "it is a test"
+        browser.health.distrust("it is a test")
         assert capture(browser, 1_000, 5_000_000) is None
 
 

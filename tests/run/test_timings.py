@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.chrome.endpoint import Endpoint
+from crawler.browser.pool import Chrome
 from crawler.definition.crawl_plan import plan_of
 from crawler.definition.network import guard_of
 from crawler.frontier.frontier import Frontier

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from crawler import Crawl
 from crawler.browser.browser import Browser
-from crawler.browser.pool import Chrome, Endpoint
+from crawler.browser.chrome.endpoint import Endpoint
+from crawler.browser.pool import Chrome
 from crawler.definition.browser_profile import profile_of
 from crawler.definition.network import guard_of
 from crawler.errors import BrowserLost, PageError
@@ -83,7 +84,7 @@ def walk(chrome: Chrome, site: Server, rows: Iterable[Row]) -> Iterator[Step]:
 
     def limit(browser: Browser) -> None:
         load, script, command = HASTE if hurry else PATIENCE
-        browser.page_load_timeout = load
+        browser.navigation.page_load_timeout = load
         browser.driver.set_page_load_timeout(load)
         browser.driver.set_script_timeout(script)
         browser.driver._config.timeout = command

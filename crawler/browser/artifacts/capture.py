@@ -1,31 +1,30 @@
-"""What the tab shows at this moment, for whoever wants to see it later: source and picture, within
-seconds, or nothing.
+"""Capture what the tab shows at this moment, for people: source and picture, within seconds, or
+nothing.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from selenium.common.exceptions import WebDriverException
 
 from ...errors import BrowserError
-from ..browser import Browser
+from ..document import Wanted
+from ..transport.base import TabState
+
+if TYPE_CHECKING:
+    from ..browser import Browser
 
 #: Seconds that each of the two questions may take. A session that does not answer them is replaced.
-SIGHT_TIMEOUT = 5.0
-
-#: Null if the tab is blank, or shows an error page of Chrome without a word.
-LOOK = """
-const at = location.href, root = document.documentElement;
-if (!root || at === "about:blank" || (at.startsWith("chrome-error:") && !document.body?.innerText.trim())) return null;
-return [at, root.outerHTML.slice(0, arguments[0])];
-"""
+CAPTURE_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """Where the tab was, the source of its document as scripts have left it, and what the window
-    showed, as PNG (or None).
+    """The URL of the tab, the source of its document as scripts have left it, and a picture of the
+    window, as PNG (or None).
     """
 
     url: str
@@ -34,22 +33,20 @@ class Capture:
 
 
 def capture(browser: Browser, html_max: int, png_max: int) -> Capture | None:
-    """What is to be seen of the page that was requested last; None if that is nothing, or the
-    session is in doubt.
+    """Return what is to be seen of the page that was requested last.
 
-    Sizes are characters and bytes.
+    None: the tab shows nothing, or an error page of Chrome without a word, or the session is
+    distrusted. ``html_max`` is in characters, ``png_max`` in bytes.
     """
-    if browser.doubt or browser.stale:
+    if not browser.health.good or browser.health.tab is not TabState.REQUESTED:
         return None
-    driver = browser.driver
     try:
-        with driver.within(SIGHT_TIMEOUT):
-            found = driver.execute_script(LOOK, html_max)
-        if found is None:
+        wanted = Wanted(links=0, html=html_max)
+        document = browser.navigation.reader.read(time.perf_counter(), wanted, CAPTURE_TIMEOUT)
+        if document.url == "about:blank" or document.silent or document.html is None:
             return None
-        with driver.within(SIGHT_TIMEOUT):
-            png = driver.get_screenshot_as_png()
+        with browser.driver.within(CAPTURE_TIMEOUT):
+            png = browser.driver.get_screenshot_as_png()
     except (WebDriverException, BrowserError):
         return None
-    url, html = found
-    return Capture(url, html, png if len(png) <= png_max else None)
+    return Capture(document.url, document.html, png if len(png) <= png_max else None)

@@ -1,5 +1,6 @@
-"""Files that pages leave: pictures, prints, downloads; in one folder for each crawl, named by the
-page's id.
+"""Files that pages leave: pictures, prints, downloads.
+
+Each crawl has a folder; the name of a file begins with its page's id.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ NAME_MAX = 100
 #: Bytes that are read at once for a digest.
 PIECE = 1 << 20
 
-_ODD = re.compile(r"[^\w.-]+")
+_UNSAFE = re.compile(r"[^\w.-]+")
 
 
 def keep(folder: Path, page: Page, ending: str, data: bytes) -> File:
-    """``data`` as a file of ``page``; an attempt that came before is overwritten."""
+    """Write ``data`` to a file of ``page``, over that of an earlier attempt."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{page.id}.{ending}"
     path.write_bytes(data)
@@ -28,9 +29,9 @@ def keep(folder: Path, page: Page, ending: str, data: bytes) -> File:
 
 
 def take(folder: Path, page: Page, source: Path) -> File:
-    """The file ``source``, moved to the files of ``page``, with what is safe of its name."""
+    """Move the file ``source`` to the files of ``page``, with what is safe of its name."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{page.id}-{_ODD.sub('_', source.name)[-NAME_MAX:].lstrip('._')}"
+    path = folder / f"{page.id}-{_UNSAFE.sub('_', source.name)[-NAME_MAX:].lstrip('._')}"
     shutil.move(source, path)
     digest = hashlib.sha256()
     with path.open("rb") as file:

@@ -1,24 +1,56 @@
-"""What a crawl may want to know of a page besides: headers and redirects, its console, its timings.
-Each costs a question.
+"""Details of a response that a crawl may ask for: headers and redirects, console, timings.
+
+Each costs a question. Headers and redirects are in Chrome's performance log; WebDriver tells none
+of them. The log tells them through a Grid as well, and costs Chrome and us some milliseconds a
+page, so it is only kept where a crawl asks for it. Headers that hold secrets (cookies, credentials)
+are named, without their value.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from selenium.common.exceptions import WebDriverException
 
+from ...errors import BrowserLost
 from ...model import Response
 from ...profile import Profile
+from ..transport.base import first_line
 from ..transport.javascript import script
-from ..transport.webdriver import Driver, first_line
-from . import exchange
+
+if TYPE_CHECKING:
+    from ..transport.webdriver import Driver
 
 log = logging.getLogger(__name__)
 
 #: Errors and warnings of a page's console that are kept, and characters of each.
 CONSOLE_MAX, CONSOLE_LENGTH = 50, 500
+#: Seconds that asking for a page's headers may take.
+HEADER_TIMEOUT = 10.0
+#: Headers whose values are secrets.
+SECRET_HEADERS = frozenset({"cookie", "set-cookie", "authorization", "proxy-authorization"})
+#: Entries of the log that are read; the others are not even parsed.
+RELEVANT = ('"Network.requestWillBeSent', '"Network.responseReceived')
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request for a document in the tab itself, and its answer.
+
+    ``hops`` are the URLs that redirected, in their order.
+    """
+
+    url: str
+    hops: list[str] = field(default_factory=list)
+    status: int | None = None
+    status_text: str | None = None
+    headers: Mapping[str, str] | None = None
+    request_headers: Mapping[str, str] | None = None
+    mime: str | None = None
 
 
 class ResponseDetails:
@@ -32,50 +64,60 @@ class ResponseDetails:
     def begin(self) -> None:
         """Forget what the page before went on to do."""
         if self.profile.exchanges:
-            exchange.take(self.driver)
+            self._exchanges()
         if self.profile.console:
             self._console()
 
     def status(self) -> int | None:
-        """The status of the last answer without a document, if that is to be had."""
+        """Return the status of the last answer without a document; None: it is not known."""
         if not self.profile.exchanges:
             return None
-        return next(
-            (one.status for one in reversed(exchange.take(self.driver)) if one.status), None
-        )
+        return next((one.status for one in reversed(self._exchanges()) if one.status), None)
 
-    def of(self, response: Response, before: Response | None = None) -> Response:
-        """``response`` with what is asked for; ``before`` is what was told of the same page
-        earlier.
-        """
+    def add_to(self, response: Response, before: Response | None = None) -> Response:
+        """Return ``response`` with its details; ``before`` is an earlier one of the same page."""
         if self.profile.exchanges:
-            response = self._exchanged(response, later=before is not None)
+            response = self._with_exchange(response, later=before is not None)
         if self.profile.console:
             console = ((before.console if before else None) or ()) + self._console()
             response = replace(response, console=console[:CONSOLE_MAX])
         if self.profile.timings:
             try:
-                response = replace(
-                    response, timings=self.driver.execute_script(script("timings.js"))
-                )
-            except (
-                WebDriverException
-            ) as error:  # the page went elsewhere, or replaced what is looked at
+                timings = self.driver.execute_script(script("timings.js"))
+                response = replace(response, timings=timings)
+            # the page went elsewhere, or replaced what is asked
+            except WebDriverException as error:
                 log.debug("no timings of %s: %s", response.url, first_line(error))
         return response
 
-    def _exchanged(self, response: Response, later: bool) -> Response:
-        """``response`` with its exchange. A ``later`` one may have none: the page is still the
-        same.
+    def header(self, name: str) -> str | None:
+        """Return a header of the page that is shown, by asking its server for the headers again;
+        None if the server does not give it.
+
+        WebDriver knows no headers. This costs a request, so it is for the few answers where a
+        header decides (Retry-After).
+        """
+        try:
+            with self.driver.within(HEADER_TIMEOUT):
+                value = self.driver.execute_async_script(
+                    script("header.js"), name, HEADER_TIMEOUT * 1_000 / 2
+                )
+        except (WebDriverException, BrowserLost):
+            return None
+        return value if isinstance(value, str) else None
+
+    def _with_exchange(self, response: Response, later: bool) -> Response:
+        """Return ``response`` with its exchange. A ``later`` response may have none: the page is
+        still the same.
         """
         shown = response.url.partition("#")[0]
-        answered = [one for one in exchange.take(self.driver) if one.status]
-        mine = [one for one in answered if one.url.partition("#")[0] == shown]
-        if not mine and not later:
-            mine = answered  # a script may have changed the address that is shown
-        if not mine:
+        answered = [one for one in self._exchanges() if one.status]
+        own = [one for one in answered if one.url.partition("#")[0] == shown]
+        if not own and not later:
+            own = answered  # a script may have changed the address that is shown
+        if not own:
             return response
-        one = mine[-1]
+        one = own[-1]
         return replace(
             response,
             status=response.status or one.status,
@@ -86,8 +128,13 @@ class ResponseDetails:
             redirects=tuple(one.hops),
         )
 
+    def _exchanges(self) -> list[Exchange]:
+        """Return the exchanges since the last time, the latest last."""
+        entries = self.driver.execute("getLog", {"type": "performance"})["value"]
+        return exchanges(entry["message"] for entry in entries)
+
     def _console(self) -> tuple[dict[str, str], ...]:
-        """The errors and warnings of the console since the last time."""
+        """Return the errors and warnings of the console since the last time."""
         entries = self.driver.execute("getLog", {"type": "browser"})["value"]
         return tuple(
             {
@@ -97,3 +144,57 @@ class ResponseDetails:
             for entry in entries
             if entry["level"] in ("SEVERE", "WARNING")
         )
+
+
+def exchanges(messages: Iterable[str]) -> list[Exchange]:
+    """Return the exchanges of which ``messages`` of the log tell, the latest last."""
+    by_request: dict[str, Exchange] = {}
+    # the headers as they really were; the log has them before or after the rest
+    sent: dict[str, Mapping[str, str]] = {}
+    received: dict[tuple[str, int], Mapping[str, str]] = {}
+    for text in messages:
+        if not any(event in text for event in RELEVANT):
+            continue
+        entry = json.loads(text)
+        method, params = entry["message"]["method"], entry["message"]["params"]
+        request = params.get("requestId")
+        match method:
+            case "Network.requestWillBeSent":
+                if params.get("type") == "Document" and params.get("frameId") == entry["webview"]:
+                    note_request(by_request.setdefault(request, Exchange("")), params)
+            case "Network.requestWillBeSentExtraInfo":
+                sent[request] = params["headers"]
+            case "Network.responseReceivedExtraInfo":
+                received[request, params["statusCode"]] = params["headers"]
+            case "Network.responseReceived" if request in by_request:
+                note_response(by_request[request], params["response"])
+    for request, one in by_request.items():
+        one.request_headers = without_secrets(sent.get(request) or one.request_headers)
+        one.headers = without_secrets(received.get((request, one.status or 0)) or one.headers)
+    return list(by_request.values())
+
+
+def note_request(exchange: Exchange, params: Mapping[str, Any]) -> None:
+    """Note a request, or the redirect that led to it, in its exchange."""
+    if redirect := params.get("redirectResponse"):
+        exchange.hops.append(redirect["url"])
+    exchange.url = params["request"]["url"]
+    exchange.request_headers = params["request"]["headers"]
+
+
+def note_response(exchange: Exchange, response: Mapping[str, Any]) -> None:
+    """Note the final answer in its exchange."""
+    exchange.status = response["status"] or None
+    exchange.status_text = response["statusText"] or None
+    exchange.headers, exchange.mime = response["headers"], response["mimeType"] or None
+
+
+def without_secrets(headers: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Return headers by their names in lower case, *** in place of secrets."""
+    if headers is None:
+        return None
+    return {
+        name.lower(): "***" if name.lower() in SECRET_HEADERS else value
+        for name, value in headers.items()
+        if name[:1] != ":"
+    }

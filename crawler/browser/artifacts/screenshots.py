@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...definition.steps import Visit
 from ...model import File, Page
-from ..transport.webdriver import Driver
 from . import files
+
+if TYPE_CHECKING:
+    from ..transport.webdriver import Driver
 
 log = logging.getLogger(__name__)
 
@@ -21,12 +24,12 @@ SIZE_MAX = 20_000_000
 
 
 def window(driver: Driver) -> bytes:
-    """What the window shows, as PNG."""
+    """Return a picture of the window, as PNG."""
     return bytes(driver.get_screenshot_as_png())
 
 
 def whole(driver: Driver) -> bytes:
-    """The whole page, as PNG; of a longer one the upper ``HEIGHT_MAX`` pixels."""
+    """Return a picture of the whole page, as PNG; at most its upper ``HEIGHT_MAX`` pixels."""
     size = driver.cdp("Page.getLayoutMetrics")["cssContentSize"]
     clip = {
         "x": 0,
@@ -40,29 +43,33 @@ def whole(driver: Driver) -> bytes:
 
 
 def pdf(driver: Driver) -> bytes:
-    """The page as PDF, with its backgrounds."""
+    """Return the page as PDF, with its backgrounds."""
     return base64.b64decode(driver.cdp("Page.printToPDF", printBackground=True)["data"])
 
 
 def keep(driver: Driver, page: Page, visit: Visit, folder: Path | None) -> tuple[File, ...]:
-    """The picture and the print that ``visit`` asks for, as files in ``folder``. What is too large
-    is not kept.
+    """Write the picture and the print that ``visit`` asks for into ``folder``.
+
+    A file that is too large is not kept; without a folder none is.
     """
-    made = {}
-    if visit.screenshot and folder:
-        made["png"] = whole(driver) if visit.screenshot == "page" else window(driver)
-    if visit.pdf and folder:
-        made["pdf"] = pdf(driver)
-    for ending in [ending for ending, data in made.items() if len(data) > SIZE_MAX]:
-        log.warning(
-            "the %s of %s has %s bytes and is not kept; at most %s are",
-            ending,
-            page.url,
-            len(made.pop(ending)),
-            SIZE_MAX,
-        )
-    return (
-        tuple(files.keep(folder, page, ending, data) for ending, data in made.items())
-        if folder
-        else ()
+    if folder is None:
+        return ()
+    contents = {}
+    if visit.screenshot:
+        contents["png"] = whole(driver) if visit.screenshot == "page" else window(driver)
+    if visit.pdf:
+        contents["pdf"] = pdf(driver)
+    return tuple(
+        files.keep(folder, page, ending, data)
+        for ending, data in contents.items()
+        if fits(page, ending, data)
     )
+
+
+def fits(page: Page, ending: str, data: bytes) -> bool:
+    """Whether a file is small enough to be kept; a warning says so where it is not."""
+    if len(data) <= SIZE_MAX:
+        return True
+    text = "the %s of %s has %s bytes and is not kept; at most %s are"
+    log.warning(text, ending, page.url, len(data), SIZE_MAX)
+    return False

@@ -1,6 +1,5 @@
-"""Chrome itself: where it is, its processes and options, what it pretends to be, which sessions
-live.
+"""Chrome before its first page: its endpoint, processes and options, emulation, session registry.
 
-Belongs here: what is set up before the first page. Does not: fetching a page
-(``browser/transport/``).
+Does not belong here: fetching a page (``browser/transport``), and which session is lent
+(``browser/pool``).
 """

@@ -1,11 +1,11 @@
 """A Chrome on this machine: find it, start it, end it, and clean up after owners that were killed.
 
-ChromeDriver is started by us rather than by Selenium: it chooses its own free port (so processes
-that start at once do not race for one), leads a process group of its own, dies with its parent
-(Linux), and has a temporary folder of its own, in which it puts Chrome's profile. Chrome talks to
-it through a pipe and so dies with it; one that opens a port instead needs ``setpriv`` for that.
-What a killed owner leaves is the folder; its name tells the owner, and ``sweep`` removes it, and a
-Chrome that is left.
+We start ChromeDriver ourselves, not by Selenium: it chooses its own free port (so processes that
+start at once do not race for one), leads a process group of its own, dies with its parent (Linux),
+and has a temporary folder of its own, in which it puts Chrome's profile. Chrome talks to it through
+a pipe and so dies with it; a Chrome that opens a port instead needs ``setpriv`` for that. A killed
+owner leaves the folder; its name tells the owner, and ``sweep`` removes it, and a Chrome that is
+left.
 """
 
 from __future__ import annotations
@@ -38,40 +38,47 @@ log = logging.getLogger(__name__)
 
 #: Headless shells come first: the same engine without a browser around it, up to twice as fast.
 CHROMES = (
-    "chromium-headless-shell", "chrome-headless-shell", "headless_shell",
-    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
-)  # fmt: skip
+    "chromium-headless-shell",
+    "chrome-headless-shell",
+    "headless_shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
 #: Seconds that a ChromeDriver may take to listen. It takes 0.01 on an idle machine.
 START_TIMEOUT = 20.0
-#: Times that it is started. It takes a free port of IPv6, and ends if that of IPv4 is in use, as on
-#: a busy machine it may be.
+#: Times that ChromeDriver is started. It takes a free port of IPv6, and ends if the same port of
+#: IPv4 is in use, as it may be on a busy machine.
 STARTS = 5
+#: Its message then.
 PORT_TAKEN = "port not available"
-#: Seconds between two looks at a Chrome that is starting, and for which there may be none.
-WATCH, WATCH_PATIENCE = 0.1, 3.0
+#: Seconds between two looks at a Chrome that is starting, and for which there may be no Chrome.
+WATCH, WATCH_TIMEOUT = 0.1, 3.0
 #: Seconds that the parts of a killed Chrome may take to let go of their folder.
 CLEAN_TIMEOUT = 3.0
-#: Characters of a folder's path, above which Chrome cannot make its socket in it (108, less what it
-#: appends).
+#: Characters of a folder's path above which Chrome cannot make its socket in it (108, less what
+#: it appends).
 PATH_MAX = 50
 #: Bytes of a script that are read to find out what it starts.
 SCRIPT_MAX = 1_000
-#: Seconds after which a folder that another host made (a volume shared by containers) is surely
-#: nobody's.
+#: Seconds after which a folder that another host made (a volume shared by containers) surely has no
+#: owner.
 FOREIGN_AGE = 7 * 86_400
 
 NAME = re.compile(r"chrome-(?P<pid>\d+)-(?P<birth>\d+)-[0-9a-f]{8}@(?P<host>.*)")
 
 
 def find_chrome() -> str | None:
-    """The path of an installed Chrome, a headless shell if there is one; None: Selenium Manager may
-    fetch one.
+    """Return the path of an installed Chrome, if possible a headless shell; None: Selenium Manager
+    may fetch one.
     """
     return next(filter(None, map(shutil.which, CHROMES)), None)
 
 
 def find_driver() -> str | None:
-    """The path of an installed ChromeDriver; None: Selenium Manager may fetch one."""
+    """Return the path of an installed ChromeDriver; None: Selenium Manager may fetch one."""
     return shutil.which("chromedriver")
 
 
@@ -85,14 +92,14 @@ class LocalDriver:
     ``folder``, below ``state``.
 
     Raises:
-        BrowserUnavailable: it could not be found or started.
+        BrowserUnavailable: ChromeDriver or Chrome could not be found or started.
     """
 
     def __init__(
         self, state: Path | None, *, binary: str | None = None, driver: str | None = None
     ) -> None:
-        found, self.driver = find_or_fetch(binary, driver)
-        self.binary = resolve_wrapper(found)
+        chrome, self.driver = find_or_fetch(binary, driver)
+        self.binary = resolve_wrapper(chrome)
         self.folder = make_folder(state or Path(tempfile.gettempdir()))
         self._output = self.folder / "output"
         for _ in range(STARTS):
@@ -102,15 +109,13 @@ class LocalDriver:
                 return
             if PORT_TAKEN not in self.output():
                 break
-        said = self.output().strip().splitlines()[-1:]
+        last = " ".join(self.output().strip().splitlines()[-1:])
         self.kill()
-        raise BrowserUnavailable(
-            f"{self.driver} does not start: {' '.join(said) or 'it said nothing'}"
-        )
+        raise BrowserUnavailable(f"{self.driver} does not start: {last or 'it said nothing'}")
 
     def _start(self) -> None:
         try:
-            # a file: nobody would read a pipe, and a full one stops Chrome
+            # a file: no one would read a pipe, and a full pipe stops Chrome
             with self._output.open("wb") as output:
                 self.process = subprocess.Popen(
                     # only errors; and if Chrome does not start, why
@@ -128,7 +133,7 @@ class LocalDriver:
             raise BrowserUnavailable(f"ChromeDriver does not start: {error}") from error
 
     def _port(self) -> int | None:
-        """The port on which it listens; None: it has ended, or takes too long."""
+        """Return the port on which ChromeDriver listens; None: it has ended, or takes too long."""
         end = time.monotonic() + START_TIMEOUT
         while time.monotonic() < end and self.process.poll() is None:
             if match := re.search(r"started successfully on port (\d+)", self.output()):
@@ -137,21 +142,21 @@ class LocalDriver:
         return None
 
     def launcher(self, alone: bool) -> str:
-        """What the driver is to start as Chrome: one that is left ``alone`` needs help to die with
-        it.
+        """Return the program that the driver is to start as Chrome.
+
+        A Chrome that is ``alone``, without a pipe to the driver, needs help to die with it.
         """
-        return launcher(self.folder, self.binary) if alone else self.binary
+        return write_launcher(self.folder, self.binary) if alone else self.binary
 
     def output(self) -> str:
-        """What ChromeDriver and Chrome have written so far."""
+        """Return what ChromeDriver and Chrome have written so far."""
         return self._output.read_text(errors="replace")
 
     def outgrown(self, limit: int) -> bool:
-        """Whether Chrome uses more than ``limit`` bytes, where pages that its processes share count
-        once, if the system can tell.
+        """Whether Chrome uses more than ``limit`` bytes.
 
-        That takes the kernel milliseconds. What each process has by itself is known at once, and
-        mostly is little enough.
+        Memory that its processes share counts once, if the system can tell. That takes the kernel
+        milliseconds. What each process has by itself is known at once, and mostly is little enough.
         """
         try:
             processes = psutil.Process(self.process.pid).children(recursive=True)
@@ -167,13 +172,9 @@ class LocalDriver:
         def watch() -> None:
             alive = time.monotonic()
             while not over.wait(WATCH):
-                with contextlib.suppress(psutil.Error):
-                    if any(
-                        child.status() != psutil.STATUS_ZOMBIE
-                        for child in psutil.Process(self.process.pid).children()
-                    ):
-                        alive = time.monotonic()
-                if time.monotonic() - alive > WATCH_PATIENCE:
+                if self._has_chrome():
+                    alive = time.monotonic()
+                if time.monotonic() - alive > WATCH_TIMEOUT:
                     self.end()
                     return
 
@@ -184,6 +185,14 @@ class LocalDriver:
         finally:
             over.set()
             watcher.join()
+
+    def _has_chrome(self) -> bool:
+        """Whether the driver has a child that lives."""
+        try:
+            children = psutil.Process(self.process.pid).children()
+            return any(child.status() != psutil.STATUS_ZOMBIE for child in children)
+        except psutil.Error:
+            return False
 
     def end(self) -> None:
         """End the driver and its Chrome at once."""
@@ -201,28 +210,28 @@ class LocalDriver:
 
 
 def total(processes: Iterable[psutil.Process], memory: Callable[[psutil.Process], int]) -> int:
-    """The ``memory`` of those that are still there."""
-    found = 0
+    """Return the sum of the ``memory`` of those processes that are still there."""
+    size = 0
     for process in processes:
         with contextlib.suppress(psutil.Error):
-            found += memory(process)
-    return found
+            size += memory(process)
+    return size
 
 
 def resident(process: psutil.Process) -> int:
-    """Bytes of a process in memory, with all that it shares with others."""
+    """Return the bytes of a process in memory, with all that it shares with others."""
     return int(process.memory_info().rss)
 
 
 def proportional(process: psutil.Process) -> int:
-    """The same, but of what is shared only its part."""
-    used = process.memory_full_info()
-    return getattr(used, "pss", 0) or int(used.rss)
+    """Return the bytes of a process in memory; of what it shares with others only its part."""
+    memory = process.memory_full_info()
+    return getattr(memory, "pss", 0) or int(memory.rss)
 
 
 def resolve_wrapper(binary: str) -> str:
-    """The program that ``binary`` starts, if that is a script which does nothing else, and waits:
-    it would outlive the script.
+    """Return the program that ``binary`` starts, if that is a script which does nothing else and
+    waits: the program would outlive the script. Else return ``binary``.
     """
     try:
         with Path(binary).open("rb") as file:
@@ -234,28 +243,30 @@ def resolve_wrapper(binary: str) -> str:
     return program if os.access(program, os.X_OK) else binary
 
 
-def launcher(folder: Path, binary: str) -> str:
-    """What ChromeDriver is to start as Chrome: ``binary``, by way of a script that has the kernel
-    end it with ChromeDriver.
+def write_launcher(folder: Path, binary: str) -> str:
+    """Write a script that starts ``binary`` and has the kernel end it with ChromeDriver; return the
+    program that ChromeDriver is to start.
 
-    Chrome does that by itself if it is spoken to through a pipe, but then it opens no port to
-    anybody else.
+    Chrome ends by itself if ChromeDriver speaks to it through a pipe, but then it opens no port to
+    others.
     """
-    arrange = arranger()
-    if arrange is None:
+    setpriv = find_setpriv()
+    if setpriv is None:
         return binary
     script = folder / "chrome"
     script.write_text(
-        f'#!/bin/sh\nexec {shlex.quote(arrange)} --pdeathsig KILL {shlex.quote(binary)} "$@"\n'
+        f'#!/bin/sh\nexec {shlex.quote(setpriv)} --pdeathsig KILL {shlex.quote(binary)} "$@"\n'
     )
     script.chmod(0o700)
-    # there are folders from which nothing may be started
+    # from some folders nothing may be started
     return str(script) if os.access(script, os.X_OK) else binary
 
 
 @cache
-def arranger() -> str | None:
-    """The path of a ``setpriv`` that can tell the kernel to end a process with its parent."""
+def find_setpriv() -> str | None:
+    """Return the path of a ``setpriv`` that can tell the kernel to end a process with its parent;
+    None: this machine has none.
+    """
     path = shutil.which("setpriv") if sys.platform == "linux" else None
     try:
         subprocess.run(
@@ -270,30 +281,31 @@ def arranger() -> str | None:
 
 
 def find_or_fetch(binary: str | None, driver: str | None) -> tuple[str, str]:
-    """The paths of a Chrome and its driver: those given, else those installed, else what Selenium
-    Manager finds or downloads.
+    """Return the paths of a Chrome and its driver: the arguments, else those that are installed,
+    else those that Selenium Manager finds or downloads.
+
+    Raises:
+        BrowserUnavailable: it finds none.
     """
     binary, driver = binary or find_chrome(), driver or find_driver()
     if binary and driver:
         return binary, driver
     ask = ["--browser", "chrome", *(["--browser-path", binary] if binary else [])]
     try:
-        found = SeleniumManager().binary_paths(ask)
+        paths = SeleniumManager().binary_paths(ask)
     except Exception as error:  # it raises many things, all with the same meaning here
         raise BrowserUnavailable(
             f"no Chrome on this machine, and Selenium Manager found none: {error}. Install Chrome"
             " and ChromeDriver, or give the address of a Selenium Grid"
         ) from error
-    return binary or found["browser_path"], driver or found["driver_path"]
+    return binary or paths["browser_path"], driver or paths["driver_path"]
 
 
 def make_folder(state: Path) -> Path:
-    """A new folder in ``state`` whose name tells its owner: this process, on this host."""
+    """Make a folder in ``state`` whose name tells its owner: this process, on this host."""
     state.mkdir(parents=True, exist_ok=True)
-    folder = (
-        state.absolute()
-        / f"chrome-{os.getpid()}-{birth(os.getpid())}-{secrets.token_hex(4)}@{platform.node()}"
-    )
+    owner = f"{os.getpid()}-{birth(os.getpid())}"
+    folder = state.absolute() / f"chrome-{owner}-{secrets.token_hex(4)}@{platform.node()}"
     if len(str(folder)) <= PATH_MAX:
         folder.mkdir(mode=0o700)
     else:  # Chrome needs a short path, a sweep needs to find it
@@ -302,8 +314,8 @@ def make_folder(state: Path) -> Path:
 
 
 def remove(folder: Path) -> None:
-    """Delete ``folder`` (and what it points to), for as long as dying processes still write to it,
-    within reason.
+    """Delete ``folder``, and what it points to; again if dying processes still write to it, for
+    three seconds.
     """
     end = time.monotonic() + CLEAN_TIMEOUT
     target = folder.resolve()
@@ -318,8 +330,8 @@ def remove(folder: Path) -> None:
 
 
 def sweep(state: Path) -> int:
-    """Kill the drivers and Chromes whose owner is gone, delete their folders below ``state``, and
-    say how many there were.
+    """Kill the drivers and Chromes whose owner is gone, and delete their folders below ``state``;
+    return their number.
     """
     host = platform.node()
     orphans = []
@@ -344,12 +356,13 @@ def kill_users(folders: list[Path]) -> None:
     command line (Chrome).
     """
     names = [str(folder.resolve()) for folder in folders]
-    found = []
+    killed = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if "chrom" in process.name().lower() and any(
-                name in arg for arg in (process.cwd(), *process.cmdline()) for name in names
-            ):
+            if "chrom" not in process.name().lower():
+                continue
+            texts = (process.cwd(), *process.cmdline())
+            if any(name in text for text in texts for name in names):
                 process.kill()
-                found.append(process)
-    psutil.wait_procs(found, CLEAN_TIMEOUT)
+                killed.append(process)
+    psutil.wait_procs(killed, CLEAN_TIMEOUT)

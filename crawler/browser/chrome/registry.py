@@ -1,10 +1,10 @@
-"""Whose the remote sessions are, so that those of a process that is gone can be ended where they
-are.
+"""The owners of remote sessions, in Redis, so that the sessions of a process that is gone can be
+ended where they are.
 
 A process that has sessions at an endpoint vouches for them every few seconds, from a thread, so a
-page costs nothing. One that was killed falls silent, and so does one whose whole machine was lost:
-then any other process with the same endpoint ends what it left, once. The entries name the endpoint
-without its credentials; who reaps has its own.
+page costs nothing. A process that was killed falls silent, and so does one whose machine was lost:
+then another process with the same endpoint ends what it left, once. The entries name the endpoint
+without its credentials; the process that reaps has its own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two times that an owner vouches for its sessions.
 VOUCH_INTERVAL = 10.0
-#: Seconds after which a session for which nobody vouched is its owner's no longer. A slow owner
+#: Seconds after which a session that is not vouched for is its owner's no longer. A slow owner
 #: misses three turns before that.
 VOUCH_LIFE = 35.0
 #: Sessions that one process ends for others at once.
@@ -54,11 +54,11 @@ class Entry:
 
 
 class Registry:
-    """The registry, in Redis: ``sessions``, a hash by session id; ``sessions:reaped`` counts those
-    that were ended for others.
+    """The registry in Redis. ``sessions`` is a hash by session id; ``sessions:reaped`` counts the
+    sessions that were ended for others.
 
     Raises:
-        FrontierUnavailable: Redis did not answer; of any method.
+        FrontierUnavailable: Redis did not answer. (So do all methods.)
     """
 
     def __init__(self, redis: RedisClient, prefix: str = "") -> None:
@@ -68,39 +68,35 @@ class Registry:
     def vouch(self, entries: Iterable[Entry]) -> None:
         """Enter ``entries``, or say that they are still their owner's."""
         until = self._now() + VOUCH_LIFE
-        found = {entry.id: json.dumps(asdict(entry) | {"until": until}) for entry in entries}
-        if found:
-            self._ask("hset", self.key, mapping=found)
+        values = {entry.id: json.dumps(asdict(entry) | {"until": until}) for entry in entries}
+        if values:
+            self._ask("hset", self.key, mapping=values)
 
     def disown(self, entry: Entry) -> None:
-        """Say that nobody uses this session any longer, and that its owner could not end it."""
-        self._ask(
-            "hset",
-            self.key,
-            entry.id,
-            json.dumps(asdict(replace(entry, worker="", until=self._now()))),
-        )
+        """Say that this session is no longer in use, and that its owner could not end it."""
+        value = json.dumps(asdict(replace(entry, worker="", until=self._now())))
+        self._ask("hset", self.key, entry.id, value)
 
     def leave(self, session: str) -> None:
         """Forget a session that has ended."""
         self._ask("hdel", self.key, session)
 
     def sessions(self) -> list[Entry]:
-        """Every session that was entered and has not been seen to end, the oldest first."""
-        found = [Entry(**json.loads(text)) for text in self._ask("hgetall", self.key).values()]
-        return sorted(found, key=lambda entry: (entry.started, entry.id))
+        """Return every session that was entered and has not been seen to end, the oldest first."""
+        entries = [Entry(**json.loads(text)) for text in self._ask("hgetall", self.key).values()]
+        return sorted(entries, key=lambda entry: (entry.started, entry.id))
 
     def reaped(self) -> int:
-        """How many sessions were ended on behalf of processes that were gone."""
+        """Return how many sessions were ended on behalf of processes that were gone."""
         return int(self._ask("get", f"{self.key}:reaped") or 0)
 
     def reap(self, address: str, end: Callable[[str], bool], lease: float) -> int:
-        """End the sessions at ``address`` whose owner is gone; returns their number. Takes as long
+        """End the sessions at ``address`` whose owner is gone; return their number. Takes as long
         as that takes.
 
-        ``end`` ends a session by its id, and says whether it is gone for sure. Whoever takes a
-        session has it to itself for ``lease`` seconds, the longest that ``end`` may take; if it has
-        not ended by then, another may try.
+        ``end`` ends a session by its id, and returns whether it is gone for sure. The process that
+        takes a session has it to itself for ``lease`` seconds, the longest that ``end`` may take;
+        if it has not ended by then, another process may try.
         """
         now = self._now()
         orphans = [
@@ -109,9 +105,8 @@ class Registry:
             if is_gone(one.worker) or (one.until <= now and not is_here(one.worker))
         ]
         for one in [one for one in orphans if now - one.until > FORGET_AFTER]:
-            log.warning(
-                "session %s at %s could not be ended, and is forgotten", one.id, one.address
-            )
+            text = "session %s at %s could not be ended, and is forgotten"
+            log.warning(text, one.id, one.address)
             self.leave(one.id)
         taken = [
             one
@@ -125,26 +120,21 @@ class Registry:
 
     def _reap(self, entry: Entry, end: Callable[[str], bool]) -> bool:
         if not end(entry.id):
-            log.warning(
-                "session %s at %s, whose process is gone, could not be ended",
-                entry.id,
-                entry.address,
-            )
+            text = "session %s at %s, whose process is gone, could not be ended"
+            log.warning(text, entry.id, entry.address)
             return False
-        log.warning(
-            "ended session %s at %s: its process %s is gone", entry.id, entry.address, entry.worker
-        )
+        text = "ended session %s at %s: its process %s is gone"
+        log.warning(text, entry.id, entry.address, entry.worker)
         self.leave(entry.id)
         self._ask("incr", f"{self.key}:reaped")
         return True
 
     def _take(self, entry: Entry, lease: float) -> bool:
-        """Whether it is now ours to end: nobody else took it, and its owner did not speak up
-        meanwhile.
+        """Whether the session is now ours to end: no other process took it, and its owner did not
+        vouch for it meanwhile.
         """
-        if not self._ask(
-            "set", f"{self.key}:reaper:{entry.id}", 1, nx=True, px=round(lease * 1_000)
-        ):
+        key, ms = f"{self.key}:reaper:{entry.id}", round(lease * 1_000)
+        if not self._ask("set", key, 1, nx=True, px=ms):
             return False
         text = self._ask("hget", self.key, entry.id)
         return text is not None and Entry(**json.loads(text)).until == entry.until

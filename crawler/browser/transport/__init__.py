@@ -1,5 +1,6 @@
-"""The ways to a page: WebDriver, and Chrome's DevTools protocol.
+"""The ways to a page: WebDriver, and Chrome's DevTools protocol beside it.
 
-Belongs here: navigating, asking a document, and whether the session is alive. Does not: what a page
-means to a crawl (``browser/page``, ``browser/browser``).
+Belongs here: the interface (``base``), its implementations (``webdriver``, ``devtools``), the
+scripts that run in pages. Does not: what came of a navigation (``browser/navigation``), and what a
+page means to a crawl.
 """

@@ -2,9 +2,9 @@
 go through WebDriver.
 
 ChromeDriver asks each page questions of its own, and tells only in part what became of a
-navigation. Over this line Chrome itself says what happens, when it happens: that a document was
-committed, and which; that it has loaded; that a download came instead; that a dialog is open; that
-the tab crashed. So nothing is guessed, and a page costs less.
+navigation. Over this line Chrome itself says what happens, when it happens: a document was
+committed, and which; it has loaded; a download came instead; a dialog is open; the tab crashed. So
+nothing is guessed, and a page costs less.
 
 Where there is no such line (a ChromeDriver on another machine offers none) WebDriver fetches the
 pages as well.
@@ -21,26 +21,26 @@ import socket
 import time
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any, Protocol
 
 import websocket
-from selenium.common.exceptions import (
-    JavascriptException,
-    TimeoutException,
-    UnexpectedAlertPresentException,
-    WebDriverException,
+
+from ...errors import BrowserError, BrowserLost
+from .base import (
+    Arrival,
+    DebuggerAddress,
+    DialogOpen,
+    NoLine,
+    ScriptError,
+    ScriptTimeout,
+    Transport,
+    TransportError,
 )
-
-from ...errors import BrowserLost
-
-if TYPE_CHECKING:
-    from .webdriver import Driver
+from .javascript import call_of
 
 log = logging.getLogger(__name__)
 
-#: Seconds in which the line must be there, and in which Chrome must answer what it does without
+#: Seconds in which the line must be open, and in which Chrome must answer what it does without
 #: asking the page.
 ANSWER_TIMEOUT = 10.0
 #: Seconds for which a page that has loaded may put off going elsewhere by itself, and is waited
@@ -52,19 +52,17 @@ DIALOGS = 50
 #: seconds. Chrome lets a tab do so 200 times in 10 s, and nothing more then, whatever page it
 #: shows.
 MOVES, MOVES_SPAN = 100, 10.0
-#: Times that a question is put anew because the page went elsewhere.
+#: Times that a question is asked because the page went elsewhere.
 QUESTIONS = 5
-#: What Chrome answers when the document that was asked went away meanwhile.
+#: Chrome's answers when the document that was asked went away meanwhile.
 GONE = (
     "Cannot find context",
     "context was destroyed",
     "navigated or closed",
     "Cannot find default execution context",
 )
-#: The event with which a document is there, for each load strategy.
+#: The event with which a document has loaded, for each load strategy.
 STAGES = {"normal": "Page.loadEventFired", "eager": "Page.domContentEventFired"}
-#: Hosts that are this machine: what a ChromeDriver there calls localhost is reached from here.
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Late(Exception):
@@ -83,156 +81,250 @@ class Refused(Exception):
     """Chrome does not do what it was told, or a script raised. Never leaves this module."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """What came of a navigation: Chrome's ``error`` ("ERR_…", or ""), whether it was a
-    ``download``, whether the tab shows a document that was not there before (``new``), and whether
-    that was still loading when time was up (``late``).
+class Beside(Protocol):
+    """The WebDriver of the session, as far as this transport needs it."""
+
+    @property
+    def switched(self) -> bool:
+        """Whether WebDriver may be in a frame, or in another window."""
+
+    @property
+    def script_timeout(self) -> float:
+        """Seconds that a script may take."""
+
+    @property
+    def command_timeout(self) -> float:
+        """Seconds in which a command must be answered now."""
+
+    def leave_frame(self) -> None:
+        """Leave the frame, if WebDriver may be in one."""
+
+
+class MainDocument:
+    """The document in the main frame of the tab, as Chrome's events tell of it.
+
+    ``loader`` identifies it, ``stages`` are those that it has reached. ``leaving`` says whether it
+    goes elsewhere by itself ("scheduled", "requested", "begun"; "": it does not), which is waited
+    for until ``leaves``, by the monotonic clock.
     """
 
-    error: str = ""
-    download: bool = False
-    new: bool = False
-    late: bool = False
+    def __init__(self) -> None:
+        self.frame, self.loader = "", ""
+        self.stages: set[str] = set()
+        self.leaving, self.leaves = "", 0.0
+
+    def note(self, method: str, params: Mapping[str, Any]) -> None:
+        """Note an event of Chrome."""
+        if method == "Page.frameNavigated":
+            self._navigated(params["frame"], params.get("type"))
+        elif method in STAGES.values():
+            self.stages.add(method)
+        elif params.get("frameId") == self.frame:
+            self._note_own(method, params)
+
+    def _navigated(self, frame: Mapping[str, Any], kind: str | None) -> None:
+        if "parentId" in frame:
+            return
+        self.frame, self.loader = frame["id"], frame["loaderId"]
+        self.stages, self.leaving = set(), ""
+        if kind == "BackForwardCacheRestore":  # it loaded long ago
+            self.stages |= {*STAGES.values()}
+
+    def _note_own(self, method: str, params: Mapping[str, Any]) -> None:
+        """Note an event of the main frame."""
+        match method:
+            # it broke off, if it had not loaded before; and so did what it began
+            case "Page.frameStoppedLoading":
+                self.stages |= {*STAGES.values()}
+                if self.leaving == "begun":
+                    self.leaving = ""
+            case "Page.frameScheduledNavigation":
+                if params["delay"] <= FOLLOW and not self.leaving:
+                    self._leave("scheduled", time.monotonic() + params["delay"] + FOLLOW)
+            case "Page.frameClearedScheduledNavigation":
+                if self.leaving == "scheduled":
+                    self.leaving = ""
+            case "Page.frameRequestedNavigation":
+                if params["disposition"] == "currentTab" and self.leaving != "begun":
+                    self._leave("requested", time.monotonic() + FOLLOW)
+            case "Page.frameStartedNavigating":
+                if params["navigationType"] != "sameDocument":
+                    self._leave("begun", math.inf)
+
+    def _leave(self, how: str, until: float) -> None:
+        self.leaving, self.leaves = how, until
 
 
-class DevTools:
-    """The line to the tab ``target`` of the session of ``driver``; for one thread, only ``cut`` is
-    for any.
+class DevTools(Transport):
+    """The transport over Chrome's own protocol, to the tab at ``address``.
 
-    A document is there when it reached the stage of ``load_strategy``. Whatever means that the
-    session is dead raises BrowserLost, and puts ``driver`` in doubt.
+    What lasts for a session (``cdp``), and what happens in frames, goes by ``webdriver``, whose
+    Selenium session is ``beside``. A document is there when it reached the stage of
+    ``load_strategy``.
 
     Raises:
-        OSError, websocket.WebSocketException: there is no line.
+        NoLine: the line cannot be opened. (So does ``attach``.)
     """
 
     def __init__(
-        self,
-        driver: Driver,
-        address: str,
-        *,
-        attach: str | None,
-        load_strategy: str,
-        headers: Mapping[str, str],
+        self, webdriver: Transport, beside: Beside, address: DebuggerAddress, load_strategy: str
     ) -> None:
-        self.driver = driver
-        self._dialogs = 0  # that this page opened
-        # when pages went elsewhere by themselves, lately
-        self._moves: deque[float] = deque(maxlen=MOVES)
+        self._webdriver, self._beside, self.health = webdriver, beside, webdriver.health
         self._stage = STAGES[load_strategy]
-        self._socket = websocket.create_connection(
-            address,
-            timeout=ANSWER_TIMEOUT,
-            suppress_origin=True,
-            enable_multithread=False,
-            skip_utf8_validation=True,
-            header=dict(headers),
-            sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-        )
-        self._line: Any = self._socket.sock
-        self._number = 0
-        self._awaited = 0  # number of the command whose answer somebody waits for
-        self._answers: list[Mapping[str, Any]] = []  # that one, when it is here
+        self._open(address)
+
+    def _open(self, address: DebuggerAddress) -> None:
+        self._dialogs = 0  # that this page opened
+        # the times at which pages went elsewhere by themselves, lately
+        self._moves: deque[float] = deque(maxlen=MOVES)
+        self._number = 0  # of the last command
+        self._awaited = 0  # number of the command whose answer is awaited
+        self._answers: list[Mapping[str, Any]] = []  # the answer to it, when it is here
         self._session: str | None = None
-        self._frame = ""  # the main one
-        self._loader = ""  # identifies the document that it shows
-        self._asked = ""  # the document that somebody asks something of
-        self._stages: set[str] = set()  # that this document has reached
-        self._leaving = ""  # whether it goes elsewhere by itself: scheduled, requested or begun
-        self._leaves = 0.0  # until when that is waited for, by the monotonic clock
-        if attach:
-            self._session = self._call("Target.attachToTarget", targetId=attach, flatten=True)[
-                "sessionId"
-            ]
-        self._call("Page.enable")
-        frame = self._call("Page.getFrameTree")["frameTree"]["frame"]
-        self._frame, self._loader = frame["id"], frame["loaderId"]
+        self._asked = ""  # the loader of the document that is asked something; "": none is
+        self._document = MainDocument()
+        try:
+            self._socket = websocket.create_connection(
+                address.url,
+                timeout=ANSWER_TIMEOUT,
+                suppress_origin=True,
+                enable_multithread=False,
+                skip_utf8_validation=True,
+                header=address.headers,
+                sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
+            )
+            self._line: Any = self._socket.sock
+            if address.target:
+                self._session = self._call(
+                    "Target.attachToTarget", targetId=address.target, flatten=True
+                )["sessionId"]
+            self._call("Page.enable")
+            frame = self._call("Page.getFrameTree")["frameTree"]["frame"]
+        except (OSError, websocket.WebSocketException, Late, Refused) as error:
+            raise NoLine(str(error) or type(error).__name__) from error
+        self._document.frame, self._document.loader = frame["id"], frame["loaderId"]
 
     def go(self, url: str, timeout: float) -> Arrival:
-        """Go to ``url``, and wait at most ``timeout`` seconds until what came has loaded, wherever
-        it went from there.
+        """Go to ``url``, and wait at most ``timeout`` seconds until the page that came has loaded,
+        wherever it went from there.
+
+        A navigation that is aborted is tried twice: the page before may have been on its way
+        elsewhere.
 
         Raises:
-            UnexpectedAlertPresentException: the page opens dialogs without an end. (So does
-                ``ask``.)
+            DialogOpen: the page opens dialogs without an end. (So does ``ask``.)
         """
+        self._beside.leave_frame()
+        arrival = self._navigate(url, timeout)
+        if arrival.error == "ERR_ABORTED" and not arrival.download:
+            arrival = self._navigate(url, timeout)
+        return arrival
+
+    def _navigate(self, url: str, timeout: float) -> Arrival:
         end = time.monotonic() + timeout
-        self._hear()
-        before, self._dialogs = self._loader, 0
+        self._read_waiting()
+        before, self._dialogs = self._document.loader, 0
         try:
             answer = self._call("Page.navigate", end, url=url)
         except Late:
             self._send("Page.stopLoading", {})
-            return Arrival(new=self._loader != before, late=True)
+            return Arrival(new=self._document.loader != before, late=True)
         except Refused as error:
-            return Arrival(error=str(error))
-        said, loader = answer.get("errorText", "").removeprefix("net::"), answer.get("loaderId")
-        if said == "ERR_ABORTED" or not loader:
-            return Arrival(
-                error=said, download=bool(answer.get("isDownload")), new=self._loader != before
-            )
+            malformed = str(error).startswith("Cannot navigate")
+            return Arrival("ERR_INVALID_URL" if malformed else "", new=False)
+        code = answer.get("errorText", "").removeprefix("net::")
+        if code == "ERR_ABORTED" or not answer.get("loaderId"):
+            download = bool(answer.get("isDownload"))
+            return Arrival(code, download, new=self._document.loader != before)
         try:
-            while self._loader == before:
+            while self._document.loader == before:
                 self._receive(end)
             self._settle(end)
         except Late:
             self._send("Page.stopLoading", {})
-            return Arrival(error=said, new=self._loader != before, late=True)
-        return Arrival(error=said, new=True)
+            return Arrival(code, new=self._document.loader != before, late=True)
+        return Arrival(code, new=True)
 
-    def ask(self, function: str, *args: Any, timeout: float, follow: bool = False) -> Any:
-        """What the body of a JavaScript ``function`` returns in the document that the tab shows, as
-        JSON; promises are awaited.
+    def ask(
+        self, function: str, *args: Any, timeout: float | None = None, follow: bool = False
+    ) -> Any:
+        """Run a function in the document that the tab shows; promises are awaited.
 
         If the page goes elsewhere meanwhile, the next document is asked when it has loaded; with
-        ``follow`` also if it has said that it will.
-
-        Raises:
-            TimeoutException: there was no answer within ``timeout`` seconds; this session may never
-                answer again.
-            JavascriptException: the script raised.
-            WebDriverException: the page goes elsewhere again and again.
+        ``follow`` also if the page has said that it will.
         """
-        end = time.monotonic() + timeout
-        self._hear()
-        answer: Any = None
-        for asked in range(QUESTIONS):
+        beside = self._beside
+        if beside.switched:
+            return self._webdriver.ask(function, *args, timeout=timeout)
+        seconds = beside.script_timeout if timeout is None else min(timeout, beside.command_timeout)
+        end = time.monotonic() + seconds
+        self._read_waiting()
+        value: Any = None
+        for number in range(1, QUESTIONS + 1):
             try:
-                answer = self._evaluate(function, args, end)
-                if not follow or not self._leaving:
-                    return answer
+                value = self._evaluate(call_of(function, args), end)
+                if not follow or not self._document.leaving:
+                    return value
             except Moved:
-                if asked == QUESTIONS - 1:
-                    raise WebDriverException("the page goes elsewhere again and again") from None
+                if number == QUESTIONS:
+                    raise TransportError("the page goes elsewhere again and again") from None
             except Late:
-                self.driver.doubt = "a script did not end"
-                raise TimeoutException("a script did not end in time") from None
+                self.health.distrust("a script did not end")
+                raise ScriptTimeout("a script did not end in time") from None
             except Refused as error:
-                raise JavascriptException(f"javascript error: {error}") from None
+                raise ScriptError(f"javascript error: {error}") from None
             with contextlib.suppress(Late):
                 self._settle(end)
-        return answer
+        return value
+
+    def cdp(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send a command by ChromeDriver: what it sets outlives this line, and its events do not
+        burden it.
+        """
+        return self._webdriver.cdp(method, **params)
+
+    def address(self) -> str:
+        """Return the URL that ChromeDriver gives for the tab."""
+        return self._webdriver.address()
+
+    def reset(self) -> None:
+        """Show about:blank, by ChromeDriver, which then knows it as well."""
+        self._webdriver.reset()
+
+    def alive(self, timeout: float) -> bool:
+        """Whether ChromeDriver and Chrome answer within ``timeout`` seconds."""
+        return self._webdriver.alive(timeout)
 
     def alone(self) -> bool:
-        """Whether this tab is there, and no other window is. Costs 0.2 ms; ``window_handles`` of
-        WebDriver, 2 ms.
-        """
+        """Whether this tab is there, and no other window is. Costs 0.2 ms; WebDriver takes 2 ms."""
         try:
             targets = self._call("Target.getTargets", filter=[{"type": "page"}])["targetInfos"]
         except (BrowserLost, Late, Refused):
             return False
         return len(targets) == 1
 
+    def within(self, seconds: float) -> contextlib.AbstractContextManager[None]:
+        """Give each command of WebDriver in this block at most ``seconds``."""
+        return self._webdriver.within(seconds)
+
+    def attach(self, address: DebuggerAddress | None) -> None:
+        """Hang up, and open a line to another tab."""
+        self._close_line()
+        if address is None:
+            raise NoLine("the endpoint offers none")
+        self._open(address)
+
     def cut(self) -> None:
-        """End the line at once; whoever waits on it is told. May be called from any thread, and
-        again.
-        """
+        """End the line at once, from any thread; the thread that waits on it gets BrowserLost."""
         with contextlib.suppress(OSError):
             self._line.shutdown(socket.SHUT_RDWR)
 
-    def close(self) -> None:
-        """Hang up; the session goes on."""
+    def hang_up(self) -> None:
+        """Close this line, and WebDriver's connections."""
+        self._close_line()
+        self._webdriver.hang_up()
+
+    def _close_line(self) -> None:
         with contextlib.suppress(OSError, websocket.WebSocketException):
             self._socket.close(timeout=0)
 
@@ -240,21 +332,22 @@ class DevTools:
         """Wait until the document that the tab shows has loaded, and is not about to go elsewhere.
         Raises Late.
         """
-        while self._stage not in self._stages:
+        document = self._document
+        while self._stage not in document.stages:
             self._receive(end)
-        while self._leaving:
+        while document.leaving:
             try:
-                self._receive(min(end, self._leaves))
+                self._receive(min(end, document.leaves))
             except Late:
-                if end < self._leaves:
+                if end < document.leaves:
                     raise
-                self._leaving = ""  # it stays, after all
-            while self._stage not in self._stages:
+                document.leaving = ""  # it stays, after all
+            while self._stage not in document.stages:
                 self._receive(end)
 
-    def _evaluate(self, function: str, args: tuple[Any, ...], end: float) -> Any:
-        expression = f"(function() {{{function}\n}})({', '.join(map(json.dumps, args))})"
-        self._asked = self._loader
+    def _evaluate(self, expression: str, end: float) -> Any:
+        """Return the value of an expression. Raises Late, Moved, Refused."""
+        self._asked = self._document.loader
         try:
             answer = self._call(
                 "Runtime.evaluate",
@@ -264,29 +357,26 @@ class DevTools:
                 awaitPromise=True,
             )
         except Refused as error:
-            if any(word in str(error) for word in GONE):
+            if any(text in str(error) for text in GONE):
                 raise Moved from None
             raise
         finally:
             self._asked = ""
         if fault := answer.get("exceptionDetails"):
-            raise Refused(
-                str(fault.get("exception", {}).get("description") or fault.get("text")).partition(
-                    "\n"
-                )[0]
-            )
+            text = str(fault.get("exception", {}).get("description") or fault.get("text"))
+            raise Refused(text.partition("\n")[0])
         return answer["result"].get("value")
 
     def _call(self, method: str, end: float | None = None, /, **params: Any) -> Mapping[str, Any]:
         """Send a command and wait for its answer, until ``end`` by the monotonic clock. Raises
-        Late, Refused.
+        Late, Moved, Refused.
         """
         self._answers, self._awaited = [], self._send(method, params)
         end = time.monotonic() + ANSWER_TIMEOUT if end is None else end
         while not self._answers:
             self._receive(end)
             # it need not answer any more, and what it answers is no use
-            if self._asked and self._asked != self._loader:
+            if self._asked and self._asked != self._document.loader:
                 raise Moved
         (answer,) = self._answers
         if error := answer.get("error"):
@@ -295,6 +385,7 @@ class DevTools:
         return result
 
     def _send(self, method: str, params: Mapping[str, Any]) -> int:
+        """Send a command; return its number."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
         if self._session:
@@ -305,23 +396,25 @@ class DevTools:
             raise self._broken() from error
         return self._number
 
-    def _hear(self) -> None:
-        """Take in what was said since somebody last listened."""
-        while self._said():
+    def _read_waiting(self) -> None:
+        """Take in the messages that came since the last command."""
+        while select.select([self._line], [], [], 0)[0]:
             self._receive(time.monotonic() + ANSWER_TIMEOUT)
 
-    def _said(self) -> bool:
-        return bool(select.select([self._line], [], [], 0)[0])
-
     def _receive(self, end: float) -> None:
-        """Take in one message. Raises Late if there is none until ``end``."""
+        """Take in one message. Raises Late if none comes until ``end``."""
         try:
-            self._take(end)
+            message = self._next_message(end)
+            if (number := message.get("id")) is not None:
+                if number == self._awaited:
+                    self._answers.append(message)
+            elif message.get("sessionId") == self._session:
+                self._note(message["method"], message.get("params", {}))
         except Gone as error:
             raise self._broken() from error
 
-    def _take(self, end: float) -> None:
-        """The same, but raises Gone if there is no line any more."""
+    def _next_message(self, end: float) -> Mapping[str, Any]:
+        """Read one message. Raises Late, and Gone if the line is no more."""
         left = end - time.monotonic()
         if left <= 0:
             raise Late
@@ -333,130 +426,56 @@ class DevTools:
         except (OSError, websocket.WebSocketException) as error:
             raise Gone from error
         except BaseException:  # a signal, between question and answer
-            self.driver.doubt = "interrupted"
+            self.health.distrust("interrupted")
             raise
         if not text:
             raise Gone
-        message = json.loads(text)
-        if (number := message.get("id")) is not None:
-            if number == self._awaited:
-                self._answers.append(message)
-        elif message.get("sessionId") == self._session:
-            self._heard(message["method"], message.get("params", {}))
+        message: Mapping[str, Any] = json.loads(text)
+        return message
 
-    def _heard(self, method: str, params: Mapping[str, Any]) -> None:
-        """Note what Chrome says by itself."""
+    def _note(self, method: str, params: Mapping[str, Any]) -> None:
+        """Note what Chrome says by itself; dismiss dialogs."""
         match method:
-            case "Page.domContentEventFired" | "Page.loadEventFired":
-                self._stages.add(method)
-            case "Page.frameNavigated":
-                frame = params["frame"]
-                if "parentId" not in frame:
-                    self._frame, self._loader, self._stages, self._leaving = (
-                        frame["id"],
-                        frame["loaderId"],
-                        set(),
-                        "",
-                    )
-                    if params.get("type") == "BackForwardCacheRestore":  # it loaded long ago
-                        self._stages |= {*STAGES.values()}
-            # it broke off, if it had not loaded before; and so did what it began
-            case "Page.frameStoppedLoading":
-                if params["frameId"] == self._frame:
-                    self._stages |= {*STAGES.values()}
-                    if self._leaving == "begun":
-                        self._leaving = ""
-            case "Page.frameScheduledNavigation":
-                if (
-                    params["frameId"] == self._frame
-                    and params["delay"] <= FOLLOW
-                    and not self._leaving
-                ):
-                    self._leaving, self._leaves = (
-                        "scheduled",
-                        time.monotonic() + params["delay"] + FOLLOW,
-                    )
-            case "Page.frameClearedScheduledNavigation":
-                if params["frameId"] == self._frame and self._leaving == "scheduled":
-                    self._leaving = ""
-            case "Page.navigatedWithinDocument":
-                self._moved(params["frameId"])
-            case "Page.frameRequestedNavigation":
-                self._moved(params["frameId"])
-                if (
-                    params["frameId"] == self._frame
-                    and params["disposition"] == "currentTab"
-                    and self._leaving != "begun"
-                ):
-                    self._leaving, self._leaves = "requested", time.monotonic() + FOLLOW
-            case "Page.frameStartedNavigating":
-                if params["frameId"] == self._frame and params["navigationType"] != "sameDocument":
-                    self._leaving, self._leaves = "begun", math.inf
             case "Page.javascriptDialogOpening":
                 self._dialogs += 1
                 if self._dialogs > DIALOGS:
-                    self.driver.doubt = "dialogs without an end"
-                    raise UnexpectedAlertPresentException(self.driver.doubt)
+                    self.health.distrust("dialogs without an end")
+                    raise DialogOpen("dialogs without an end")
                 # To stay on a page that asks whether it may be left would be to stay on it for
                 # ever.
                 self._send(
                     "Page.handleJavaScriptDialog", {"accept": params["type"] == "beforeunload"}
                 )
             case "Inspector.targetCrashed":
-                raise self.driver.lost("tab crashed")
+                raise self.health.lost("tab crashed")
             case "Inspector.detached" | "Target.detachedFromTarget":
                 raise Gone
+            case "Page.navigatedWithinDocument" | "Page.frameRequestedNavigation":
+                self._count_move(params["frameId"])
+        self._document.note(method, params)
 
-    def _moved(self, frame: str) -> None:
+    def _count_move(self, frame: str) -> None:
         """Give this tab up once its pages have gone elsewhere so often that the next one may be
         kept from it.
 
         Frames inside of a page go with it, and so does what they used up.
         """
-        if frame != self._frame:
+        if frame != self._document.frame:
             return
         now = time.monotonic()
         self._moves.append(now)
-        if (
-            len(self._moves) == MOVES
-            and now - self._moves[0] < MOVES_SPAN
-            and not self.driver.doubt
-        ):
-            self.driver.doubt = "pages went elsewhere again and again"
+        often = len(self._moves) == MOVES and now - self._moves[0] < MOVES_SPAN
+        if often and self.health.good:
+            self.health.distrust("pages went elsewhere again and again")
 
     def _broken(self) -> BrowserLost:
-        """Why the line broke: what WebDriver says of the session, if it still answers."""
-        if not self.driver.doubt:
+        """Return the error for a broken line: that of WebDriver, if the session does not answer."""
+        if self.health.good:
             try:
-                with self.driver.within(ANSWER_TIMEOUT):
-                    self.driver.execute("getCurrentUrl")
+                with self.within(ANSWER_TIMEOUT):
+                    self._webdriver.address()
             except BrowserLost as lost:
                 return lost
-            except WebDriverException as error:
-                log.debug(
-                    "the line to %s broke, and WebDriver says: %s", self.driver.address, error.msg
-                )
-        return self.driver.lost("the line to Chrome broke")
-
-
-def connect(driver: Driver, load_strategy: str) -> DevTools | None:
-    """A line to the tab that ``driver`` is in; None: there is none to be had."""
-    parts = urlsplit(driver.address)
-    attach, headers = None, driver.headers
-    if "se:cdp" in driver.capabilities:  # a Grid passes it on, at the address at which we know it
-        scheme = "wss" if parts.scheme == "https" else "ws"
-        address = f"{scheme}://{parts.netloc}{parts.path.removesuffix('/wd/hub')}/session/{driver.session_id}/se/cdp"
-        attach = driver.current_window_handle
-    elif parts.hostname in LOOPBACK and (
-        where := driver.capabilities.get("goog:chromeOptions", {}).get("debuggerAddress")
-    ):
-        address = f"ws://127.0.0.1:{where.rpartition(':')[2]}/devtools/page/{driver.current_window_handle}"
-    else:
-        return None
-    try:
-        return DevTools(
-            driver, address, attach=attach, load_strategy=load_strategy, headers=headers
-        )
-    except (OSError, websocket.WebSocketException, Late, Refused) as error:
-        log.debug("there is no line to the Chrome of %s: %s", driver.address, error)
-        return None
+            except BrowserError as error:
+                log.debug("the line to Chrome broke, and WebDriver says: %s", error)
+        return self.health.lost("the line to Chrome broke")

@@ -1,8 +1,13 @@
 // header: ask for the headers of this page, and give one of them back.
 //
-// Arguments  0 name, 1 patience (ms), 2 callback
-// Returns    the header's value; null if there is none, or it cannot be had
-const [name, patience, done] = arguments;
-fetch(location.href, { method: "HEAD", cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(patience) })
+// Arguments  0 name, 1 timeout (ms), 2 callback
+// Returns    the header's value; null if there is none, or it cannot be read
+const [name, timeout, done] = arguments;
+fetch(location.href, {
+  method: "HEAD",
+  cache: "no-store",
+  redirect: "manual",
+  signal: AbortSignal.timeout(timeout),
+})
   .then((response) => done(response.headers.get(name)))
   .catch(() => done(null));

@@ -1,12 +1,25 @@
-"""The scripts that run in pages: one JavaScript file each, read once."""
+"""Scripts that run in pages: one JavaScript file each, read once, and how a function is called."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 
 @cache
 def script(name: str) -> str:
-    """The text of one of this package's JavaScript files."""
+    """Return the text of one of this package's JavaScript files."""
     return files(__package__).joinpath(name).read_text()
+
+
+def call_of(function: str, args: Sequence[Any]) -> str:
+    """Return the expression that calls the body of a JavaScript ``function`` with ``args``."""
+    return f"(function() {{{function}\n}})({', '.join(map(json.dumps, args))})"
+
+
+def watcher(name: str) -> str:
+    """Return the script that keeps, in a page's property ``name``, what the page is loading."""
+    return script("watch.js").replace("NAME,", f"{json.dumps(name)},")

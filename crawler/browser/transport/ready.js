@@ -1,4 +1,4 @@
-// ready: is the page what is waited for? (Selectors are looked up with the functions that LivePage uses.)
+// ready: is the page what is waited for? Comes after find.js, which looks up selectors.
 //
 // Arguments  0 selectors  each must match
 //            1 asked      whether PREDICATE, an expression that is put in, must be true
@@ -22,7 +22,9 @@ if (quiet !== null) {
   const seen = window[watch] || { busy: 0, last: 0 };
   const entries = performance.getEntriesByType("resource");
   const last = Math.max(seen.last, entries.length ? entries[entries.length - 1].responseEnd : 0);
-  const images = pictures && Array.from(document.images).some((image) => !image.complete && image.loading !== "lazy");
-  if (document.readyState !== "complete" || seen.busy || images || performance.now() - last < quiet) missing.push("a quiet network");
+  const loads = (image) => !image.complete && image.loading !== "lazy";
+  const images = pictures && Array.from(document.images).some(loads);
+  const loading = document.readyState !== "complete" || seen.busy || images;
+  if (loading || performance.now() - last < quiet) missing.push("a quiet network");
 }
 return missing;

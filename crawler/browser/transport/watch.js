@@ -1,7 +1,8 @@
-// watch: keep in mind what a page is loading. Runs in each new document, before the page's own scripts.
+// watch: keep in mind what a page is loading. Runs in each new document, before the page's scripts.
 //
-// NAME       property in which it is kept, drawn at random for the session: {busy: requests of scripts under way, last: ms, end of the
-//            last load}. Not seen: WebSockets, beacons, workers, frames, and a body that still comes after its headers.
+// NAME       property in which it is kept, drawn at random for the session: {busy: requests of
+//            scripts under way, last: ms, end of the last load}. Not seen: WebSockets, beacons,
+//            workers, frames, and a body that still comes after its headers.
 (() => {
   const state = { busy: 0, last: 0 };
   Object.defineProperty(window, NAME, { value: state });

@@ -1,5 +1,7 @@
-"""Selenium's WebDriver, with an end to every wait, and one error for every way in which a session
-dies.
+"""Selenium's WebDriver with an end to every wait, and the transport that asks all of it.
+
+``Driver`` is the session that hooks get. ``WebDriver`` fetches pages over it, and turns Selenium's
+errors into those of :mod:`.base`.
 """
 
 from __future__ import annotations
@@ -8,13 +10,16 @@ import contextlib
 import logging
 import re
 import threading
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlsplit
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
 
-import urllib3
 from selenium.common.exceptions import (
+    InsecureCertificateException,
+    InvalidArgumentException,
     InvalidSessionIdException,
+    JavascriptException,
     NoSuchWindowException,
     TimeoutException,
     UnexpectedAlertPresentException,
@@ -26,47 +31,57 @@ from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.command import Command
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from ...errors import BrowserLost, BrowserUnavailable
+from ...errors import BrowserError, BrowserLost, BrowserUnavailable
 from ...redaction import Secrets
-
-if TYPE_CHECKING:
-    from .devtools import DevTools
+from .base import (
+    Arrival,
+    DebuggerAddress,
+    DialogOpen,
+    Health,
+    PageMoved,
+    ScriptError,
+    ScriptTimeout,
+    TabState,
+    Transport,
+    TransportError,
+    first_line,
+)
+from .remote_end import QUIT_TIMEOUT, delete_session, split_credentials
 
 log = logging.getLogger(__name__)
 
-#: Seconds that a session may take to end before it is left to its fate (and, if it is local,
-#: killed).
-QUIT_TIMEOUT = 5.0
-#: Seconds that a remote Chrome may take to hear that it is to end, before its session is.
+#: Seconds that a remote Chrome may take to hear that it is to end, before its session does.
 CLOSE_TIMEOUT = 2.0
-#: Seconds after which it is said that a run waits for a session.
+#: Seconds after which the log says that a run waits for a session.
 SAY_AFTER = 10.0
-#: What a Grid says to a request that waited in its queue for too long.
+#: Answer of a Grid to a request that waited in its queue for too long.
 QUEUED = "New session request timed out"
 #: Commands after which WebDriver may be elsewhere than in the document of its tab.
-ASIDE = (Command.SWITCH_TO_FRAME, Command.SWITCH_TO_PARENT_FRAME, Command.SWITCH_TO_WINDOW)
-#: What ChromeDriver says when a session is beyond help, although its error code is the general one.
+SWITCHES = (Command.SWITCH_TO_FRAME, Command.SWITCH_TO_PARENT_FRAME, Command.SWITCH_TO_WINDOW)
+#: Messages of ChromeDriver for a session beyond help, although its error code is the general one.
 DEADLY = re.compile(
     r"tab crashed|not reachable|disconnected|session deleted|not connected to DevTools", re.I
 )
-#: What it says when the page that it asked went elsewhere meanwhile.
+#: Messages of ChromeDriver when the page that it asked went elsewhere meanwhile.
 ABORTED = re.compile(r"aborted by navigation|no such execution context")
+#: Chrome's network error in a message of ChromeDriver.
+NET_ERROR = re.compile(r"net::(ERR_\w+)")
+#: Hosts that are this machine: what a ChromeDriver there calls localhost is reached from here.
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
-# At DEBUG Selenium writes down each command with all that it carries: what is typed into a form,
-# cookies, tokens. Who wants that says so to this very logger; a worker whose log level is DEBUG
-# does not.
+# At DEBUG Selenium writes down each command with all that it carries: form values, cookies, tokens.
+# To see them, set the level of this very logger; a worker whose log level is DEBUG does not.
 logging.getLogger("selenium").setLevel(logging.INFO)
 
 
 class Driver(Remote):
-    """A session on the WebDriver at ``url``.
+    """A Selenium session on the WebDriver at ``url``.
 
     Every command ends within ``command_timeout`` seconds. An answer (or a silence) that means the
-    session is dead raises BrowserLost, in hooks as well; ``doubt`` then says why this session must
-    not be used again.
+    session is dead raises BrowserLost, in hooks as well, and ``health`` then has the reason.
 
     Raises:
-        BrowserUnavailable: the session could not be had within ``session_timeout`` seconds.
+        BrowserUnavailable: the endpoint gave no session within ``session_timeout`` seconds.
     """
 
     def __init__(
@@ -78,16 +93,13 @@ class Driver(Remote):
         command_timeout: float,
         local: bool = False,
     ) -> None:
-        self.doubt: str | None = None
-        #: What this session came to know and must not be told: passwords, tokens.
+        self.health = Health()
+        #: Secrets that this session came to know: passwords, tokens.
         self.secrets = Secrets()
         self.local = local
         #: Seconds that a script may take.
         self.script_timeout: float = (options.timeouts or {}).get("script", 30_000) / 1_000
-        #: The line to Chrome itself, if there is one.
-        self.wire: DevTools | None = None
-        self._aside = False  # whether WebDriver may be in a frame, or in another window
-        self.at = ""  # the page that is being worked on: whom to name in errors
+        self.switched = False  # whether WebDriver may be in a frame, or in another window
         self.session_id = None
         self.address, user, password = split_credentials(url)
         self.secrets.add(password)
@@ -95,7 +107,7 @@ class Driver(Remote):
             remote_server_addr=self.address,
             username=user or None,
             password=password or None,
-            timeout=session_timeout,  # type: ignore[arg-type]  # a float serves: it is handed to urllib3
+            timeout=session_timeout,  # type: ignore[arg-type]  # a float serves: urllib3 gets it
             # urllib3 would ask again, three times, after a read time-out. The name is nested twice
             # because it is read so.
             init_args_for_pool_manager={"init_args_for_pool_manager": {"retries": False}},
@@ -104,21 +116,21 @@ class Driver(Remote):
             remote_server_addr=self.address, client_config=self._config, ignore_proxy=local
         )
         try:
-            with contextlib.nullcontext() if local else self._said_to_wait(session_timeout):
+            with contextlib.nullcontext() if local else self._logging_wait(session_timeout):
                 super().__init__(command_executor=self._connection, options=options)
         except BrowserUnavailable:
             self.hang_up()
             raise
         self._config.timeout = command_timeout
 
-    @contextlib.contextmanager
-    def _said_to_wait(self, seconds: float) -> Iterator[None]:
+    @contextmanager
+    def _logging_wait(self, seconds: float) -> Iterator[None]:
         """Say in the log that this block takes long, while it does."""
-        words = (
+        text = (
             "still waiting for a session of %s, for %g s at most; are there fewer than processes"
             " that want one?"
         )
-        timer = threading.Timer(SAY_AFTER, log.warning, (words, self.address, seconds))
+        timer = threading.Timer(SAY_AFTER, log.warning, (text, self.address, seconds))
         timer.daemon = True
         timer.start()
         try:
@@ -126,10 +138,10 @@ class Driver(Remote):
         finally:
             timer.cancel()
 
-    @contextlib.contextmanager
+    @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
-        """Commands in this block have at most ``seconds`` to be answered; after a later answer the
-        session is lost.
+        """Give each command in this block at most ``seconds``; after a later answer the session is
+        lost.
         """
         before = self._config.timeout
         self._config.timeout = min(seconds, before)
@@ -139,82 +151,69 @@ class Driver(Remote):
             self._config.timeout = before
 
     @property
-    def patience(self) -> float:
+    def command_timeout(self) -> float:
         """Seconds in which a command must be answered now."""
         return float(self._config.timeout or 0)
 
     def execute(self, driver_command: Any, params: dict[str, Any] | None = None) -> Any:
         """Send a command and return the answer; all of Selenium's methods come through here."""
-        if driver_command in ASIDE:
-            self._aside = True
+        if driver_command in SWITCHES:
+            self.switched = True
         try:
-            try:
-                return super().execute(driver_command, dict(params or {}))
-            except (UnexpectedAlertPresentException, TimeoutException) as error:
-                if isinstance(error, TimeoutException) and not aborted(error):
-                    raise
-                # the dialog was dismissed, or another page is there
-                return super().execute(driver_command, dict(params or {}))
+            return self._execute_twice(driver_command, dict(params or {}))
         except WebDriverException as error:
-            if self.session_id is None:
-                words = first_line(error)
-                raise BrowserUnavailable(
-                    f"{self.address} gave no session: {words}", full=QUEUED in words
-                ) from error
-            if (
-                isinstance(error, TimeoutException)
-                and driver_command != Command.GET
-                and not aborted(error)
-            ):
-                self.doubt = "a script did not end"  # it may never
-            if isinstance(
-                error, (InvalidSessionIdException, NoSuchWindowException)
-            ) or DEADLY.search(error.msg or ""):
-                raise self.lost(first_line(error)) from error
+            if lost := self._lost_by_answer(driver_command, error):
+                raise lost from error
             raise
         except (HTTPError, OSError) as error:
-            if self.session_id is None:
-                if isinstance(error, ReadTimeoutError) and not self.local:
-                    raise BrowserUnavailable(
-                        f"{self.address} gave no session within {self._config.timeout:g} s", True
-                    ) from error
-                raise BrowserUnavailable(f"{self.address} cannot be reached: {error}") from error
-            hung = isinstance(error, (ReadTimeoutError, TimeoutError))
-            raise self.lost(
-                "no answer in time" if hung else "the driver is gone",
-                hung,
-                not hung and not self.local,
-            ) from error
-        except (
-            BaseException
-        ):  # a signal, between question and answer: the session is still at the old command
-            self.doubt = "interrupted"
+            raise self._lost_by_silence(error) from error
+        # a signal, between question and answer: the session is still at the old command
+        except BaseException:
+            self.health.distrust("interrupted")
             raise
 
-    def ask(
-        self, function: str, *args: Any, timeout: float | None = None, follow: bool = False
-    ) -> Any:
-        """What the body of a JavaScript ``function`` returns in the page at hand, as JSON, within
-        ``timeout`` seconds.
+    def _execute_twice(self, command: Any, params: dict[str, Any]) -> Any:
+        """Send a command, and again if a dialog (dismissed by now) or another page stopped it."""
+        try:
+            return super().execute(command, dict(params))
+        except UnexpectedAlertPresentException:
+            pass
+        except TimeoutException as error:
+            if not aborted(error):
+                raise
+        return super().execute(command, dict(params))
 
-        With ``follow`` a page that has said that it goes elsewhere is waited for, where that is
-        known. Errors are Selenium's.
-        """
-        seconds = self.script_timeout if timeout is None else min(timeout, self.patience)
-        if self.wire is not None and not self._aside:
-            return self.wire.ask(function, *args, timeout=seconds, follow=follow)
-        with self.within(self.patience if timeout is None else timeout):
-            return self.execute_script(function, *args)
+    def _lost_by_answer(self, command: Any, error: WebDriverException) -> BrowserError | None:
+        """Return the error if the answer ``error`` means that no session is here; else None."""
+        text = first_line(error)
+        if self.session_id is None:
+            return BrowserUnavailable(f"{self.address} gave no session: {text}", QUEUED in text)
+        if isinstance(error, TimeoutException) and command != Command.GET and not aborted(error):
+            self.health.distrust("a script did not end")  # it may never
+        gone = isinstance(error, (InvalidSessionIdException, NoSuchWindowException))
+        return self.health.lost(text) if gone or DEADLY.search(error.msg or "") else None
 
-    def come_back(self) -> None:
+    def _lost_by_silence(self, error: Exception) -> BrowserError:
+        """Return the error for an endpoint that does not answer, or closes the connection."""
+        if self.session_id is None:
+            if isinstance(error, ReadTimeoutError) and not self.local:
+                return BrowserUnavailable(
+                    f"{self.address} gave no session within {self._config.timeout:g} s", True
+                )
+            return BrowserUnavailable(f"{self.address} cannot be reached: {error}")
+        if isinstance(error, (ReadTimeoutError, TimeoutError)):
+            return self.health.lost("no answer in time", hung=True)
+        return self.health.lost("the driver is gone", away=not self.local)
+
+    def leave_frame(self) -> None:
         """Leave the frame, if WebDriver may be in one."""
-        if self._aside:
+        if self.switched:
             self.switch_to.default_content()
-            self._aside = False
+            self.switched = False
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request to the endpoint needs besides."""
+        """The HTTP headers with which the endpoint lets us in."""
         return {**(self._config.get_auth_header() or {})}
 
     def cdp(self, method: str, **params: Any) -> dict[str, Any]:
@@ -224,13 +223,32 @@ class Driver(Remote):
         )["value"]
         return answer
 
+    def debugger_address(self) -> DebuggerAddress | None:
+        """Return the address at which this tab speaks Chrome's own protocol; None: it has none.
+
+        A Grid passes the protocol on, at the address at which we know it. Of a ChromeDriver only
+        one on this machine is of use.
+        """
+        parts, capabilities = urlsplit(self.address), self.capabilities
+        if "se:cdp" in capabilities:
+            scheme = "wss" if parts.scheme == "https" else "ws"
+            root = f"{scheme}://{parts.netloc}{parts.path.removesuffix('/wd/hub')}"
+            url = f"{root}/session/{self.session_id}/se/cdp"
+            return DebuggerAddress(url, self.current_window_handle, self.headers)
+        debugger = capabilities.get("goog:chromeOptions", {}).get("debuggerAddress")
+        if parts.hostname not in LOOPBACK or not debugger:
+            return None
+        root = f"ws://127.0.0.1:{debugger.rpartition(':')[2]}"
+        url = f"{root}/devtools/page/{self.current_window_handle}"
+        return DebuggerAddress(url, None, self.headers)
+
     def finish(self) -> bool:
-        """End the session, and Chrome; whether it is gone for sure. Takes seconds at most, and no
-        error leaves here.
+        """End the session, and Chrome; return whether it is gone for sure. Takes seconds at most,
+        and raises nothing.
 
         A remote Chrome is asked to end before its driver is: where a shell script started it that
-        waits for it (Debian's headless shell), the driver kills that script only, the Chrome stays
-        for ever, and a Grid takes 20 seconds to give up the session.
+        waits for it (Debian's headless shell), the driver kills that script only, Chrome stays for
+        ever, and a Grid takes 20 seconds to give up the session.
         """
         if not self.local:
             with contextlib.suppress(Exception), self.within(CLOSE_TIMEOUT):
@@ -245,76 +263,117 @@ class Driver(Remote):
         return True
 
     def delete(self) -> None:
-        """End the session on a connection of its own, so that this works while a command is under
-        way.
-        """
-        delete(self.address, str(self.session_id), self.headers)
+        """End the session on a connection of its own, so that this works during a command."""
+        delete_session(self.address, str(self.session_id), self.headers)
 
     def hang_up(self) -> None:
         """Close our connections to the endpoint; the session there is not touched."""
-        if self.wire is not None:
-            self.wire.close()
         self._connection.close()  # type: ignore[no-untyped-call]
 
-    def lost(self, reason: str, hung: bool = False, away: bool = False) -> BrowserLost:
-        """The error that says that this session is lost; from now on it is in doubt."""
-        self.doubt = reason
-        return BrowserLost(self.at, reason, hung, away)
 
+class WebDriver(Transport):
+    """The transport over the Selenium session ``driver`` alone.
 
-def split_credentials(url: str) -> tuple[str, str, str]:
-    """The address of an endpoint without its credentials, the user and the password ("" where there
-    is none).
+    ChromeDriver tells little of what came of a navigation: ``new`` of an arrival is unknown.
     """
-    parts = urlsplit(url)
-    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
-    return address, unquote(parts.username or ""), unquote(parts.password or "")
 
+    def __init__(self, driver: Driver) -> None:
+        self.driver, self.health = driver, driver.health
 
-def end_session(url: str, session: str, patience: float) -> bool:
-    """End a session at the endpoint ``url`` that some other process left there, and its Chrome;
-    whether it is gone for sure.
+    def go(self, url: str, timeout: float) -> Arrival:  # noqa: ARG002
+        """Go to ``url``. ChromeDriver has the page-load time-out of its own session."""
+        self.driver.leave_frame()
+        try:
+            self.driver.get(url)
+        except TimeoutException:
+            return Arrival(late=True)
+        except InvalidArgumentException:
+            return Arrival("ERR_INVALID_URL")
+        except InsecureCertificateException:
+            return Arrival("ERR_CERT_INVALID")
+        except WebDriverException as error:
+            if name := NET_ERROR.search(error.msg or ""):
+                return Arrival(name[1])
+            raise TransportError(first_line(error)) from error
+        return Arrival()
 
-    The endpoint has ``patience`` seconds for each of two answers: a ChromeDriver does one command
-    after another, and the owner may have died while a page was loading. A Grid whose answer nobody
-    awaits keeps the slot of a session that has ended.
-    """
-    address, user, password = split_credentials(url)
-    headers = urllib3.make_headers(basic_auth=f"{user}:{password}") if user else {}
-    with contextlib.suppress(HTTPError, OSError):
-        urllib3.request(
-            "POST",
-            f"{address}/session/{quote(session, safe='')}/goog/cdp/execute",
-            body=b'{"cmd": "Browser.close", "params": {}}',
-            timeout=patience,
-            retries=False,
-            headers={**headers, "Content-Type": "application/json; charset=utf-8"},
-        )
-    return delete(address, session, headers, patience)
+    def ask(
+        self,
+        function: str,
+        *args: Any,
+        timeout: float | None = None,
+        follow: bool = False,  # noqa: ARG002
+    ) -> Any:
+        """Run a function in the page or frame that WebDriver is in; ``follow`` has no effect."""
+        seconds = self.driver.command_timeout if timeout is None else timeout
+        with transport_errors(), self.driver.within(seconds):
+            return self.driver.execute_script(function, *args)
 
+    def cdp(self, method: str, **params: Any) -> dict[str, Any]:
+        """Send a command of the DevTools protocol to the tab that WebDriver is in."""
+        with transport_errors():
+            return self.driver.cdp(method, **params)
 
-def delete(
-    address: str, session: str, headers: Mapping[str, str] | None, timeout: float = QUIT_TIMEOUT
-) -> bool:
-    """Ask the endpoint at ``address`` to end a session; whether it is gone for sure."""
-    try:
-        answer = urllib3.request(
-            "DELETE",
-            f"{address}/session/{quote(session, safe='')}",
-            headers=headers,
-            timeout=timeout,
-            retries=False,
-        )
-    except (HTTPError, OSError):
+    def address(self) -> str:
+        """Return the URL that ChromeDriver gives for the tab."""
+        with transport_errors():
+            return str(self.driver.current_url)
+
+    def reset(self) -> None:
+        """Show about:blank."""
+        try:
+            self.driver.get("about:blank")
+        except WebDriverException as error:
+            raise self.health.lost(first_line(error)) from error
+        self.health.show(TabState.BLANK)
+
+    def alive(self, timeout: float) -> bool:
+        """Whether the session lists its windows within ``timeout`` seconds."""
+        try:
+            with self.within(timeout):
+                return bool(self.driver.window_handles)
+        except (BrowserError, WebDriverException):
+            return False
+
+    def alone(self) -> bool:
+        """Return False: listing the windows costs as much as closing them."""
         return False
-    return answer.status in (200, 404)  # 404: there is no such session
+
+    def within(self, seconds: float) -> contextlib.AbstractContextManager[None]:
+        """Give each command of WebDriver in this block at most ``seconds``."""
+        return self.driver.within(seconds)
+
+    def attach(self, address: DebuggerAddress | None) -> None:
+        """Do nothing: WebDriver is in the tab that it switched to."""
+
+    def cut(self) -> None:
+        """Do nothing: a command of WebDriver ends with the session."""
+
+    def hang_up(self) -> None:
+        """Close the connections to the endpoint."""
+        self.driver.hang_up()
+
+
+@contextmanager
+def transport_errors() -> Iterator[None]:
+    """Turn Selenium's errors in this block into those of a transport."""
+    try:
+        yield
+    except WebDriverException as error:
+        text = (error.msg or "").strip() or type(error).__name__
+        match error:
+            case UnexpectedAlertPresentException():
+                raise DialogOpen(text) from error
+            case _ if aborted(error):
+                raise PageMoved(text) from error
+            case TimeoutException():
+                raise ScriptTimeout(text) from error
+            case JavascriptException():
+                raise ScriptError(text) from error
+            case _:
+                raise TransportError(text) from error
 
 
 def aborted(error: WebDriverException) -> bool:
     """Whether a command met a page that went elsewhere; ChromeDriver calls that a time-out."""
     return ABORTED.search(error.msg or "") is not None
-
-
-def first_line(error: WebDriverException) -> str:
-    """What ChromeDriver said, without its stack trace."""
-    return (error.msg or type(error).__name__).strip().splitlines()[0]

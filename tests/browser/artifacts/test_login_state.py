@@ -26,7 +26,10 @@ DEFINITION = """
 import os
 from crawler import Crawl
 
-members = Crawl(name="members", url="{url}", concurrency_limit=4, depth_limit=None, robots=False, deny=["/enter"])
+members = Crawl(
+    name="members", url="{url}", concurrency_limit=4, depth_limit=None, robots=False,
+    deny=["/enter"],
+)
 
 @members.before_all
 def log_in(browser):
@@ -107,7 +110,7 @@ def branches(size: int) -> dict[str, int]:
     return {f"/branch/{n}?size={size}": 1 for n in range(size)}
 
 
-def test_four_processes_log_in_once_and_ask_for_every_page_as_a_member(folder, site, members):
+def test_four_processes_log_in_once_and_request_every_page_as_member(folder, site, members):
     # Given sessions that are replaced after a few pages
     define(folder, site, size=31)
     folder.environ |= {"CRAWLER_SESSION_PAGES": "5", "CRAWLER_LOG_LEVEL": "DEBUG"}
@@ -161,7 +164,7 @@ def test_a_log_in_can_be_declared_without_code(folder, site, members):
     assert len(folder.lines()) == 15
 
 
-def test_what_is_wrong_with_a_declared_log_in_is_said_without_its_password(folder):
+def test_faults_of_a_declared_log_in_are_said_without_its_password(folder):
     (folder.path / "club.toml").write_text(
         'url = "https://club.example/"\n[login]\nurl = "club.example"\nfill = {"#a" = 1, "#b" ='
         ' "secret horse"}\nsend = "#c"\n'
@@ -196,7 +199,7 @@ def test_a_log_in_whose_process_is_killed_is_done_by_another(folder, site, membe
     assert dict.fromkeys(members.seen, 1) == branches(15)
 
 
-def test_a_log_in_that_never_lets_us_in_ends_the_crawl_and_says_why(folder, site, members):
+def test_a_log_in_that_never_works_ends_the_crawl_with_a_reason(folder, site, members):
     define(
         folder,
         site,
@@ -210,7 +213,7 @@ def test_a_log_in_that_never_lets_us_in_ends_the_crawl_and_says_why(folder, site
     assert (failed["reason"], failed["attempts"]) == ("login", 1)
 
 
-def test_a_log_in_that_raises_is_tried_three_times_and_the_crawl_says_why(folder, site, members):
+def test_a_log_in_that_raises_is_tried_thrice_with_a_reason(folder, site, members):
     define(folder, site, password="wrong")
     text = (
         (folder.path / "members.py")

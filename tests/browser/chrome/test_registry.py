@@ -35,14 +35,14 @@ def orphan() -> Entry:
 
 @pytest.fixture
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody vouches for long."""
+    """Make what is vouched for last a moment only."""
     monkeypatch.setattr("crawler.browser.chrome.registry.VOUCH_LIFE", 0.05)
 
 
 def reap(
     registry: Registry, *, works: bool = True, address: str = GRID, lease: float = 30.0
 ) -> list[str]:
-    """One round; the sessions that were to be ended."""
+    """Reap once; return the sessions that were to be ended."""
     ended: list[str] = []
     count = registry.reap(address, lambda session: ended.append(session) or works, lease)
     assert count == (len(ended) if works else 0)
@@ -50,7 +50,7 @@ def reap(
 
 
 def until_silent(registry: Registry) -> None:
-    """Wait until nobody vouches for any session."""
+    """Wait until no session is vouched for."""
     while any(entry.until > registry._now() for entry in registry.sessions()):
         time.sleep(0.01)
 
@@ -75,7 +75,7 @@ def test_sessions_of_living_owners_are_left_alone(registry):
     assert registry.reaped() == 0
 
 
-def test_a_session_of_a_process_that_ended_is_ended_once_however_many_reap(registry, orphan):
+def test_a_session_of_an_ended_process_is_ended_once_however_many_reap(registry, orphan):
     registry.vouch([MINE, orphan])
     ended: list[str] = []
 
@@ -93,9 +93,7 @@ def test_a_session_of_a_process_that_ended_is_ended_once_however_many_reap(regis
 
 
 @pytest.mark.usefixtures("brief")
-def test_a_session_of_a_machine_that_fell_silent_is_ended_and_one_of_a_slow_process_of_ours_is_not(
-    registry,
-):
+def test_a_silent_machines_session_is_ended_but_not_our_slow_process(registry):
     registry.vouch([MINE, ELSEWHERE])
     until_silent(registry)
     assert reap(registry) == ["far"]
@@ -117,7 +115,7 @@ def test_an_owner_that_speaks_up_again_keeps_its_session(registry, monkeypatch):
 
 
 @pytest.mark.usefixtures("brief")
-def test_a_session_that_could_not_be_ended_is_tried_again_and_in_the_end_forgotten(
+def test_a_session_that_cannot_be_ended_is_retried_and_later_forgotten(
     registry, monkeypatch, caplog
 ):
     registry.disown(MINE)  # its owner, which lives, could not end it
@@ -138,6 +136,6 @@ def test_sessions_of_another_endpoint_are_left_to_those_who_know_it(registry, or
     assert reap(registry) == ["orphan"]
 
 
-def test_a_process_id_that_is_used_again_is_not_taken_for_the_owner(registry):
+def test_a_process_id_in_use_again_is_not_taken_for_the_owner(registry):
     registry.vouch([replace(MINE, worker=f"{machine_name()}/{os.getpid()}/1")])
     assert reap(registry) == ["one"]

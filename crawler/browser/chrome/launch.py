@@ -1,0 +1,212 @@
+"""Start a session on an endpoint: Chrome with its options, the tab with what its crawl asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets as random
+import shutil
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from selenium.common.exceptions import WebDriverException
+
+from ...errors import BrowserError, BrowserUnavailable
+from ...profile import Profile
+from ...secret_refs import reveal
+from ..transport.base import NoLine, Transport
+from ..transport.devtools import DevTools
+from ..transport.webdriver import Driver, WebDriver
+from . import emulation
+from .endpoint import Endpoint
+from .local import LocalDriver, is_shell
+from .options import FLAGS, HEADLESS, KEEP_FRAME, NO_SANDBOX, NO_SHARED_MEMORY, PIPE, options_for
+
+log = logging.getLogger(__name__)
+
+#: Bytes that shared memory must have for Chrome to use it.
+SHARED_MEMORY = 1 << 30
+#: Characters of Chrome's output that an error repeats.
+OUTPUT_MAX = 1_000
+#: Separates our words from Chrome's in an error.
+SAYS = "; it says: "
+
+# whether Chrome's sandbox was found not to work here, which was logged then
+_unsandboxed = threading.Event()
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A new session: its WebDriver, the transport for its pages, and its ChromeDriver, if that is
+    ours.
+
+    ``tab`` is the window that was told what the profile asks for. ``watch`` is the property in
+    which its pages keep what they load.
+    """
+
+    driver: Driver
+    transport: Transport
+    local: LocalDriver | None
+    tab: str
+    watch: str
+
+
+class Launcher:
+    """Starts sessions on ``endpoint``."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        # whether a Chrome has started with its sandbox at a remote endpoint
+        self._sandboxed = False
+
+    def start(self, profile: Profile) -> Launched:
+        """Start a session for ``profile``.
+
+        Raises:
+            BrowserUnavailable: no session could be started.
+        """
+        endpoint = self.endpoint
+        for reference in profile.references:
+            reveal(reference, endpoint.secrets)  # before a page depends on it
+        if endpoint.url:
+            if profile.downloads:
+                raise BrowserUnavailable(
+                    f"the crawl {profile.crawl} saves downloads, which a Chrome elsewhere cannot"
+                    " hand over; use a local one"
+                )
+            return self._start_remote(profile, endpoint.url)
+        try:
+            return self._start_local(profile)
+        except BrowserUnavailable as error:
+            if _unsandboxed.is_set() or "sandbox" not in str(error).partition(SAYS)[2]:
+                raise
+            warn_unsandboxed("Chrome cannot use it on this machine")
+        return self._start_local(profile)
+
+    def _start_remote(self, profile: Profile, url: str) -> Launched:
+        """Start a session of the endpoint at ``url``.
+
+        Why its Chrome ends at once is not seen from here: as root, for lack of the sandbox. Through
+        a pipe Chrome notices that its driver is gone, and goes, too, even from an endless dialog.
+        But on a pipe it takes the driver a minute to notice that Chrome did not start, so the first
+        one is started without.
+        """
+        flags = (*FLAGS, HEADLESS, NO_SHARED_MEMORY)
+        piped = flags if self.endpoint.uses_devtools else (*flags, PIPE)
+        if not _unsandboxed.is_set():
+            try:
+                launched = self._connect(profile, url, piped if self._sandboxed else flags)
+            except BrowserUnavailable as error:
+                if "Chrome instance exited" not in str(error):
+                    raise
+            else:
+                self._sandboxed = True
+                return launched
+        launched = self._connect(profile, url, (*piped, NO_SANDBOX))
+        if not _unsandboxed.is_set():
+            warn_unsandboxed(f"the one at {launched.driver.address} only starts without it")
+        return launched
+
+    def _start_local(self, profile: Profile) -> Launched:
+        endpoint = self.endpoint
+        local = LocalDriver(endpoint.state, binary=endpoint.binary, driver=endpoint.driver)
+        if os.name == "posix" and os.geteuid() == 0 and not _unsandboxed.is_set():
+            warn_unsandboxed("we are root")
+        flags = [
+            *FLAGS,
+            KEEP_FRAME if endpoint.uses_devtools else PIPE,
+            *(() if is_shell(local.binary) else (HEADLESS,)),
+            *((NO_SANDBOX,) if _unsandboxed.is_set() else ()),
+            *(() if has_shared_memory() else (NO_SHARED_MEMORY,)),
+        ]
+        try:
+            with local.watched():
+                return self._connect(profile, local.url, flags, local)
+        except BaseException as error:
+            output = " ".join(local.output().split())[-OUTPUT_MAX:]
+            local.kill()
+            if isinstance(error, BrowserUnavailable):
+                raise BrowserUnavailable(
+                    f"{local.binary} does not start: {error}{SAYS}{output}"
+                ) from error
+            raise
+
+    def _connect(
+        self, profile: Profile, url: str, flags: Sequence[str], local: LocalDriver | None = None
+    ) -> Launched:
+        """Start a session on the WebDriver at ``url``, and set up its tab for the profile."""
+        endpoint = self.endpoint
+        options = options_for(
+            profile,
+            (*flags, *endpoint.flags),
+            page_load_timeout=endpoint.page_load_timeout,
+            script_timeout=endpoint.script_timeout,
+        )
+        if binary := local.launcher(endpoint.uses_devtools) if local else endpoint.binary:
+            options.binary_location = binary
+        driver = Driver(
+            url,
+            options,
+            local=local is not None,
+            session_timeout=endpoint.session_timeout,
+            command_timeout=endpoint.command_timeout or endpoint.page_load_timeout + 15,
+        )
+        watch = "_" + random.token_hex(8)
+        try:
+            driver.cdp("Browser.setDownloadBehavior", behavior="deny")
+            emulation.apply(driver, profile, watch)
+            tab = driver.current_window_handle
+            transport = self._transport(driver, profile.load_strategy)
+        except (BrowserError, WebDriverException) as error:
+            end_launched(driver, local)
+            raise BrowserUnavailable(
+                f"the new session at {driver.address} does not work: {error}"
+            ) from error
+        return Launched(driver, transport, local, tab, watch)
+
+    def _transport(self, driver: Driver, load_strategy: str) -> Transport:
+        """Return the transport for the pages of ``driver``: DevTools, where it can be reached."""
+        webdriver = WebDriver(driver)
+        address = driver.debugger_address() if self.endpoint.uses_devtools else None
+        if address is None:
+            return webdriver
+        try:
+            return DevTools(webdriver, driver, address, load_strategy)
+        except NoLine as error:
+            log.debug("there is no line to the Chrome of %s: %s", driver.address, error)
+            return webdriver
+
+
+def end_launched(
+    driver: Driver, local: LocalDriver | None, transport: Transport | None = None
+) -> bool:
+    """Quit, unless a local session is distrusted, for a few seconds at most; kill what is left.
+
+    Returns whether the session is gone for sure. Raises nothing.
+    """
+    gone = driver.finish() if local is None or driver.health.good else True
+    with contextlib.suppress(Exception):
+        (transport or driver).hang_up()
+    if local is not None:
+        local.kill()
+    return gone
+
+
+def warn_unsandboxed(why: str) -> None:
+    """Say, once, that Chrome runs without its sandbox."""
+    _unsandboxed.set()
+    log.warning(
+        "Chrome runs without its sandbox: %s. Run as another user, or in a container of its own, if"
+        " you can.",
+        why,
+    )
+
+
+def has_shared_memory() -> bool:
+    """Whether /dev/shm is large enough; containers often have 64 MB, which crashes tabs."""
+    try:
+        return shutil.disk_usage("/dev/shm").total >= SHARED_MEMORY  # noqa: S108
+    except OSError:
+        return False

@@ -1,0 +1,270 @@
+"""Go to a page, and find out what document came.
+
+That a navigation ends without an error tells nothing: after a 204, a download or a redirect to
+``mailto:`` WebDriver returns, and the document is still the previous page, with its links and its
+status; after an unsafe port or a redirect loop it returns, and the document is Chrome's error page.
+So each navigation is followed by one question to the document that is there.
+
+Only if that leaves a doubt, and where Chrome's error page does not name its cause (a headless
+shell's is empty), the page is asked for a second time, by ``Page.navigate``, which gives the cause
+but obeys no page-load time-out.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..errors import BrowserLost, PageError
+from .document import PAUSE, Document, DocumentReader, Wanted
+from .reasons import page_error
+from .transport.base import (
+    Arrival,
+    DialogOpen,
+    PageMoved,
+    ScriptTimeout,
+    TabState,
+    Transport,
+    TransportError,
+    first_line,
+)
+
+#: Seconds that a renderer has to say what it got, after the page-load time-out. One that is stuck
+#: in a loop never does.
+GRACE = 10.0
+#: Times that a document is read again that should be complete and is not. Documents that have taken
+#: its place do not count.
+REREADS = 3
+#: Documents that may take each other's place, as they load, until a page counts as one that never
+#: settles.
+MOVES = 10
+
+
+class Navigation:
+    """Takes the tab of one session from page to page.
+
+    ``page_load_timeout`` is in seconds. ``began`` is the time, by perf_counter, at which the
+    navigation to the page that is shown began.
+    """
+
+    def __init__(
+        self, transport: Transport, *, page_load_timeout: float, load_strategy: str
+    ) -> None:
+        self._transport, self._health = transport, transport.health
+        self.page_load_timeout = page_load_timeout
+        # the states of a document that has loaded
+        self._ready = ("complete",) if load_strategy == "normal" else ("interactive", "complete")
+        self.reader = DocumentReader(transport)
+        self.began = 0.0
+        self._url, self._wanted = "", Wanted(0)
+        self._restless = False  # whether the page that is shown goes on to others by itself
+        self._late = 0  # page-load time-outs in a row
+
+    @property
+    def pages(self) -> int:
+        """The number of navigations of this session."""
+        return self.reader.number
+
+    def to(self, url: str, wanted: Wanted, is_download: Callable[[], bool]) -> Document:
+        """Go to ``url``, and return the document that came; it is of the web.
+
+        ``is_download`` says, where no document came, whether a download begins.
+
+        Raises:
+            PageError: no document came.
+            BrowserLost: the session died or hangs.
+        """
+        self._health.request(url)
+        if not url[:8].lower().startswith(("http://", "https://")):
+            raise PageError(url, "unsupported_scheme")
+        self._url, self._wanted = url, wanted
+        if self._restless:
+            self.leave()
+        document = self._go()
+        if self._is_previous(document):
+            self.leave()
+            document = self._go()
+        if document.stale and is_download():
+            raise PageError(url, "download")
+        if document.by_worker:
+            self._bypass_workers()
+            document = self._go()
+        # the page led on to where no page can be
+        leads_on = document.is_error_page and not document.stale
+        if leads_on and not self._transport.address().startswith("http"):
+            raise PageError(url, "unsupported_scheme")
+        if document.stale or document.is_unexplained:
+            document = self._ask_again(url)
+        if document.is_unexplained:  # the page came, and led on to an address that gives none
+            document = self._ask_again(self._transport.address())
+        self._health.show(TabState.REQUESTED)
+        if document.is_error_page or (document.empty and (document.status or 0) >= 400):
+            # no body: Chrome shows its error page, a headless shell an empty one
+            raise page_error(url, document.error, document.status)
+        if not document.is_web:
+            raise PageError(url, "unsupported_scheme")
+        return document
+
+    def read_again(self, url: str, wanted: Wanted) -> Document:
+        """Return the document that the page ``url``, which is shown, has become.
+
+        Raises:
+            PageError: a step led to where no document is.
+            BrowserLost: the session died or hangs.
+        """
+        self._url, self._wanted = url, wanted
+        document = self._complete()
+        if document.is_error_page:
+            raise page_error(url, document.error, document.status)
+        if document.stale or not document.is_web:
+            raise PageError(url, "no_document", retryable=True)
+        return document
+
+    def leave(self) -> None:
+        """Leave the page: nothing of it runs any longer."""
+        self._transport.reset()
+        self._restless = False
+
+    def elapsed_ms(self) -> float:
+        """Return the milliseconds since the navigation to this page began."""
+        return (time.perf_counter() - self.began) * 1000
+
+    def _is_previous(self, document: Document) -> bool:
+        """Whether the page before stands in the way of this one.
+
+        Perhaps only the fragment differs: Chrome keeps the document then. Or the page before loaded
+        itself again, while nothing came of this one.
+        """
+        if document.stale and "#" in self._url:
+            return True
+        return document.reloaded and document.url.partition("#")[0] != self._url.partition("#")[0]
+
+    def _go(self) -> Document:
+        """Navigate, and read the document.
+
+        Raises:
+            PageError: Chrome says by itself that none came.
+        """
+        url = self._url
+        self.began = time.perf_counter()
+        self._health.request(url)
+        self.reader.begin()
+        try:
+            arrival = self._transport.go(url, self.page_load_timeout)
+        except DialogOpen as error:
+            raise PageError(url, "dialogs") from error
+        except TransportError as error:
+            # no reason that we know: better another session than a wrong page
+            self._health.distrust(first_line(error))
+            raise PageError(url, "unknown", retryable=True) from error
+        if arrival.download:
+            raise PageError(url, "download")
+        if arrival.error == "ERR_ABORTED" and arrival.new is False:
+            raise PageError(url, "no_content")
+        if arrival.error and not arrival.new and not arrival.late:
+            raise page_error(url, arrival.error)
+        if arrival.late:
+            document = self._unfinished(arrival)
+        else:
+            self._late = 0
+            document = self._complete()
+        if document.is_error_page:
+            document = replace(document, error=arrival.error or document.error)
+        return replace(document, stale=document.stale or arrival.new is False)
+
+    def _unfinished(self, arrival: Arrival) -> Document:
+        """Return the document, as far as it came, that was not complete when time was up.
+
+        After two such pages in a row the session may be the slow one.
+        """
+        self._late += 1
+        if self._late > 1:
+            self._health.distrust("two page-load time-outs in a row")
+        document = None
+        if arrival.new is not False:
+            document = self.reader.read(self.began, self._wanted, GRACE)
+        if document is None or document.stale:
+            raise PageError(self._url, "timeout", retryable=True)
+        # not the document that the time was spent on
+        if document.age < self.page_load_timeout * 1_000 / 2:
+            self._restless = True
+            raise PageError(self._url, "unsettled", retryable=True)
+        return document
+
+    def _complete(self) -> Document:
+        """Read a document that has loaded.
+
+        One that has not, although the navigation has ended, was held up by a dialog (a question
+        dismisses it, and another one waits for the rest), broke off in the midst of its body, or is
+        the next one already, of a page that went on by itself.
+        """
+        document, rereads, moves = self._read(), REREADS, MOVES
+        while document.ready not in self._ready and not document.stale and document.is_web:
+            # it had loaded, and then began to write itself again
+            if rereads == 0 or "load" in document.timing:
+                break
+            late = time.perf_counter() - self.began > self.page_load_timeout
+            if moves == 0 or late:
+                raise PageError(self._url, "unsettled", retryable=True)
+            time.sleep(PAUSE)
+            before, document = document, self._read()
+            if document.origin == before.origin:
+                rereads -= 1
+            else:
+                moves -= 1
+                self._restless = True
+        if rereads == 0 and document.ready == "loading":
+            raise PageError(self._url, "truncated", document.status, retryable=True)
+        return document
+
+    def _read(self) -> Document:
+        return self.reader.read(self.began, self._wanted, self.page_load_timeout + GRACE)
+
+    def _bypass_workers(self) -> None:
+        """Let no service worker come between a page and its server from now on.
+
+        Chrome only minds this while it reports every request to ChromeDriver, which costs CPU (2 ms
+        for a small page, 30 for one with twenty files), so it is done for a tab when it first meets
+        a worker, and no sooner.
+        """
+        sizes = dict.fromkeys(("maxTotalBufferSize", "maxResourceBufferSize", "maxPostDataSize"), 0)
+        self._transport.cdp("Network.enable", **sizes)
+        self._transport.cdp("Network.setBypassServiceWorker", bypass=True)
+
+    def _ask_again(self, address: str) -> Document:
+        """Ask by ``Page.navigate``, which says why there is no document; read one that comes now.
+
+        ``address`` is the one that gave none: that of the page, or one that it led to.
+
+        Raises:
+            PageError: "download", "no_content" (the server answered, with nothing to show: a 204, a
+                redirect to ``mailto:``), or Chrome's error.
+        """
+        url = self._url
+        self.reader.begin()
+        try:
+            # it waits for the server, for ever
+            with self._transport.within(self.page_load_timeout):
+                answer = self._transport.cdp("Page.navigate", url=address)
+        except BrowserLost as error:
+            if not error.hung:
+                raise
+            raise PageError(url, "no_document", retryable=True) from error
+        except (ScriptTimeout, PageMoved):
+            answer = {}
+        except TransportError as error:
+            cause = re.search(r"net::(ERR_\w+)", str(error))
+            if not cause:
+                self._health.distrust(first_line(error))
+            raise page_error(url, cause[1] if cause else None) from error
+        code = answer.get("errorText", "").removeprefix("net::")
+        if answer.get("isDownload"):
+            raise PageError(url, "download")
+        if code not in ("ERR_ABORTED", "ERR_HTTP_RESPONSE_CODE_FAILURE", ""):
+            raise page_error(url, code)
+        document = self._complete()
+        if document.stale:
+            raise PageError(url, "no_content" if code else "no_document")
+        return document
