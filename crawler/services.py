@@ -29,6 +29,7 @@ from .definition.digest import digest_of
 from .definition.network import guard_of, proxies_of
 from .errors import CrawlerError, FrontierUnavailable
 from .frontier.frontier import Frontier
+from .frontier.listing import Listing
 from .local.processes import is_gone, process_name
 from .model import FailureClass, Json, Outcome, Result
 from .net.permits import Permits
@@ -253,7 +254,7 @@ class Services:
         """Return the pages of processes of this machine that are gone: nobody needs to wait for
         their leases.
         """
-        for claim in frontier.processing():
+        for claim in Listing(frontier).processing():
             if is_gone(claim.worker):
                 frontier.fail(claim, FailureClass.CRASH, "worker_died")
                 log.warning(

@@ -17,6 +17,7 @@ from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.chrome.registry import Registry
 from crawler.browser.pool import Chrome
 from crawler.errors import PageError
+from crawler.frontier.listing import Listing
 from crawler.model import Page
 from crawler.profile import Profile
 from tests.faults.ground import Ground, consistent, ended_well, shop
@@ -114,7 +115,9 @@ def test_killed_workers_have_their_sessions_ended_and_warm_shutdown_leaves_none(
     first = ground.worker(chrome_url=grid.url, page_load_timeout=40)
     frontier = ground.crawl(shop(url=site.url("/fork"), depth_limit=1, concurrency_limit=2))
     registry = Registry(ground.client)
-    ground.until(lambda: any(claim.page.url.endswith("/waits") for claim in frontier.processing()))
+    ground.until(
+        lambda: any(claim.page.url.endswith("/waits") for claim in Listing(frontier).processing())
+    )
     second = ground.worker(chrome_url=grid.url, page_load_timeout=40)
     # When the first is killed
     ground.until(lambda: len(registry.sessions()) == 2)

@@ -14,6 +14,7 @@ from benchmarks.frontier.pages import LINKS, page, pages
 from benchmarks.frontier.rare import rare
 from benchmarks.frontier.server import Gauge, running
 from crawler.frontier.frontier import Frontier
+from crawler.frontier.listing import Listing
 from crawler.model import Plan
 
 URLS = 10_000
@@ -43,7 +44,7 @@ def test_known_urls_stay_known_while_their_buckets_are_split(gauge):
     frontier = gauge.frontier
     for first in range(0, URLS, LINKS):
         assert frontier.enqueue(pages(first, first + LINKS)).new == LINKS
-    assert all(frontier.seen(page(number).url) for number in range(0, URLS, 7))
+    assert all(Listing(frontier).seen(page(number).url) for number in range(0, URLS, 7))
     assert frontier.enqueue(pages(0, URLS)).known == URLS
     sizes = [gauge.client.scard(key) for key in gauge.keys("seen:")]
     assert sum(sizes) == URLS

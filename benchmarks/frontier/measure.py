@@ -57,7 +57,7 @@ class Steps:
         self.old = 0
         for _ in range(IN_FLIGHT):
             self.claim()
-        while frontier.grant():  # as in a crawl that has been going on
+        while frontier.wake().tickets:  # as in a crawl that has been going on
             pass
 
     def claim(self) -> None:
@@ -83,7 +83,7 @@ class Steps:
 
     def run_and_grant(self, links: list[Page]) -> None:
         self.run(links)
-        self.frontier.grant()
+        self.frontier.wake()
 
     def all(self) -> Operations:
         """Every operation, and one that has nothing to do with the frontier: it shows how disturbed

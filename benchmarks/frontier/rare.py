@@ -10,6 +10,8 @@ from pathlib import Path
 import redis
 
 from crawler.frontier.frontier import Frontier
+from crawler.frontier.listing import Listing
+from crawler.frontier.repair import audit_keys, repair_keys
 from crawler.model import Claim, FailureClass, Page, Plan
 
 from .measure import policy
@@ -85,7 +87,7 @@ class Rare:
         frontier.enqueue(pages(0, many))
         while claim := frontier.claim("worker-1").claim:
             frontier.fail(claim, FailureClass.TERMINAL, "http_404", status=404)
-        last = [letter.page.id for letter in frontier.failed(many - 200, 200)]
+        last = [letter.page.id for letter in Listing(frontier).failed(many - 200, 200)]
         self.case(
             f"retry the last 200 of {many:,} dead letters",
             gauge,
@@ -100,10 +102,10 @@ class Rare:
         self.case(
             "links to 200 new hosts", gauge, lambda: frontier.enqueue(pages(many, many + 200, 1))
         )
-        self.case(f"audit, {many:,} lanes", gauge, frontier.audit)
+        self.case(f"audit, {many:,} lanes", gauge, lambda: audit_keys(frontier))
         self.client.delete(frontier.key("ready"))
-        self.case(f"repair, {many:,} lanes in no place", gauge, frontier.repair)
-        assert frontier.audit() == []
+        self.case(f"repair, {many:,} lanes in no place", gauge, lambda: repair_keys(frontier))
+        assert audit_keys(frontier) == []
 
 
 def rare(folder: Path, size: float = 1.0) -> dict[str, dict[str, float]]:

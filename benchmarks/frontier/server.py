@@ -60,7 +60,7 @@ class Gauge:
     def __init__(self, client: redis.Redis, frontier: Frontier) -> None:
         self.client: Any = client
         self.frontier = frontier
-        self._names = {client.script_load(frontier._scripts.text(name)): name for name in SCRIPTS}
+        self._names = {client.script_load(frontier.scripts.text(name)): name for name in SCRIPTS}
 
     def script_us(self) -> int:
         """Microseconds that the server has been in scripts so far, by the clock."""
@@ -98,7 +98,7 @@ class Gauge:
         """Fills a dict with the dearest call of each script, in milliseconds of processor time; for
         one client, one by one.
         """
-        scripts: Any = self.frontier._scripts
+        scripts: Any = self.frontier.scripts
         run, found = scripts.run, {}
 
         def measured(name: str, *args: Any) -> Any:

@@ -25,6 +25,7 @@ from ..client.wakeups import BrokerUnavailable
 from ..definition.crawl import Crawl
 from ..errors import CrawlerError, CrawlExists, FrontierRefused, UnknownCrawl
 from ..frontier.frontier import Frontier
+from ..frontier.listing import Listing
 from ..model import Json, Snapshot, Status
 from ..net.guard import Guard, Resolve, system_resolve
 from ..storage.errors import redis_errors
@@ -306,7 +307,7 @@ class Jobs:
         return self._lines(self._frontier(id), after)
 
     def _lines(self, frontier: Frontier, after: str) -> Iterator[str]:
-        while batch := frontier.results(after, RESULTS):
+        while batch := Listing(frontier).results(after, RESULTS):
             for after, _, text in batch:
                 yield f'{{"place":"{after}",{text[1:]}\n'
 
@@ -321,7 +322,7 @@ class Jobs:
         with redis_errors():
             if not self.redis.exists(f"{self.prefix}order:{frontier.name.removeprefix(PREFIX)}"):
                 return
-            self.redis.srem(frontier.index, frontier.name)
+        frontier.delist()
         # somebody re-opened it meanwhile
         if (seen := self._snapshot(frontier)) and not seen.status.ended:
             frontier.enlist()

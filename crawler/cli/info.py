@@ -11,11 +11,13 @@ import click
 from redis import Redis
 
 from ..frontier.frontier import Frontier
+from ..frontier.listing import Listing
 from ..model import Json, Page, Snapshot
 from ..output import report
 from ..redaction import masked
 from ..storage.connection import RedisClient
 from ..storage.errors import redis_errors
+from ..storage.server import server_time
 from .common import find_crawl, names, open_client
 from .group import Mistake
 
@@ -64,8 +66,7 @@ def info(name: str | None, lists: str | None, count: int, as_json: bool) -> None
 
 def current_state(frontier: Frontier, snapshot: Snapshot) -> dict[str, Json]:
     """Return what a report leaves out: how the frontier stands at this instant."""
-    with redis_errors():
-        lanes, time = frontier.redis.scard(frontier.key("lanes")), frontier.redis.time()[0]
+    lanes, time = Listing(frontier).lane_count(), server_time(frontier.redis)
     held = snapshot.held_until - time if snapshot.held_until else 0
     return {
         "queued": snapshot.queued,
@@ -86,15 +87,15 @@ def page_rows(frontier: Frontier, name: str, count: int) -> Iterator[dict[str, J
     """Return the first ``count`` pages of the list ``name``, each with its URL last."""
     match name:
         case "processing":
-            for claim in frontier.processing(0, count):
+            for claim in Listing(frontier).processing(0, count):
                 yield {"worker": claim.worker, "attempt": claim.page.attempt} | place(claim.page)
         case "failed":
-            for failed in frontier.failed(0, count):
+            for failed in Listing(frontier).failed(0, count):
                 cause = {"reason": failed.reason, "status": failed.status}
                 yield cause | {"attempt": failed.page.attempt} | place(failed.page)
         case _:
-            listing = frontier.delayed if name == "delayed" else frontier.queued
-            for page in listing(0, count):
+            listing = Listing(frontier)
+            for page in (listing.delayed if name == "delayed" else listing.queued)(0, count):
                 priority = page.priority.name.lower()
                 yield {"priority": priority, "attempt": page.attempt} | place(page)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from ..frontier.listing import Listing
 from ..output import report as end_report
 from ..output.export import FORMATS, write_export
 from .common import find_crawl, open_client
@@ -31,7 +32,7 @@ def export(name: str, file: str, kind: str | None) -> None:
     kind = kind or (format_of(path) if path else "jsonl")
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
-        stream = write_export(path, crawl.frontier.results, kind, sys.stdout)
+        stream = write_export(path, Listing(crawl.frontier).results, kind, sys.stdout)
     if path:
         click.echo(f"{stream.pages} pages in {path}", err=True)
     if stream.lost:

@@ -28,6 +28,7 @@ from ..definition.crawl import Crawl
 from ..definition.crawl_plan import policy_of
 from ..definition.digest import digest_of
 from ..definition.loading import load, module_path
+from ..frontier.listing import Listing
 from ..frontier.server_checks import check_server
 from ..local.embedded import Embedded, PrivateWorkers
 from ..model import Snapshot
@@ -281,9 +282,10 @@ def result_files(order: Order, handle: CrawlHandle, state: Path) -> Iterator[Cal
     """
     frontier = handle.frontier
     origin = f"{handle.name} {frontier.origin()}"
+    listing = Listing(frontier)
     files = [JsonLines(path, origin, state, anew=order.reset) for path in order.files]
     try:
-        yield lambda: [file.follow(frontier.results) for file in files]
+        yield lambda: [file.follow(listing.results) for file in files]
         if order.output:
             failed = (page.record() for page in handle.failed())
             write_lines(order.output / "failed.jsonl", failed)

@@ -9,6 +9,7 @@ import click
 
 from ..config import settings as configuration
 from ..errors import SetupError
+from ..frontier.repair import audit_keys, repair_keys
 from ..output import report
 from ..output.report import ExitStatus
 from .common import find_crawl, open_client
@@ -21,7 +22,7 @@ def audit(name: str, as_json: bool) -> None:
     """Say what is wrong with the keys of NAME; exit status 1 if anything is."""
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
-        faults = crawl.frontier.audit()
+        faults = audit_keys(crawl.frontier)
     if as_json:
         click.echo(json.dumps(faults))
     else:
@@ -38,8 +39,8 @@ def repair(name: str) -> None:
     """Mend what `audit` finds in NAME, which may go on meanwhile."""
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
-        mended = crawl.frontier.repair()
-        left = crawl.frontier.audit()
+        mended = repair_keys(crawl.frontier)
+        left = audit_keys(crawl.frontier)
         client.wake(name)
     click.echo("\n".join(f"mended: {sentence}" for sentence in mended) or f"{name}: all was well")
     if left:

@@ -19,6 +19,7 @@ from ..definition.digest import digest_of
 from ..errors import CrawlExists, FrontierRefused, SetupError, UnknownCrawl
 from ..frontier.entries import FailedPage
 from ..frontier.frontier import Frontier
+from ..frontier.listing import Listing
 from ..hooks import Lazy, call
 from ..model import Json, Priority, Snapshot, Status
 from ..storage.connection import RedisClient, connect
@@ -138,7 +139,7 @@ class CrawlHandle:
         given.
         """
         start = 0
-        while batch := self.frontier.failed(start, PAGE):
+        while batch := Listing(self.frontier).failed(start, PAGE):
             yield from (one for one in batch if reason in (None, one.reason))
             start += len(batch)
 
@@ -156,7 +157,7 @@ class CrawlHandle:
             # what fails while we look is for another time
             start, left, ids = 0, self.snapshot().failed, list[str]()
             while left > 0:
-                batch = self.frontier.failed(start, min(PAGE, left))
+                batch = Listing(self.frontier).failed(start, min(PAGE, left))
                 start, left = start + len(batch), left - len(batch) if batch else 0
                 for letter in batch:
                     page = letter.page
@@ -178,7 +179,7 @@ class CrawlHandle:
 
         ``after`` is the place of the last one that was seen: so a reader goes on where it was.
         """
-        while batch := self.frontier.results(after):
+        while batch := Listing(self.frontier).results(after):
             for after, _, text in batch:
                 yield after, json.loads(text)
 
@@ -265,7 +266,7 @@ class Client:
         crawl.validate()
         self._check_deadline(crawl)
         frontier = self.frontier(crawl.name)
-        loaded = not reset and seeds.are_in(crawl, frontier)
+        loaded = not reset and frontier.is_seeded(digest_of(crawl))
         if not loaded:
             seeds.check_seeds(crawl)
         reopen = False
@@ -372,9 +373,7 @@ class Client:
 
     def clear(self, name: str) -> int:
         """Forget the crawl ``name``; the number of keys that went."""
-        frontier = self.frontier(name)
-        seeds.forget(frontier)
-        return frontier.clear()
+        return self.frontier(name).clear()
 
     def wake(self, crawl: Crawl | str) -> int:
         """Start the runs that ``crawl`` can use now; how many. One that is known by name only is
@@ -386,7 +385,7 @@ class Client:
         if isinstance(crawl, str) and crawl in self.known:
             crawl = self.known[crawl]
         frontier = self.frontier(name)
-        tickets = frontier.grant()
+        tickets = frontier.wake().tickets
         if tickets:
             frontier.enlist()  # that of a job that has ended is taken off the list
         for ticket in tickets:

@@ -26,18 +26,15 @@ from ..definition.digest import digest_of
 from ..definition.fields import AUTO
 from ..definition.network import guard_of
 from ..errors import FrontierRefused, SetupError
-from ..frontier.frontier import BATCH, PRODUCER_LIFE, Frontier
+from ..frontier.arguments import BATCH
+from ..frontier.frontier import PRODUCER_LIFE, Frontier
 from ..model import Link, Page, Priority
 from ..net.fetch import FetchError, fetch
-from ..storage.errors import redis_errors
 from ..urls import robots, sitemaps
 from ..urls.url import origin_of
 
 log = logging.getLogger(__name__)
 
-#: The key that says that all seeds are in, and of which crawl: one that is begun anew does not
-#: believe it.
-MARK = "seeds"
 #: Seconds for one sitemap to arrive.
 SITEMAP_TIMEOUT = 60.0
 #: Bytes of a line that are read at once; no URL is as long.
@@ -256,18 +253,6 @@ def check_seeds(crawl: Crawl) -> None:
             file.read(1)
 
 
-def are_in(crawl: Crawl, frontier: Frontier) -> bool:
-    """Whether every seed of this crawl, as it is defined now, was queued."""
-    with redis_errors():
-        return bool(frontier.redis.get(frontier.key(MARK)) == _mark(crawl, frontier))
-
-
-def forget(frontier: Frontier) -> None:
-    """Forget whether the seeds are in, when a crawl is cleared."""
-    with redis_errors():
-        frontier.redis.delete(frontier.key(MARK))
-
-
 def load(
     crawl: Crawl,
     frontier: Frontier,
@@ -299,10 +284,5 @@ def load(
             )
             fed = feed(crawl, frontier, urls, alive=alive, tell=tell)
             (log.warning if fed.refused else tell)(f"{crawl.name}: seeds: {fed}")
-    with redis_errors():
-        frontier.redis.set(frontier.key(MARK), _mark(crawl, frontier))
+    frontier.mark_seeded(digest_of(crawl))
     return fed
-
-
-def _mark(crawl: Crawl, frontier: Frontier) -> bytes:
-    return f"{frontier.origin()} {digest_of(crawl)}".encode()

@@ -1,10 +1,10 @@
-"""How pages, claims and dead letters are written in Redis. Strings in, values out; nothing here
-talks to it.
+"""The form of pages, claims and dead letters in Redis. Strings in, values out; nothing here talks
+to it.
 
 An entry is a JSON array, ``[version,attempts,strikes,priority,depth,"lane","parent","key","url"]``;
-``key`` is "" where it equals the URL. What scripts change stands first, so that they can do it as
-text: the bytes of an entry are its identity in the lists. The page's id is not in it: it follows
-from the URL, and nothing is as hard to compress.
+``key`` is "" where it equals the URL. The fields that scripts change stand first, so that a script
+can change them as text: the bytes of an entry are its identity in the lists. The page's id is not
+in it: it follows from the URL, and nothing is as hard to compress.
 """
 
 from __future__ import annotations
@@ -16,62 +16,13 @@ from hashlib import blake2b
 
 from ..model import Claim, FailureClass, Json, Page, Priority
 
+#: The version of an entry's form; see ``SCHEMA`` in ``lua/lib/core.lua`` for that of the keys.
 VERSION = 2
 #: Characters of a URL that is kept at all. Longer ones are data, not addresses.
 URL_MAX = 16_384
 LANE_MAX = 200
 #: Lanes "0" and "2" would have the names of the priorities of lane "".
 RESERVED_LANES = {"0", "2"}
-
-
-def entry(page: Page, parent: str | None = None) -> str | None:
-    """``page`` as it is queued, found on the page ``parent``; None if no browser could go there
-    (not UTF-8, or far too long).
-    """
-    if not page.url or len(page.url) > URL_MAX:
-        return None
-    head = [VERSION, page.attempt, page.strikes, int(page.priority), page.depth]
-    key = "" if page.key == page.url else page.key
-    fields = [*head, lane_name(page.lane), page.parent or parent or "", key, page.url]
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # a lone surrogate
-        return None
-    return text
-
-
-def page(raw: bytes) -> Page:
-    """The page of an entry; one that cannot be read becomes a page whose URL is the raw text."""
-    text = raw.decode("utf-8", "replace")
-    try:
-        version, attempt, strikes, priority, depth, lane, parent, key, url = json.loads(text)
-        if version != VERSION:
-            raise ValueError(version)
-        return Page(
-            url, depth, key or url, lane, Priority(priority), attempt, strikes, parent or None
-        )
-    except (ValueError, TypeError):
-        return Page(text)
-
-
-def lane_name(lane: str) -> str:
-    """``lane`` as Redis keys can hold it: letters, digits, ``_``, ``.`` and ``-``."""
-    if not lane:
-        return ""
-    name = re.sub(r"[^A-Za-z0-9_.-]", "_", lane)[:LANE_MAX]
-    return name + "_" if name in RESERVED_LANES else name
-
-
-def fingerprint(key: str) -> tuple[int, str]:
-    """What stands for a canonical URL among the known ones: a bucket (32 bits) and a value (63 bits
-    of another part, decimal).
-
-    An intset holds numbers below 2^63 without leading zeros; anything else would silently make it a
-    hash table.
-    """
-    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-    return int.from_bytes(digest[8:12], "big"), str(int.from_bytes(digest[:8], "big") >> 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +46,72 @@ class FailedPage:
         }
 
 
-def letter(raw: bytes) -> FailedPage:
-    """A dead letter, read."""
-    status, at, failure, reason, entry_ = json.loads(raw.decode("utf-8", "replace"))
-    found = Page(entry_) if isinstance(entry_, str) else page(json.dumps(entry_).encode())
-    return FailedPage(found, reason, status or None, FailureClass(failure), at / 1_000)
+def encode_page(page: Page, parent: str | None = None) -> str | None:
+    """Return ``page`` as it is queued, found on the page with the id ``parent``.
+
+    None if no browser could go there (not UTF-8, or far too long).
+    """
+    if not page.url or len(page.url) > URL_MAX:
+        return None
+    head = [VERSION, page.attempt, page.strikes, int(page.priority), page.depth]
+    key = "" if page.key == page.url else page.key
+    fields = [*head, lane_name(page.lane), page.parent or parent or "", key, page.url]
+    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return None
+    return text
 
 
-def claim(value: bytes) -> Claim:
-    """A claim, as the hash ``inflight`` holds it."""
+def decode_page(raw: bytes) -> Page:
+    """Return the page of an entry; one that cannot be read becomes a page whose URL is the raw
+    text.
+    """
+    text = raw.decode("utf-8", "replace")
+    try:
+        version, attempt, strikes, priority, depth, lane, parent, key, url = json.loads(text)
+        if version != VERSION:
+            raise ValueError(version)
+        return Page(
+            url, depth, key or url, lane, Priority(priority), attempt, strikes, parent or None
+        )
+    except (ValueError, TypeError):
+        return Page(text)
+
+
+def decode_letter(raw: bytes) -> FailedPage:
+    """Return the failed page of a dead letter."""
+    status, at, failure, reason, entry = json.loads(raw.decode("utf-8", "replace"))
+    page = Page(entry) if isinstance(entry, str) else decode_page(json.dumps(entry).encode())
+    return FailedPage(page, reason, status or None, FailureClass(failure), at / 1_000)
+
+
+def decode_claim(value: bytes) -> Claim:
+    """Return a claim from its value in the hash ``inflight``."""
     token, worker, deadline, _, raw = value.split(b"\n", 4)
-    return Claim(
-        page(raw), token.decode(), worker.decode("utf-8", "replace"), int(deadline) / 1_000
-    )
+    page = decode_page(raw)
+    return Claim(page, token.decode(), worker.decode("utf-8", "replace"), int(deadline) / 1_000)
+
+
+def claimed_at(value: bytes) -> int:
+    """Return when a claim was made from its value in the hash ``inflight``: epoch milliseconds."""
+    return int(value.split(b"\n", 4)[3])
+
+
+def lane_name(lane: str) -> str:
+    """Return ``lane`` as Redis keys can hold it: letters, digits, ``_``, ``.`` and ``-``."""
+    if not lane:
+        return ""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", lane)[:LANE_MAX]
+    return name + "_" if name in RESERVED_LANES else name
+
+
+def fingerprint(key: str) -> tuple[int, str]:
+    """Return the number that stands for a canonical URL among the known ones.
+
+    It is a bucket (32 bits) and a value (63 bits of another part, decimal). An intset holds numbers
+    below 2^63 without leading zeros; anything else would silently make it a hash table.
+    """
+    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return int.from_bytes(digest[8:12], "big"), str(int.from_bytes(digest[:8], "big") >> 1)

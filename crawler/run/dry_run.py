@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..definition.bounds import entry_pages, scope_of
 from ..errors import PageError
-from ..frontier.frontier import Ending, Renewal, Verdict, Wake
+from ..frontier.answers import Ending, Renewal, Verdict, Wake
 from ..model import Claim, Link, Outcome, Page, Result, Snapshot, Status, Turn
 from .context import RunServices
 from .lifecycle import execute

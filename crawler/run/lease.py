@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import FrontierError
-from ..frontier.frontier import Renewal
+from ..frontier.answers import Renewal
 from ..observe.logs import inherited
 from ..redaction import masked
 

@@ -16,7 +16,7 @@ from .outcome import HookError, without_secrets
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
-    from ..frontier.frontier import Ending, Wake
+    from ..frontier.answers import Ending, Wake
     from .context import Hooks, RunServices
     from .observer import Observer
 

@@ -26,7 +26,7 @@ from .request import LoginCheck, accept
 if TYPE_CHECKING:
     from ..browser.browser import Browser
     from ..definition.crawl import Crawl
-    from ..frontier.frontier import Ending
+    from ..frontier.answers import Ending
     from ..model import Claim, Turn
     from ..net.permits import Permits
     from ..urls.scope import Chosen

@@ -15,6 +15,7 @@ import pytest
 from crawler import Crawl
 from crawler.browser.chrome.local import LocalDriver
 from crawler.browser.pool import Chrome
+from crawler.frontier.listing import Listing
 from tests.faults.ground import Ground
 from tests.grid import Grid, needs_grid
 from tests.site.chromes import KINDS, WHOLE
@@ -108,12 +109,12 @@ def test_a_crawl_over_all_hostile_pages_ends_with_exactly_the_table(ground, site
     worker.process.wait(60)
     # Then each page is where the table says, with what it says
     came: dict[str, Done | Failed] = {}
-    for _, _, line in frontier.results("0", 10_000):
+    for _, _, line in Listing(frontier).results("0", 10_000):
         record = json.loads(line)
         came[record["url"]] = Done(
             record["links"], None, record["status"], path_on(site, record["final_url"])
         )
-    for page in frontier.failed(0, 10_000):
+    for page in Listing(frontier).failed(0, 10_000):
         assert page.page.url not in came
         reason = "browser_lost" if page.reason == "poison" else page.reason  # it has no strike left
         came[page.page.url] = Failed(reason, page.failure, page.status)
@@ -124,7 +125,7 @@ def test_a_crawl_over_all_hostile_pages_ends_with_exactly_the_table(ground, site
     }
     assert wrong == {}, wrong
     # (of those that lead to the same page, one has its result; the others are done as well)
-    assert set(came) | set(frontier.done(0, 10_000)) == set(rows)
+    assert set(came) | set(Listing(frontier).done(0, 10_000)) == set(rows)
     aliases = {url for url in rows if leads_to(rows[url]) == "/a"}
     assert set(rows) - set(came) <= aliases
     assert len(aliases & set(came)) == 1

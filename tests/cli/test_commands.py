@@ -19,6 +19,8 @@ from crawler.config import settings as configuration
 from crawler.definition.bounds import entry_pages
 from crawler.definition.crawl_plan import plan_of
 from crawler.frontier.frontier import Frontier
+from crawler.frontier.listing import Listing
+from crawler.frontier.repair import audit_keys
 from crawler.local.embedded import Embedded, PrivateRedis
 from crawler.model import Claim, FailureClass, Outcome, Status
 
@@ -273,9 +275,9 @@ def test_failed_pages_of_one_reason_are_sent_back_and_the_workers_woken(desk):
     assert "2 pages sent back" in said
     assert "active" in said
     assert desk.wake_ups() == 2
-    assert [page.url for page in crawl.frontier.queued()] == [f"{SITE}/a", f"{SITE}/b"]
+    assert [page.url for page in Listing(crawl.frontier).queued()] == [f"{SITE}/a", f"{SITE}/b"]
     assert [letter.reason for letter in crawl.failed()] == ["http_404"]
-    assert crawl.frontier.audit() == []
+    assert audit_keys(crawl.frontier) == []
 
 
 def test_single_pages_are_sent_back_by_url_or_by_id(desk):
@@ -303,7 +305,7 @@ def test_many_failed_pages_are_listed_and_sent_back_in_batches(desk, monkeypatch
     assert crawl.retry(reason="odd") == 50
     assert {letter.reason for letter in crawl.failed()} == {"even"}
     assert crawl.retry() == 50
-    assert crawl.frontier.audit() == []
+    assert audit_keys(crawl.frontier) == []
 
 
 # enqueue
@@ -330,7 +332,7 @@ def test_urls_fed_by_hand_are_queued_or_refused_with_the_reason(desk):
     ):
         assert reason in said
     assert desk.wake_ups() == 2
-    assert [page.url for page in crawl.frontier.queued()] == [f"{SITE}/", f"{SITE}/a"]
+    assert [page.url for page in Listing(crawl.frontier).queued()] == [f"{SITE}/", f"{SITE}/a"]
     assert crawl.snapshot().counts["skipped_deny"] == 1
 
 
@@ -355,7 +357,7 @@ def test_urls_come_from_files_and_from_standard_input(desk):
     assert "1 queued, 1 known" in desk.run(
         "enqueue", "shop", "--file", "-", stdin=f"{SITE}/b\n{SITE}/c#top\n"
     )
-    assert len(crawl.frontier.queued()) == 4
+    assert len(Listing(crawl.frontier).queued()) == 4
     assert "nowhere.txt" in desk.run("enqueue", "shop", "--file", "nowhere.txt", status=2)
     assert "--file" in desk.run("enqueue", "shop", status=2)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from crawler.config.settings import environment
+from crawler.frontier.listing import Listing
 from crawler.local.heartbeat_file import SILENCE_MAX, TICK_AGE_MAX, Heartbeat
 from tests.faults.ground import Ground, Worker, ended_well, shop
 from tests.faults.webdriver import Doc
@@ -173,7 +174,7 @@ def test_a_worker_ended_at_once_gives_its_pages_back_first(ground: Ground):
     worker.process.wait(60)
     seen = frontier.snapshot()
     assert (seen.queued, seen.processing, seen.held_until) == (2, 0, None), worker.said()
-    assert [page.attempt for page in frontier.queued()] == [0, 0]
+    assert [page.attempt for page in Listing(frontier).queued()] == [0, 0]
     ground.worker(2)
     ground.until_end(frontier)
     seen = ended_well(frontier, ["/", "/a", "/b"], log=ground.redis)

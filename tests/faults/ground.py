@@ -30,6 +30,8 @@ from crawler.config.settings import Settings, environment
 from crawler.definition.bounds import entry_pages
 from crawler.definition.crawl_plan import plan_of
 from crawler.frontier.frontier import Frontier
+from crawler.frontier.listing import Listing
+from crawler.frontier.repair import audit_keys
 from crawler.local.embedded import PrivateRedis, worker_command
 from crawler.model import Snapshot
 
@@ -230,7 +232,9 @@ class Ground:
     def holder(self, frontier: Frontier, path: str) -> tuple[Worker, Any]:
         """The worker that works on the page at ``path``, and its claim."""
         claim = self.until(
-            lambda: next((c for c in frontier.processing() if c.page.url == on_site(path)), None)
+            lambda: next(
+                (c for c in Listing(frontier).processing() if c.page.url == on_site(path)), None
+            )
         )
         return (
             next(
@@ -282,7 +286,7 @@ def consistent(frontier: Frontier) -> Snapshot:
     """The invariants, at any instant: each page is in one place (I1), each page in flight has one
     claim and one lease (I2).
     """
-    assert frontier.audit() == []
+    assert audit_keys(frontier) == []
     processing, inflight, leases = reading(frontier.redis, I2, frontier.prefix)
     assert processing == inflight == leases
     snapshot = frontier.snapshot()
@@ -311,9 +315,9 @@ def ended_well(
     statuses = list(statuses)
     assert snapshot.status.value == statuses[-1], snapshot
     wanted = sorted(map(on_site, done))
-    assert sorted(frontier.done(0, 1_000_000)) == wanted
+    assert sorted(Listing(frontier).done(0, 1_000_000)) == wanted
     assert snapshot.done == len(wanted)
-    assert {page.page.url: page.reason for page in frontier.failed(0, 1_000_000)} == {
+    assert {page.page.url: page.reason for page in Listing(frontier).failed(0, 1_000_000)} == {
         on_site(path): reason for path, reason in (failed or {}).items()
     }
     assert sorted(results(frontier)) == wanted
@@ -325,7 +329,7 @@ def ended_well(
 
 def results(frontier: Frontier) -> Iterator[str]:
     """The URL of each result."""
-    for _, _, line in frontier.results("0", 1_000_000):
+    for _, _, line in Listing(frontier).results("0", 1_000_000):
         match = re.match(r'\{"url":"([^"]*)"', line)
         assert match, line
         yield match[1]

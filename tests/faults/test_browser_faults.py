@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from crawler.browser.chrome.local import find_driver
+from crawler.frontier.listing import Listing
 from crawler.model import FailureClass
 from tests.grid import free_ports
 from tests.site.server import Request, Server, route
@@ -40,7 +41,7 @@ def test_a_page_that_always_crashes_its_tab_harms_no_other(ground: Ground):
     frontier = ground.crawl(shop())
     ground.until_end(frontier)
     seen = ended_well(frontier, {"/", *PATHS} - {"/3"}, {"/3": "poison"}, log=ground.redis)
-    assert frontier.failed()[0].failure is FailureClass.CRASH
+    assert Listing(frontier).failed()[0].failure is FailureClass.CRASH
     assert seen.counts["crashed"] == 2
     victims = [visit.session for visit in chrome.visits if visit.url == on_site("/3")]
     assert len(victims) == len(set(victims)) == 2
@@ -282,10 +283,10 @@ def test_pages_that_lead_nowhere_end_with_reasons_and_free_their_slots(
         f"/to?url={away}": "redirect_private",
     }
     seen = consistent(frontier)
-    assert {page.page.url: page.reason for page in frontier.failed()} == {
+    assert {page.page.url: page.reason for page in Listing(frontier).failed()} == {
         site.url(path): why for path, why in failed.items()
     }
-    assert sorted(frontier.done()) == sorted(map(site.url, [*done, "/to?url=/a"]))
+    assert sorted(Listing(frontier).done()) == sorted(map(site.url, [*done, "/to?url=/a"]))
     assert sorted(results(frontier)) == sorted(map(site.url, done))
     assert history(ground.redis.folder, frontier) == ["NEW", "ACTIVE", "FINISHED"]
     # it leads to a page that is done: it counts, without a second result

@@ -22,6 +22,7 @@ import redis as redis_py
 
 from crawler.config import settings as configuration
 from crawler.frontier.frontier import Frontier
+from crawler.frontier.repair import audit_keys
 from crawler.local.embedded import PrivateRedis
 
 from .ground import Worker, until
@@ -155,7 +156,7 @@ def test_a_crawl_under_fire_does_all_pages_and_ends_by_itself(manual, tmp_path, 
             worker.kill()
     frontier = Frontier(client(redis), "fire")
     seen = frontier.snapshot()
-    audit = frontier.audit()
+    audit = audit_keys(frontier)
     redis.stop()
     sys.stderr.write(
         f"{seen.done} pages under fire in {time.monotonic() - began:.0f} s: {kills},"

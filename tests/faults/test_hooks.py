@@ -9,6 +9,7 @@ import pytest
 from crawler.definition.loading import load_all
 from crawler.errors import FrontierRefused
 from crawler.frontier.frontier import Frontier
+from crawler.frontier.listing import Listing
 from crawler.model import FailureClass, Page, Status
 
 from .ground import SITE, Ground, consistent, ended_well, on_site, shop
@@ -87,7 +88,7 @@ def test_a_hook_that_raises_or_returns_nonsense_fails_its_page_only(ground: Grou
     for name, reason in expected.items():
         ground.until_end(frontiers[name])
         ended_well(frontiers[name], {"/", *PATHS} - {"/3"}, {"/3": reason}, log=ground.redis)
-        assert frontiers[name].failed()[0].failure is FailureClass.HOOK
+        assert Listing(frontiers[name]).failed()[0].failure is FailureClass.HOOK
     assert "KeyError: 'price'" in worker.said()
 
 
@@ -130,4 +131,4 @@ def test_adding_pages_to_an_ended_crawl_is_refused_and_harms_nothing(ground: Gro
     ground.until(lambda: "the crawl is STOPPED (it was enough)" in worker.said())
     seen = consistent(over)
     assert (seen.status, seen.accepted) == (Status.STOPPED, 1)
-    assert [page.url for page in over.queued()] == [on_site("/")]
+    assert [page.url for page in Listing(over).queued()] == [on_site("/")]

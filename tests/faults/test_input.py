@@ -15,7 +15,10 @@ import redis as redis_py
 
 from crawler.client.client import Client
 from crawler.errors import FrontierMisfit
-from crawler.frontier.frontier import BATCH, Frontier
+from crawler.frontier.arguments import BATCH
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.listing import Listing
+from crawler.frontier.repair import repair_keys
 from crawler.model import Page, Plan, Policy
 
 from .ground import SITE, Ground, consistent, ended_well, history, on_site, results, shop
@@ -51,7 +54,7 @@ def test_a_site_without_an_end_is_left_at_each_kind_of_limit(ground: Ground):
     assert seen.counts["skipped_full"] > 0
     assert history(ground.redis.folder, long) == ["NEW", "ACTIVE", "DRAINING", "FINISHED"]
     assert len(set(results(long))) == len(list(results(long))) == 40
-    seen = ended_well(wide, sorted(wide.done()), log=ground.redis)
+    seen = ended_well(wide, sorted(Listing(wide).done()), log=ground.redis)
     assert (seen.done, seen.accepted) == (25, 25)
     assert seen.counts["skipped_lane"] > 0
 
@@ -121,7 +124,7 @@ def test_a_hundred_thousand_links_of_every_kind_never_hold_redis_up(ground: Grou
         "skipped_scope": 3_000,
         "skipped_duplicate": 10_000,
     }
-    waiting = frontier.queued(0, 100_000)
+    waiting = Listing(frontier).queued(0, 100_000)
     assert len({page.url for page in waiting}) == len(waiting) == seen.accepted - 1
     assert not any(word in page.url for page in waiting for word in ("#", "\0", "\ud800"))
 
@@ -192,12 +195,12 @@ def test_an_unreadable_entry_ends_among_the_failed_and_the_crawl_continues(groun
     client.lpush(key("queued"), *junk[:2])
     client.zadd(key("delayed"), {junk[2]: 1})
     client.rpush(key("processing"), junk[3])
-    assert frontier.repair()
+    assert repair_keys(frontier)
     ground.worker()
     ground.until_end(frontier)
     seen = consistent(frontier)
     assert (seen.status, seen.done, seen.failed, seen.reasons) == ("FINISHED", 6, 4, {"corrupt": 4})
-    assert sorted(frontier.done()) == sorted(map(on_site, ["/", *paths]))
+    assert sorted(Listing(frontier).done()) == sorted(map(on_site, ["/", *paths]))
     assert sorted(results(frontier)) == sorted(map(on_site, ["/", *paths]))
     assert history(ground.redis.folder, frontier) == ["NEW", "ACTIVE", "FINISHED"]
 

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from crawler.frontier.frontier import Frontier
+from crawler.frontier.listing import Listing
 from crawler.model import Outcome, Page, Plan, Policy, Status
 
 from .ground import SITE, Ground, consistent, ended_well, on_site, python, shop
@@ -135,7 +136,7 @@ def test_one_of_two_hundred_claims_at_once_gets_the_one_seed(ground: Ground):
         Outcome.EMPTY.value
     ] * 199 + [Outcome.PAGE.value]
     assert consistent(frontier).status is Status.ACTIVE
-    seed = frontier.processing()[0]
+    seed = Listing(frontier).processing()[0]
     frontier.enqueue([Page(f"{SITE}{path}", 1) for path in PATHS], parent=seed)
     frontier.finish(seed, seed.page.url)
     assert len(frontier.tick().tickets) == 7

@@ -20,6 +20,7 @@ import redis as redis_py
 from crawler.definition.loading import load
 from crawler.errors import FrontierUnavailable
 from crawler.frontier.frontier import Frontier
+from crawler.frontier.listing import Listing
 from crawler.local.embedded import PrivateRedis, find_redis
 from crawler.model import FailureClass, Page, Plan, Policy, Status
 from crawler.storage.scripts import Scripts
@@ -227,7 +228,7 @@ def finish(frontier: Frontier, limit: int = 600) -> None:
     luck = random.Random(1)
     while not frontier.snapshot().status.ended:
         work(frontier, luck, limit)
-    urls = frontier.done(0, 100_000)
+    urls = Listing(frontier).done(0, 100_000)
     assert consistent(frontier).failed == 0
     assert len(urls) == len(set(urls))
     assert set(urls) >= {f"{SITE}/{n}" for n in range(limit)}

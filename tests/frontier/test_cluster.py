@@ -12,7 +12,10 @@ import pytest
 import redis as redis_py
 from redis.cluster import RedisCluster
 
-from crawler.frontier.frontier import Frontier, Verdict
+from crawler.frontier.answers import Verdict
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.listing import Listing
+from crawler.frontier.repair import audit_keys
 from crawler.frontier.server_checks import check_server
 from crawler.local.embedded import find_redis
 from crawler.local.processes import end
@@ -115,18 +118,18 @@ def test_crawls_of_a_cluster_live_on_one_node_each_and_do_all_that_they_do_elsew
             ).new
             == 500
         )
-        assert len(frontier.queued(0, 1_000)) == 500
+        assert len(Listing(frontier).queued(0, 1_000)) == 500
         claim, other, third = (frontier.claim("w").claim for _ in range(3))
         assert frontier.finish(claim, claim.page.url, result="{}").verdict is Verdict.OK
         assert frontier.fail(other, FailureClass.TERMINAL, "404").verdict is Verdict.OK
         assert frontier.fail(third, FailureClass.RETRY, "timeout").verdict is Verdict.OK
         assert frontier.retry_failed() == 1
         assert len(frontier.tick().tickets) == 3
-        assert (frontier.snapshot().status, len(frontier.results()), frontier.audit()) == (
-            Status.ACTIVE,
-            1,
-            [],
-        )
+        assert (
+            frontier.snapshot().status,
+            len(Listing(frontier).results()),
+            audit_keys(frontier),
+        ) == (Status.ACTIVE, 1, [])
         homes.add(cluster.get_node_from_key(frontier.prefix).port)
     assert Frontier.names(cluster) == crawls
     assert len(homes) > 1

@@ -11,7 +11,10 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from crawler.errors import CrawlExists, FrontierMisfit, FrontierRefused, FrontierUnavailable
-from crawler.frontier.frontier import Added, Ending, Frontier, Reaped, Renewal, Verdict, Wake
+from crawler.frontier.answers import Added, Ending, Renewal, Verdict, Wake
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.listing import Listing
+from crawler.frontier.repair import audit_keys, exclusive_access, repair_keys
 from crawler.frontier.server_checks import check_server
 from crawler.local.embedded import PrivateRedis
 from crawler.model import Claim, FailureClass, Outcome, Page, Plan, Policy, Priority, Status
@@ -68,16 +71,16 @@ def urls(pages) -> list[str]:
 
 def test_a_page_goes_from_queued_over_processing_to_done(begin):
     frontier, _ = begin(A)
-    assert urls(frontier.queued()) == [A]
+    assert urls(Listing(frontier).queued()) == [A]
 
     claim = take(frontier)
     assert (claim.page.url, claim.page.attempt, claim.worker) == (A, 1, "w1")
-    assert frontier.queued() == []
-    assert frontier.processing() == [claim]
+    assert Listing(frontier).queued() == []
+    assert Listing(frontier).processing() == [claim]
 
     ending = frontier.finish(claim, A)
     assert (ending.verdict, ending.ended) == (Verdict.OK, True)
-    assert frontier.done() == [A]
+    assert Listing(frontier).done() == [A]
     snapshot = frontier.snapshot()
     assert (snapshot.status, snapshot.accepted, snapshot.done, snapshot.processing) == (
         Status.FINISHED,
@@ -92,9 +95,9 @@ def test_a_link_found_twice_is_queued_once(begin):
     entry = take(frontier)
     added = frontier.enqueue([Page(B, 1), Page(B, 1), Page(A, 1)], parent=entry)
     assert added == Added(new=1, known=2)
-    assert [(page.url, page.depth) for page in frontier.queued()] == [(B, 1)]
-    assert frontier.seen(B)
-    assert not frontier.seen(C)
+    assert [(page.url, page.depth) for page in Listing(frontier).queued()] == [(B, 1)]
+    assert Listing(frontier).seen(B)
+    assert not Listing(frontier).seen(C)
 
 
 # -- the plan
@@ -123,9 +126,9 @@ def test_another_definition_needs_an_update_or_a_reset(begin):
         frontier.create(plan(digest="d2"))
     assert frontier.create(plan(digest="d2", concurrency_limit=9), update=True) is False
     assert (frontier.digest(), frontier.plan().policy.concurrency_limit) == ("d2", 9)
-    assert urls(frontier.queued()) == [A]
+    assert urls(Listing(frontier).queued()) == [A]
     assert frontier.create(plan(digest="d3"), reset=True) is True
-    assert (frontier.queued(), frontier.snapshot().generation) == ([], 2)
+    assert (Listing(frontier).queued(), frontier.snapshot().generation) == ([], 2)
 
 
 def test_a_crawl_that_has_ended_is_begun_anew_only_when_that_is_asked_for(begin):
@@ -141,7 +144,7 @@ def test_the_crawl_that_nobody_created_has_no_pages_and_takes_none(redis):
     with pytest.raises(FrontierRefused, match="no crawl"):
         frontier.enqueue([Page(A)])
     assert frontier.claim("w1").outcome is Outcome.FINISHED
-    assert frontier.grant() == ()
+    assert frontier.wake().tickets == ()
     assert frontier.tick().status is None
 
 
@@ -179,7 +182,7 @@ def test_a_report_that_is_repeated_is_accepted_once(begin):
     assert frontier.finish(claim, A).verdict is Verdict.REPEATED
     assert frontier.fail(other, FailureClass.TERMINAL, "gone").verdict is Verdict.OK
     assert frontier.fail(other, FailureClass.TERMINAL, "gone").verdict is Verdict.REPEATED
-    assert (frontier.done(), len(frontier.failed())) == ([A], 1)
+    assert (Listing(frontier).done(), len(Listing(frontier).failed())) == ([A], 1)
 
 
 def test_a_report_can_be_repeated_for_ten_minutes(begin):
@@ -195,16 +198,16 @@ def test_a_claim_whose_answer_was_lost_gives_the_same_page_when_it_is_repeated(b
     frontier, _ = begin(A, B)
     monkeypatch.setattr("secrets.token_hex", lambda n: "t" * n)
     assert take(frontier) == take(frontier)
-    assert urls(frontier.queued()) == [B]
+    assert urls(Listing(frontier).queued()) == [B]
 
 
 def test_a_page_whose_worker_fell_silent_is_done_by_another(begin):
     frontier, clock = begin(A, lease=60, backoff=0)
     lost = take(frontier)
     clock.advance(59)
-    assert frontier.reap().pages == 0
+    assert frontier.tick().reaped == 0
     clock.advance(1)
-    assert frontier.reap().pages == 1
+    assert frontier.tick().reaped == 1
     assert frontier.renew(lost) is Renewal.STALE
     assert frontier.finish(lost, A).verdict is Verdict.STALE
 
@@ -222,14 +225,15 @@ def test_taking_back_the_last_page_may_end_the_crawl(begin):
     frontier, clock = begin(A, attempts=1, lease=60)
     take(frontier)
     clock.advance(60)
-    assert frontier.reap() == Reaped(1, ended=True)
+    tick = frontier.tick()
+    assert (tick.reaped, tick.ended) == (1, True)
 
 
 def test_a_page_knows_on_which_page_it_was_found(begin):
     frontier, _ = begin(A)
     entry = take(frontier)
     frontier.enqueue([Page(B, 1)], parent=entry)
-    assert frontier.queued()[0].parent == entry.page.id
+    assert Listing(frontier).queued()[0].parent == entry.page.id
 
 
 def test_a_lease_is_renewed_even_late_but_never_beyond_the_hard_deadline(begin):
@@ -241,7 +245,7 @@ def test_a_lease_is_renewed_even_late_but_never_beyond_the_hard_deadline(begin):
     assert frontier.renew(claim) is Renewal.OK
     clock.advance(1)
     assert frontier.renew(claim) is Renewal.STALE
-    assert frontier.reap().pages == 1
+    assert frontier.tick().reaped == 1
 
 
 def test_a_jump_of_the_clock_takes_back_ten_pages_at_most(begin):
@@ -249,7 +253,7 @@ def test_a_jump_of_the_clock_takes_back_ten_pages_at_most(begin):
     for _ in range(30):
         take(frontier)
     clock.advance(3_600)
-    assert frontier.reap(limit=100).pages == 10
+    assert frontier.tick(limit=100).reaped == 10
 
 
 def test_the_crawl_does_not_end_before_its_last_page(begin):
@@ -267,12 +271,12 @@ def test_a_retryable_failure_backs_off_and_ends_among_the_failed(begin):
     frontier, clock = begin(A, attempts=2, backoff=5)
     ending = frontier.fail(take(frontier), FailureClass.RETRY, "timeout")
     assert (ending.ended, ending.retry_in <= 5) == (False, True)
-    assert urls(frontier.delayed()) == [A]
+    assert urls(Listing(frontier).delayed()) == [A]
     clock.advance(5)
     ending = frontier.fail(take(frontier), FailureClass.RETRY, "timeout", status=504)
     assert (ending.ended, ending.retry_in) == (True, None)
 
-    (letter,) = frontier.failed()
+    (letter,) = Listing(frontier).failed()
     assert (letter.page.url, letter.page.attempt, letter.reason, letter.status) == (
         A,
         2,
@@ -291,7 +295,7 @@ def test_a_retryable_failure_backs_off_and_ends_among_the_failed(begin):
 def test_a_terminal_failure_is_not_retried(begin, failure):
     frontier, _ = begin(A, B)
     assert frontier.fail(take(frontier), failure, "gone", status=410).retry_in is None
-    assert [letter.failure for letter in frontier.failed()] == [failure]
+    assert [letter.failure for letter in Listing(frontier).failed()] == [failure]
 
 
 def test_a_page_that_crashes_twice_is_poison(begin):
@@ -300,7 +304,9 @@ def test_a_page_that_crashes_twice_is_poison(begin):
     clock.advance(1)
     frontier.finish(take(frontier), B)  # the one that crashed waits with low priority
     frontier.fail(take(frontier), FailureClass.CRASH, "tab")
-    assert [(letter.page.url, letter.reason) for letter in frontier.failed()] == [(A, "poison")]
+    assert [(letter.page.url, letter.reason) for letter in Listing(frontier).failed()] == [
+        (A, "poison")
+    ]
     assert frontier.snapshot().status is Status.FINISHED
 
 
@@ -336,7 +342,9 @@ def test_a_page_over_which_the_endpoint_breaks_off_again_and_again_is_suspected_
     clock.advance(60)
     frontier.finish(take(frontier), B)
     assert frontier.fail(take(frontier), FailureClass.AWAY, "browser_away").retry_in is None
-    assert [(letter.page.url, letter.reason) for letter in frontier.failed()] == [(A, "poison")]
+    assert [(letter.page.url, letter.reason) for letter in Listing(frontier).failed()] == [
+        (A, "poison")
+    ]
     assert frontier.snapshot().status is Status.FINISHED
 
 
@@ -403,21 +411,21 @@ def test_a_worker_gives_back_what_it_holds_and_nothing_else(begin):
     take(frontier, "w1")
     kept = take(frontier, "w2")
     assert frontier.release("w1") == 1
-    assert frontier.processing() == [kept]
+    assert Listing(frontier).processing() == [kept]
     again = take(frontier, "w3")
     assert (again.page.url, again.page.attempt) == (A, 1)
 
 
 def test_everything_is_given_back_when_no_worker_is_alive(begin):
     frontier, _ = begin(A, B)
-    assert len(frontier.grant()) == 2
+    assert len(frontier.wake().tickets) == 2
     take(frontier, "w1")
     take(frontier, "w2")
     frontier.hold(60)
     frontier.enqueue([Page(C)])
     assert frontier.recover() == 2
     assert frontier.snapshot().tickets == 0
-    assert sorted(urls(frontier.queued())) == [A, B, C]
+    assert sorted(urls(Listing(frontier).queued())) == [A, B, C]
     assert take(frontier).page.attempt == 1
 
 
@@ -445,9 +453,9 @@ def test_a_stale_claim_adds_no_links(begin):
     frontier, clock = begin(A, lease=1)
     lost = take(frontier)
     clock.advance(1)
-    frontier.reap()
+    frontier.tick()
     assert frontier.enqueue([Page(B, 1)], parent=lost) == Added(0, 0, {"stale": 1})
-    assert not frontier.seen(B)
+    assert not Listing(frontier).seen(B)
 
 
 def test_links_that_no_browser_could_open_are_skipped_and_counted(begin):
@@ -470,7 +478,7 @@ def test_a_page_and_its_links_are_reported_in_one_step(begin):
         entry, A, [Page(B, 1), Page(A, 1), Page(C, 9)], skipped={"scope": 2}, result="{}"
     )
     assert (ending.verdict, ending.ended) == (Verdict.OK, False)
-    assert (urls(frontier.queued()), frontier.done()) == ([B], [A])
+    assert (urls(Listing(frontier).queued()), Listing(frontier).done()) == ([B], [A])
     counts = frontier.snapshot().counts
     assert (counts["skipped_depth"], counts["skipped_scope"], counts["results"]) == (1, 2, 1)
     # When its report is repeated, because the answer was lost
@@ -479,7 +487,7 @@ def test_a_page_and_its_links_are_reported_in_one_step(begin):
     )
     # Then nothing is added, nor counted
     assert (ending.verdict, ending.ended) == (Verdict.REPEATED, False)
-    assert urls(frontier.queued()) == [B]
+    assert urls(Listing(frontier).queued()) == [B]
     assert frontier.snapshot().counts == counts
 
 
@@ -497,9 +505,13 @@ def test_a_stale_claim_reports_neither_page_nor_links(begin):
     frontier, clock = begin(A)
     late = take(frontier)
     clock.advance(1_000)
-    frontier.reap()
+    frontier.tick()
     assert frontier.finish(late, A, [Page(B, 1)]).verdict is Verdict.STALE
-    assert (frontier.queued(), frontier.done(), frontier.seen(B)) == ([], [], False)
+    assert (Listing(frontier).queued(), Listing(frontier).done(), Listing(frontier).seen(B)) == (
+        [],
+        [],
+        False,
+    )
 
 
 def test_more_links_than_one_step_takes_are_all_there_when_their_page_is_done(begin):
@@ -507,7 +519,7 @@ def test_more_links_than_one_step_takes_are_all_there_when_their_page_is_done(be
     ending = frontier.finish(
         take(frontier), A, [Page(f"{A}/{n}", 1) for n in range(1_001)], skipped={"scope": 3}
     )
-    assert (ending.verdict, ending.ended, frontier.done()) == (Verdict.OK, False, [A])
+    assert (ending.verdict, ending.ended, Listing(frontier).done()) == (Verdict.OK, False, [A])
     snapshot = frontier.snapshot()
     assert (snapshot.queued, snapshot.counts["skipped_scope"]) == (1_001, 3)
 
@@ -515,21 +527,24 @@ def test_more_links_than_one_step_takes_are_all_there_when_their_page_is_done(be
 def test_pages_of_any_number_are_added_in_batches(begin):
     frontier, _ = begin()
     assert frontier.enqueue(Page(f"{A}/{n}") for n in range(1_001)) == Added(1_001, 0, {})
-    assert [len(frontier.queued(0, 10_000)), len(frontier.queued(1_000, 10))] == [1_001, 1]
+    assert [len(Listing(frontier).queued(0, 10_000)), len(Listing(frontier).queued(1_000, 10))] == [
+        1_001,
+        1,
+    ]
 
 
 def test_pages_at_the_front_keep_their_order(begin):
     frontier, _ = begin(A)
     frontier.enqueue([Page(B), Page(C)], front=True)
-    assert urls(frontier.queued()) == [B, C, A]
+    assert urls(Listing(frontier).queued()) == [B, C, A]
 
 
 def test_long_urls_are_added_in_smaller_batches(begin, monkeypatch):
     frontier, _ = begin()
     calls: list[int] = []
-    enqueue = frontier._enqueue
+    run = frontier.run_script
     monkeypatch.setattr(
-        frontier, "_enqueue", lambda *args: calls.append(len(args[-1]) // 3) or enqueue(*args)
+        frontier, "run_script", lambda *args: calls.append((len(args) - 5) // 3) or run(*args)
     )
     assert frontier.enqueue(Page(f"{A}?{n}{'x' * 16_000}") for n in range(100)).new == 100
     assert max(calls) == 6
@@ -562,7 +577,7 @@ def test_a_lane_whose_name_no_key_can_hold_gets_one_that_can(begin):
             Page(C, priority=Priority.HIGH),
         ]
     )
-    assert sorted((page.url, page.lane) for page in frontier.queued()) == [
+    assert sorted((page.url, page.lane) for page in Listing(frontier).queued()) == [
         (A, "___1__80"),
         (B, "0_"),
         (C, ""),
@@ -577,7 +592,7 @@ def test_a_page_that_leads_to_a_known_one_is_done_without_a_second_result(begin)
     ending = frontier.finish(take(frontier), A, result='{"url": "a"}', final=B)
     assert ending.verdict is Verdict.ALIAS
     assert frontier.finish(take(frontier), B, result='{"url": "b"}', final=B).verdict is Verdict.OK
-    assert [(n, text) for _, n, text in frontier.results()] == [(1, '{"url": "b"}')]
+    assert [(n, text) for _, n, text in Listing(frontier).results()] == [(1, '{"url": "b"}')]
     snapshot = frontier.snapshot()
     assert (snapshot.done, snapshot.counts["dup"]) == (2, 1)
 
@@ -586,7 +601,7 @@ def test_the_end_of_a_redirect_is_known_from_then_on(begin):
     frontier, _ = begin(A)
     entry = take(frontier)
     assert frontier.finish(entry, A, final=B).verdict is Verdict.OK
-    assert frontier.seen(B)
+    assert Listing(frontier).seen(B)
     assert (frontier.snapshot().accepted, frontier.snapshot().counts["seen"]) == (1, 2)
 
 
@@ -594,8 +609,8 @@ def test_results_can_be_read_on_from_where_one_stopped(begin):
     frontier, _ = begin(A, B, C)
     for n in range(3):
         frontier.finish(take(frontier), "-", result=str(n), item=True)
-    (last, _, _), *_ = frontier.results(count=1)
-    assert [text for _, _, text in frontier.results(after=last)] == ["1", "2"]
+    (last, _, _), *_ = Listing(frontier).results(count=1)
+    assert [text for _, _, text in Listing(frontier).results(after=last)] == ["1", "2"]
     assert frontier.snapshot().counts["items"] == 3
 
 
@@ -667,11 +682,11 @@ def test_the_automatic_throttle_follows_the_host(begin):
     assert frontier.claim("w1").wait == 2
 
 
-def test_a_blocked_lane_waits_and_can_be_freed(begin):
-    frontier, _ = begin(A)
-    frontier.block_lane("", 60)
+def test_a_blocked_lane_waits_and_is_free_again(begin):
+    frontier, clock = begin(A)
+    frontier.fail(take(frontier), FailureClass.THROTTLE, "http_429", delay=60)
     assert frontier.claim("w1").wait == 60
-    frontier.block_lane("", 0)
+    clock.advance(60)
     assert take(frontier).page.url == A
 
 
@@ -680,25 +695,25 @@ def test_a_blocked_lane_waits_and_can_be_freed(begin):
 
 def test_as_many_wake_ups_are_granted_as_pages_can_be_claimed(begin):
     frontier, _ = begin(*(f"{A}/{n}" for n in range(10)), concurrency_limit=4)
-    assert len(frontier.grant()) == 4
-    assert frontier.grant() == ()  # they are on their way
+    assert len(frontier.wake().tickets) == 4
+    assert frontier.wake().tickets == ()  # they are on their way
     assert frontier.snapshot().tickets == 4
 
 
 def test_each_finisher_starts_one_run(begin):
     frontier, _ = begin(*(f"{A}/{n}" for n in range(20)), concurrency_limit=10)
-    claims = [take(frontier, ticket=ticket) for ticket in frontier.grant()]
+    claims = [take(frontier, ticket=ticket) for ticket in frontier.wake().tickets]
     granted = []
     for claim in claims:
         frontier.finish(claim, "-")
-        granted.append(len(frontier.grant()))
+        granted.append(len(frontier.wake().tickets))
     assert granted == [1] * 10
 
 
 @pytest.mark.parametrize("links", [[], [Page(f"{B}/1"), Page(f"{B}/2")]])
 def test_who_finishes_a_page_may_be_given_the_wake_ups_in_the_same_step(begin, links):
     frontier, _ = begin(*(f"{A}/{n}" for n in range(20)), concurrency_limit=10)
-    claims = [take(frontier, ticket=ticket) for ticket in frontier.grant()]
+    claims = [take(frontier, ticket=ticket) for ticket in frontier.wake().tickets]
     tickets = [
         ticket
         for claim in claims
@@ -728,7 +743,7 @@ def test_who_ends_a_crawl_is_given_no_wake_up(begin):
 
 def test_a_run_without_a_ticket_answers_the_oldest_wake_up(begin):
     frontier, _ = begin(A, B)
-    assert len(frontier.grant()) == 2
+    assert len(frontier.wake().tickets) == 2
     take(frontier)
     assert frontier.snapshot().tickets == 1
 
@@ -745,26 +760,25 @@ def test_a_wake_up_that_was_lost_is_sent_again_when_its_ticket_has_expired(begin
     assert len(frontier.tick().tickets) == 1
 
 
-def test_a_ticket_can_be_given_back_or_kept_for_longer(begin):
+def test_a_ticket_is_kept_until_it_is_given_back(begin):
     frontier, clock = begin(A)
-    (ticket,) = frontier.grant()
-    frontier.extend_ticket(ticket, 600)
-    clock.advance(599)
+    (ticket,) = frontier.wake().tickets
+    clock.advance(59)
     assert frontier.tick().tickets == ()
     frontier.drop_ticket(ticket)
-    assert len(frontier.grant()) == 1
+    assert len(frontier.wake().tickets) == 1
 
 
 def test_nothing_is_woken_while_the_crawl_is_held_paused_or_at_its_limit(begin):
     frontier, clock = begin(A, B, concurrency_limit=1)
     frontier.hold(10)
-    assert frontier.grant() == ()
+    assert frontier.wake().tickets == ()
     clock.advance(10)
     frontier.pause()
-    assert frontier.grant() == ()
+    assert frontier.wake().tickets == ()
     frontier.resume()
     take(frontier)
-    assert frontier.grant() == ()
+    assert frontier.wake().tickets == ()
 
 
 def test_when_nothing_is_to_be_woken_it_is_said_when_there_will_be(begin):
@@ -842,9 +856,9 @@ def test_a_page_limit_counts_the_pages_begun_and_lets_their_retries_finish(begin
     frontier.fail(first, FailureClass.RETRY, "timeout", delay=5)
     frontier.finish(second, B)
     assert frontier.claim("w1").outcome is Outcome.WAIT
-    assert frontier.grant() == ()
+    assert frontier.wake().tickets == ()
     clock.advance(5)
-    assert len(frontier.grant()) == 1
+    assert len(frontier.wake().tickets) == 1
     retried = take(frontier)
     assert retried.page.url == A
     assert frontier.finish(retried, A).ended
@@ -975,7 +989,7 @@ def test_cancelling_tells_the_heartbeats(begin):
     frontier.cancel()
     assert frontier.renew(claim) is Renewal.CANCEL
     assert frontier.fail(claim, FailureClass.INFRA, "cancelled").ended
-    assert urls(frontier.queued()) == [A]
+    assert urls(Listing(frontier).queued()) == [A]
 
 
 def test_a_paused_crawl_hands_out_nothing_and_takes_what_finishes(begin):
@@ -1040,7 +1054,7 @@ def test_a_crawl_without_any_seed_has_failed(begin):
 
 def test_before_all_is_done_once_and_the_others_wait_for_it(begin):
     frontier, _ = begin(A, B, before_all=True)
-    assert len(frontier.grant()) == 1
+    assert len(frontier.wake().tickets) == 1
     turn = frontier.claim("w1")
     assert (turn.first, turn.login) == (True, 0)
     assert frontier.claim("w2").outcome is Outcome.WAIT
@@ -1056,7 +1070,7 @@ def test_before_all_is_done_by_another_when_its_run_was_lost(begin):
     frontier, clock = begin(A, B, before_all=True, lease=10)
     lost = frontier.claim("w1")
     clock.advance(10)
-    frontier.reap()
+    frontier.tick()
     again = frontier.claim("w2")
     assert again.first
     assert frontier.before_all_done(lost.claim, {"session": "old"}) == (Verdict.STALE, 0)
@@ -1094,7 +1108,7 @@ def test_a_page_that_is_logged_out_goes_back_unburned_and_one_run_logs_in_anew_f
     # When all three are told that they are nobody
     assert frontier.logged_out(second, version) == Ending(Verdict.OK, False, 0.0)
     assert frontier.logged_out(second, version).verdict is Verdict.REPEATED  # its answer was lost
-    assert len(frontier.grant()) == 1  # for the one that logs in
+    assert len(frontier.wake().tickets) == 1  # for the one that logs in
     again = frontier.claim("w2")
     assert (again.first, again.claim.page.url, again.claim.page.attempt) == (True, B, 1)
     assert frontier.logged_out(third, version).retry_in == 0.0  # while it does
@@ -1115,7 +1129,7 @@ def test_a_page_that_is_logged_out_goes_back_unburned_and_one_run_logs_in_anew_f
         3,
         0,
     )
-    assert frontier.audit() == []
+    assert audit_keys(frontier) == []
 
 
 def test_a_log_in_whose_run_was_lost_is_done_by_the_next_one(begin):
@@ -1125,7 +1139,7 @@ def test_a_log_in_whose_run_was_lost_is_done_by_the_next_one(begin):
     lost = frontier.claim("w1")
     assert lost.first
     clock.advance(10)
-    frontier.reap()
+    frontier.tick()
     again = frontier.claim("w2")
     assert again.first
     assert frontier.before_all_done(lost.claim, {"cookies": []}) == (Verdict.STALE, 0)
@@ -1181,7 +1195,7 @@ def test_a_hundred_runs_that_are_logged_out_at_once_lead_to_one_log_in(begin):
         turns = list(threads.map(lambda n: frontier.claim(f"v{n}"), range(100)))
     assert [turn.outcome for turn in turns if turn.claim] == [Outcome.PAGE]
     assert frontier.snapshot().counts["logouts"] == 1
-    assert frontier.audit() == []
+    assert audit_keys(frontier) == []
 
 
 # -- dead letters
@@ -1195,12 +1209,12 @@ def test_failed_pages_are_sent_back_as_if_never_tried_and_re_open_the_crawl(begi
     assert frontier.snapshot().status is Status.FINISHED
 
     assert frontier.retry_failed([Page(B).id]) == 1
-    assert [letter.page.url for letter in frontier.failed()] == [C]
+    assert [letter.page.url for letter in Listing(frontier).failed()] == [C]
     assert frontier.snapshot().reasons == {"gone": 1}
     assert frontier.snapshot().status is Status.ACTIVE
     assert frontier.retry_failed() == 1
     assert [take(frontier).page.attempt for _ in range(2)] == [1, 1]
-    assert frontier.audit() == []
+    assert audit_keys(frontier) == []
 
 
 def test_pages_sent_back_make_room_under_the_page_limit(begin):
@@ -1225,9 +1239,9 @@ def test_an_entry_that_cannot_be_read_goes_to_the_failed_and_the_next_one_is_cla
     frontier, _ = begin(A, B)
     frontier.redis.lset(frontier.key("queued"), 0, b'[2,0,0,1,0,"","abc","",\xff nonsense')
     assert take(frontier).page.url == B
-    (letter,) = frontier.failed()
+    (letter,) = Listing(frontier).failed()
     assert (letter.reason, "nonsense" in letter.page.url) == ("corrupt", True)
-    assert frontier.audit() == []
+    assert audit_keys(frontier) == []
 
 
 # -- audit, repair, clear
@@ -1238,7 +1252,7 @@ def test_a_damaged_crawl_is_found_out_and_repaired(begin):
     frontier, clock = begin(pages=pages, delay=1)
     held, other = take(frontier), take(frontier)
     db, key = frontier.redis, frontier.key
-    assert frontier.audit() == []
+    assert audit_keys(frontier) == []
 
     db.hdel(key("inflight"), held.page.id)  # a claim is lost
     db.zadd(key("leases"), {"ffff": 1})  # a lease of nothing
@@ -1247,13 +1261,13 @@ def test_a_damaged_crawl_is_found_out_and_repaired(begin):
     db.hset(key("lane:h0"), "n", 77)
     db.hset(key("counts"), mapping={"queued": 5, "accepted": 1, "seen": 0})
     db.rpush(key("processing"), b"nonsense")
-    assert len(frontier.audit()) >= 8
-    assert len(frontier.repair()) >= 8
-    assert frontier.audit() == []
+    assert len(audit_keys(frontier)) >= 8
+    assert len(repair_keys(frontier)) >= 8
+    assert audit_keys(frontier) == []
 
     frontier.finish(other, "-")
     clock.advance(10)
-    assert frontier.reap().pages == 1
+    assert frontier.tick().reaped == 1
     done = 1
     while not frontier.snapshot().status.ended:
         turn = frontier.claim("w1")
@@ -1262,14 +1276,14 @@ def test_a_damaged_crawl_is_found_out_and_repaired(begin):
             done += 1
         else:
             clock.advance(turn.wait)
-    assert (done, [letter.reason for letter in frontier.failed()]) == (12, ["corrupt"])
+    assert (done, [letter.reason for letter in Listing(frontier).failed()]) == (12, ["corrupt"])
 
 
 def test_a_damaged_crawl_of_many_lanes_is_found_out_and_repaired_in_steps(begin):
     frontier, _ = begin(pages=[Page(f"{A}/{n}", lane=f"h{n % 700}") for n in range(1_400)], delay=1)
     claims = [take(frontier) for _ in range(3)]
     db, key = frontier.redis, frontier.key
-    assert frontier.audit() == []
+    assert audit_keys(frontier) == []
 
     db.hdel(key("inflight"), claims[0].page.id)
     db.ltrim(key("ready"), 650, -1)  # some lanes are in no place, and one in two
@@ -1277,9 +1291,9 @@ def test_a_damaged_crawl_of_many_lanes_is_found_out_and_repaired_in_steps(begin)
     db.srem(key("lanes"), "h699", claims[1].page.lane)
     db.hset(key("lane:h5"), "n", 77)
     db.hset(key("counts"), mapping={"queued": 5, "accepted": 1, "seen": 0})
-    assert len(frontier.audit()) >= 650
-    assert len(frontier.repair()) >= 650
-    assert frontier.audit() == []
+    assert len(audit_keys(frontier)) >= 650
+    assert len(repair_keys(frontier)) >= 650
+    assert audit_keys(frontier) == []
     assert frontier.snapshot().queued == 1_397
     assert [frontier.finish(claim, "-").verdict for claim in claims] == [
         Verdict.STALE,
@@ -1291,12 +1305,12 @@ def test_a_damaged_crawl_of_many_lanes_is_found_out_and_repaired_in_steps(begin)
 def test_whoever_comes_while_a_crawl_is_closed_for_a_repair_waits(begin, monkeypatch):
     frontier, _ = begin(A)
     with ThreadPoolExecutor(1) as pool:
-        with frontier._closed():
+        with exclusive_access(frontier):
             monkeypatch.setattr("crawler.storage.scripts.CLOSED_PATIENCE", 0)
             for call in (
                 frontier.snapshot,
                 frontier.tick,
-                frontier.grant,
+                frontier.wake,
                 lambda: take(frontier),
                 lambda: frontier.take_timer(1),
             ):
@@ -1311,7 +1325,7 @@ def test_whoever_comes_while_a_crawl_is_closed_for_a_repair_waits(begin, monkeyp
 
 def test_a_crawl_that_was_closed_by_a_repair_that_died_opens_by_itself(begin):
     frontier, clock = begin(A)
-    with pytest.raises(FrontierUnavailable, match="went on meanwhile"), frontier._closed():  # noqa: PT012
+    with pytest.raises(FrontierUnavailable, match="went on meanwhile"), exclusive_access(frontier):  # noqa: PT012
         clock.advance(121)
         assert take(frontier).page.url == A
 
@@ -1328,7 +1342,7 @@ def test_clearing_deletes_every_key_of_the_crawl_and_no_other(begin, redis):
     frontier.finish(claim, A, result="1")
     frontier.fail(take(frontier), FailureClass.TERMINAL, "404")
     frontier.fail(take(frontier), FailureClass.RETRY, "timeout")
-    frontier.grant()
+    frontier.wake()
     frontier.take_timer(5)
     late = take(frontier)
     before = {key for key in redis.keys("*") if b"{shop}" in key}
@@ -1369,7 +1383,7 @@ def test_workers_that_race_do_every_page_once_and_one_of_them_ends_the_crawl(red
             if turn.claim is None:
                 time.sleep(0)
                 continue
-            most = max(most, len(frontier.processing()))
+            most = max(most, len(Listing(frontier).processing()))
             number = int(turn.claim.page.url.rpartition("/")[2])
             links = [
                 Page(f"{A}/{n}", turn.claim.page.depth + 1)
@@ -1382,9 +1396,9 @@ def test_workers_that_race_do_every_page_once_and_one_of_them_ends_the_crawl(red
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(work, range(8))) == 1
-    assert sorted(frontier.done(0, 1_000)) == sorted(f"{A}/{n}" for n in range(1, 400))
+    assert sorted(Listing(frontier).done(0, 1_000)) == sorted(f"{A}/{n}" for n in range(1, 400))
     assert most <= 5
-    assert frontier.audit() == []
+    assert audit_keys(frontier) == []
 
 
 # -- Redis
@@ -1428,7 +1442,7 @@ def test_a_redis_that_was_killed_comes_back_with_every_page(tmp_path):
         frontier.finish(claims[1], "-")
 
     with PrivateRedis(tmp_path):
-        assert frontier.audit() == []
+        assert audit_keys(frontier) == []
         assert frontier.finish(claims[0], "-").verdict is Verdict.REPEATED
         assert frontier.finish(claims[1], "-").verdict is Verdict.OK
         snapshot = frontier.snapshot()
@@ -1452,8 +1466,8 @@ def test_a_full_redis_refuses_links_as_a_whole_and_lets_pages_finish(begin, redi
         assert frontier.finish(claim, A, result="1").verdict is Verdict.OK
     finally:
         redis.config_set("maxmemory", 0)
-    assert frontier.audit() == []
-    assert not frontier.seen(C)
+    assert audit_keys(frontier) == []
+    assert not Listing(frontier).seen(C)
 
 
 def test_a_key_of_another_type_and_another_schema_are_told_clearly(redis):
@@ -1472,7 +1486,7 @@ def test_a_redis_that_is_away_is_unavailable():
     client = redis_py.Redis(unix_socket_path="/nonexistent/redis.sock", retry=Retry(NoBackoff(), 0))
     for call in (
         Frontier(client, "shop").snapshot,
-        Frontier(client, "shop").queued,
+        Listing(Frontier(client, "shop")).queued,
         lambda: Frontier.names(client),
     ):
         with pytest.raises(FrontierUnavailable):

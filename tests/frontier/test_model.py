@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from crawler.frontier.frontier import Frontier, Renewal, Verdict
+from crawler.frontier.answers import Renewal, Verdict
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.listing import Listing
+from crawler.frontier.repair import audit_keys
 from crawler.model import Claim, FailureClass, Outcome, Page, Plan, Policy, Status
 
 STEPS = 10_000
@@ -352,10 +355,6 @@ class World:
         return False
 
     def reap(self) -> bool:
-        if self.random.random() < 0.5:
-            reaped = self.frontier.reap()
-            self.lose(reaped.pages)
-            return reaped.ended
         tick = self.frontier.tick()
         self.lose(tick.reaped)
         return tick.ended
@@ -366,7 +365,7 @@ class World:
         """
         if not pages:
             return
-        held = {claim.page.id for claim in self.frontier.processing(0, 1_000)}
+        held = {claim.page.id for claim in Listing(self.frontier).processing(0, 1_000)}
         waiting = self.delayed()
         lost = self.all("processing") - held
         assert len(lost) == pages
@@ -380,7 +379,7 @@ class World:
         scores = self.frontier.redis.zrange(self.frontier.key("delayed"), 0, -1, withscores=True)
         return {
             page.id: int(at)
-            for page, (_, at) in zip(self.frontier.delayed(0, 10_000), scores, strict=True)
+            for page, (_, at) in zip(Listing(self.frontier).delayed(0, 10_000), scores, strict=True)
         }
 
     def look_at_delayed(self) -> None:
@@ -392,7 +391,9 @@ class World:
 
     def release(self) -> bool:
         worker = f"w{self.random.randrange(5)}"
-        mine = [claim for claim in self.frontier.processing(0, 1_000) if claim.worker == worker]
+        mine = [
+            claim for claim in Listing(self.frontier).processing(0, 1_000) if claim.worker == worker
+        ]
         assert self.frontier.release(worker) == len(mine)
         for claim in mine:
             self.failed(self.pages[claim.page.id], FailureClass.INFRA, 0, 0)
@@ -432,13 +433,8 @@ class World:
     def lane_rules(self) -> bool:
         name = self.random.choice(["", "x", "y", "z.example_8080"])
         lane = self.lane(name)
-        if self.random.random() < 0.5:
-            lane.delay = self.random.choice([0, 200, 3_000])
-            self.frontier.set_lane_delay(name, lane.delay / 1_000)
-        else:
-            seconds = self.random.choice([0, 5])
-            lane.blocked = max(lane.blocked, self.now + seconds * 1_000) if seconds else 0
-            self.frontier.block_lane(name, seconds)
+        lane.delay = self.random.choice([0, 200, 3_000])
+        self.frontier.set_lane_delay(name, lane.delay / 1_000)
         return False
 
     def hold(self) -> bool:
@@ -449,7 +445,7 @@ class World:
         return False
 
     def wake(self) -> bool:
-        granted = self.frontier.grant()
+        granted = self.frontier.wake().tickets
         assert len(granted) <= max(0, self.policy.concurrency_limit - len(self.all("processing")))
         self.frontier.take_timer(1)
         return False
@@ -521,19 +517,21 @@ class World:
             self.started,
             len(self.pages) + self.marked,
         )
-        delayed = {page.id for page in frontier.delayed(0, 10_000)}
-        queued = [page.id for page in frontier.queued(0, 10_000)]
+        delayed = {page.id for page in Listing(frontier).delayed(0, 10_000)}
+        queued = [page.id for page in Listing(frontier).queued(0, 10_000)]
         assert len(queued) == len(set(queued))
         assert delayed | set(queued) == self.all("waiting")
         assert {id_ for id_ in self.all("waiting") if self.pages[id_].due > self.now} <= delayed
-        assert {claim.page.id: claim.token for claim in frontier.processing(0, 1_000)} == {
+        assert {claim.page.id: claim.token for claim in Listing(frontier).processing(0, 1_000)} == {
             id_: self.pages[id_].token for id_ in self.all("processing")
         }
-        assert {letter.page.id for letter in frontier.failed(0, 10_000)} == self.all("failed")
-        assert sorted(frontier.done(0, 10_000)) == sorted(
+        assert {letter.page.id for letter in Listing(frontier).failed(0, 10_000)} == self.all(
+            "failed"
+        )
+        assert sorted(Listing(frontier).done(0, 10_000)) == sorted(
             self.pages[id_].page.url for id_ in self.all("done")
         )
-        assert frontier.audit() == []
+        assert audit_keys(frontier) == []
 
     def run_out(self) -> None:
         """Let everything that is left be done, and see the crawl end once."""
@@ -552,7 +550,7 @@ class World:
         snapshot = self.frontier.snapshot()
         assert snapshot.status is Status.FINISHED
         assert snapshot.done + snapshot.failed == snapshot.accepted == len(self.pages)
-        assert len(set(self.frontier.done(0, 100_000))) == snapshot.done
+        assert len(set(Listing(self.frontier).done(0, 100_000))) == snapshot.done
 
 
 @pytest.mark.parametrize("seed", [1, 2, 7])

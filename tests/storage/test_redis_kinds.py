@@ -27,7 +27,10 @@ from crawler.client.workers import Worker, WorkerRegistry
 from crawler.config.celery import sender_settings
 from crawler.config.settings import Settings, environment, load, variable
 from crawler.errors import CrawlerError, FrontierMisfit, FrontierUnavailable, SetupError
-from crawler.frontier.frontier import Ending, Frontier, Verdict
+from crawler.frontier.answers import Ending, Verdict
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.listing import Listing
+from crawler.frontier.repair import audit_keys, repair_keys
 from crawler.frontier.server_checks import check_server, describe_server
 from crawler.local.embedded import worker_command
 from crawler.local.processes import die_with_parent, end
@@ -148,7 +151,7 @@ def go_through_a_life(frontier: Frontier) -> None:
     assert frontier.create(plan(frontier.name, attempts=2, backoff=0.001), reset=True)
     assert frontier.plan().digest == "d1"
     frontier.enqueue([Page(url(1))])
-    entry = frontier.claim("w1", frontier.grant()[0]).claim
+    entry = frontier.claim("w1", frontier.wake().tickets[0]).claim
     assert frontier.renew(entry).value == "OK"
     assert (
         frontier.enqueue(
@@ -158,18 +161,18 @@ def go_through_a_life(frontier: Frontier) -> None:
     )
     assert frontier.finish(entry, "1", result="{}", item=True).verdict is Verdict.OK
     assert frontier.finish(entry, "1", result="{}", item=True).verdict is Verdict.REPEATED
-    assert len(frontier.queued(0, 1_000)) == frontier.snapshot().queued == 302
+    assert len(Listing(frontier).queued(0, 1_000)) == frontier.snapshot().queued == 302
     retried, dead = frontier.claim("w1").claim, frontier.claim("w2").claim
-    assert {claim.page for claim in frontier.processing()} == {retried.page, dead.page}
+    assert {claim.page for claim in Listing(frontier).processing()} == {retried.page, dead.page}
     assert frontier.fail(retried, FailureClass.RETRY, "timeout").retry_in is not None
     assert frontier.fail(dead, FailureClass.TERMINAL, "404", status=404).retry_in is None
-    assert frontier.failed()[0].page.url == dead.page.url
+    assert Listing(frontier).failed()[0].page.url == dead.page.url
     assert frontier.retry_failed() == 1
     assert frontier.tick().status is Status.ACTIVE
     frontier.pause(), frontier.resume()
     frontier.hold(1), frontier.hold(0)
-    assert (frontier.audit(), frontier.repair()) == ([], [])
-    assert [number for _, number, _ in frontier.results()] == [1]
+    assert (audit_keys(frontier), repair_keys(frontier)) == ([], [])
+    assert [number for _, number, _ in Listing(frontier).results()] == [1]
     frontier.stop("enough")
     assert frontier.snapshot().status is Status.STOPPED
     assert frontier.clear() > 0
@@ -342,7 +345,7 @@ def test_a_slot_that_moved_is_found_again_unseen(cluster):
     assert cluster.owner(frontier.key("meta")) is not before
     frontier.enqueue(children(claim.page, 3), parent=claim)
     assert frontier.finish(claim, "1") == Ending(Verdict.OK)
-    assert (frontier.audit(), frontier.snapshot().queued) == ([], 2)
+    assert (audit_keys(frontier), frontier.snapshot().queued) == ([], 2)
 
 
 def test_while_a_slot_moves_nothing_is_done_to_half_a_crawl(cluster):
@@ -365,7 +368,7 @@ def test_while_a_slot_moves_nothing_is_done_to_half_a_crawl(cluster):
                 assert "moving" in said(step)
             here.execute_command("MIGRATE", HOST, target.port, keys[0], 0, 5000)
     assert frontier.finish(claim, "1") == Ending(Verdict.OK)
-    assert (frontier.audit(), frontier.snapshot().queued, frontier.claim("w").outcome) == (
+    assert (audit_keys(frontier), frontier.snapshot().queued, frontier.claim("w").outcome) == (
         [],
         1,
         Outcome.PAGE,
@@ -445,8 +448,8 @@ def test_a_crawl_goes_on_when_its_master_is_killed_and_counts_nothing_twice(tmp_
             watched.wait_for_failover()
             ends = sum(worker.result(60) for worker in workers)
 
-        assert frontier.audit() == []
-        assert sorted(frontier.done(0, 2 * count)) == sorted(
+        assert audit_keys(frontier) == []
+        assert sorted(Listing(frontier).done(0, 2 * count)) == sorted(
             url(number) for number in range(1, count + 1)
         )
         snapshot = frontier.snapshot()
@@ -456,7 +459,9 @@ def test_a_crawl_goes_on_when_its_master_is_killed_and_counts_nothing_twice(tmp_
             count,
             0,
         )
-        assert snapshot.counts["started"] == len(frontier.results(count=2 * count)) == count
+        assert (
+            snapshot.counts["started"] == len(Listing(frontier).results(count=2 * count)) == count
+        )
         assert ends == 1
         assert "Sentinels" in describe_server(frontier.redis)[0]
 
@@ -515,7 +520,7 @@ def test_a_frozen_redis_is_given_up_within_the_time_out_and_found_again(kind, re
             assert time.monotonic() - begin < 0.9
     # what was sent into the frozen server may have been done when it went on
     assert frontier.finish(claim, "1").verdict in (Verdict.OK, Verdict.REPEATED)
-    assert (frontier.snapshot().done, frontier.audit()) == (1, [])
+    assert (frontier.snapshot().done, audit_keys(frontier)) == (1, [])
 
 
 def test_a_start_fails_within_five_seconds_if_the_frontier_or_the_broker_is_frozen_and_works_afterwards(
@@ -546,7 +551,7 @@ def test_a_start_fails_within_five_seconds_if_the_frontier_or_the_broker_is_froz
         assert f"redis://:***@{other.address}/1 took no message" in broker
         assert here.start(crawl, reset=True)[1]
         assert there.start(crawl, reset=True)[1]
-        assert there.frontier(crawl.name).audit() == []
+        assert audit_keys(there.frontier(crawl.name)) == []
 
 
 @pytest.mark.parametrize(
@@ -625,8 +630,8 @@ def test_connections_that_are_cut_all_the_time_make_nothing_count_twice(server):
         over.set()
         cutter.join()
     assert cuts > 100
-    assert frontier.audit() == []
-    assert sorted(frontier.done(0, 2 * count)) == sorted(
+    assert audit_keys(frontier) == []
+    assert sorted(Listing(frontier).done(0, 2 * count)) == sorted(
         url(number) for number in range(1, count + 1)
     )
     snapshot = frontier.snapshot()
@@ -636,7 +641,7 @@ def test_connections_that_are_cut_all_the_time_make_nothing_count_twice(server):
         count,
         0,
     )
-    assert snapshot.counts["started"] == len(frontier.results(count=2 * count)) == count
+    assert snapshot.counts["started"] == len(Listing(frontier).results(count=2 * count)) == count
 
 
 # -- commands

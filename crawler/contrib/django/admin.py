@@ -23,6 +23,7 @@ from django.views.decorators.http import require_GET, require_POST
 from ...config import SettingsError
 from ...config import settings as configuration
 from ...errors import CrawlerError, UnknownCrawl
+from ...frontier.listing import Listing
 from ...model import CRAWL_NAME
 from ...redaction import masked
 from . import rows
@@ -125,7 +126,8 @@ class CrawlAdmin(admin.ModelAdmin):
             context["crawl"] = rows.facts(name, now, defined=rows.defined(there, name))
             if now:
                 context["in_flight"] = [
-                    rows.in_flight(claim) for claim in there.frontier(name).processing(0, IN_FLIGHT)
+                    rows.in_flight(claim)
+                    for claim in Listing(there.frontier(name)).processing(0, IN_FLIGHT)
                 ]
                 context |= rows.details(now)
         return self.page(request, "crawl", context)
@@ -147,7 +149,11 @@ class CrawlAdmin(admin.ModelAdmin):
         } | rows.links(name)
         with telling(context):
             handle = client().handle(name)
-            there = handle.failed(reason) if reason else handle.frontier.failed(start, PAGES + 1)
+            there = (
+                handle.failed(reason)
+                if reason
+                else Listing(handle.frontier).failed(start, PAGES + 1)
+            )
             letters = list(islice(there, start, start + PAGES + 1)) if reason else list(there)
             context["letters"] = [rows.letter(letter) for letter in letters[:PAGES]]
             context["reasons"] = rows.ranked(handle.snapshot().reasons)

@@ -343,7 +343,7 @@ pages = (
 texts = [client.get(base + page).content.decode() for page in pages]
 odd = ("nobody/change/", "nobody/failed/", "hostile/do/clear/", "%3Cb%3E/change/")
 gone = [client.get(base + page).status_code for page in odd]
-ids = [letter.page.id for letter in handle.frontier.failed(0, 3)]
+ids = [letter.page.id for letter in Listing(handle.frontier).failed(0, 3)]
 client.post(base + "hostile/retry/", {"id": [*ids, "<b>"], "chosen": ""})
 left = handle.snapshot().failed
 client.post(base + "hostile/retry/", {"all": "", "reason": ""})

@@ -16,6 +16,7 @@ from ....definition.bounds import scope_of
 from ....definition.crawl import Crawl
 from ....errors import UnknownCrawl
 from ....frontier.frontier import Frontier
+from ....frontier.listing import Listing
 from ....model import Json, page_id
 from ....urls.url import InvalidURL
 from .models import StoredCrawl, StoredResult
@@ -60,7 +61,7 @@ def _batch(crawl: CrawlHandle, definition: Crawl | None, using: str) -> int:
         kept = there.get()
         if kept.origin != origin:  # it was begun anew, and so was its stream
             kept.origin, kept.position, kept.number = origin, "0", 0
-        batch = crawl.frontier.results(kept.position, BATCH)
+        batch = Listing(crawl.frontier).results(kept.position, BATCH)
         if not batch:
             return 0
         rows: dict[str, StoredResult] = {}

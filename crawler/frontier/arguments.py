@@ -1,0 +1,73 @@
+"""Pages, times and sums as scripts take them: in portions that no call takes long for."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from typing import TypeVar
+
+from ..model import Page
+from . import entries
+
+#: Pages per script call, and characters of their URLs, so that no call takes long.
+BATCH, BATCH_LENGTH = 200, 100_000
+
+T = TypeVar("T")
+
+
+def pack_pages(
+    pages: Iterable[Page], parent: str | None, skipped: dict[str, int]
+) -> list[str | int]:
+    """Return ``pages``, found on the page with the id ``parent``, as arguments of a script.
+
+    Pages that cannot be written are counted in ``skipped``, under ``invalid``.
+    """
+    args: list[str | int] = []
+    for page in pages:
+        text = entries.encode_page(page, parent)
+        if text is None:
+            skipped["invalid"] = skipped.get("invalid", 0) + 1
+        else:
+            args += [*entries.fingerprint(page.key or page.url), text]
+    return args
+
+
+def portions(pages: Iterable[Page], *, at_least_one: bool) -> Iterator[list[Page]]:
+    """Split ``pages`` into lists that one call may take.
+
+    With ``at_least_one``, no pages give one empty list.
+    """
+    portion: list[Page] = []
+    length = 0
+    for page in pages:
+        size = len(page.url) + len(page.key)
+        if len(portion) == BATCH or (portion and length + size > BATCH_LENGTH):
+            yield portion
+            portion, length, at_least_one = [], 0, False
+        portion.append(page)
+        length += size
+    if portion or at_least_one:
+        yield portion
+
+
+def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Split ``items`` into lists of ``size``, the last one shorter."""
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def rand() -> float:
+    """Return a random number in [0,1) for a script: Lua's own is the same in every call."""
+    return random.random()  # noqa: S311
+
+
+def to_ms(seconds: float) -> int:
+    """Return seconds as the milliseconds that Redis holds."""
+    return round(seconds * 1_000)
+
+
+def pack_tallies(tallies: Mapping[str, int]) -> str:
+    """Return ``tallies`` as one text, which is packed fastest."""
+    return " ".join([f"{name} {amount}" for name, amount in tallies.items()])

@@ -1,0 +1,118 @@
+"""The lists of a crawl's pages, for people and for exports; nothing here changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ..model import Claim, Page
+from ..storage.errors import redis_errors
+from . import entries
+from .arguments import batches
+from .entries import FailedPage
+from .keys import queue_names
+
+if TYPE_CHECKING:
+    from .frontier import Frontier
+
+#: Elements of a large collection that are read at a time.
+WINDOW = 1_000
+#: Lanes whose queues are measured in one round trip.
+LANES = 500
+
+
+class Listing:
+    """The lists of ``frontier``. Each method returns at most ``count`` elements from ``start`` on.
+
+    Two calls see two instants: a page that moves meanwhile may be in both lists, or in none.
+    """
+
+    def __init__(self, frontier: Frontier) -> None:
+        self.frontier = frontier
+        self.redis, self.key = frontier.redis, frontier.key
+
+    def queued(self, start: int = 0, count: int = 100) -> list[Page]:
+        """Return waiting pages, lane by lane, high priority first."""
+        pages: list[Page] = []
+        with redis_errors():
+            for name, length in self._queues():
+                if start >= length:
+                    start -= length
+                    continue
+                stop = start + count - len(pages) - 1
+                pages += map(entries.decode_page, self.redis.lrange(name, start, stop))
+                start = 0
+                if len(pages) >= count:
+                    break
+        return pages
+
+    def _queues(self) -> Iterator[tuple[str, int]]:
+        """Yield the lists of waiting pages that are not empty, and their lengths."""
+        for lanes in batches(sorted(self.lanes()), LANES):
+            names = [
+                name for lane in lanes for name in queue_names(self.frontier.prefix, lane.decode())
+            ]
+            pipe = self.redis.pipeline(transaction=False)
+            for name in names:
+                pipe.llen(name)
+            yield from (
+                (name, length) for name, length in zip(names, pipe.execute(), strict=True) if length
+            )
+
+    def lanes(self) -> set[bytes]:
+        """Return the names of all lanes, read in small steps."""
+        with redis_errors():
+            return set(self.redis.sscan_iter(self.key("lanes"), count=WINDOW))
+
+    def lane_count(self) -> int:
+        """Return the number of lanes."""
+        with redis_errors():
+            return int(self.redis.scard(self.key("lanes")))
+
+    def delayed(self, start: int = 0, count: int = 100) -> list[Page]:
+        """Return pages that wait for their next attempt, the first one due first."""
+        with redis_errors():
+            found = self.redis.zrange(self.key("delayed"), start, start + count - 1)
+        return [entries.decode_page(raw) for raw in found]
+
+    def processing(self, start: int = 0, count: int = 100) -> list[Claim]:
+        """Return pages that are being worked on, and their workers, the oldest claim first.
+
+        The tokens are real: the caller may report with them.
+        """
+        with redis_errors():
+            values = self.redis.hvals(self.key("inflight"))
+        values.sort(key=entries.claimed_at)
+        return [entries.decode_claim(value) for value in values[start : start + count]]
+
+    def done(self, start: int = 0, count: int = 100) -> list[str]:
+        """Return the records of finished pages, oldest first; fewer than ``counts`` says if
+        another program drained the list.
+        """
+        return [raw.decode("utf-8", "replace") for raw in self._range("done", start, count)]
+
+    def failed(self, start: int = 0, count: int = 100) -> list[FailedPage]:
+        """Return dead letters, oldest first."""
+        return [entries.decode_letter(raw) for raw in self._range("failed", start, count)]
+
+    def _range(self, name: str, start: int, count: int) -> list[bytes]:
+        with redis_errors():
+            return list(self.redis.lrange(self.key(name), start, start + count - 1))
+
+    def results(self, after: str = "0", count: int = 500) -> list[tuple[str, int, str]]:
+        """Return results after the stream id ``after``.
+
+        Each is its stream id, its running number from 1 (a gap: results were trimmed), and JSON.
+        """
+        with redis_errors():
+            found = self.redis.xrange(self.key("results"), f"({after}", "+", count)
+        return [
+            (id_.decode(), int(fields[b"n"]), fields[b"json"].decode("utf-8", "replace"))
+            for id_, fields in found
+        ]
+
+    def seen(self, key: str) -> bool:
+        """Whether the canonical URL ``key`` is known: queued once, whatever became of it, or the
+        end of a redirect.
+        """
+        return bool(self.frontier.run_script("seen", *entries.fingerprint(key)))
