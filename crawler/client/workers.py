@@ -9,11 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redis.exceptions import RedisClusterException, RedisError
-
-from ..errors import FrontierUnavailable
 from ..storage.connection import RedisClient
-from ..storage.errors import explain_error
+from ..storage.errors import redis_unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,5 @@ class WorkerRegistry:
         return float(seconds + micros / 1e6)
 
     def _ask(self, command: str, *arguments: object) -> Any:
-        try:
+        with redis_unavailable():
             return getattr(self.redis, command)(*arguments)
-        except (RedisError, RedisClusterException) as error:
-            raise FrontierUnavailable(explain_error(error)) from error

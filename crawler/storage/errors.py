@@ -1,4 +1,4 @@
-"""Turn what Redis and its client raise into errors of ours, in one place."""
+"""The one place where an error of Redis or its client becomes one of ours."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from contextlib import contextmanager
 
 from redis import exceptions as faults
 
-from ..errors import FrontierMisfit, FrontierRefused, FrontierUnavailable
+from ..errors import FrontierError, FrontierMisfit, FrontierRefused, FrontierUnavailable
 from ..redaction import masked
 
 #: First words of an error reply that mean: not now.
 UNAVAILABLE = (
-    "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "MISCONF", "NOREPLICAS", "UNKILLABLE", "CLOSED",
+    "LOADING", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "READONLY", "MISCONF", "NOREPLICAS",
+    "UNKILLABLE", "CLOSED",
 )  # fmt: skip
-#: What a script is told whose keys are on their way to another node of the Cluster.
+#: The error of a script whose keys are on their way to another node of the Cluster.
 MOVING = "access a non local key"
 FULL = (
     "Redis is full (maxmemory reached); nothing was changed: give it more memory, or clear crawls"
     " that are over"
 )
-#: How redis-py begins to say why it found no Cluster.
+#: The begin of redis-py's error when it found no Cluster.
 NO_NODE = "Redis Cluster cannot be connected. Please provide at least one reachable node: "
 
 
@@ -29,8 +30,8 @@ def redis_errors() -> Iterator[None]:
     """Raise what Redis or its client raises in this block as an error of ours.
 
     Raises:
-        FrontierUnavailable: no answer; nobody knows whether the step was done, and every one of
-            them may be repeated.
+        FrontierUnavailable: no answer; it is not known whether the step was done. Every step of the
+            frontier may be repeated.
         FrontierRefused: the crawl's status, or a full Redis, does not allow it; nothing was
             changed.
         FrontierMisfit: the keys are not a crawl's, or those of another version.
@@ -51,28 +52,48 @@ def redis_errors() -> Iterator[None]:
     except faults.OutOfMemoryError as error:
         raise FrontierRefused(FULL) from error
     except faults.ResponseError as error:
-        word, _, rest = str(error).partition(" ")
-        if word in ("MISSING", "REFUSED"):
-            raise FrontierRefused(rest.split(" script:")[0]) from error
-        if word == "MISFIT":
-            raise FrontierMisfit(rest.split(" script:")[0]) from error
-        if word == "OOM" or "OOM command not allowed" in str(error):
-            raise FrontierRefused(FULL) from error
-        if "WRONGTYPE" in str(error):
-            raise FrontierMisfit(
-                f"a key has the name of one of ours, but not its type: {error}"
-            ) from error
-        if MOVING in str(error):
-            raise FrontierUnavailable(
-                "the Cluster is moving this crawl to another node; that ends by itself"
-            ) from error
-        if word in UNAVAILABLE:
-            raise FrontierUnavailable(f"Redis cannot do it now: {error}") from error
-        raise
+        translated = translate_reply(error)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+@contextmanager
+def redis_unavailable() -> Iterator[None]:
+    """Raise every error of Redis or its client in this block as one: for keys that hold no crawl.
+
+    Raises:
+        FrontierUnavailable: Redis does not answer, or not as it should.
+    """
+    try:
+        yield
+    except (faults.RedisError, faults.RedisClusterException) as error:
+        raise FrontierUnavailable(explain_error(error)) from error
+
+
+def translate_reply(error: Exception) -> FrontierError | None:
+    """Return the error of ours that an error reply means; None if it is a fault of this program."""
+    text = str(error)
+    word, _, rest = text.partition(" ")
+    if word in ("MISSING", "REFUSED"):
+        return FrontierRefused(rest.split(" script:")[0])
+    if word == "MISFIT":
+        return FrontierMisfit(rest.split(" script:")[0])
+    if word == "OOM" or "OOM command not allowed" in text:
+        return FrontierRefused(FULL)
+    if "WRONGTYPE" in text:
+        return FrontierMisfit(f"a key has the name of one of ours, but not its type: {text}")
+    if MOVING in text:
+        return FrontierUnavailable(
+            "the Cluster is moving this crawl to another node; that ends by itself"
+        )
+    if word in UNAVAILABLE:
+        return FrontierUnavailable(f"Redis cannot do it now: {text}")
+    return None
 
 
 def explain_error(error: Exception) -> str:
-    """Why a server could not be talked to, in one sentence that its reader can act on."""
+    """Return why Redis could not be talked to, in one sentence that its reader can act on."""
     text = " ".join(masked(str(error)).split()).removeprefix(NO_NODE)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         why = text.partition("verify failed: ")[2].partition(" (_ssl")[0] or text

@@ -16,12 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from redis.exceptions import RedisClusterException, RedisError
-
-from ...errors import FrontierUnavailable
 from ...local.processes import is_gone, is_here
 from ...storage.connection import RedisClient
-from ...storage.errors import explain_error
+from ...storage.errors import redis_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +141,5 @@ class Registry:
         return float(seconds + micros / 1e6)
 
     def _ask(self, command: str, *arguments: object, **options: object) -> Any:
-        try:
+        with redis_unavailable():
             return getattr(self.redis, command)(*arguments, **options)
-        except (RedisError, RedisClusterException) as error:
-            raise FrontierUnavailable(explain_error(error)) from error
