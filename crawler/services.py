@@ -21,7 +21,8 @@ from .browser.chrome.local import sweep
 from .browser.chrome.registry import Registry
 from .browser.pool import Chrome
 from .browser.transport.remote_end import end_session, split_credentials
-from .client.client import Client, CrawlHandle
+from .client.client import Client
+from .client.crawl_handle import CrawlHandle
 from .config import settings as configuration
 from .config.settings import Settings
 from .definition.crawl import Crawl

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..client.client import Client, CrawlHandle
+from ..client.client import Client
+from ..client.crawl_handle import CrawlHandle
 from ..config import settings as configuration
 from ..errors import SetupError
 from ..frontier.frontier import Frontier

@@ -11,8 +11,8 @@ from itertools import chain
 
 import click
 
-from ..client import seeds
 from ..client.client import Client
+from ..client.seed_sources import urls_of_file, urls_of_lines, urls_of_sitemaps
 from ..definition.crawl import Crawl
 from ..definition.loading import load
 from ..errors import UnknownCrawl
@@ -152,11 +152,11 @@ def enqueue(
         crawl = find_definition(client, name, reference)
         fed = client.enqueue(
             crawl,
-            chain(urls, urls_of(files), seeds.from_sitemaps(crawl, sitemaps)),
+            chain(urls, urls_of(files), urls_of_sitemaps(crawl, sitemaps)),
             priority=Priority[priority.upper()],
             depth=depth,
             reopen=reopen,
-            tell=lambda text: click.echo(text, err=True),
+            progress=lambda text: click.echo(text, err=True),
         )
         click.echo(f"{name}: {fed}")
         click.echo(standing(client, handle.snapshot()))
@@ -186,4 +186,4 @@ def find_definition(client: Client, name: str, reference: str | None) -> Crawl:
 def urls_of(files: Iterable[str]) -> Iterator[str]:
     """Return the URLs of files; ``-`` is standard input."""
     for file in files:
-        yield from seeds.lines(sys.stdin.buffer) if file == "-" else seeds.from_file(file)
+        yield from urls_of_lines(sys.stdin.buffer) if file == "-" else urls_of_file(file)

@@ -19,7 +19,8 @@ import click
 
 from ..browser.chrome.local import sweep
 from ..browser.pool import Chrome
-from ..client.client import Client, CrawlHandle
+from ..client.client import Client
+from ..client.crawl_handle import CrawlHandle
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..definition.bounds import entry_pages
@@ -150,7 +151,7 @@ def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) ->
         ending.enter_context(embedded)
         settings = worker_settings(order, embedded.settings)
         handle, new = Client(settings).start(
-            order.crawl, reset=order.reset, update=order.update, alone=True, tell=say
+            order.crawl, reset=order.reset, update=order.update, alone=True, progress=say
         )
         with result_files(order, handle, settings.state_dir) as follow:
             workers = PrivateWorkers(settings, count, log=embedded.folder / "worker.log")
@@ -217,7 +218,7 @@ def watch_shared(order: Order, client: Client) -> Snapshot:
     """
     for warning in check_server(client.redis):
         say(f"warning: {warning}")
-    handle, new = client.start(order.crawl, reset=order.reset, update=order.update, tell=say)
+    handle, new = client.start(order.crawl, reset=order.reset, update=order.update, progress=say)
     say_start(order, handle, new, able_workers(order.crawl, client))
     with (
         result_files(order, handle, client.settings.state_dir) as follow,

@@ -4,6 +4,7 @@ Belongs here: what is asked of a crawl from outside of its runs. Does not: doing
 the jobs API (``api/``).
 """
 
-from .client import Client, CrawlHandle, shared, start
+from .client import Client, shared, start
+from .crawl_handle import CrawlHandle
 
 __all__ = ["Client", "CrawlHandle", "shared", "start"]

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from ..definition.crawl import Crawl
-from ..definition.loading import load_all, stored
 from ..errors import UnknownCrawl
-from ..frontier.frontier import Frontier
+
+if TYPE_CHECKING:
+    from ..definition.crawl import Crawl
+    from ..frontier.frontier import Frontier
 
 #: Crawls without code that a process remembers; it reads others again when it meets them.
 STORED_MAX = 256
 
 
 class CrawlRegistry:
-    """The crawls that ``references`` name, and those without code, which are stored with their
-    frontiers. ``frontier`` returns the frontier of a name.
+    """The crawls of ``references``, and the crawls without code, which their frontiers store.
+
+    ``frontier`` returns the frontier of a name.
     """
 
     def __init__(self, references: Iterable[str], frontier: Callable[[str], Frontier]) -> None:
@@ -26,15 +29,17 @@ class CrawlRegistry:
 
     @cached_property
     def loaded(self) -> dict[str, Crawl]:
-        """The crawls that the references name, by name; they are loaded once.
+        """The crawls of the references, by name; they are loaded once.
 
         Raises:
-            DefinitionError, SetupError: a reference names none, or one that is wrong.
+            DefinitionError, SetupError: a reference names no crawl, or a wrong one.
         """
+        from ..definition.loading import load_all  # who starts a crawl that is at hand loads none
+
         return load_all(self._references)
 
     def crawl(self, name: str) -> Crawl:
-        """Return the crawl ``name``: one that is loaded, else the one that is stored.
+        """Return the crawl ``name``: one of the references, else the one that is stored.
 
         Raises:
             UnknownCrawl: it is neither. Nothing that a message names is ever imported.
@@ -43,13 +48,19 @@ class CrawlRegistry:
             return self.loaded[name]
         frontier = self._frontier(name)
         digest, crawl = self._stored.get(name, (None, None))
-        if crawl is None or digest != frontier.digest():  # begun again, with another definition
-            plan = frontier.plan()
-            if plan is None:
-                raise UnknownCrawl(name, tuple(self.loaded))
-            crawl = stored(plan, self.loaded)
-            self._stored[name] = plan.digest, crawl
+        if crawl is None or digest != frontier.digest():  # it began again with a new definition
+            digest, crawl = self._read(frontier)
+            self._stored[name] = digest, crawl
             if len(self._stored) > STORED_MAX:
                 self._stored.popitem(last=False)
         self._stored.move_to_end(name)
         return crawl
+
+    def _read(self, frontier: Frontier) -> tuple[str | None, Crawl]:
+        """Return (digest, crawl) as ``frontier`` stores them. Raises UnknownCrawl."""
+        from ..definition.loading import stored
+
+        plan = frontier.plan()
+        if plan is None:
+            raise UnknownCrawl(frontier.name, tuple(self.loaded))
+        return plan.digest, stored(plan, self.loaded)

@@ -14,7 +14,8 @@ import redis as redis_py
 
 from crawler import Crawl
 from crawler.cli.info import redis_cli
-from crawler.client.client import Client, CrawlHandle
+from crawler.client.client import Client
+from crawler.client.crawl_handle import CrawlHandle
 from crawler.config import settings as configuration
 from crawler.definition.bounds import entry_pages
 from crawler.definition.crawl_plan import plan_of
@@ -297,8 +298,8 @@ def test_a_retry_must_say_what(desk, words):
 
 
 def test_many_failed_pages_are_listed_and_sent_back_in_batches(desk, monkeypatch):
-    monkeypatch.setattr("crawler.client.client.PAGE", 10)
-    monkeypatch.setattr("crawler.client.client.RETRY_BATCH", 15)
+    monkeypatch.setattr("crawler.client.crawl_handle.FAILED_BATCH", 10)
+    monkeypatch.setattr("crawler.client.crawl_handle.RETRY_BATCH", 15)
     crawl = desk.begin(*(f"/{n}" for n in range(99)), concurrency_limit=1)
     fail_all(crawl.frontier, *("odd" if n % 2 else "even" for n in range(100)))
     assert len(list(crawl.failed())) == 100

@@ -108,7 +108,7 @@ def test_seeds_out_of_scope_are_refused_and_told(library, seeds, caplog):
         f"{SITE}/photo.jpg",
         "http://127.0.0.1/",
     )
-    with caplog.at_level(logging.WARNING, "crawler.client.seeds"):
+    with caplog.at_level(logging.WARNING, "crawler.client"):
         handle, _ = library.start(shop(seeds=file))
     assert queued(handle.frontier) == ["/", "/a"]
     said = caplog.text
@@ -271,7 +271,7 @@ def test_the_pages_of_sitemaps_are_seeds(library, site, caplog, where):
     crawl = Crawl(
         name="site", url=site.url("/ok"), sitemaps=where if where == AUTO else [site.url(where)]
     )
-    with caplog.at_level(logging.WARNING, "crawler.client.seeds"):
+    with caplog.at_level(logging.WARNING, "crawler.client"):
         handle, _ = library.start(crawl)
     found = [page.url for page in Listing(handle.frontier).queued()]
     assert found[0] == site.url("/ok")
@@ -281,8 +281,10 @@ def test_the_pages_of_sitemaps_are_seeds(library, site, caplog, where):
 
 
 def test_a_robots_txt_without_sitemaps_is_told(library, tls_site, site, caplog, monkeypatch):
-    monkeypatch.setattr("crawler.client.seeds.robots.SIZE_MAX", 10)  # so that nothing of it is read
-    with caplog.at_level(logging.WARNING, "crawler.client.seeds"):
+    monkeypatch.setattr(
+        "crawler.client.seed_sources.robots.SIZE_MAX", 10
+    )  # so that nothing of it is read
+    with caplog.at_level(logging.WARNING, "crawler.client"):
         library.start(Crawl(name="site", url=site.url("/ok"), sitemaps=AUTO))
         library.start(Crawl(name="tls", url=tls_site.url("/ok"), sitemaps=AUTO))
     assert "names no sitemap" in caplog.text
@@ -291,7 +293,7 @@ def test_a_robots_txt_without_sitemaps_is_told(library, tls_site, site, caplog, 
 
 def test_a_public_crawl_is_not_led_to_a_private_sitemap(library, site, caplog):
     site.hits.clear()
-    with caplog.at_level(logging.WARNING, "crawler.client.seeds"):
+    with caplog.at_level(logging.WARNING, "crawler.client"):
         library.start(shop(sitemaps=[site.url("/sitemap.xml")]))
     assert "private" in caplog.text
     assert site.hits["/sitemap.xml"] == 0

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from django.db import connections, router, transaction
 from django.utils import timezone
 
-from ....client.client import Client, CrawlHandle
+from ....client.client import Client
+from ....client.crawl_handle import CrawlHandle
 from ....definition.bounds import scope_of
 from ....definition.crawl import Crawl
 from ....errors import UnknownCrawl
@@ -44,7 +45,7 @@ def store(crawl: CrawlHandle) -> int:
     using = router.db_for_write(StoredResult)
     StoredCrawl.objects.using(using).get_or_create(name=crawl.name)
     try:
-        definition: Crawl | None = crawl.client.crawl(crawl.name)
+        definition: Crawl | None = crawl.definition()
     except UnknownCrawl:
         definition = None
     stored = 0

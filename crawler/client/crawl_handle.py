@@ -1,0 +1,211 @@
+"""The handle of a crawl: follow it, steer it, and feed it from outside its runs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from ..errors import FrontierRefused
+from ..frontier.listing import Listing
+from ..model import Json, Priority, Snapshot, Status
+
+if TYPE_CHECKING:
+    from ..definition.crawl import Crawl
+    from ..frontier.entries import FailedPage
+    from ..frontier.frontier import Frontier
+    from .seeds import EnqueueReport
+
+#: Seconds between two snapshots of a crawl that a caller waits for.
+POLL_INTERVAL = 0.25
+#: Failed pages that are read at once.
+FAILED_BATCH = 500
+#: Failed pages that are sent back at once. Each time the frontier goes through its whole list.
+RETRY_BATCH = 50_000
+
+
+class CrawlClient(Protocol):
+    """The part of a client that the handle of a crawl needs."""
+
+    def frontier(self, name: str) -> Frontier:
+        """Return the frontier of the crawl ``name``."""
+
+    def crawl(self, name: str) -> Crawl:
+        """Return the definition of the crawl ``name``. Raises UnknownCrawl."""
+
+    def wake(self, crawl: Crawl | str) -> int:
+        """Start the runs that ``crawl`` can use now."""
+
+    def enqueue(
+        self,
+        crawl: Crawl | str,
+        urls: str | Iterable[str],
+        *,
+        priority: Priority = Priority.NORMAL,
+        depth: int = 0,
+        reopen: bool = False,
+    ) -> EnqueueReport:
+        """Queue ``urls`` that are in the scope of ``crawl``."""
+
+
+class CrawlHandle:
+    """A crawl that was started, seen from outside.
+
+    ``uncommitted``: the database transaction of the caller is not committed yet. The crawl starts
+    with the commit; until then it has no pages and no end.
+    """
+
+    def __init__(self, client: CrawlClient, crawl: Crawl | str) -> None:
+        self._client, self._crawl = client, crawl
+        self.name: str = crawl if isinstance(crawl, str) else crawl.name
+        self.frontier = client.frontier(self.name)
+        self.uncommitted = False
+
+    def definition(self) -> Crawl:
+        """Return the definition of the crawl.
+
+        Raises:
+            UnknownCrawl: the crawl has code that is not known here (see ``CRAWLER_CRAWLS``).
+        """
+        return self._client.crawl(self.name)
+
+    # -- following it
+
+    def snapshot(self) -> Snapshot:
+        """Return the counts and the state of the crawl at this instant."""
+        if self.uncommitted:
+            reason = "its transaction is not committed"
+            return Snapshot(self.name, Status.NEW, reason, 0, 0, 0, 0, 0, 0, 0)
+        return self.frontier.snapshot()
+
+    @property
+    def status(self) -> Status:
+        """The status of the crawl at this instant."""
+        return self.snapshot().status
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The numbers of pages that are queued, delayed, processing, done and failed."""
+        states = ("queued", "delayed", "processing", "done", "failed")
+        snapshot = self.snapshot()
+        return {state: getattr(snapshot, state) for state in states}
+
+    def wait(self, timeout: float | None = None) -> Snapshot:
+        """Wait until the crawl has ended, at most ``timeout`` seconds; return its last snapshot.
+
+        Raises:
+            TimeoutError: the crawl has not ended in time; it goes on.
+            FrontierRefused: the crawl starts when a transaction is committed, and the caller is
+                still in that transaction, or it was rolled back.
+        """
+        if self.uncommitted:
+            raise FrontierRefused(
+                f"the crawl {self.name!r} has not begun: its transaction is not committed"
+            )
+        end = None if timeout is None else time.monotonic() + timeout
+        while not (snapshot := self.snapshot()).status.ended:
+            if end is not None and time.monotonic() > end:
+                raise TimeoutError(
+                    f"the crawl {self.name!r} is {snapshot.status} after {timeout:g} s:"
+                    f" {snapshot.queued} queued, {snapshot.done} done"
+                )
+            time.sleep(POLL_INTERVAL)
+        return snapshot
+
+    def failed(self, reason: str | None = None) -> Iterator[FailedPage]:
+        """Yield the pages in *failed*, oldest first; with ``reason`` only those that failed for it.
+
+        The crawl does not try them again by itself.
+        """
+        start = 0
+        while batch := Listing(self.frontier).failed(start, FAILED_BATCH):
+            yield from (one for one in batch if reason in (None, one.reason))
+            start += len(batch)
+
+    def results(self, after: str = "0") -> Iterator[tuple[str, Json]]:
+        """Yield (place, result) for each page, as far as Redis keeps results (``results_limit``).
+
+        ``after`` is the place of the last result that the caller has: a reader goes on from there.
+        """
+        while batch := Listing(self.frontier).results(after):
+            for after, _, text in batch:
+                yield after, json.loads(text)
+
+    # -- steering it
+
+    def stop(self, reason: str = "stopped by its client") -> None:
+        """Begin no further page; those in flight finish."""
+        self.frontier.stop(reason)
+
+    def cancel(self, reason: str = "cancelled by its client") -> None:
+        """Begin no further page, and give up those in flight at their next lease renewal.
+
+        Those pages are not lost: ``resume`` goes on with them.
+        """
+        self.frontier.cancel(reason)
+
+    def pause(self) -> None:
+        """Begin no further page until ``resume``."""
+        self.frontier.pause()
+
+    def resume(self, *, reopen: bool = False) -> Status:
+        """Go on after ``pause`` or ``stop``, at once; return the new status.
+
+        Raises:
+            FrontierRefused: the crawl has ended, and ``reopen`` is not set.
+        """
+        status = self.frontier.resume(reopen=reopen)
+        self._client.wake(self._crawl)
+        return status
+
+    # -- feeding it
+
+    def enqueue(
+        self,
+        urls: str | Iterable[str],
+        *,
+        priority: Priority = Priority.NORMAL,
+        depth: int = 0,
+        reopen: bool = False,
+    ) -> EnqueueReport:
+        """Queue ``urls`` that are in the scope of the crawl: see :meth:`Client.enqueue`."""
+        return self._client.enqueue(
+            self._crawl, urls, priority=priority, depth=depth, reopen=reopen
+        )
+
+    def retry(self, urls: str | Iterable[str] | None = None, *, reason: str | None = None) -> int:
+        """Send failed pages back to their queues, with all their attempts; return their number.
+
+        All of them, or those of ``urls`` (a page's id will do), or those that failed for
+        ``reason``. A crawl that has ended goes on.
+        """
+        names = None if urls is None else frozenset([urls] if isinstance(urls, str) else urls)
+
+        def is_chosen(failed: FailedPage) -> bool:
+            page = failed.page
+            named = names is None or names & {page.url, page.key, page.id}
+            return bool(named) and reason in (None, failed.reason)
+
+        if names is None and reason is None:
+            count = self.frontier.retry_failed()
+        else:
+            count = self._retry_chosen(is_chosen)
+        if count:
+            self._client.wake(self._crawl)
+        return count
+
+    def _retry_chosen(self, is_chosen: Callable[[FailedPage], bool]) -> int:
+        """Send the failed pages that ``is_chosen`` accepts back; return their number.
+
+        Pages that fail meanwhile stay in *failed*.
+        """
+        count, start, left, ids = 0, 0, self.snapshot().failed, list[str]()
+        while left > 0:
+            batch = Listing(self.frontier).failed(start, min(FAILED_BATCH, left))
+            start, left = start + len(batch), left - len(batch) if batch else 0
+            ids.extend(failed.page.id for failed in batch if is_chosen(failed))
+            if ids and (len(ids) >= RETRY_BATCH or not left):
+                moved = self.frontier.retry_failed(ids)
+                count, start, ids = count + moved, start - moved, []
+        return count

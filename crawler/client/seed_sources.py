@@ -1,0 +1,124 @@
+"""The sources of URLs that lie on no page: files, and sitemaps. Each is read as a stream."""
+
+from __future__ import annotations
+
+import gzip
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from ..definition.fields import AUTO
+from ..definition.network import guard_of
+from ..errors import SetupError
+from ..net.fetch import FetchError, fetch
+from ..urls import robots, sitemaps
+from ..urls.url import origin_of
+
+if TYPE_CHECKING:
+    from ..definition.crawl import Crawl
+
+log = logging.getLogger(__name__)
+
+#: Seconds for one sitemap to arrive.
+SITEMAP_TIMEOUT = 60.0
+#: Bytes of a line that are read at once; no URL is as long.
+LINE_MAX = 16_384
+#: Bytes of a sitemap that are parsed at once.
+CHUNK_SIZE = 65_536
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+
+#: Called often while a source is read, so that its reader is known to be alive.
+KeepAlive = Callable[[], object]
+
+
+@contextmanager
+def open_seeds(path: str | Path) -> Iterator[BinaryIO]:
+    """Open the file of seeds at ``path``; unpack it if its name ends in ``.gz``.
+
+    Raises:
+        SetupError: it cannot be read.
+    """
+    try:
+        with (gzip.open if str(path).endswith(".gz") else open)(path, "rb") as file:
+            yield file  # type: ignore[misc]
+    except (OSError, EOFError) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise SetupError(f"the file of seeds {path} cannot be read: {cause}") from error
+
+
+def urls_of_lines(file: BinaryIO) -> Iterator[str]:
+    """Yield the URLs of an open file, one per line.
+
+    A comment begins with ``#`` at the start of a line or after white space, and is left out.
+    """
+    encoding = "utf-8-sig"  # of the first line, which may begin with a byte order mark
+    while raw := file.readline(LINE_MAX):
+        line = raw.decode(encoding, "replace")
+        encoding = "utf-8"
+        if url := (_COMMENT.sub("", line) if "#" in line else line).strip():
+            yield url
+
+
+def urls_of_file(path: str | Path) -> Iterator[str]:
+    """Yield the URLs of the file at ``path``. Raises SetupError if it cannot be read."""
+    with open_seeds(path) as file:
+        yield from urls_of_lines(file)
+
+
+def urls_of_sitemaps(
+    crawl: Crawl, locations: Iterable[str], *, keep_alive: KeepAlive = lambda: None
+) -> Iterator[str]:
+    """Yield the URLs that the sitemaps at ``locations`` list.
+
+    The location ``auto`` stands for the sitemaps that robots.txt names. A sitemap that cannot be
+    read is logged as a warning.
+    """
+    addresses = guard_of(crawl).addresses
+
+    def get(url: str) -> Iterator[bytes]:
+        keep_alive()
+        body = _fetch_sitemap(url, addresses)
+        for start in range(0, len(body), CHUNK_SIZE):
+            yield body[start : start + CHUNK_SIZE]
+
+    def warn(url: str, trouble: str) -> None:
+        log.warning("%s: the sitemap %s: %s", crawl.name, url, trouble)
+
+    for location in locations:
+        for url in _sitemaps_of_robots(crawl, addresses) if location == AUTO else (location,):
+            for entry in sitemaps.read_sitemaps(url, get, tell=warn):
+                keep_alive()
+                yield entry.url
+
+
+def _fetch_sitemap(url: str, addresses: Callable[[str], Iterable[str]]) -> bytes:
+    """Return the body of the response to ``url``.
+
+    Raises:
+        OSError: no response came, or its status is no success.
+    """
+    size = sitemaps.SIZE_MAX + 1
+    try:
+        response = fetch(url, timeout=SITEMAP_TIMEOUT, max_bytes=size, addresses=addresses)
+    except FetchError as error:
+        raise OSError(error.reason) from error
+    if not 200 <= response.status < 300:
+        raise OSError(f"status {response.status}")
+    return response.body
+
+
+def _sitemaps_of_robots(crawl: Crawl, addresses: Callable[[str], Iterable[str]]) -> Iterator[str]:
+    """Yield the sitemaps that the robots.txt of each of the crawl's sites names."""
+    for origin in dict.fromkeys(origin_of(url) for url in crawl.url):
+        try:
+            response = fetch(f"{origin}/robots.txt", max_bytes=robots.SIZE_MAX, addresses=addresses)
+        except FetchError as error:
+            log.warning("%s: %s/robots.txt, which may name sitemaps: %s", crawl.name, origin, error)
+            continue
+        named = robots.parse_robots(response.status, response.body).sitemaps
+        if not named:
+            log.warning("%s: %s/robots.txt names no sitemap", crawl.name, origin)
+        yield from named
