@@ -21,6 +21,7 @@ from ..storage.errors import redis_errors
 from . import transaction
 from .crawl_handle import CrawlHandle
 from .crawls import CrawlRegistry
+from .seed_sources import check_seed_file, seed_urls
 from .seeds import EnqueueReport, Producer, Progress, SeedLoader, enqueue_urls
 from .wakeups import BrokerUnavailable, Sender, WakeUps
 from .workers import WorkerRegistry
@@ -123,16 +124,17 @@ class Client:
         seeds = SeedLoader(crawl, frontier)
         loaded = not reset and seeds.is_complete()
         if not loaded:
-            seeds.check_file()
+            check_seed_file(crawl)
         new, reopen = self._create(crawl, frontier, loaded=loaded, reset=reset, update=update)
         if alone and not new:
             frontier.recover()
         if not loaded and (new or reopen or frontier.snapshot().status is not Status.STOPPING):
             with seeds.loading(reopen=reopen) as keep_alive:
                 seeds.queue_entry_pages()
-                if seeds.has_sources and not alone:
-                    self._wake_early(crawl)
-                seeds.queue_sources(keep_alive, progress)
+                if seeds.has_sources:
+                    if not alone:
+                        self._wake_early(crawl)
+                    seeds.queue_urls(seed_urls(crawl, keep_alive), keep_alive, progress)
         self.wake(crawl)
         return CrawlHandle(self, crawl), new
 
@@ -145,7 +147,7 @@ class Client:
         """
         crawl.validate()
         self._check_deadline(crawl)
-        SeedLoader(crawl, self.frontier(crawl.name)).check_file()
+        check_seed_file(crawl)
         handle = CrawlHandle(self, crawl)
         key = f"{self.settings.key_prefix}starting:{crawl.name}"
         with redis_errors(), self.redis.lock(key, timeout=RESTART_LIFE):

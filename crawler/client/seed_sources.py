@@ -19,6 +19,7 @@ from ..urls.url import origin_of
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
+    from .seeds import KeepAlive
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +31,25 @@ LINE_MAX = 16_384
 CHUNK_SIZE = 65_536
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 
-#: Called often while a source is read, so that its reader is known to be alive.
-KeepAlive = Callable[[], object]
+
+def check_seed_file(crawl: Crawl) -> None:
+    """Raise SetupError if ``crawl`` has a file of seeds that cannot be read."""
+    if crawl.seeds:
+        with open_seeds(crawl.seeds) as file:
+            file.read(1)
+
+
+def seed_urls(crawl: Crawl, keep_alive: KeepAlive) -> Iterator[str]:
+    """Yield the URLs of the file of seeds of ``crawl``, then those of its sitemaps.
+
+    ``keep_alive`` is called often while sitemaps are read.
+
+    Raises:
+        SetupError: the file cannot be read.
+    """
+    if crawl.seeds:
+        yield from urls_of_file(crawl.seeds)
+    yield from urls_of_sitemaps(crawl, crawl.sitemaps, keep_alive=keep_alive)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import islice
 from types import TracebackType
 
 from ..definition.bounds import entry_pages, scope_of
@@ -23,13 +23,14 @@ from ..errors import FrontierRefused
 from ..frontier.arguments import BATCH
 from ..frontier.frontier import PRODUCER_LIFE, Frontier
 from ..model import Link, Page, Priority
-from .seed_sources import KeepAlive, open_seeds, urls_of_file, urls_of_sitemaps
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two lines about the progress of a long load.
 PROGRESS_INTERVAL = 10.0
 
+#: Called often while URLs are read, so that their loader is known to be alive.
+KeepAlive = Callable[[], object]
 #: Receives a line about the progress of a load, now and then.
 Progress = Callable[[str], object]
 
@@ -62,7 +63,7 @@ class EnqueueReport:
 
 
 class SeedLoader:
-    """Queues the seeds of ``crawl``: its entry pages, its file of seeds, the pages of its sitemaps.
+    """Queues the seeds of ``crawl``: its entry pages, then the URLs of its file and its sitemaps.
 
     A load that was cut short is repeated from its beginning.
     """
@@ -72,18 +73,12 @@ class SeedLoader:
 
     @property
     def has_sources(self) -> bool:
-        """Whether the crawl has seeds besides its entry pages."""
+        """Whether the crawl has seeds besides its entry pages: a file, or sitemaps."""
         return bool(self._crawl.seeds or self._crawl.sitemaps)
 
     def is_complete(self) -> bool:
         """Whether every seed of the crawl, in its present definition, is queued."""
         return self._frontier.is_seeded(digest_of(self._crawl))
-
-    def check_file(self) -> None:
-        """Raise SetupError if the crawl has a file of seeds that cannot be read."""
-        if self._crawl.seeds:
-            with open_seeds(self._crawl.seeds) as file:
-                file.read(1)
 
     @contextmanager
     def loading(self, *, reopen: bool = False) -> Iterator[KeepAlive]:
@@ -104,22 +99,17 @@ class SeedLoader:
         """Queue the entry pages of the crawl."""
         self._frontier.enqueue(entry_pages(self._crawl))
 
-    def queue_sources(self, keep_alive: KeepAlive, progress: Progress | None = None) -> None:
-        """Queue the URLs of the crawl's file of seeds and sitemaps, if it has any.
+    def queue_urls(
+        self, urls: Iterable[str], keep_alive: KeepAlive, progress: Progress | None = None
+    ) -> None:
+        """Queue ``urls`` of the crawl's file and sitemaps.
 
         ``progress`` receives a line every ten seconds, and one at the end; None: they are logged.
 
         Raises:
             FrontierRefused: the crawl was stopped.
-            SetupError: the file cannot be read.
         """
-        if not self.has_sources:
-            return
         crawl, progress = self._crawl, progress or log.info
-        urls = chain(
-            urls_of_file(crawl.seeds) if crawl.seeds else (),
-            urls_of_sitemaps(crawl, crawl.sitemaps, keep_alive=keep_alive),
-        )
         report = enqueue_urls(crawl, self._frontier, urls, keep_alive, progress=progress)
         (log.warning if report.refused else progress)(f"{crawl.name}: seeds: {report}")
 

@@ -8,11 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..model import Page
-from ..urls.scope import Scope
-from ..urls.url import Rules
 from .derived import once_per_crawl
 
 if TYPE_CHECKING:
+    from ..urls.scope import Scope
     from .crawl import Crawl
 
 
@@ -23,6 +22,10 @@ def scope_of(crawl: Crawl) -> Scope:
     Pages get the lane of their host only where something holds per host: on a crawl of one host,
     and on one without delay, limits, robots.txt and breaker, all pages share one lane.
     """
+    # 0.1 s, and a process that only defines crawls needs no scope
+    from ..urls.scope import Scope
+    from ..urls.url import Rules
+
     fields = crawl.fields
     make = partial(
         Scope,

@@ -5,15 +5,16 @@ hook.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..hooks import call, hook_name, wants
 from ..model import Link, Page, Priority, Response
-from ..urls.scope import Chosen
 from .bounds import scope_of
 
 if TYPE_CHECKING:
+    from ..urls.scope import Chosen
     from .crawl import Crawl
 
 #: Calls the filter hook with ``link`` or ``links``, and with all else that its caller has for it.
@@ -55,7 +56,8 @@ def choose(
     if not lost or reason is None:
         return chosen
     reasons = tuple((link, reason) for link in lost) if explain else ()
-    return Chosen(chosen.pages, {reason: len(lost), **chosen.dropped}, reasons + chosen.reasons)
+    dropped = {reason: len(lost), **chosen.dropped}
+    return replace(chosen, dropped=dropped, reasons=reasons + chosen.reasons)
 
 
 def _call_filter(crawl: Crawl, page: Page, response: Response | None, **links: Any) -> Any:
