@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -223,17 +223,17 @@ class Crawl:
 
     def replace(self, **fields: Any) -> Crawl:
         """Return a copy with other values for some fields, and with the same hooks."""
-        other = Crawl(**{**self.raw, **fields})
-        for step, hook in self._added_hooks:
-            other._add_hook(step, hook)
-        return other
+        return self._copy({**self.raw, **fields}, self._added_hooks)
 
     def without(self, *steps: str) -> Crawl:
         """Return a copy without the hooks of ``steps``."""
-        other = Crawl(**self.raw)
-        for step, hook in self._added_hooks:
-            if step not in steps:
-                other._add_hook(step, hook)
+        hooks = [(step, hook) for step, hook in self._added_hooks if step not in steps]
+        return self._copy(self.raw, hooks)
+
+    def _copy(self, fields: Mapping[str, Any], hooks: Iterable[tuple[str, Hook]]) -> Crawl:
+        other = Crawl(**fields)
+        for step, hook in hooks:
+            other._add_hook(step, hook)
         return other
 
     def variant(self, **fields: Any) -> Crawl:

@@ -193,7 +193,7 @@ def visit(
     crawl = Crawl(name="books", url="http://books.example/", robots=False, extract={"title": "h1"})
     if then:
         crawl.after(lambda: then())
-    return dry_run(crawl, chrome, permits, url)
+    return dry_run(crawl, chrome, permits, url, after=True)
 
 
 def refusal(*args: Any) -> tuple[str, bool]:
@@ -255,7 +255,7 @@ def test_without_the_gateway_each_of_these_pages_reaches_the_trap(chrome, site, 
     crawl.after(lambda: until(lambda: trap.connections))
     start = lead_to(site, lead, address_of(trap, TRAP)).replace("books.example", SITE)
     with suppress(PageError):  # a redirect is noticed on arrival: too late
-        dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False), start)
+        dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False), start, after=True)
     assert trap.connections
 
 
@@ -305,7 +305,7 @@ def test_nothing_leaves_by_webrtc(chrome, permits, site, trap):
                 gather, where, f"{TRAP}:{trap.server_port}"
             )
         )
-        dry_run(crawl, chrome, permits, address_of(site, "books.example"))
+        dry_run(crawl, chrome, permits, address_of(site, "books.example"), after=True)
         with pytest.raises(TimeoutError):
             stun.recv(100)
     assert trap.connections == 0
