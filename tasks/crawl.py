@@ -76,7 +76,9 @@ def start(crawl: str, reset: bool = False) -> dict[str, Json]:
     One that has ended is begun anew with ``reset``, else it is an error.
     """
     check_message(crawl, CRAWL_NAME)
-    handle, new = Services.current().begin(crawl, reset=bool(reset))
+    client = Services.current().client
+    begin = client.restart if reset else client.start
+    handle, new = begin(client.crawl(crawl))
     return {"crawl": handle.name, "started": new, "status": handle.status.value}
 
 

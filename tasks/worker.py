@@ -79,7 +79,7 @@ class Ticker(bootsteps.StartStopStep):
             if self.over.wait(settings.tick_interval * random.uniform(1 - JITTER, 1 + JITTER)):  # noqa: S311, no secret
                 break
         try:
-            services.leave(name)
+            services.client.workers.leave(name)
         except CrawlerError:
             log.debug("could not leave the roll", exc_info=True)
 

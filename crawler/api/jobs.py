@@ -18,9 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..client.client import Client
 from ..client.wakeups import BrokerUnavailable
 from ..definition.crawl import Crawl
 from ..errors import CrawlerError, CrawlExists, FrontierRefused, UnknownCrawl
@@ -30,6 +29,9 @@ from ..model import Json, Snapshot, Status
 from ..net.guard import Guard, Resolve, system_resolve
 from ..storage.errors import redis_errors
 from ..urls.url import host_of
+
+if TYPE_CHECKING:
+    from ..client.client import Client
 
 log = logging.getLogger(__name__)
 

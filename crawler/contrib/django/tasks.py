@@ -4,6 +4,7 @@ own app runs crawls.
 
 from __future__ import annotations
 
-from ...tasks import run, start, tick, worker
+from ...tasks import worker
+from ...tasks.crawl import run, start, tick
 
 __all__ = ["run", "start", "tick", "worker"]

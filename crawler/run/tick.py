@@ -1,0 +1,108 @@
+"""The tick: find again what was lost of each crawl, and start the runs that are missing."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from ..errors import CrawlerError, FrontierUnavailable
+from ..frontier.listing import Listing
+from ..local.processes import is_gone
+from ..model import FailureClass
+from ..redaction import masked
+from .next_runs import END_TICKET
+
+if TYPE_CHECKING:
+    from ..definition.crawl import Crawl
+    from ..frontier.frontier import Frontier
+    from ..model import Json
+
+log = logging.getLogger(__name__)
+
+
+class Crawls(Protocol):
+    """The crawls of an installation, as a client knows them."""
+
+    def frontier(self, name: str) -> Frontier:
+        """Return the frontier of the crawl ``name``."""
+
+    def crawl(self, name: str) -> Crawl:
+        """Return the definition of the crawl ``name``. Raises UnknownCrawl."""
+
+    def start_run(self, crawl: Crawl, ticket: str) -> None:
+        """Start one further run of ``crawl``; ``ticket`` is its wake-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlTicks:
+    """Ticks of ``crawls``. ``settle`` is called with the frontier of each crawl that has ended."""
+
+    crawls: Crawls
+    settle: Callable[[Frontier], object]
+
+    def tick_all(self, names: Iterable[str]) -> dict[str, Json]:
+        """Tick each crawl of ``names``; return the counts of each tick, by crawl.
+
+        An error of one crawl is logged, and the others are ticked. A crawl that is unknown here is
+        left to the workers that know it.
+
+        Raises:
+            FrontierUnavailable: Redis is away.
+        """
+        counts: dict[str, Json] = {}
+        for name in names:
+            try:
+                counts[name] = self.tick(self.crawls.frontier(name))
+            except FrontierUnavailable:
+                raise
+            except CrawlerError as error:
+                log.warning("tick of %s: %s", name, error)
+            except Exception:  # its own start hook, for instance
+                log.exception("tick of %s", name)
+        return counts
+
+    def tick(self, frontier: Frontier) -> dict[str, Json]:
+        """Tick one crawl; return the number of runs that are started and of leases that ran out."""
+        release_dead(frontier)
+        tick = frontier.tick()
+        for alarm in tick.alarms:
+            log.warning("%s: %s", frontier.name, alarm)
+        if tick.ended:  # by this tick, or by a process that died before it called the hook
+            self._call_end_hook(frontier)
+        self._send(frontier, tick.tickets)
+        if tick.status and tick.status.ended:
+            self.settle(frontier)
+        return {"started": len(tick.tickets), "reaped": tick.reaped}
+
+    def _call_end_hook(self, frontier: Frontier) -> None:
+        """Start a run that calls the hook for the crawl's end, if the crawl has one."""
+        crawl = self.crawls.crawl(frontier.name)
+        if "after_all" in crawl.hooks:
+            self.crawls.start_run(crawl, f"{END_TICKET}{secrets.token_hex(6)}")
+        else:
+            frontier.end_hook_done()
+
+    def _send(self, frontier: Frontier, tickets: Iterable[str]) -> None:
+        """Start a run for each of ``tickets``. One that cannot be sent is given back: the next tick
+        tries again.
+        """
+        unsent = list(tickets)
+        try:
+            while unsent:
+                self.crawls.start_run(self.crawls.crawl(frontier.name), unsent[0])
+                unsent.pop(0)
+        finally:
+            for ticket in unsent:
+                frontier.drop_ticket(ticket)
+
+
+def release_dead(frontier: Frontier) -> None:
+    """Return the pages of processes of this machine that are gone, before their leases run out."""
+    for claim in Listing(frontier).processing():
+        if is_gone(claim.worker):
+            frontier.fail(claim, FailureClass.CRASH, "worker_died")
+            url = masked(claim.page.url)
+            log.warning("%s: the process %s died over %s", frontier.name, claim.worker, url)
