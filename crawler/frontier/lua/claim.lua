@@ -1,20 +1,23 @@
 #!lua
--- claim: hand out the next page, or say why there is none. The attempt is counted here, so that a page that kills its worker is
--- counted though nobody reports it. The same call, repeated because its answer was lost, gives the same page again.
+-- claim: hand out the next page, or say why there is none. The attempt is counted here, so that a
+-- page that kills its worker is counted although no report comes. The same call, repeated because
+-- its answer was lost, gives the same page again.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 token   random, of this claim
---          2 worker  who claims
---          3 ticket  the wake-up that is answered; "": whichever is the oldest
+--          2 worker  name of the caller
+--          3 ticket  the wake-up that is answered; "": the oldest one
 --          4 rand    a random number in [0,1), for jitter
---          5 paced   "1": the lane serves nobody else until this run says that it requests (see sent)
--- Uses     everything but the lists done and failed, which it only adds to
+--          5 paced   "1": the lane serves no other run until this one has called sent
+-- Uses     as fail, and tickets (zset)
 -- With     core, lanes, leave, wake
--- Returns  outcome, ms until another page is due (or ""), ended (1 for the call that ended the crawl), version of the log-in;
---          with a page also: entry, hard deadline in ms, 1 if this run is to do before_all, 1 if its lane waits for "sent"
+-- Returns  outcome, ms until another page is due (or ""), ended (1 for the call that ended the
+--          crawl), version of the log-in; with a page also: entry, hard deadline in ms, 1 if this
+--          run is to do before_all, 1 if its lane waits for sent
 -- Cost     O(log n)
 local token, worker, ticket, rand = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local crawl, refusal = load()
-if not crawl then return without(refusal, { "FINISHED", "", 0, 0 }) end -- a late wake-up of a cleared crawl
+-- a late wake-up of a cleared crawl
+if not crawl then return without(refusal, { "FINISHED", "", 0, 0 }) end
 
 if ticket == "" then
   ticket = redis.call("ZRANGEBYSCORE", key("tickets"), "(" .. now, "+inf", "LIMIT", 0, 1)[1]
@@ -29,7 +32,8 @@ local repeated = redis.call("HGET", key("tokens"), token)
 if repeated then
   local claim = held(repeated)
   local first = crawl.before == "running:" .. claim.id .. ":" .. token and 1 or 0
-  return page(claim.raw, claim.deadline, first, lane_of(parse(claim.raw).lane).sending == claim.id and 1 or 0)
+  local sending = lane_of(parse(claim.raw).lane).sending == claim.id
+  return page(claim.raw, claim.deadline, first, sending and 1 or 0)
 end
 
 check_time(crawl)
@@ -45,11 +49,13 @@ if processing() >= crawl.concurrency_limit then return no("BUSY") end
 -- Take the page: from here on it is this worker's.
 local function take(lane, entry)
   entry.attempts = entry.attempts + 1
-  if entry.attempts == 1 and count("started") == 1 and not crawl.begun then set(crawl, "begun", now) end
+  if entry.attempts == 1 and count("started") == 1 and not crawl.begun then
+    set(crawl, "begun", now)
+  end
   local raw = text(entry)
   local deadline = now + crawl.page_deadline
   redis.call("RPUSH", key("processing"), raw)
-  redis.call("HSET", key("inflight"), entry.id, string.format("%s\n%s\n%.0f\n%.0f\n%s", token, worker, deadline, now, raw))
+  redis.call("HSET", key("inflight"), entry.id, claim_value(token, worker, deadline, raw))
   redis.call("HSET", key("tokens"), token, entry.id)
   redis.call("ZADD", key("leases"), math.min(now + crawl.lease, deadline), entry.id)
   change(lane, "r", lane.r + 1)
@@ -71,7 +77,7 @@ end
 promote(crawl)
 local tries = 0
 if crawl.status == "DRAINING" then
-  for _, raw in ipairs(redis.call("ZRANGEBYSCORE", key("delayed"), "-inf", now, "LIMIT", 0, SWEEP)) do
+  for _, raw in ipairs(first_due("delayed")) do
     local entry = parse(raw)
     local lane = lane_of(entry and entry.lane or "")
     redis.call("ZREM", key("delayed"), raw)
@@ -97,7 +103,8 @@ else
     if lane.n > 0 and due(lane) <= now and not full(crawl, lane) then
       local hopeless = dead(crawl, lane) and now - lane.failed_at <= QUIET
       for _ = 1, hopeless and 40 or SWEEP do
-        local raw = redis.call("LPOP", queue(name, 0)) or redis.call("LPOP", queue(name, 1)) or redis.call("LPOP", queue(name, 2))
+        local raw = redis.call("LPOP", queue(name, 0)) or redis.call("LPOP", queue(name, 1))
+          or redis.call("LPOP", queue(name, 2))
         if not raw then
           change(lane, "n", 0)
           break
@@ -126,8 +133,10 @@ if over(crawl) then
   ended = 1
   return no(crawl.status == "STOPPED" and "STOPPED" or "FINISHED")
 end
-if tries == SWEEP then return no("WAIT", 1) end -- lanes that could not be served were in the way; there may be more
+-- lanes that could not be served were in the way; there may be more
+if tries == SWEEP then return no("WAIT", 1) end
 local wait = next_due(crawl)
 if wait then return no("WAIT", wait) end
-if crawl.status == "ACTIVE" and counted("queued") > 0 then return no("BUSY") end -- every lane is at its cap, or the page limit is spoken for
+-- every lane is at its cap, or the pages in flight use up the page limit
+if crawl.status == "ACTIVE" and counted("queued") > 0 then return no("BUSY") end
 return no("EMPTY")

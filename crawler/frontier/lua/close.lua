@@ -1,11 +1,12 @@
 #!lua flags=allow-oom
--- close: let nobody but audit and repair at the crawl, while they go through it in steps; or open it again. The others wait.
+-- close: keep all callers but audit and repair out of the crawl, while they go through it in steps;
+-- or open it again. The other callers wait.
 -- KEYS     1 prefix  "crawl:{name}:"
--- ARGV     1 token   of who closes it
+-- ARGV     1 token   random, of the caller
 --          2 life    ms after which it is open again by itself; 0: open it
 -- Uses     meta (hash)
 -- With     core
--- Returns  1; 0 if it was to be opened, and is open already, or closed by somebody else
+-- Returns  1; 0 if it was to be opened, and is open already, or closed by another caller
 -- Cost     O(1)
 inside = ARGV[2] == "0"
 local crawl, refusal = load()

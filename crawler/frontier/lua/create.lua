@@ -5,13 +5,16 @@
 --          2 update      "1": a crawl with another digest takes this plan, and goes on
 --          3 generation  of a crawl that is created
 --          4 before_all  "none", or "done" for a crawl without that hook
---          5 buckets     that known URLs have at first
+--          5 buckets     for known URLs, at first
 --          6 dropped     number of fields that follow, which the plan leaves empty
 --          7...          those fields; then field, value, ... of the plan
 -- Uses     meta (hash)
 -- With     core
--- Returns  "CREATED", "EXISTS", "UPDATED", "OTHER" (another digest), or the status in which the crawl ended
+-- Returns  "CREATED", "EXISTS", "UPDATED", "OTHER" (another digest), or the status in which the
+--          crawl ended
 -- Cost     O(1)
+local ABOUT = "What celery-crawler keeps about one crawl. "
+  .. "Change it through its commands and scripts only."
 local digest = ARGV[1]
 local dropped, fields = {}, {}
 for i = 1, tonumber(ARGV[6]) do dropped[i] = ARGV[6 + i] end
@@ -23,9 +26,10 @@ local function write()
 end
 
 if redis.call("EXISTS", key("meta")) == 0 then
-  -- The sentence makes the hash longer than a listpack may be, so that reading forty of its fields does not scan it forty times.
-  redis.call("HSET", key("meta"), "about", "What celery-crawler keeps about one crawl. Change it through its commands and scripts only.",
-    "version", SCHEMA, "status", "NEW", "reason", "", "generation", ARGV[3], "before", ARGV[4], "buckets", ARGV[5], "splits", 0)
+  -- The sentence makes the hash longer than a listpack may be, so that reading forty of its fields
+  -- does not scan it forty times.
+  redis.call("HSET", key("meta"), "about", ABOUT, "version", SCHEMA, "status", "NEW", "reason", "",
+    "generation", ARGV[3], "before", ARGV[4], "buckets", ARGV[5], "splits", 0)
   write()
   local time = redis.call("TIME")
   redis.call("HSET", key("meta"), "created", time[1] * 1000 + math.floor(time[2] / 1000))

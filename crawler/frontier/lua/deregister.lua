@@ -1,11 +1,12 @@
 #!lua
--- deregister: the links of a page are added, and the page is done, in one step: what enqueue and finish do. A full server refuses it
--- as a whole, as it does enqueue, while finish alone is always taken.
--- KEYS     1 prefix   "crawl:{name}:"
--- ARGV     1 to 11    see lib/done
---          12 skipped JSON: reason -> number of links that the caller dropped, to be counted with ours
---          13...      bucket, value, entry; for each link, at most 200: see enqueue
--- Uses     what enqueue and finish use
+-- deregister: add the links of a page, and report it as done, in one step: the work of enqueue and
+-- finish. A full server refuses it as a whole, as it does enqueue; finish alone is always taken.
+-- KEYS     1 prefix    "crawl:{name}:"
+-- ARGV     1 to 11     see lib/done
+--          12 skipped  JSON: reason -> number of links that the caller dropped, to be counted with
+--                      those dropped here
+--          13...       bucket, value, entry; for each link, at most 200: see enqueue
+-- Uses     as enqueue and finish
 -- With     core, lanes, leave, seen, links, wake, done
 -- Returns  as finish
 -- Cost     O(links + P), P pages in flight (LREM); 2.5 ms for 200 new ones

@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
--- end_hook_done: the hook for the crawl's end was called; nobody needs to call it again.
+-- end_hook_done: note that the hook for the crawl's end was called; ticks ask for it no more.
 -- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     none
 -- Uses     meta (hash)
 -- With     core
 -- Returns  "OK"

@@ -4,11 +4,15 @@
 -- ARGV     1 id       of the page on which they were found, or ""
 --          2 token    of its claim
 --          3 front    "1": at the head of their queues
---          4 skipped  JSON: reason -> number of links that the caller dropped, to be counted with ours
---          5...       bucket (32 bits), value (decimal, below 2^63), entry; for each page, at most 200
--- Uses     meta, counts (hashes), seen:<bucket> (intsets), queued... (lists), lanes (set), lane:<lane> (hashes), ready, snoozed
+--          4 skipped  JSON: reason -> number of links that the caller dropped, to be counted with
+--                     those dropped here
+--          5...       bucket (32 bits), value (decimal, below 2^63), entry; for each page, at most
+--                     200
+-- Uses     meta, counts, tokens, lane:<lane> (hashes), seen:<bucket> (intsets), lanes (set),
+--          queued..., ready (lists), snoozed (zset)
 -- With     core, lanes, seen, links
--- Returns  new, known, then reason, number, ... of those skipped; or "STALE" (the page is no longer this claim's: nothing was added)
+-- Returns  new, known, then reason, number, ... of those skipped; or "STALE" (the page is no longer
+--          this claim's: nothing was added)
 -- Cost     O(pages), 2 ms for 200 new ones
 local crawl, refusal = load()
 if not crawl then return refusal end

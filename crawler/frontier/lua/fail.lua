@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- fail: a page was not done; its class decides what becomes of it.
+-- fail: report that a page was not done; its class decides what becomes of it.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 id      of the page
 --          2 token   of the claim
@@ -8,15 +8,19 @@
 --          5 status  of HTTP, or 0
 --          6 wait    ms of a Retry-After, or ""
 --          7 rand    a random number in [0,1), for the back-off
--- Uses     as finish, and delayed (zset), failed (list), reasons and outages (hashes)
+-- Uses     meta, counts, tallies, reasons, outages, inflight, tokens, lane:<lane> (hashes),
+--          processing, failed, queued..., ready (lists), leases, acks, delayed, snoozed, producers
+--          (zsets), lanes (set)
 -- With     core, lanes, leave
--- Returns  verdict ("OK", "REPEATED", "STALE"), ended (1 for the call that ended the crawl), ms until the page is tried again (or "")
+-- Returns  verdict ("OK", "REPEATED", "STALE"), ended (1 for the call that ended the crawl), ms
+--          until the page is tried again (or "")
 -- Cost     O(P), P pages in flight (LREM)
 local crawl, refusal = load()
 if not crawl then return refusal end
 local claim, verdict = proven(ARGV[1], ARGV[2])
 if not claim then return { verdict, 0, "" } end
-local retry = fail(crawl, claim, ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]))
+local class, reason, status = ARGV[3], ARGV[4], tonumber(ARGV[5])
+local retry = fail(crawl, claim, class, reason, status, tonumber(ARGV[6]), tonumber(ARGV[7]))
 acknowledge(claim)
 check_pages(crawl)
 return { "OK", over(crawl) and 1 or 0, retry or "" }

@@ -1,11 +1,14 @@
 #!lua flags=allow-oom
--- finish: a page is done. Its result is stored in the same step, so that every page yields exactly one.
--- KEYS     1 prefix   "crawl:{name}:"
--- ARGV     1 to 11    see lib/done
--- Uses     meta, counts, tallies, inflight, tokens, lane:<lane> (hashes), processing, done, ready (lists), leases, acks, delayed, snoozed,
---          tickets (zsets), results (stream), seen:...
+-- finish: report a page as done. The same step stores its result, so that every page yields exactly
+-- one.
+-- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     1 to 11   see lib/done
+-- Uses     meta, counts, tallies, inflight, tokens, lane:<lane> (hashes), processing, done, ready
+--          (lists), leases, acks, delayed, snoozed, producers, tickets (zsets), lanes (set),
+--          results
+--          (stream), seen:<bucket> (intsets)
 -- With     core, lanes, leave, seen, wake, done
--- Returns  see lib/done; verdict also "REPEATED", "STALE"
+-- Returns  see lib/done; the verdict is also "REPEATED" or "STALE"
 -- Cost     O(P), P pages in flight (LREM)
 local crawl, refusal = load()
 if not crawl then return refusal end

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- hold: no claim for a while: what all pages need (browsers, a network) is away.
+-- hold: let no page be claimed for a while: something that all pages need (browsers, a network) is
+-- away.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 wait    ms from now; 0 ends the hold
 -- Uses     meta (hash)

@@ -1,9 +1,9 @@
 #!lua flags=allow-oom
--- limits: change what the crawl's policy says, while it goes on.
+-- limits: change fields of the crawl's policy, while it goes on.
 -- KEYS     1 prefix   "crawl:{name}:"
 -- ARGV     1 dropped  number of fields that follow, whose limit is lifted
 --          2...       those fields; then field, value, ...
--- Uses     meta (hash)
+-- Uses     meta, counts (hashes), processing (list), delayed, producers (zsets)
 -- With     core
 -- Returns  the status that the crawl has now, ended (1 for the call that ended the crawl)
 -- Cost     O(1)

@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
 -- pause: hand out no page until resume; pages in flight finish. The status outlives every process.
 -- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     none
 -- Uses     meta (hash)
 -- With     core
--- Returns  the status that the crawl has now
+-- Returns  the status that the crawl has now; or the error REFUSED
 -- Cost     O(1)
 local crawl, refusal = load()
 if not crawl then return refusal end

@@ -1,9 +1,10 @@
 #!lua flags=allow-oom
--- produce: say that somebody adds seeds, so that an empty queue is not the end; or that it is through.
+-- produce: say that a producer adds seeds, so that an empty queue is not the end; or that it has
+-- finished.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 name    of the producer
---          2 life    ms after which it is taken for dead; 0: it is through
--- Uses     meta (hash), producers (zset)
+--          2 life    ms after which it is taken for dead; 0: it has finished
+-- Uses     meta, counts (hashes), processing (list), delayed, producers (zsets)
 -- With     core
 -- Returns  ended (1 for the call that ended the crawl)
 -- Cost     O(log n)
@@ -15,5 +16,8 @@ if life > 0 then
   return 0
 end
 redis.call("ZREM", key("producers"), ARGV[1])
-if crawl.status == "NEW" and redis.call("ZCARD", key("producers")) == 0 then become(crawl, "ACTIVE") end -- no seed came: that is the end
+-- no seed came: that is the end
+if crawl.status == "NEW" and redis.call("ZCARD", key("producers")) == 0 then
+  become(crawl, "ACTIVE")
+end
 return over(crawl) and 1 or 0

@@ -1,9 +1,11 @@
 #!lua flags=allow-oom
--- release: give back what a worker holds (it starts anew, or ends), without burning an attempt.
+-- release: give back the pages that a worker holds (it starts, or ends), without burning an
+-- attempt.
 -- KEYS     1 prefix  "crawl:{name}:"
--- ARGV     1 worker  whose claims; "": anybody's
---          2...      ids of pages, at most 20; none, and no worker: all wake-ups, holds and seed loaders are forgotten
--- Uses     as fail
+-- ARGV     1 worker  whose claims; "": every worker's
+--          2...      ids of pages, at most 20; with no id and no worker, all wake-ups, holds and
+--                    seed loaders are forgotten
+-- Uses     tickets, producers (zsets), timer (string); as fail
 -- With     core, lanes, leave
 -- Returns  number of pages
 -- Cost     O(k P), k pages given back, P in flight

@@ -1,17 +1,20 @@
 #!lua flags=allow-oom
--- renew: extend the lease of a page that is being worked on; also one that ran out, if nobody has taken the page back yet.
+-- renew: extend the lease of a page that is being worked on; also one that ran out, if the page was
+-- not taken back yet.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 id      of the page
 --          2 token   of the claim
 -- Uses     inflight, meta (hashes), leases (zset)
 -- With     core, lanes, leave
--- Returns  "OK", "STALE" (the page is no longer this claim's, or past its hard deadline) or "CANCEL" (the crawl was cancelled)
+-- Returns  "OK", "STALE" (the page is no longer this claim's, or past its hard deadline) or
+--          "CANCEL" (the crawl was cancelled)
 -- Cost     O(log P), P pages in flight
 local crawl, refusal = load()
 if not crawl then return refusal end
 local claim = held(ARGV[1])
 if not claim or claim.token ~= ARGV[2] or now >= claim.deadline then return "STALE" end
 if crawl.cancel then return "CANCEL" end
-redis.call("ZREM", key("leases"), claim.id) -- first a step that needs no memory: then a full Redis 6.2 allows the rest
+-- first a step that needs no memory: then a full Redis 6.2 allows the rest
+redis.call("ZREM", key("leases"), claim.id)
 redis.call("ZADD", key("leases"), math.min(now + crawl.lease, claim.deadline), claim.id)
 return "OK"

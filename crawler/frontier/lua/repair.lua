@@ -1,9 +1,10 @@
 #!lua
--- repair: rebuild what is derived from the lists, and say what was wrong. An entry in processing that nobody holds gets a
--- lease that ends now, so that it is tried again.
+-- repair: rebuild what is derived from the lists, and say what was wrong. An entry in processing
+-- without a claim gets a lease that ends now, so that it is tried again.
 -- KEYS     1 prefix  "crawl:{name}:"
--- ARGV     as audit; and the step "clear", which takes all lanes from their places, before "replace" puts them there again
--- Uses     every key but those of known URLs, of results and of the log-in
+-- ARGV     as audit; and the step "clear", which takes all lanes from their places, before
+--          "replace" puts them there again
+-- Uses     every key but those of known URLs, results, seeds and the log-in
 -- With     core, lanes, leave, repair
 -- Returns  as audit: what was wrong
 -- Cost     O(lanes + pages in flight), about 15 ms for 500 lanes

@@ -1,15 +1,17 @@
 #!lua flags=allow-oom
 -- resume: hand out pages again.
 -- KEYS     1 prefix  "crawl:{name}:"
--- ARGV     1 reopen  "1": also a crawl that has ended
--- Uses     meta, counts (hashes)
+-- ARGV     1 reopen  "1": also if the crawl has ended
+-- Uses     meta, counts (hashes), processing (list), delayed, producers (zsets)
 -- With     core
--- Returns  the status that the crawl has now, ended (1 if nothing was left, so that this call ended it)
+-- Returns  the status that the crawl has now, ended (1 if nothing was left, so that this call ended
+--          it); or the error REFUSED
 -- Cost     O(1)
 local crawl, refusal = load()
 if not crawl then return refusal end
 if ENDED[crawl.status] and ARGV[1] ~= "1" then
-  return redis.error_reply("REFUSED the crawl has ended (" .. crawl.status .. "); it goes on only if it is re-opened")
+  local why = "REFUSED the crawl has ended (" .. crawl.status .. ")"
+  return redis.error_reply(why .. "; it goes on only if it is re-opened")
 end
 if crawl.status == "PAUSED" or crawl.status == "STOPPING" or ENDED[crawl.status] then
   redis.call("HDEL", key("meta"), "cancel", "end_as", "paused_from")

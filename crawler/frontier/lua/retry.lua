@@ -1,16 +1,19 @@
 #!lua
--- retry: send dead letters back to their queues, as if they had never been tried. A crawl that has ended is re-opened by it.
+-- retry: send dead letters back to their queues, as if they had never been tried. A crawl that has
+-- ended is re-opened.
 -- KEYS     1 prefix  "crawl:{name}:"
--- ARGV     1 count  letters to look at: the oldest ones
---          2...     those of them to send back, byte for byte; the others go to the end of the list, so that further calls come to
---                   all, and the last one leaves them in their order
--- Uses     meta, counts, reasons, lane:<lane> (hashes), failed, queued... (lists), ready, snoozed
+-- ARGV     1 count   letters to look at: the oldest ones
+--          2...      those of them to send back, byte for byte; the others go to the end of the
+--                    list: so further calls come to all, and the last one leaves them in order
+-- Uses     meta, counts, reasons, lane:<lane> (hashes), failed, queued..., ready (lists), snoozed
+--          (zset), lanes (set)
 -- With     core, lanes
 -- Returns  number of pages sent back
 -- Cost     O(count)
 local crawl, refusal = load()
 if not crawl then return refusal end
--- A letter is [status,at,class,reason,entry], as bury wrote it: the entry begins where the encoded reason ends.
+-- A letter is [status,at,class,reason,entry], as bury wrote it: the entry begins where the encoded
+-- reason ends.
 local function open(letter)
   local ok, fields = pcall(cjson.decode, letter)
   local head = string.match(letter, '^%[%d+,%d+,"%l+",')
@@ -24,16 +27,23 @@ local letters = redis.call("LRANGE", key("failed"), 0, tonumber(ARGV[1]) - 1)
 for _, letter in ipairs(letters) do
   local entry, reason
   if wanted[letter] then entry, reason = open(letter) end
-  if entry then sent[#sent + 1] = { entry = entry, reason = reason } else kept[#kept + 1] = letter end
+  if entry then
+    sent[#sent + 1] = { entry = entry, reason = reason }
+  else
+    kept[#kept + 1] = letter
+  end
 end
 
 if #kept > 0 then redis.call("RPUSH", key("failed"), unpack(kept)) end
 for _, letter in ipairs(sent) do
   local entry, reason = letter.entry, letter.reason
   count("failed", -1)
-  if redis.call("HINCRBY", key("reasons"), reason, -1) <= 0 then redis.call("HDEL", key("reasons"), reason) end
+  if redis.call("HINCRBY", key("reasons"), reason, -1) <= 0 then
+    redis.call("HDEL", key("reasons"), reason)
+  end
   if entry.attempts > 0 then count("started", -1) end
-  if reason == "login" and crawl.before_all == 1 and crawl.before == "done" then -- whoever asks has mended what kept us out
+  -- the caller has mended what kept the crawl out
+  if reason == "login" and crawl.before_all == 1 and crawl.before == "done" then
     set(crawl, "before", "none")
     redis.call("HDEL", key("meta"), "logout_streak")
   end

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- seen: whether an URL is known.
+-- seen: say whether a URL is known.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 bucket  32 bits
 --          2 value   decimal, below 2^63

@@ -1,10 +1,11 @@
 #!lua flags=allow-oom
--- sent: a run requests its page now: the lane's delay counts from here, and the lane may serve others after it.
+-- sent: say that a run requests its page now: the lane's delay counts from here, and the lane may
+-- serve other runs after it.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 id      of the page
 --          2 token   of the claim
 --          3 rand    a random number in [0,1), for jitter
--- Uses     inflight, meta, lane:<lane> (hashes), ready, snoozed
+-- Uses     inflight, meta, lane:<lane> (hashes), lanes (set), ready (list), snoozed (zset)
 -- With     core, lanes, leave
 -- Returns  "OK" or "STALE"
 -- Cost     O(log n)

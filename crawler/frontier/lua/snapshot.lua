@@ -1,16 +1,20 @@
 #!lua flags=no-writes
--- snapshot: counts and state at one instant.
+-- snapshot: return counts and state at one instant.
 -- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     none
 -- Uses     meta, counts, reasons (hashes), processing (list), delayed, tickets (zsets)
 -- With     core
--- Returns  status, reason, generation, active ms, started, ended, held (each "" if unknown), processing, delayed, live tickets,
---          when the first page was handed out ("" if none was), counts and reasons as flat lists
+-- Returns  status, reason, generation, active ms, started, ended, held (each "" if unknown),
+--          processing, delayed, live tickets, when the first page was handed out ("" if none was),
+--          counts and reasons as flat lists
 -- Cost     O(reasons)
 local crawl, refusal = load()
 if not crawl then return refusal end
 local extra = redis.call("HMGET", key("meta"), "generation", "ended", "begun")
+local held = crawl.held or 0
 return {
-  crawl.status, crawl.reason or "", extra[1] or "0", math.floor(active(crawl)), crawl.started or "", extra[2] or "",
-  (crawl.held or 0) > now and crawl.held or "", processing(), delayed(),
-  redis.call("ZCOUNT", key("tickets"), "(" .. now, "+inf"), extra[3] or "", redis.call("HGETALL", key("counts")), redis.call("HGETALL", key("reasons")),
+  crawl.status, crawl.reason or "", extra[1] or "0", math.floor(active(crawl)),
+  crawl.started or "", extra[2] or "", held > now and held or "", processing(), delayed(),
+  redis.call("ZCOUNT", key("tickets"), "(" .. now, "+inf"), extra[3] or "",
+  redis.call("HGETALL", key("counts")), redis.call("HGETALL", key("reasons")),
 }

@@ -1,11 +1,13 @@
 #!lua flags=allow-oom
--- stop: begin no further page; the crawl is STOPPED when those in flight have finished. What is queued is kept.
+-- stop: begin no further page; the crawl is STOPPED when those in flight have finished. The queue
+-- is kept.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 reason  that the crawl will show
---          2 cancel  "1": runs in flight are told to give their pages up at their next heartbeat
--- Uses     meta (hash)
+--          2 cancel  "1": renew tells runs in flight to give their pages up
+-- Uses     meta, counts (hashes), processing (list)
 -- With     core
--- Returns  the status that the crawl has now, ended (1 if nothing was in flight, so that this call ended it)
+-- Returns  the status that the crawl has now, ended (1 if nothing was in flight, so that this call
+--          ended it)
 -- Cost     O(1)
 local crawl, refusal = load()
 if not crawl then return refusal end

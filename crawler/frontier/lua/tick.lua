@@ -1,22 +1,25 @@
 #!lua flags=allow-oom
--- tick: everything that nobody is there to do: take back the pages of the dead, forget wake-ups and seed loaders that were lost,
--- see what has become due, end what is over, and issue the wake-ups that are wanting. Idempotent: any one caller suffices.
+-- tick: do everything that no run is there to do: take back the pages of dead workers, forget
+-- wake-ups and seed loaders that were lost, see what has become due, end what is over, and issue
+-- the missing wake-ups. Any one caller suffices, and a second call does no harm.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 limit   pages to take back at most
 --          2 rand    a random number in [0,1), for the back-off
 --          3 nonce   random; the tickets are named after it
--- Uses     as fail and grant, and producers (zset)
+-- Uses     tickets (zset); as fail
 -- With     core, lanes, leave, wake
--- Returns  number of pages taken back, ended (1 if the caller should call the hook for the end), status, ms since the last claim
---          while pages wait (or ""), ms of the hold (or ""), then the tickets
--- Cost     O(k), each part bounded
+-- Returns  number of pages taken back, ended (1 if the caller should call the hook for the end),
+--          status, ms since the last claim while pages wait (or ""), ms of the hold (or ""), then
+--          the tickets
+-- Cost     O(k log n + k P), k pages taken back, P in flight
 local END_GRACE, END_HOOK_ASKS = 60000, 3
 local crawl, refusal = load()
 if not crawl then return without(refusal, { 0, 0, "", "", "" }) end
 local ended = 0
 if ENDED[crawl.status] then
-  -- Whoever ended the crawl may have died before it could tell anybody.
-  if crawl.end_hook_done ~= 1 and (crawl.end_hook_asks or 0) < END_HOOK_ASKS and now - (crawl.end_hook_asked or now) >= END_GRACE then
+  -- The run that ended the crawl may have died before it could call the hook.
+  local pending = crawl.end_hook_done ~= 1 and (crawl.end_hook_asks or 0) < END_HOOK_ASKS
+  if pending and now - (crawl.end_hook_asked or now) >= END_GRACE then
     set(crawl, "end_hook_asked", now, "end_hook_asks", crawl.end_hook_asks + 1)
     ended = 1
   end
@@ -24,7 +27,8 @@ if ENDED[crawl.status] then
 end
 
 local reaped = reap(crawl, tonumber(ARGV[1]), tonumber(ARGV[2]))
-if redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now) > 0 then -- lost, or the broker is backed up: fewer of them then
+-- lost, or the broker is backed up: fewer of them then
+if redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now) > 0 then
   set(crawl, "ticket_life", math.min(TICKET_LIFE_MAX, 2 * (crawl.ticket_life or TICKET_LIFE)))
 end
 redis.call("ZREMRANGEBYSCORE", key("producers"), "-inf", now)
@@ -34,7 +38,9 @@ if over(crawl) then return { reaped, 1, crawl.status, "", "" } end
 local tickets, silent, hold_ms = {}, "", ""
 if crawl.status == "ACTIVE" or crawl.status == "DRAINING" then
   promote(crawl)
-  if eligible(crawl) > 0 then silent = now - math.max(crawl.last_claim or 0, crawl.active_since or now) end
+  if eligible(crawl) > 0 then
+    silent = now - math.max(crawl.last_claim or 0, crawl.active_since or now)
+  end
   tickets = grant(crawl, ARGV[3])
 end
 if (crawl.held or 0) > now then hold_ms = crawl.held - now end

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- timer: let one run at a time send a wake-up for later; the others are told that it is taken care of.
+-- timer: let one run at a time send a wake-up for later; the others learn that one is on its way.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 wait    ms from now
 -- Uses     meta (hash), timer (string)

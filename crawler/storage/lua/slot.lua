@@ -13,7 +13,8 @@ local time = redis.call("TIME")
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local slots = tonumber(ARGV[1])
 if ARGV[3] ~= "" then
-  redis.call("ZADD", key, now + 1 + ARGV[4], ARGV[3]) -- one more: what is left of this millisecond counts, too
+  -- one more: what is left of this millisecond counts, too
+  redis.call("ZADD", key, now + 1 + ARGV[4], ARGV[3])
   redis.call("PEXPIRE", key, ARGV[2] + ARGV[4])
   return { ARGV[3], 0 }
 end

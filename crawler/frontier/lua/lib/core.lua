@@ -1,23 +1,27 @@
--- core: what every script knows of a crawl: the clock, its fields, its counts, and when it is over.
--- A library: its text is put before the scripts that name it on their line "With". Only KEYS[1], the crawl's prefix, is read here.
--- Times are milliseconds since the epoch by Redis's own clock; durations are milliseconds too.
+-- core: the base of every script: the clock, a crawl's fields and counts, and the test of its end.
+-- A library: its text is put before the scripts that name it on their line "With". Only KEYS[1],
+-- the crawl's prefix, is read here. Times are milliseconds since the epoch by Redis's own clock;
+-- durations are milliseconds too.
 
 local prefix = KEYS[1]
 local SCHEMA = "3"
 local now
-local inside = false -- set by those who may look into a crawl that is closed
+local inside = false -- set by scripts that may look into a closed crawl
 
 -- The fields of `meta` that are text; all others are numbers.
-local TEXT = { version = true, status = true, reason = true, paused_from = true, end_as = true, before = true, page_limit_counts = true,
-  last_failure = true, closed_by = true }
+local TEXT = {
+  version = true, status = true, reason = true, paused_from = true, end_as = true, before = true,
+  page_limit_counts = true, last_failure = true, closed_by = true,
+}
 
 local RUNNING = { ACTIVE = true, DRAINING = true, STOPPING = true }
 local ENDED = { FINISHED = true, STOPPED = true, FAILED = true }
 
 local function key(name) return prefix .. name end
 
--- While a Redis Cluster moves a slot key by key, scripts are sent to its new node, which holds only some of the keys. There a command
--- on several keys is an error if one of them is missing, and the second one always is: so nothing is done on half a crawl.
+-- While a Redis Cluster moves a slot key by key, scripts are sent to its new node, which holds only
+-- some of the keys. There a command on several keys is an error if one of them is missing, and the
+-- second one always is: so nothing is done on half a crawl.
 redis.call("EXISTS", key("meta"), key("moving"))
 
 -- A field of the crawl, read from `meta` when it is first asked for; false if it is empty.
@@ -30,12 +34,16 @@ local LAZY = {
   end,
 }
 
--- The crawl's fields, or nil and the error to return. Sets `now`: the field `clock` stands in for TIME, and only tests write it.
+-- The crawl's fields, or nil and the error to return. Sets `now`: the field `clock` stands in for
+-- TIME, and only tests write it.
 local function load()
   local values = redis.call("HMGET", key("meta"), "version", "status", "clock", "closed")
-  if not values[1] then return nil, redis.error_reply("MISSING no crawl of this name is in this Redis") end
+  if not values[1] then
+    return nil, redis.error_reply("MISSING no crawl of this name is in this Redis")
+  end
   if values[1] ~= SCHEMA then
-    return nil, redis.error_reply("MISFIT the crawl was written with schema " .. values[1] .. ", this version reads " .. SCHEMA)
+    local why = "the crawl was written with schema " .. values[1]
+    return nil, redis.error_reply("MISFIT " .. why .. ", this version reads " .. SCHEMA)
   end
   if values[3] then
     now = tonumber(values[3])
@@ -49,8 +57,11 @@ local function load()
   return setmetatable({ status = values[2] }, LAZY)
 end
 
--- What is answered without a crawl: `answer` if there is none, or none any more; else why it cannot be had.
-local function without(refusal, answer) return string.find(refusal.err, "MISSING", 1, true) and answer or refusal end
+-- The reply of a script without a crawl: `answer` if no such crawl exists, or no longer; else the
+-- error.
+local function without(refusal, answer)
+  return string.find(refusal.err, "MISSING", 1, true) and answer or refusal
+end
 
 local function set(crawl, ...)
   local pairs_ = { ... }
@@ -62,17 +73,20 @@ local function count(name, by) return redis.call("HINCRBY", key("counts"), name,
 
 local function counted(name) return tonumber(redis.call("HGET", key("counts"), name) or 0) end
 
--- Sums for metrics, which only go up; see timings.py for their names. Reasons may come from sites and hooks: so many, and no more.
+-- Sums for metrics, which only go up; see run/timings.py for their names. Reasons may come from
+-- sites and hooks: their number is bounded.
 local TALLIES_MAX = 500
 
 local function tally(name, by) redis.call("HINCRBY", key("tallies"), name, by or 1) end
 
--- An attempt at a page is over: count it by class of status and by reason, if that is one of our words, else by class of failure.
+-- An attempt at a page is over: count it by class of status and by reason, if that is one of our
+-- words, else by class of failure.
 local function attempted(status, class, reason)
   if #reason > 40 or not string.match(reason, "^[%w_]+$") then reason = class end
   status = status >= 100 and status < 600 and math.floor(status / 100) .. "xx" or "none"
   local name = "attempt:" .. status .. ":" .. reason
-  if redis.call("HEXISTS", key("tallies"), name) == 0 and redis.call("HLEN", key("tallies")) >= TALLIES_MAX then
+  local known = redis.call("HEXISTS", key("tallies"), name) == 1
+  if not known and redis.call("HLEN", key("tallies")) >= TALLIES_MAX then
     name = "attempt:" .. status .. ":other"
   end
   tally(name)
@@ -92,7 +106,9 @@ end
 -- Change the status, keep account of the active time, and note the end.
 local function become(crawl, status, reason)
   local ms = active(crawl)
-  if RUNNING[status] and not RUNNING[crawl.status] then set(crawl, "active_since", now, "last_done", now) end
+  if RUNNING[status] and not RUNNING[crawl.status] then
+    set(crawl, "active_since", now, "last_done", now)
+  end
   if RUNNING[crawl.status] and not RUNNING[status] then set(crawl, "active_ms", ms) end
   if ENDED[status] then
     set(crawl, "ended", now, "end_hook_asked", now, "end_hook_asks", 0, "end_hook_done", 0)
@@ -102,12 +118,14 @@ local function become(crawl, status, reason)
   set(crawl, "status", status, "reason", reason or "")
 end
 
--- No new page is begun while a crawl drains; what was begun may still be retried.
+-- Whether the crawl drains: no new page is begun, pages that were begun may still be retried.
 local function draining(crawl)
-  return crawl.status == "DRAINING" or (crawl.status == "PAUSED" and crawl.paused_from == "DRAINING")
+  local status = crawl.status == "PAUSED" and crawl.paused_from or crawl.status
+  return status == "DRAINING"
 end
 
--- The end test. True for the one call that ended the crawl: nothing waits, nothing is in flight, and nobody adds seeds.
+-- The end test. True for the one call that ended the crawl: nothing waits, nothing is in flight,
+-- and no producer adds seeds.
 local function over(crawl)
   local status = crawl.status
   if status ~= "ACTIVE" and status ~= "DRAINING" and status ~= "STOPPING" then return false end
@@ -118,12 +136,16 @@ local function over(crawl)
   end
   if delayed() > 0 then return false end
   local queued = counted("queued")
-  if status == "ACTIVE" and (queued > 0 or redis.call("ZCARD", key("producers")) > 0) then return false end
+  if status == "ACTIVE" and (queued > 0 or redis.call("ZCARD", key("producers")) > 0) then
+    return false
+  end
   if counted("done") > 0 then
-    become(crawl, "FINISHED", queued > 0 and crawl.reason or "") -- a limit that cut nothing off is no reason
+    -- a limit that cut nothing off is no reason
+    become(crawl, "FINISHED", queued > 0 and crawl.reason or "")
   else
     local last = crawl.last_failure
-    become(crawl, "FAILED", "no page was done" .. (last and last ~= "" and " (last failure: " .. last .. ")" or ""))
+    local why = last and last ~= "" and " (last failure: " .. last .. ")" or ""
+    become(crawl, "FAILED", "no page was done" .. why)
   end
   return true
 end
@@ -140,7 +162,8 @@ local function check_time(crawl)
   end
 end
 
--- Limits on pages: they drain the crawl, and are measured when a page was begun, done or failed. An error limit stops it.
+-- Limits on pages: they drain the crawl, and are measured when a page was begun, done or failed. An
+-- error limit stops it.
 local function check_pages(crawl)
   if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return end
   if crawl.error_limit and counted("failed") >= crawl.error_limit then
@@ -154,7 +177,8 @@ local function check_pages(crawl)
   end
 end
 
--- How many pages may still be begun under a page limit; huge without one. A limit on done pages reckons with those under way.
+-- How many pages may still be begun under a page limit; huge without one. A limit on done pages
+-- counts those under way, too.
 local function room(crawl)
   if not crawl.page_limit then return math.huge end
   local spent = counted(crawl.page_limit_counts)
@@ -162,19 +186,21 @@ local function room(crawl)
   return crawl.page_limit - spent
 end
 
--- An entry is [version,attempts,strikes,priority,depth,"lane","parent","key","url"]. Scripts change its head as text and never
--- decode and encode the whole, which cjson would not give back byte for byte. nil if `raw` is no entry.
+-- An entry is [version,attempts,strikes,priority,depth,"lane","parent","key","url"]. Scripts change
+-- its head as text and never decode and encode the whole, which cjson would not give back byte for
+-- byte. nil if `raw` is no entry.
 local function parse(raw)
   local attempts, strikes, priority, depth, lane, rest =
     string.match(raw, '^%[2,(%d+),(%d+),([012]),(%d+),"([%w_.-]*)"(,"%x*",".+%])$')
   if not rest then return nil end
   return {
-    attempts = tonumber(attempts), strikes = tonumber(strikes), priority = tonumber(priority), depth = tonumber(depth),
-    lane = lane, rest = rest,
+    attempts = tonumber(attempts), strikes = tonumber(strikes), priority = tonumber(priority),
+    depth = tonumber(depth), lane = lane, rest = rest,
   }
 end
 
--- The id of an entry's page, as Python's `page_id` makes it of the canonical URL; nil if it is no entry.
+-- The id of an entry's page, as Python's `page_id` makes it of the canonical URL; nil if it is no
+-- entry.
 local function identify(entry)
   local ok, fields = pcall(cjson.decode, entry and "[0" .. entry.rest)
   local url = ok and fields[3] ~= "" and fields[3] or ok and fields[4]
@@ -184,13 +210,16 @@ local function identify(entry)
 end
 
 local function text(entry)
-  return string.format('[2,%d,%d,%d,%d,"%s"%s', entry.attempts, entry.strikes, entry.priority, entry.depth, entry.lane, entry.rest)
+  return string.format('[2,%d,%d,%d,%d,"%s"%s', entry.attempts, entry.strikes, entry.priority,
+    entry.depth, entry.lane, entry.rest)
 end
 
--- Put a page among the dead letters: [status,at,class,reason,entry]; `raw` that is no entry goes there as a string.
+-- Put a page among the dead letters: [status,at,class,reason,entry]; `raw` that is no entry goes
+-- there as a string.
 local function bury(crawl, entry, raw, class, reason, status)
   local page = entry and text(entry) or cjson.encode(raw)
-  local letter = string.format('[%d,%.0f,%s,%s,%s]', status or 0, now, cjson.encode(class), cjson.encode(reason), page)
+  local letter = string.format('[%d,%.0f,%s,%s,%s]', status or 0, now, cjson.encode(class),
+    cjson.encode(reason), page)
   redis.call("RPUSH", key("failed"), letter)
   redis.call("HINCRBY", key("reasons"), reason, 1)
   count("failed")

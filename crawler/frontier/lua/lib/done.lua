@@ -1,6 +1,6 @@
 -- done: a page leaves `processing` for `done`. A library; needs core, lanes, leave, seen and wake.
 
--- What is said of it is in
+-- The scripts finish and deregister take
 -- ARGV     1 id       of the page
 --          2 token    of the claim
 --          3 record   line for the list done
@@ -8,12 +8,13 @@
 --          5 item     "1" if extract gave something
 --          6 bucket   of the final URL after redirects, or "" if there were none
 --          7 value    its fingerprint
---          8 latency  ms that the host took, for the automatic throttle; "": the time since the claim
+--          8 latency  ms that the host took, for the automatic throttle; "": the time since the
+--                     claim
 --          9 status   of HTTP, or 0
 --          10 nonce   "": no tickets are asked for; else see grant
 --          11 sums    see grant
--- Returns  verdict ("OK", "ALIAS": the final URL is another page that is known), ended (1 for the call that ended the crawl); if tickets
---          were asked for, what grant returns follows
+-- Returns  verdict ("OK", "ALIAS": the final URL is another page that is known), ended (1 for the
+--          call that ended the crawl); if tickets were asked for, the reply of grant follows
 local function done(crawl, claim)
   local lane = leave(claim, parse(claim.raw))
   acknowledge(claim)
@@ -30,14 +31,16 @@ local function done(crawl, claim)
   else
     if ARGV[5] == "1" then count("items") end
     if ARGV[4] ~= "" then
-      redis.call("XADD", key("results"), "MAXLEN", "~", crawl.results_limit, "*", "id", claim.id, "n", count("results"), "json", ARGV[4])
+      redis.call("XADD", key("results"), "MAXLEN", "~", crawl.results_limit, "*",
+        "id", claim.id, "n", count("results"), "json", ARGV[4])
     end
   end
   if crawl.infra then redis.call("HDEL", key("meta"), "infra") end
   set(crawl, "last_done", now)
 
   forgive(lane)
-  if crawl.throttle == 1 then -- as Scrapy's AutoThrottle: half-way towards the time that the host took
+  -- as Scrapy's AutoThrottle: half-way towards the time that the host took
+  if crawl.throttle == 1 then
     local latency = tonumber(ARGV[8]) or (now - claim.claimed)
     change(lane, "auto", math.min(AUTO_MAX, math.floor((lane.auto + latency) / 2)))
   end

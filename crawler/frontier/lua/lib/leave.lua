@@ -1,19 +1,32 @@
--- leave: how a page gets out of `processing`, well or badly. A library; needs core and lanes.
+-- leave: ways of a page out of `processing`, done or failed. A library; needs core and lanes.
 
 local ACK_LIFE = 600000 -- a finish whose answer was lost may be repeated for ten minutes
 local BEFORE_TRIES = 3
 local INFRA_HOLD, INFRA_HOLD_MAX = 1000, 60000
-local OUTAGES, OUTAGES_LIFE = 3, 3600 -- what broke off over one page more often, within an hour (s) of the last time, is its doing
+-- A page over which the endpoint breaks off more often, each time within an hour (s) of the last,
+-- is taken for the cause.
+local OUTAGES, OUTAGES_LIFE = 3, 3600
 
--- The claim of page `id`: token, worker, hard deadline, when it was claimed, entry bytes. nil if nobody holds it.
+-- The claim of page `id`: token, worker, hard deadline, when it was claimed, entry bytes. nil if
+-- it has no claim.
 local function held(id)
   local value = redis.call("HGET", key("inflight"), id)
   if not value then return nil end
-  local token, worker, deadline, claimed, raw = string.match(value, "^([^\n]*)\n([^\n]*)\n(%d+)\n(%d+)\n(.*)$")
-  return { id = id, token = token, worker = worker, deadline = tonumber(deadline), claimed = tonumber(claimed), raw = raw }
+  local token, worker, deadline, claimed, raw =
+    string.match(value, "^([^\n]*)\n([^\n]*)\n(%d+)\n(%d+)\n(.*)$")
+  return {
+    id = id, token = token, worker = worker, deadline = tonumber(deadline),
+    claimed = tonumber(claimed), raw = raw,
+  }
 end
 
--- The claim that `id` and `token` prove, or nil and "REPEATED" (this very report was accepted before) or "STALE".
+-- The value of a claim in `inflight`, made now.
+local function claim_value(token, worker, deadline, raw)
+  return string.format("%s\n%s\n%.0f\n%.0f\n%s", token, worker, deadline, now, raw)
+end
+
+-- The claim that `id` and `token` prove, or nil and "REPEATED" (this very report was accepted
+-- before) or "STALE".
 local function proven(id, token)
   local claim = held(id)
   if claim and claim.token == token then return claim end
@@ -22,7 +35,7 @@ local function proven(id, token)
   return nil, "STALE"
 end
 
--- Remember that this report was accepted, and forget a few that nobody will repeat.
+-- Remember that this report was accepted, and forget a few that are too old to be repeated.
 local function acknowledge(claim)
   local old = redis.call("ZRANGEBYSCORE", key("acks"), "-inf", now - ACK_LIFE, "LIMIT", 0, 4)
   if #old > 0 then redis.call("ZREM", key("acks"), unpack(old)) end
@@ -61,7 +74,8 @@ local function hold(crawl, wait)
   if wait > 0 and now + wait > (crawl.held or 0) then set(crawl, "held", now + wait) end
 end
 
--- What a page's failure leads to, by its class. `wait` (ms) is a Retry-After or nil; `rand`, in [0,1), spreads the back-off.
+-- The effect of a page's failure, by its class. `wait` (ms) is a Retry-After or nil; `rand`, in
+-- [0,1), spreads the back-off.
 -- Returns ms until the page is tried again, or nil if it is among the failed now.
 local function fail(crawl, claim, class, reason, status, wait, rand)
   local entry = parse(claim.raw)
@@ -90,8 +104,13 @@ local function fail(crawl, claim, class, reason, status, wait, rand)
       entry.priority = 2
       count("crashed")
     end
-    if class == "retry" then blame(crawl, lane) elseif status > 0 and class == "terminal" then forgive(lane) end
-    local backoff = math.min(crawl.backoff_cap, crawl.backoff * 2 ^ math.min(30, entry.attempts - 1))
+    if class == "retry" then
+      blame(crawl, lane)
+    elseif status > 0 and class == "terminal" then
+      forgive(lane)
+    end
+    local doubled = crawl.backoff * 2 ^ math.min(30, entry.attempts - 1)
+    local backoff = math.min(crawl.backoff_cap, doubled)
     if wait then wait = math.min(wait, crawl.retry_after_cap) end
     if class == "throttle" then
       wait = math.floor(wait or math.min(crawl.retry_after_cap, backoff))
@@ -122,8 +141,8 @@ local function fail(crawl, claim, class, reason, status, wait, rand)
   return retry
 end
 
--- Treat pages whose lease ran out as crashed: at most `limit`, and never more than a tenth of those in flight (or ten), so that a
--- jump of the clock cannot take everything. Returns their number.
+-- Treat pages whose lease ran out as crashed: at most `limit`, and never more than a tenth of those
+-- in flight (or ten), so that a jump of the clock cannot take everything. Returns their number.
 local function reap(crawl, limit, rand)
   limit = math.min(limit, math.max(10, math.floor(redis.call("ZCARD", key("leases")) / 10)))
   local reaped = 0

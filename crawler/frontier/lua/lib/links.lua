@@ -1,30 +1,38 @@
--- links: add the pages that are not known yet to the queues of their lanes. A library; needs core, lanes and seen.
+-- links: add the pages that are not known yet to the queues of their lanes. A library; needs core,
+-- lanes and seen.
 
--- The error for a crawl that takes no pages any more; nil: it does. `linked`: from a page that is in flight.
+-- The error for a crawl that takes no pages any more; nil: it does. `linked`: from a page that is
+-- in flight.
 local function unwilling(crawl, linked)
   if not ENDED[crawl.status] and (crawl.status ~= "STOPPING" or linked) then return nil end
   local why = crawl.reason ~= "" and " (" .. crawl.reason .. ")" or ""
-  return redis.error_reply("REFUSED the crawl is " .. crawl.status .. why .. "; pages are added only after it is re-opened")
+  local status = "REFUSED the crawl is " .. crawl.status .. why
+  return redis.error_reply(status .. "; pages are added only after it is re-opened")
 end
 
--- The pages in ARGV from `first` on: bucket (32 bits), value (decimal, below 2^63), entry; for each page, at most 200. Else the error.
+-- The pages in ARGV from `first` on: bucket (32 bits), value (decimal, below 2^63), entry; for each
+-- page, at most 200. Else the error.
 local function linked_pages(first)
   local pages = {}
   for i = first, #ARGV, 3 do
-    local entry = parse(ARGV[i + 2])
-    if not entry then return nil, redis.error_reply("ERR not an entry: " .. ARGV[i + 2]) end
-    pages[#pages + 1] = { bucket = tonumber(ARGV[i]), value = ARGV[i + 1], raw = ARGV[i + 2], entry = entry }
+    local raw = ARGV[i + 2]
+    local entry = parse(raw)
+    if not entry then return nil, redis.error_reply("ERR not an entry: " .. raw) end
+    local bucket = tonumber(ARGV[i])
+    pages[#pages + 1] = { bucket = bucket, value = ARGV[i + 1], raw = raw, entry = entry }
   end
   return pages
 end
 
--- Add them, at the `front` or the end of their queues, and count those skipped (reason -> number), with what the caller skipped.
+-- Add them, at the `front` or the end of their queues, and count those skipped (reason -> number),
+-- with what the caller skipped.
 -- Returns new, known, then reason, number, ...
 local function add(crawl, pages, skipped, front)
   local function skip(reason) skipped[reason] = (skipped[reason] or 0) + 1 end
 
   grow(crawl)
-  local lanes, touched, batches, order = {}, {}, {}, {} -- the lists keep the order in which pages came
+  -- the lists keep the order in which pages came
+  local lanes, touched, batches, order = {}, {}, {}, {}
   local new, old, queued, hosts = 0, 0, counted("queued"), nil
   for _, page in ipairs(pages) do
     local entry = page.entry
@@ -64,7 +72,9 @@ local function add(crawl, pages, skipped, front)
     end
   end
 
-  for _, name in ipairs(order) do redis.call(front and "LPUSH" or "RPUSH", name, unpack(batches[name])) end
+  for _, name in ipairs(order) do
+    redis.call(front and "LPUSH" or "RPUSH", name, unpack(batches[name]))
+  end
   if new > 0 then
     count("seen", new)
     count("accepted", new)

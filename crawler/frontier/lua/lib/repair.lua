@@ -1,82 +1,116 @@
--- repair: what can be wrong with a crawl's keys, each with its mending. The lists (queued, processing, done, failed) and `delayed` are
--- true; everything else is derived from them. A library; needs core, lanes and leave.
+-- repair: faults that a crawl's keys may have, each with its remedy. The lists (queued,
+-- processing, done, failed) and `delayed` are true; everything else is derived from them. A
+-- library; needs core, lanes and leave.
 
-local AT_ONCE = 500 -- lanes that one call looks at
+local AT_ONCE = 500 -- lanes that one call examines
 
 local wrong, mending = {}, false
 
--- Note what is wrong, and mend it if that was asked for.
+-- Note a fault, and mend it if the script repairs.
 local function find(mend, sentence, ...)
   wrong[#wrong + 1] = string.format(sentence, ...)
   if mending then mend() end
 end
 
--- Every entry in `processing` has one claim, one token and one lease; and nothing else has.
+-- A remedy: one command on one key of the crawl.
+local function command(name, key_name, ...)
+  local args = { ... }
+  return function() redis.call(name, key(key_name), unpack(args)) end
+end
+
+-- An entry in `processing` has one claim, one token and one lease. Returns the claim's token.
+local function examine_claim(id, raw)
+  local claim = held(id)
+  if not claim or claim.raw ~= raw then
+    local token = "repaired-" .. id
+    find(function()
+      redis.call("HSET", key("inflight"), id, claim_value(token, "repair", now, raw))
+      redis.call("HSET", key("tokens"), token, id)
+      redis.call("ZADD", key("leases"), now, id)
+    end, "page %s is in processing, but nobody holds it", id)
+    return token
+  end
+  if not redis.call("ZSCORE", key("leases"), id) then
+    find(command("ZADD", "leases", now, id), "page %s is held without a lease", id)
+  end
+  if redis.call("HGET", key("tokens"), claim.token) ~= id then
+    find(command("HSET", "tokens", claim.token, id), "the token of page %s is not known", id)
+  end
+  return claim.token
+end
+
+-- Only entries in `processing` have claims, tokens and leases. `working`: id -> token.
+local function examine_leftovers(working)
+  for _, id in ipairs(redis.call("HKEYS", key("inflight"))) do
+    if not working[id] then
+      find(command("HDEL", "inflight", id), "page %s is held, but not in processing", id)
+    end
+  end
+  for _, id in ipairs(redis.call("ZRANGE", key("leases"), 0, -1)) do
+    if not working[id] then
+      find(command("ZREM", "leases", id), "page %s has a lease, but is not in processing", id)
+    end
+  end
+  local tokens = redis.call("HGETALL", key("tokens"))
+  for i = 1, #tokens, 2 do
+    local token, id = tokens[i], tokens[i + 1]
+    if working[id] ~= token then
+      find(command("HDEL", "tokens", token), "a token of page %s is left over", id)
+    end
+  end
+end
+
+-- Examine the claims of all entries in `processing`.
 local function examine_pages(crawl)
   local working = {}
   for _, raw in ipairs(redis.call("LRANGE", key("processing"), 0, -1)) do
-    local entry = parse(raw)
-    local id = identify(entry)
+    local id = identify(parse(raw))
     if not id then
       find(function()
         redis.call("LREM", key("processing"), 1, raw)
         bury(crawl, nil, raw, "terminal", "corrupt")
       end, "an entry in processing cannot be read: %s", raw)
     elseif working[id] then
-      find(function() redis.call("LREM", key("processing"), 1, raw) end, "page %s is in processing twice", id)
+      find(command("LREM", "processing", 1, raw), "page %s is in processing twice", id)
     else
-      local claim = held(id)
-      if not claim or claim.raw ~= raw then
-        claim = { token = "repaired-" .. id }
-        find(function()
-          redis.call("HSET", key("inflight"), id, string.format("%s\nrepair\n%.0f\n%.0f\n%s", claim.token, now, now, raw))
-          redis.call("HSET", key("tokens"), claim.token, id)
-          redis.call("ZADD", key("leases"), now, id)
-        end, "page %s is in processing, but nobody holds it", id)
-      else
-        if not redis.call("ZSCORE", key("leases"), id) then
-          find(function() redis.call("ZADD", key("leases"), now, id) end, "page %s is held without a lease", id)
-        end
-        if redis.call("HGET", key("tokens"), claim.token) ~= id then
-          find(function() redis.call("HSET", key("tokens"), claim.token, id) end, "the token of page %s is not known", id)
-        end
-      end
-      working[id] = claim.token
+      working[id] = examine_claim(id, raw)
     end
   end
-  for _, id in ipairs(redis.call("HKEYS", key("inflight"))) do
-    if not working[id] then find(function() redis.call("HDEL", key("inflight"), id) end, "page %s is held, but not in processing", id) end
-  end
-  for _, id in ipairs(redis.call("ZRANGE", key("leases"), 0, -1)) do
-    if not working[id] then find(function() redis.call("ZREM", key("leases"), id) end, "page %s has a lease, but is not in processing", id) end
-  end
-  local tokens = redis.call("HGETALL", key("tokens"))
-  for i = 1, #tokens, 2 do
-    local token, id = tokens[i], tokens[i + 1]
-    if working[id] ~= token then find(function() redis.call("HDEL", key("tokens"), token) end, "a token of page %s is left over", id) end
-  end
+  examine_leftovers(working)
 end
 
-local function has(name)
+-- The number of pages in the queues of a lane.
+local function queue_length(name)
   local n = 0
   for priority = 0, 2 do n = n + redis.call("LLEN", queue(name, priority)) end
   return n
 end
 
--- Every lane counts what it has, and is in its one place. `there`: "ready", "snoozed" or "", as its list and its zset say; `running`:
--- pages in flight. What is wrong is mended by `replace_lanes`, for all of them. Returns the number of pages queued.
-local function examine_lane(crawl, name, there, running)
-  local lane, n = lane_of(name), has(name)
-  local function say(...) find(function() end, ...) end
-  if lane.n ~= n then say("lane '%s' counts %d pages queued, and has %d", name, lane.n, n) end
-  if lane.r ~= running then say("lane '%s' counts %d pages in flight, and has %d", name, lane.r, running) end
-  if lane.sending ~= "" and redis.call("HEXISTS", key("inflight"), lane.sending) == 0 then
-    say("lane '%s' waits for a page that nobody holds", name)
+-- Whether a lane waits for a page that nobody holds.
+local function waits_in_vain(lane)
+  return lane.sending ~= "" and redis.call("HEXISTS", key("inflight"), lane.sending) == 0
+end
+
+-- Every lane counts what it has, and is in its one place. `listed`: "ready", "snoozed" or "", by
+-- the list and the zset that hold it; `running`: pages in flight. `replace_lane` mends what is
+-- wrong, for all lanes. Returns the number of pages queued.
+local function examine_lane(crawl, name, listed, running)
+  local lane, n = lane_of(name), queue_length(name)
+  local function note(...) find(function() end, ...) end
+  if lane.n ~= n then note("lane '%s' counts %d pages queued, and has %d", name, lane.n, n) end
+  if lane.r ~= running then
+    note("lane '%s' counts %d pages in flight, and has %d", name, lane.r, running)
   end
-  local said = (lane.place == "ready" or lane.place == "snoozed") and lane.place or ""
-  if there ~= said then say("lane '%s' is said to be %s, but is in %s", name, lane.place, there ~= "" and there or "no place") end
-  if lane.place == "idle" and n > 0 then say("lane '%s' is idle with %d pages queued", name, n) end
-  if lane.place == "busy" and not full(crawl, lane) then say("lane '%s' is busy below its cap", name) end
+  if waits_in_vain(lane) then note("lane '%s' waits for a page that nobody holds", name) end
+  local expected = (lane.place == "ready" or lane.place == "snoozed") and lane.place or ""
+  if listed ~= expected then
+    local where = listed ~= "" and listed or "no place"
+    note("lane '%s' is said to be %s, but is in %s", name, lane.place, where)
+  end
+  if lane.place == "idle" and n > 0 then note("lane '%s' is idle with %d pages queued", name, n) end
+  if lane.place == "busy" and not full(crawl, lane) then
+    note("lane '%s' is busy below its cap", name)
+  end
   return n
 end
 
@@ -85,9 +119,9 @@ local function clear_places() redis.call("UNLINK", key("ready"), key("snoozed"))
 -- Put a lane in its place, after `clear_places`.
 local function replace_lane(crawl, name, running)
   local lane = lane_of(name)
-  change(lane, "n", has(name))
+  change(lane, "n", queue_length(name))
   change(lane, "r", running)
-  if lane.sending ~= "" and redis.call("HEXISTS", key("inflight"), lane.sending) == 0 then change(lane, "sending", "") end
+  if waits_in_vain(lane) then change(lane, "sending", "") end
   change(lane, "place", "idle")
   place(crawl, lane)
   store(lane)
@@ -95,52 +129,74 @@ end
 
 -- The counts add up; `queued` pages wait in the lists.
 local function examine_counts(queued)
-  local function is(name, value) return function() redis.call("HSET", key("counts"), name, value) end end
-  if counted("queued") ~= queued then
-    find(is("queued", queued), "%d pages are counted as queued, and there are %d", counted("queued"), queued)
+  local function expect(name, number, sentence, ...)
+    find(command("HSET", "counts", name, number), sentence, ...)
+  end
+  local n = counted("queued")
+  if n ~= queued then
+    expect("queued", queued, "%d pages are counted as queued, and there are %d", n, queued)
   end
   local sum = queued + delayed() + processing()
-  for _, name in ipairs({ "done", "failed" }) do -- these lists may be drained, so that there may be fewer
+  -- these lists may be drained: then they hold fewer pages than are counted
+  for _, name in ipairs({ "done", "failed" }) do
     local listed = redis.call("LLEN", key(name))
-    if counted(name) < listed then find(is(name, listed), "%d pages are counted as %s, and there are %d", counted(name), name, listed) end
-    sum = sum + math.max(counted(name), listed)
+    n = counted(name)
+    if n < listed then
+      expect(name, listed, "%d pages are counted as %s, and there are %d", n, name, listed)
+    end
+    sum = sum + math.max(n, listed)
   end
-  if counted("accepted") ~= sum then
-    find(is("accepted", sum), "%d pages were accepted, and there are %d", counted("accepted"), sum)
-  end
-  if counted("seen") < sum then
-    find(is("seen", sum), "%d URLs are counted as known, fewer than the %d pages that were accepted", counted("seen"), sum)
+  n = counted("accepted")
+  if n ~= sum then expect("accepted", sum, "%d pages were accepted, and there are %d", n, sum) end
+  n = counted("seen")
+  if n < sum then
+    local sentence = "%d URLs are counted as known, fewer than the %d pages that were accepted"
+    expect("seen", sum, sentence, n, sum)
   end
 end
 
--- All of it, in one step; "LARGE" if that would take too long: then the caller closes the crawl and goes through it in steps.
-local function examine_all(crawl)
-  for _, many in ipairs({ redis.call("SCARD", key("lanes")), redis.call("LLEN", key("ready")), redis.call("ZCARD", key("snoozed")) }) do
-    if many > AT_ONCE then return "LARGE" end
-  end
-  examine_pages(crawl)
-  local there, running, queued, fine = {}, {}, 0, #wrong
-  for _, name in ipairs(redis.call("SMEMBERS", key("lanes"))) do there[name] = "" end
+-- By lane: where its list and its zset say that it is, and its number of pages in flight.
+local function lanes_of_crawl()
+  local places, running = {}, {}
+  for _, name in ipairs(redis.call("SMEMBERS", key("lanes"))) do places[name] = "" end
   for _, raw in ipairs(redis.call("LRANGE", key("processing"), 0, -1)) do
     local entry = parse(raw)
     if entry then
       running[entry.lane] = (running[entry.lane] or 0) + 1
-      there[entry.lane] = there[entry.lane] or ""
+      places[entry.lane] = places[entry.lane] or ""
     end
   end
-  for where, names in pairs({ ready = redis.call("LRANGE", key("ready"), 0, -1), snoozed = redis.call("ZRANGE", key("snoozed"), 0, -1) }) do
-    for _, name in ipairs(names) do there[name] = ((there[name] or "") ~= "" and there[name] .. " and " or "") .. where end
+  local function add(where, names)
+    for _, name in ipairs(names) do
+      local other = places[name] or ""
+      places[name] = (other ~= "" and other .. " and " or "") .. where
+    end
   end
-  for name, where in pairs(there) do queued = queued + examine_lane(crawl, name, where, running[name] or 0) end
-  if mending and #wrong > fine then
+  add("ready", redis.call("LRANGE", key("ready"), 0, -1))
+  add("snoozed", redis.call("ZRANGE", key("snoozed"), 0, -1))
+  return places, running
+end
+
+-- All of it, in one step; "LARGE" if that would take too long: then the caller closes the crawl and
+-- goes through it in steps.
+local function examine_all(crawl)
+  local ready, snoozed = redis.call("LLEN", key("ready")), redis.call("ZCARD", key("snoozed"))
+  if math.max(redis.call("SCARD", key("lanes")), ready, snoozed) > AT_ONCE then return "LARGE" end
+  examine_pages(crawl)
+  local faults_before, queued = #wrong, 0
+  local places, running = lanes_of_crawl()
+  for name, where in pairs(places) do
+    queued = queued + examine_lane(crawl, name, where, running[name] or 0)
+  end
+  if mending and #wrong > faults_before then
     clear_places()
-    for name in pairs(there) do replace_lane(crawl, name, running[name] or 0) end
+    for name in pairs(places) do replace_lane(crawl, name, running[name] or 0) end
   end
   examine_counts(queued)
   return wrong
 end
 
--- What the scripts audit and repair do, by the step that is asked for.
+-- The work of the scripts audit and repair, by the step that is asked for.
 local function examine(crawl)
   local step = ARGV[1]
   if step == "all" then return examine_all(crawl) end
@@ -148,7 +204,9 @@ local function examine(crawl)
   if step == "counts" then examine_counts(tonumber(ARGV[2])) end
   if step == "lanes" then
     local queued = 0
-    for i = 2, #ARGV, 3 do queued = queued + examine_lane(crawl, ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2])) end
+    for i = 2, #ARGV, 3 do
+      queued = queued + examine_lane(crawl, ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]))
+    end
     return { queued, unpack(wrong) }
   end
   if step == "clear" then clear_places() end

@@ -1,9 +1,11 @@
--- seen: which URLs are known: a hash table that grows one bucket at a time (linear hashing), whose buckets are intsets of 63-bit
--- numbers. When there are FILL numbers per bucket, the next bucket is split in two. So an URL costs about 9 bytes and one look into
--- one bucket, among ten thousand and among a hundred million, and no intset outgrows Redis's default limit (512: a bucket that
--- waits for its turn holds 2 x FILL on average). A library; needs core.
--- A URL is `bucket` (32 bits of its digest) and `value` (63 other bits, as a decimal: a Lua number would lose some). The first
--- chooses among the buckets that there were at first, the last digits of the second among those that were split off.
+-- seen: the known URLs: a hash table that grows one bucket at a time (linear hashing), whose
+-- buckets are intsets of 63-bit numbers. When there are FILL numbers per bucket, the next bucket is
+-- split in two. So a URL costs about 9 bytes and one look into one bucket, among ten thousand and
+-- among a hundred million, and no intset outgrows Redis's default limit (512: a bucket that waits
+-- for its turn holds 2 x FILL on average). A library; needs core. A URL is `bucket` (32 bits of its
+-- digest) and `value` (63 other bits, as a decimal: a Lua number would lose some). The first
+-- chooses among the first buckets, the last digits of the second among those
+-- that were split off.
 
 local FILL = 192
 local SPLITS = 2 -- in one call, which adds 200 URLs at most
@@ -21,7 +23,7 @@ local function round(crawl)
   return size, crawl.buckets + crawl.splits - size
 end
 
--- The place of a value if there were buckets without end; modulo their number it is its bucket.
+-- The place of a value among buckets without end; modulo their number it is its bucket.
 local function place_of(crawl, bucket, value)
   return bucket % crawl.buckets + crawl.buckets * tonumber(string.sub(value, -9))
 end
@@ -34,10 +36,14 @@ local function home(crawl, bucket, value)
   return bucket_key(number)
 end
 
-local function known(crawl, bucket, value) return redis.call("SISMEMBER", home(crawl, bucket, value), value) == 1 end
+local function known(crawl, bucket, value)
+  return redis.call("SISMEMBER", home(crawl, bucket, value), value) == 1
+end
 
 -- Mark a URL as known; false if it was.
-local function mark(crawl, bucket, value) return redis.call("SADD", home(crawl, bucket, value), value) == 1 end
+local function mark(crawl, bucket, value)
+  return redis.call("SADD", home(crawl, bucket, value), value) == 1
+end
 
 local function split(crawl)
   local size, number = round(crawl)
@@ -47,7 +53,9 @@ local function split(crawl)
   end
   redis.call("DEL", bucket_key(number))
   for to, values in pairs(parts) do
-    for i = 1, #values, 1000 do redis.call("SADD", bucket_key(to), unpack(values, i, math.min(i + 999, #values))) end
+    for i = 1, #values, 1000 do
+      redis.call("SADD", bucket_key(to), unpack(values, i, math.min(i + 999, #values)))
+    end
   end
   set(crawl, "splits", crawl.splits + 1)
 end

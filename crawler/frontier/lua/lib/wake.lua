@@ -1,4 +1,4 @@
--- wake: how many wake-ups (tickets) should be on their way. A library; needs core and lanes.
+-- wake: the wake-ups (tickets) that should be on their way. A library; needs core and lanes.
 
 local TICKET_LIFE, TICKET_LIFE_MAX = 60000, 600000
 local GRANT_MAX = 100
@@ -42,7 +42,7 @@ local function arrived(ticket)
   tally("wakeup:us", took * 1000)
 end
 
--- Issue the tickets that are wanting, named after `nonce` and the time; returns them.
+-- Issue the missing tickets, named after `nonce` and the time; returns them.
 local function grant(crawl, nonce)
   local free = crawl.concurrency_limit - processing()
   local live = redis.call("ZCOUNT", key("tickets"), "(" .. now, "+inf")
@@ -54,8 +54,10 @@ local function grant(crawl, nonce)
   return tickets
 end
 
--- What a run that is over asks for: its `sums` ("name amount name amount ...") are added to the tallies, and the tickets issued.
--- Returns ms until a lane or a retry is due, or the hold ends ("": tickets follow, no room, or nothing waits); tickets, at most 100.
+-- Add the `sums` of a run that is over ("name amount name amount ...") to the tallies, and issue
+-- the missing tickets.
+-- Returns ms until a lane or a retry is due, or the hold ends ("": tickets follow, no room, or
+--         nothing waits); tickets, at most 100.
 local function next_wake(crawl, nonce, sums)
   for name, amount in string.gmatch(sums, "(%S+) (%d+)") do tally(name, amount) end
   redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now)
