@@ -22,7 +22,7 @@ from .artifacts.downloads import Downloads
 from .artifacts.http_auth import HttpAuth
 from .artifacts.login_state import LoginState
 from .artifacts.response_details import ResponseDetails
-from .document import Document, Wanted
+from .document import Document, ReadOptions
 from .navigation import Navigation
 from .page import LivePage, Tab
 from .steps import StepRunner, links_in_frames
@@ -36,8 +36,8 @@ LINKS_MAX = 100_000
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """The things around a session that its pages need; folders are None where there is none.
+class BrowserOptions:
+    """The time-out, folders and secrets of a session; a folder is None where there is none.
 
     ``files`` is the folder of the files that pages leave, ``inbox`` the one into which Chrome
     downloads. ``secrets`` are what a crawl may refer to, by name. ``watch`` is the property in
@@ -64,30 +64,30 @@ class Browser(Tab):
         driver: Driver,
         transport: Transport,
         profile: Profile,
-        surroundings: Surroundings,
+        options: BrowserOptions,
         end: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(driver, transport)
         self.health = transport.health
-        self.profile, self.surroundings = profile, surroundings
+        self.profile, self.options = profile, options
         self.navigation = Navigation(
             transport,
-            page_load_timeout=surroundings.page_load_timeout,
+            page_load_timeout=options.page_load_timeout,
             load_strategy=profile.load_strategy,
         )
         self.login = LoginState(driver)
         self._end = end or driver.delete
         self._details = ResponseDetails(driver, profile)
-        secrets = surroundings.secrets
+        secrets = options.secrets
         driver.secrets.add(*secrets.values())
         self._http_auth = HttpAuth(
             driver, {host: reveal(value, secrets) for host, value in profile.basic_auth}
         )
         self._downloads: Downloads | None = None
-        if profile.downloads and surroundings.inbox and surroundings.files:
+        if profile.downloads and options.inbox and options.files:
             limit, timeout = profile.download_limit, profile.download_timeout
             self._downloads = Downloads(
-                driver, surroundings.inbox, surroundings.files, limit=limit, timeout=timeout
+                driver, options.inbox, options.files, limit=limit, timeout=timeout
             )
 
     @property
@@ -120,7 +120,7 @@ class Browser(Tab):
         if self._downloads:
             self._downloads.begin()
         try:
-            response = self._fetch(page, Wanted(max_links, html))
+            response = self._fetch(page, ReadOptions(max_links, html))
         except PageError as error:
             if error.status is None and self.health.good and (status := self._details.status()):
                 raise PageError(
@@ -147,7 +147,7 @@ class Browser(Tab):
             BrowserLost: the session died or hangs.
         """
         self._step_runner(page, response, visit).run()
-        document = self.navigation.read_again(page.url, Wanted(max_links, html))
+        document = self.navigation.read_again(page.url, ReadOptions(max_links, html))
         if visit.frames:
             links = document.links + links_in_frames(self.driver, max_links)
             document = replace(document, links=tuple(dict.fromkeys(links))[:max_links])
@@ -188,14 +188,14 @@ class Browser(Tab):
         """Leave the page: nothing of it runs any longer. Raises BrowserLost."""
         self.navigation.leave()
 
-    def _fetch(self, page: Page, wanted: Wanted) -> Response:
+    def _fetch(self, page: Page, options: ReadOptions) -> Response:
         """Return what comes for ``page``: its document, or the files of a download.
 
         A host that asks for credentials gets those that the profile has for it, once.
         """
         for offered in (False, True):
             try:
-                document = self.navigation.to(page.url, wanted, self._is_download)
+                document = self.navigation.to(page.url, options, self._is_download)
             except PageError as error:
                 if error.reason == "download" and (files := self._downloaded(page)):
                     # Hooks see an empty page: the one before must not be taken for it.
@@ -206,13 +206,13 @@ class Browser(Tab):
                     raise
                 address, refusal = page.url, error
             else:
-                self.login.arrived(document.url)
-                if document.status != 401 or not self._http_auth.known(document.url):
+                self.login.note_arrival(document.url)
+                if document.status != 401 or not self._http_auth.knows(document.url):
                     return self._with_document(Response(page.url), document)
                 address = document.url
                 refusal = PageError(page.url, "auth_required", document.status)
             if offered:
-                self._http_auth.refused(address)
+                self._http_auth.note_refusal(address)
             if offered or not self._http_auth.offer(address):
                 break
         raise refusal
@@ -242,12 +242,12 @@ class Browser(Tab):
         return StepRunner(
             self.live(page, response),
             visit,
-            watch=self.surroundings.watch,
+            watch=self.options.watch,
             images=self.profile.loads_images,
-            secrets=self.surroundings.secrets,
+            secrets=self.options.secrets,
         )
 
     def _files_of(self, page: Page, visit: Visit) -> tuple[File, ...]:
         """Return the files that a visit leaves: pictures, prints, downloads of its steps."""
         downloads = self._downloaded(page) if visit.steps else ()
-        return screenshots.keep(self.driver, page, visit, self.surroundings.files) + downloads
+        return screenshots.keep(self.driver, page, visit, self.options.files) + downloads

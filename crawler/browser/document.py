@@ -34,10 +34,10 @@ PAUSE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """The parts of a document that cost something: at most ``links``, and the source.
+class ReadOptions:
+    """The parts of a document to read that cost something: at most ``links``, and the source.
 
-    ``html`` is a number where only so many characters of the source are wanted.
+    ``html`` is a number where only so many characters of the source are to be read.
     """
 
     links: int
@@ -98,8 +98,9 @@ class DocumentReader:
         """Begin another navigation: documents that were read before are stale from now on."""
         self.number += 1
 
-    def read(self, began: float, wanted: Wanted, timeout: float) -> Document:
-        """Ask the document, as often as it takes; the navigation ``began`` then, by perf_counter.
+    def read(self, start: float, options: ReadOptions, timeout: float) -> Document:
+        """Ask the document, as often as it takes. ``start`` is that of its navigation, by
+        perf_counter.
 
         Each answer has ``timeout`` seconds.
 
@@ -107,10 +108,10 @@ class DocumentReader:
             PageError: it cannot be asked; the session is distrusted then.
             BrowserLost: it does not answer.
         """
-        arguments = (self._mark, self.number, wanted.links, wanted.html)
+        arguments = (self._mark, self.number, options.links, options.html)
         with self._transport.within(timeout):
             facts = self._ask(arguments, timeout)
-        return document_of(facts, (time.perf_counter() - began) * 1000)
+        return document_of(facts, (time.perf_counter() - start) * 1000)
 
     def _ask(self, arguments: tuple[Any, ...], timeout: float) -> Mapping[str, Any]:
         health, source = self._transport.health, script("collect.js")

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..errors import BrowserLost, PageError
-from .document import PAUSE, Document, DocumentReader, Wanted
+from .document import PAUSE, Document, DocumentReader, ReadOptions
 from .reasons import page_error
 from .transport.base import (
     Arrival,
@@ -45,8 +45,8 @@ MOVES = 10
 class Navigation:
     """Takes the tab of one session from page to page.
 
-    ``page_load_timeout`` is in seconds. ``began`` is the time, by perf_counter, at which the
-    navigation to the page that is shown began.
+    ``page_load_timeout`` is in seconds. ``start`` is the time, by perf_counter, of the navigation
+    to the page that is shown.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class Navigation:
         # the states of a document that has loaded
         self._ready = ("complete",) if load_strategy == "normal" else ("interactive", "complete")
         self.reader = DocumentReader(transport)
-        self.began = 0.0
-        self._url, self._wanted = "", Wanted(0)
+        self.start = 0.0
+        self._url, self._options = "", ReadOptions(0)
         self._restless = False  # whether the page that is shown goes on to others by itself
         self._late = 0  # page-load time-outs in a row
 
@@ -67,7 +67,7 @@ class Navigation:
         """The number of navigations of this session."""
         return self.reader.number
 
-    def to(self, url: str, wanted: Wanted, is_download: Callable[[], bool]) -> Document:
+    def to(self, url: str, options: ReadOptions, is_download: Callable[[], bool]) -> Document:
         """Go to ``url``, and return the document that came; it is of the web.
 
         ``is_download`` says, where no document came, whether a download begins.
@@ -79,7 +79,7 @@ class Navigation:
         self._health.request(url)
         if not url[:8].lower().startswith(("http://", "https://")):
             raise PageError(url, "unsupported_scheme")
-        self._url, self._wanted = url, wanted
+        self._url, self._options = url, options
         if self._restless:
             self.leave()
         document = self._go()
@@ -107,14 +107,14 @@ class Navigation:
             raise PageError(url, "unsupported_scheme")
         return document
 
-    def read_again(self, url: str, wanted: Wanted) -> Document:
+    def read_again(self, url: str, options: ReadOptions) -> Document:
         """Return the document that the page ``url``, which is shown, has become.
 
         Raises:
             PageError: a step led to where no document is.
             BrowserLost: the session died or hangs.
         """
-        self._url, self._wanted = url, wanted
+        self._url, self._options = url, options
         document = self._complete()
         if document.is_error_page:
             raise page_error(url, document.error, document.status)
@@ -128,8 +128,8 @@ class Navigation:
         self._restless = False
 
     def elapsed_ms(self) -> float:
-        """Return the milliseconds since the navigation to this page began."""
-        return (time.perf_counter() - self.began) * 1000
+        """Return the milliseconds since the navigation to this page."""
+        return (time.perf_counter() - self.start) * 1000
 
     def _is_previous(self, document: Document) -> bool:
         """Whether the page before stands in the way of this one.
@@ -148,7 +148,7 @@ class Navigation:
             PageError: Chrome says by itself that none came.
         """
         url = self._url
-        self.began = time.perf_counter()
+        self.start = time.perf_counter()
         self._health.request(url)
         self.reader.begin()
         try:
@@ -184,7 +184,7 @@ class Navigation:
             self._health.distrust("two page-load time-outs in a row")
         document = None
         if arrival.new is not False:
-            document = self.reader.read(self.began, self._wanted, GRACE)
+            document = self.reader.read(self.start, self._options, GRACE)
         if document is None or document.stale:
             raise PageError(self._url, "timeout", retryable=True)
         # not the document that the time was spent on
@@ -205,7 +205,7 @@ class Navigation:
             # it had loaded, and then began to write itself again
             if rereads == 0 or "load" in document.timing:
                 break
-            late = time.perf_counter() - self.began > self.page_load_timeout
+            late = time.perf_counter() - self.start > self.page_load_timeout
             if moves == 0 or late:
                 raise PageError(self._url, "unsettled", retryable=True)
             time.sleep(PAUSE)
@@ -220,7 +220,7 @@ class Navigation:
         return document
 
     def _read(self) -> Document:
-        return self.reader.read(self.began, self._wanted, self.page_load_timeout + GRACE)
+        return self.reader.read(self.start, self._options, self.page_load_timeout + GRACE)
 
     def _bypass_workers(self) -> None:
         """Let no service worker come between a page and its server from now on.

@@ -18,10 +18,11 @@ from selenium.common.exceptions import WebDriverException
 from ..errors import BrowserError, FrontierUnavailable
 from ..local.processes import process_name
 from ..profile import Profile
-from .browser import Browser, Surroundings
+from .browser import Browser, BrowserOptions
 from .chrome import emulation
 from .chrome.endpoint import Endpoint
-from .chrome.launch import Launched, Launcher, end_launched
+from .chrome.launch import Launcher, quit_session
+from .chrome.local import LocalDriver
 from .chrome.registry import VOUCH_INTERVAL, Entry, Registry
 from .transport.base import TabState
 
@@ -43,13 +44,13 @@ class Session:
 
     browser: Browser
     profile: Profile
-    launched: Launched
+    local: LocalDriver | None
     tab: str  # the window that was told what the profile asks for
     busy: bool = True  # lent, or about to be
     process: int = field(default_factory=os.getpid)
-    born: float = field(default_factory=time.monotonic)
-    used: float = field(default_factory=time.monotonic)
-    weighed: int = 0  # pages, when its memory was last measured
+    created_at: float = field(default_factory=time.monotonic)
+    used_at: float = field(default_factory=time.monotonic)
+    measured_pages: int = 0  # pages, when its memory was last measured
 
     @property
     def is_ours(self) -> bool:
@@ -59,7 +60,7 @@ class Session:
     @property
     def is_remote(self) -> bool:
         """Whether its Chrome is at an endpoint that others use as well."""
-        return self.launched.local is None
+        return self.local is None
 
 
 class Chrome:
@@ -149,9 +150,9 @@ class Chrome:
         with it.
         """
         now, browser = time.monotonic(), session.browser
-        if not browser.health.good or now - session.born > self.endpoint.recycle_age:
+        if not browser.health.good or now - session.created_at > self.endpoint.recycle_age:
             return False
-        return now - session.used < PROBE_AFTER or browser.transport.alive(PROBE_TIMEOUT)
+        return now - session.used_at < PROBE_AFTER or browser.transport.alive(PROBE_TIMEOUT)
 
     def _put_away(self, session: Session, idle: bool) -> None:
         """Close what the page opened; end the session if it is due. Raises nothing: the page's own
@@ -167,11 +168,11 @@ class Chrome:
                         browser.rest()
         except (BrowserError, WebDriverException) as error:
             browser.health.distrust(str(error))
-        if why := browser.health.distrusted or self._due(session):
+        if why := browser.health.fault or self._due(session):
             text = "session %s of %s ends after %s pages: %s"
             log.debug(text, browser.session_id, session.profile.crawl, browser.pages, why)
             self._drop(session)
-        session.used, session.busy = time.monotonic(), False
+        session.used_at, session.busy = time.monotonic(), False
 
     def _tidy(self, session: Session) -> None:
         """Close the windows that pages opened.
@@ -185,7 +186,7 @@ class Chrome:
         tab = close_popups(browser)
         if tab != session.tab:
             session.tab = tab
-            emulation.apply(browser.driver, session.profile, session.launched.watch)
+            emulation.apply(browser.driver, session.profile, browser.options.watch)
             browser.transport.attach(browser.driver.debugger_address())
 
     def _due(self, session: Session) -> str | None:
@@ -193,11 +194,11 @@ class Chrome:
         endpoint, pages = self.endpoint, session.browser.pages
         if pages >= min(endpoint.recycle_pages, session.profile.pages or endpoint.recycle_pages):
             return "pages"
-        if time.monotonic() - session.born > endpoint.recycle_age:
+        if time.monotonic() - session.created_at > endpoint.recycle_age:
             return "age"
-        local, limit = session.launched.local, endpoint.recycle_memory
-        if local and limit and pages - session.weighed >= MEMORY_PAGES:
-            session.weighed = pages
+        local, limit = session.local, endpoint.recycle_memory
+        if local and limit and pages - session.measured_pages >= MEMORY_PAGES:
+            session.measured_pages = pages
             if local.outgrown(limit):
                 return "memory"
         return None
@@ -239,7 +240,7 @@ class Chrome:
         while not over.wait(min(VOUCH_INTERVAL, idle / 2)):
             limit = time.monotonic() - idle
             with self._lock:
-                spare = {one for one in self._sessions if not one.busy and one.used < limit}
+                spare = {one for one in self._sessions if not one.busy and one.used_at < limit}
                 self._sessions -= spare
                 kept = list(self._sessions)
             for session in spare:
@@ -259,18 +260,18 @@ class Chrome:
 
     def _open(self, profile: Profile) -> Session:
         """Start a session for ``profile``. Raises BrowserUnavailable."""
-        endpoint, launched = self.endpoint, self._launcher.start(profile)
-        local = launched.local
-        surroundings = Surroundings(
+        endpoint, new = self.endpoint, self._launcher.start(profile)
+        local = new.local
+        options = BrowserOptions(
             page_load_timeout=endpoint.page_load_timeout,
-            watch=launched.watch,
+            watch=new.watch,
             files=endpoint.files / profile.crawl if endpoint.files else None,
             inbox=local.folder.resolve() / "downloads" if local else None,
             secrets=endpoint.secrets,
         )
         end_at_once = local.end if local else None
-        browser = Browser(launched.driver, launched.transport, profile, surroundings, end_at_once)
-        return Session(browser, profile, launched, launched.tab)
+        browser = Browser(new.driver, new.transport, profile, options, end_at_once)
+        return Session(browser, profile, local, new.tab)
 
 
 def close_popups(browser: Browser) -> str:
@@ -299,8 +300,8 @@ def entry_of(session: Session) -> Entry:
         address=browser.driver.address,
         worker=process_name(session.process),
         crawl=session.profile.crawl,
-        started=past + session.born,
-        used=past + session.used,
+        started=past + session.created_at,
+        used=past + session.used_at,
         pages=browser.pages,
     )
 
@@ -309,5 +310,5 @@ def end(session: Session) -> bool:
     """End a session that this process made; return whether it is gone for sure."""
     if not session.is_ours:
         return False
-    launched = session.launched
-    return end_launched(launched.driver, launched.local, launched.transport)
+    browser = session.browser
+    return quit_session(browser.driver, session.local, browser.transport)

@@ -84,7 +84,7 @@ def session_of(chrome: Chrome, profile: Profile = TESTS) -> str:
 def chromes_of(browser: Browser, chrome: Chrome) -> list[psutil.Process]:
     """Return the browser processes (no renderers and the like) of a local session."""
     (session,) = (session for session in chrome._sessions if session.browser is browser)
-    children = psutil.Process(session.launched.local.process.pid).children(recursive=True)
+    children = psutil.Process(session.local.process.pid).children(recursive=True)
     return [
         child for child in children if "chrom" in words(child) and "--type=" not in words(child)
     ]
@@ -328,7 +328,7 @@ def test_a_chrome_that_was_killed_is_lost(chrome, site):
 def test_a_driver_that_was_killed_is_lost(chrome, site):
     with lost(chrome, site, hung=False) as browser:
         (session,) = chrome._sessions
-        session.launched.local.process.kill()
+        session.local.process.kill()
         get(browser, site)
 
 

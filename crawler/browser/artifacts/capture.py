@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from selenium.common.exceptions import WebDriverException
 
 from ...errors import BrowserError
-from ..document import Wanted
+from ..document import ReadOptions
 from ..transport.base import TabState
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def capture(browser: Browser, html_max: int, png_max: int) -> Capture | None:
     if not browser.health.good or browser.health.tab is not TabState.REQUESTED:
         return None
     try:
-        wanted = Wanted(links=0, html=html_max)
-        document = browser.navigation.reader.read(time.perf_counter(), wanted, CAPTURE_TIMEOUT)
+        options = ReadOptions(links=0, html=html_max)
+        document = browser.navigation.reader.read(time.perf_counter(), options, CAPTURE_TIMEOUT)
         if document.url == "about:blank" or document.silent or document.html is None:
             return None
         with browser.driver.within(CAPTURE_TIMEOUT):

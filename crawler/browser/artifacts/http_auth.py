@@ -29,7 +29,7 @@ class HttpAuth:
         # hosts that did not take them: no password is tried twice in a session
         self._refused: set[str] = set()
 
-    def known(self, url: str) -> bool:
+    def knows(self, url: str) -> bool:
         """Whether there are credentials for the host of ``url``."""
         return self._credentials(url) is not None
 
@@ -52,7 +52,7 @@ class HttpAuth:
             self._driver.cdp("Emulation.setScriptExecutionDisabled", value=False)
         return True
 
-    def refused(self, url: str) -> None:
+    def note_refusal(self, url: str) -> None:
         """Note that the host of ``url`` still asks."""
         self._refused.add(urlsplit(url).netloc)
 

@@ -119,7 +119,7 @@ class LoginState:
             self._origins = set(storage)
             self.version = version
 
-    def arrived(self, url: str) -> None:
+    def note_arrival(self, url: str) -> None:
         """Note that a page of this origin was shown, which put its storage back.
 
         What the site makes of that storage from now on stands.
@@ -140,7 +140,7 @@ class LoginState:
         """Drop the cookies, and the storage that waits to be put back."""
         self.version = 0
         for origin in list(self._waiting):
-            self.arrived(origin)
+            self.note_arrival(origin)
         self._driver.cdp("Network.clearBrowserCookies")
 
     def _history(self) -> list[dict[str, Any]]:

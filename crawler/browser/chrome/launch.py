@@ -38,7 +38,7 @@ _unsandboxed = threading.Event()
 
 
 @dataclass(frozen=True)
-class Launched:
+class NewSession:
     """A new session: its WebDriver, the transport for its pages, and its ChromeDriver, if that is
     ours.
 
@@ -61,7 +61,7 @@ class Launcher:
         # whether a Chrome has started with its sandbox at a remote endpoint
         self._sandboxed = False
 
-    def start(self, profile: Profile) -> Launched:
+    def start(self, profile: Profile) -> NewSession:
         """Start a session for ``profile``.
 
         Raises:
@@ -85,7 +85,7 @@ class Launcher:
             warn_unsandboxed("Chrome cannot use it on this machine")
         return self._start_local(profile)
 
-    def _start_remote(self, profile: Profile, url: str) -> Launched:
+    def _start_remote(self, profile: Profile, url: str) -> NewSession:
         """Start a session of the endpoint at ``url``.
 
         Why its Chrome ends at once is not seen from here: as root, for lack of the sandbox. Through
@@ -97,19 +97,19 @@ class Launcher:
         piped = flags if self.endpoint.uses_devtools else (*flags, PIPE)
         if not _unsandboxed.is_set():
             try:
-                launched = self._connect(profile, url, piped if self._sandboxed else flags)
+                new = self._connect(profile, url, piped if self._sandboxed else flags)
             except BrowserUnavailable as error:
                 if "Chrome instance exited" not in str(error):
                     raise
             else:
                 self._sandboxed = True
-                return launched
-        launched = self._connect(profile, url, (*piped, NO_SANDBOX))
+                return new
+        new = self._connect(profile, url, (*piped, NO_SANDBOX))
         if not _unsandboxed.is_set():
-            warn_unsandboxed(f"the one at {launched.driver.address} only starts without it")
-        return launched
+            warn_unsandboxed(f"the one at {new.driver.address} only starts without it")
+        return new
 
-    def _start_local(self, profile: Profile) -> Launched:
+    def _start_local(self, profile: Profile) -> NewSession:
         endpoint = self.endpoint
         local = LocalDriver(endpoint.state, binary=endpoint.binary, driver=endpoint.driver)
         if os.name == "posix" and os.geteuid() == 0 and not _unsandboxed.is_set():
@@ -135,7 +135,7 @@ class Launcher:
 
     def _connect(
         self, profile: Profile, url: str, flags: Sequence[str], local: LocalDriver | None = None
-    ) -> Launched:
+    ) -> NewSession:
         """Start a session on the WebDriver at ``url``, and set up its tab for the profile."""
         endpoint = self.endpoint
         options = options_for(
@@ -160,11 +160,11 @@ class Launcher:
             tab = driver.current_window_handle
             transport = self._transport(driver, profile.load_strategy)
         except (BrowserError, WebDriverException) as error:
-            end_launched(driver, local)
+            quit_session(driver, local)
             raise BrowserUnavailable(
                 f"the new session at {driver.address} does not work: {error}"
             ) from error
-        return Launched(driver, transport, local, tab, watch)
+        return NewSession(driver, transport, local, tab, watch)
 
     def _transport(self, driver: Driver, load_strategy: str) -> Transport:
         """Return the transport for the pages of ``driver``: DevTools, where it can be reached."""
@@ -179,7 +179,7 @@ class Launcher:
             return webdriver
 
 
-def end_launched(
+def quit_session(
     driver: Driver, local: LocalDriver | None, transport: Transport | None = None
 ) -> bool:
     """Quit, unless a local session is distrusted, for a few seconds at most; kill what is left.

@@ -51,26 +51,26 @@ class TabState(Enum):
 class Health:
     """The condition of one session: may it serve another page, and what does its tab show?
 
-    ``distrusted`` is the reason why the session must not serve another page; None: it may.
+    ``fault`` is the reason why the session must not serve another page; None: it may.
     ``url`` is the page that was requested last; errors name it.
     """
 
     def __init__(self) -> None:
-        self.distrusted: str | None = None
+        self.fault: str | None = None
         self.tab = TabState.OTHER
         self.url = ""
 
     def __repr__(self) -> str:
-        return f"<health: {self.distrusted or 'good'}, the tab shows {self.tab.value}>"
+        return f"<health: {self.fault or 'good'}, the tab shows {self.tab.value}>"
 
     @property
     def good(self) -> bool:
         """Whether this session may serve another page."""
-        return self.distrusted is None
+        return self.fault is None
 
     def distrust(self, reason: str) -> None:
         """Let this session serve no other page. The last reason counts."""
-        self.distrusted = reason
+        self.fault = reason
 
     def lost(self, reason: str, *, hung: bool = False, away: bool = False) -> BrowserLost:
         """Distrust this session, and return the error that says that it is lost."""

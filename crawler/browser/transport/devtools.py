@@ -13,17 +13,12 @@ pages as well.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import math
-import select
-import socket
 import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
-
-import websocket
 
 from ...errors import BrowserError, BrowserLost
 from .base import (
@@ -36,6 +31,7 @@ from .base import (
     Transport,
     TransportError,
 )
+from .cdp_socket import CdpSocket, Gone, Late
 from .javascript import call_of
 
 log = logging.getLogger(__name__)
@@ -65,23 +61,15 @@ GONE = (
 STAGES = {"normal": "Page.loadEventFired", "eager": "Page.domContentEventFired"}
 
 
-class Late(Exception):
-    """Time is up, and nothing else is known to be wrong. Never leaves this module."""
-
-
 class Moved(Exception):
     """The document that was asked is gone. Never leaves this module."""
-
-
-class Gone(Exception):
-    """The line, or the tab, is no more. Never leaves this module."""
 
 
 class Refused(Exception):
     """Chrome does not do what it was told, or a script raised. Never leaves this module."""
 
 
-class Beside(Protocol):
+class SeleniumSession(Protocol):
     """The WebDriver of the session, as far as this transport needs it."""
 
     @property
@@ -159,7 +147,7 @@ class DevTools(Transport):
     """The transport over Chrome's own protocol, to the tab at ``address``.
 
     What lasts for a session (``cdp``), and what happens in frames, goes by ``webdriver``, whose
-    Selenium session is ``beside``. A document is there when it reached the stage of
+    session is ``selenium``. A document is there when it reached the stage of
     ``load_strategy``.
 
     Raises:
@@ -167,9 +155,13 @@ class DevTools(Transport):
     """
 
     def __init__(
-        self, webdriver: Transport, beside: Beside, address: DebuggerAddress, load_strategy: str
+        self,
+        webdriver: Transport,
+        selenium: SeleniumSession,
+        address: DebuggerAddress,
+        load_strategy: str,
     ) -> None:
-        self._webdriver, self._beside, self.health = webdriver, beside, webdriver.health
+        self._webdriver, self._selenium, self.health = webdriver, selenium, webdriver.health
         self._stage = STAGES[load_strategy]
         self._open(address)
 
@@ -177,30 +169,20 @@ class DevTools(Transport):
         self._dialogs = 0  # that this page opened
         # the times at which pages went elsewhere by themselves, lately
         self._moves: deque[float] = deque(maxlen=MOVES)
-        self._number = 0  # of the last command
         self._awaited = 0  # number of the command whose answer is awaited
         self._answers: list[Mapping[str, Any]] = []  # the answer to it, when it is here
-        self._session: str | None = None
         self._asked = ""  # the loader of the document that is asked something; "": none is
         self._document = MainDocument()
         try:
-            self._socket = websocket.create_connection(
-                address.url,
-                timeout=ANSWER_TIMEOUT,
-                suppress_origin=True,
-                enable_multithread=False,
-                skip_utf8_validation=True,
-                header=address.headers,
-                sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-            )
-            self._line: Any = self._socket.sock
+            self._socket = CdpSocket(address, ANSWER_TIMEOUT)
             if address.target:
-                self._session = self._call(
+                attached = self._call(
                     "Target.attachToTarget", targetId=address.target, flatten=True
-                )["sessionId"]
+                )
+                self._socket.session = attached["sessionId"]
             self._call("Page.enable")
             frame = self._call("Page.getFrameTree")["frameTree"]["frame"]
-        except (OSError, websocket.WebSocketException, Late, Refused) as error:
+        except (Gone, Late, Refused) as error:
             raise NoLine(str(error) or type(error).__name__) from error
         self._document.frame, self._document.loader = frame["id"], frame["loaderId"]
 
@@ -214,7 +196,7 @@ class DevTools(Transport):
         Raises:
             DialogOpen: the page opens dialogs without an end. (So does ``ask``.)
         """
-        self._beside.leave_frame()
+        self._selenium.leave_frame()
         arrival = self._navigate(url, timeout)
         if arrival.error == "ERR_ABORTED" and not arrival.download:
             arrival = self._navigate(url, timeout)
@@ -253,10 +235,12 @@ class DevTools(Transport):
         If the page goes elsewhere meanwhile, the next document is asked when it has loaded; with
         ``follow`` also if the page has said that it will.
         """
-        beside = self._beside
-        if beside.switched:
+        selenium = self._selenium
+        if selenium.switched:
             return self._webdriver.ask(function, *args, timeout=timeout)
-        seconds = beside.script_timeout if timeout is None else min(timeout, beside.command_timeout)
+        seconds = (
+            selenium.script_timeout if timeout is None else min(timeout, selenium.command_timeout)
+        )
         end = time.monotonic() + seconds
         self._read_waiting()
         value: Any = None
@@ -309,24 +293,19 @@ class DevTools(Transport):
 
     def attach(self, address: DebuggerAddress | None) -> None:
         """Hang up, and open a line to another tab."""
-        self._close_line()
+        self._socket.close()
         if address is None:
             raise NoLine("the endpoint offers none")
         self._open(address)
 
     def cut(self) -> None:
         """End the line at once, from any thread; the thread that waits on it gets BrowserLost."""
-        with contextlib.suppress(OSError):
-            self._line.shutdown(socket.SHUT_RDWR)
+        self._socket.cut()
 
     def hang_up(self) -> None:
         """Close this line, and WebDriver's connections."""
-        self._close_line()
+        self._socket.close()
         self._webdriver.hang_up()
-
-    def _close_line(self) -> None:
-        with contextlib.suppress(OSError, websocket.WebSocketException):
-            self._socket.close(timeout=0)
 
     def _settle(self, end: float) -> None:
         """Wait until the document that the tab shows has loaded, and is not about to go elsewhere.
@@ -385,53 +364,33 @@ class DevTools(Transport):
         return result
 
     def _send(self, method: str, params: Mapping[str, Any]) -> int:
-        """Send a command; return its number."""
-        self._number += 1
-        message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
+        """Send a command; return its number. Raises BrowserLost."""
         try:
-            self._socket.send(json.dumps(message))
-        except (OSError, websocket.WebSocketException) as error:
-            raise self._broken() from error
-        return self._number
-
-    def _read_waiting(self) -> None:
-        """Take in the messages that came since the last command."""
-        while select.select([self._line], [], [], 0)[0]:
-            self._receive(time.monotonic() + ANSWER_TIMEOUT)
-
-    def _receive(self, end: float) -> None:
-        """Take in one message. Raises Late if none comes until ``end``."""
-        try:
-            message = self._next_message(end)
-            if (number := message.get("id")) is not None:
-                if number == self._awaited:
-                    self._answers.append(message)
-            elif message.get("sessionId") == self._session:
-                self._note(message["method"], message.get("params", {}))
+            return self._socket.send(method, params)
         except Gone as error:
             raise self._broken() from error
 
-    def _next_message(self, end: float) -> Mapping[str, Any]:
-        """Read one message. Raises Late, and Gone if the line is no more."""
-        left = end - time.monotonic()
-        if left <= 0:
-            raise Late
+    def _read_waiting(self) -> None:
+        """Take in the messages that came since the last command."""
+        while self._socket.has_message():
+            self._receive(time.monotonic() + ANSWER_TIMEOUT)
+
+    def _receive(self, end: float) -> None:
+        """Take in one message. Raises Late if none comes until ``end``, and BrowserLost."""
         try:
-            self._socket.settimeout(left)
-            text = self._socket.recv()
-        except websocket.WebSocketTimeoutException:
-            raise Late from None
-        except (OSError, websocket.WebSocketException) as error:
-            raise Gone from error
+            message = self._socket.receive(end)
+        except Late:
+            raise
+        except Gone as error:
+            raise self._broken() from error
         except BaseException:  # a signal, between question and answer
             self.health.distrust("interrupted")
             raise
-        if not text:
-            raise Gone
-        message: Mapping[str, Any] = json.loads(text)
-        return message
+        if (number := message.get("id")) is not None:
+            if number == self._awaited:
+                self._answers.append(message)
+        elif message.get("sessionId") == self._socket.session:
+            self._note(message["method"], message.get("params", {}))
 
     def _note(self, method: str, params: Mapping[str, Any]) -> None:
         """Note what Chrome says by itself; dismiss dialogs."""
@@ -449,7 +408,7 @@ class DevTools(Transport):
             case "Inspector.targetCrashed":
                 raise self.health.lost("tab crashed")
             case "Inspector.detached" | "Target.detachedFromTarget":
-                raise Gone
+                raise self._broken()
             case "Page.navigatedWithinDocument" | "Page.frameRequestedNavigation":
                 self._count_move(params["frameId"])
         self._document.note(method, params)
