@@ -50,7 +50,7 @@ def dry_run(
         PageError, BrowserLost, BrowserUnavailable: as they come; an error of a hook passes through.
     """
     page = entry_pages(crawl)[0] if url is None else scope_of(crawl).entry(url)
-    frontier = cast("Frontier", NoFrontier(crawl.name, page))
+    frontier = cast("Frontier", NoFrontier(crawl.name, page, first="before_all" in crawl.calls))
     services, links = RunServices(frontier, chrome, permits, _start, worker=""), Links()
     outcome = execute(crawl if after else crawl.without("after"), services, observer=links)
     if isinstance(outcome, Failure) and isinstance(outcome.error, LoggedOut):
@@ -83,10 +83,12 @@ def _start(crawl: Crawl, ticket: str, delay: float = 0.0) -> None:
 class NoFrontier:
     """A frontier of one page that keeps nothing. Each step of :class:`Frontier` that a run takes is
     answered as where all goes well, and there is nothing else to do.
+
+    ``first``: the run is to do ``before_all``.
     """
 
-    def __init__(self, crawl: str, page: Page) -> None:
-        self._crawl, self._page = crawl, page
+    def __init__(self, crawl: str, page: Page, *, first: bool) -> None:
+        self._crawl, self._page, self._first = crawl, page, first
 
     def snapshot(self) -> Snapshot:
         """Return the snapshot of a crawl that is at its first page."""
@@ -95,7 +97,7 @@ class NoFrontier:
     def claim(self, worker: str, ticket: str | None, *, paced: bool) -> Turn:  # noqa: ARG002
         """Hand out the page."""
         claim = Claim(self._page, "", worker, time.time() + CLAIM_LIFE)
-        return Turn(Outcome.PAGE, claim, first=True)
+        return Turn(Outcome.PAGE, claim, first=self._first)
 
     def renew(self, claim: Claim) -> Renewal:  # noqa: ARG002
         """Renew the lease, which none but this run wants."""
