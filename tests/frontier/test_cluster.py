@@ -103,7 +103,7 @@ def await_that(well, timeout: float = 30.0) -> None:
     raise TimeoutError("the Cluster did not come up")
 
 
-def test_crawls_of_a_cluster_live_on_one_node_each_and_do_all_that_they_do_elsewhere(cluster):
+def test_each_crawl_of_a_cluster_lives_and_works_on_one_node(cluster):
     assert isinstance(check_server(cluster), list)
     crawls = [f"crawl-{n}" for n in range(6)]
     homes = set()

@@ -21,17 +21,20 @@ ACK_LIFE = 600_000
 #: I1 and I2 in one round trip: pages where they are, pages accepted, the four structures of pages
 #: in flight, the status.
 INVARIANTS = """
-local p, sum = KEYS[1], 0
+local p, queued = KEYS[1], 0
 for _, lane in ipairs(redis.call("SMEMBERS", p .. "lanes")) do
   local name = p .. "queued" .. (lane == "" and "" or ":" .. lane)
-  sum = sum + redis.call("LLEN", name .. ":0") + redis.call("LLEN", name) + redis.call("LLEN", name .. ":2")
+  for _, queue in ipairs({ name .. ":0", name, name .. ":2" }) do
+    queued = queued + redis.call("LLEN", queue)
+  end
 end
 local counts = redis.call("HMGET", p .. "counts", "queued", "done", "failed", "accepted")
 for i = 1, 4 do counts[i] = tonumber(counts[i] or 0) end
-local there = sum + redis.call("ZCARD", p .. "delayed") + redis.call("LLEN", p .. "processing") + counts[2] + counts[3]
+local processing = redis.call("LLEN", p .. "processing")
+local sum = queued + redis.call("ZCARD", p .. "delayed") + processing + counts[2] + counts[3]
 return {
-  sum, counts[1], there, counts[4],
-  redis.call("LLEN", p .. "processing"), redis.call("HLEN", p .. "inflight"), redis.call("ZCARD", p .. "leases"),
+  queued, counts[1], sum, counts[4],
+  processing, redis.call("HLEN", p .. "inflight"), redis.call("ZCARD", p .. "leases"),
   redis.call("HLEN", p .. "tokens"), redis.call("HGET", p .. "meta", "status"),
 }
 """
@@ -39,7 +42,7 @@ return {
 
 @dataclass
 class Known:
-    """What the model knows of a page: where it is, and when it may be claimed."""
+    """The model's knowledge of a page: where it is, and when it may be claimed."""
 
     page: Page
     where: str = "waiting"  # processing, done, failed
@@ -52,7 +55,7 @@ class Known:
 
 @dataclass
 class Lane:
-    """What the model knows of a lane. Times are milliseconds."""
+    """The model's knowledge of a lane. Times are milliseconds."""
 
     next: int = 0
     blocked: int = 0
@@ -107,7 +110,7 @@ class World:
         self.now += round(seconds * 1_000)
         self.frontier.redis.hset(self.frontier.key("meta"), "clock", self.now)
 
-    # -- what the model says
+    # -- the model
 
     def lane(self, name: str) -> Lane:
         return self.lanes.setdefault(name, Lane())
@@ -145,7 +148,7 @@ class World:
     def failed(
         self, known: Known, failure: FailureClass, delay: float | None, retry: float | None
     ) -> None:
-        """What a failure leads to; ``retry`` is what the frontier said (its back-off is random)."""
+        """Apply a failure; ``retry`` is the frontier's answer (its back-off is random)."""
         lane = self.lane(known.page.lane)
         if failure is FailureClass.AWAY:
             known.outages += 1
@@ -175,7 +178,7 @@ class World:
             assert retry <= max(10, delay or 0)
             known.due = self.now + round(retry * 1_000)
 
-    # -- the steps; each returns whether it says that it ended the crawl
+    # -- the steps; each returns whether the frontier reports that it ended the crawl
 
     def enqueue(self) -> bool:
         parent = self.random.choice([None, None, *self.claims, *self.old[-2:]])
@@ -204,7 +207,7 @@ class World:
         ]
 
     def added(self, pages: list[Page]) -> int:
-        """Keep account of ``pages``, which are added now; how many of them are new."""
+        """Keep account of ``pages``, which are added now; return how many of them are new."""
         fine = [page for page in pages if page.depth <= 3]
         new = {
             page.id: page
@@ -485,20 +488,20 @@ class World:
             self.limit: 2,
         }
         action = self.random.choices(list(actions), list(actions.values()))[0]
-        said = action()
+        ended = action()
         before = self.status
-        listed, queued, there, accepted, *flight, status = self.invariants(
+        listed, queued, total, accepted, *flight, status = self.invariants(
             keys=[self.frontier.prefix]
         )
         self.status = Status(status.decode())
-        assert there == accepted == len(self.pages), "I1"
+        assert total == accepted == len(self.pages), "I1"
         assert listed == queued, "queued"
         assert flight == [len(self.all("processing"))] * 4, "I2"
         if self.status in (Status.DRAINING, Status.PAUSED):
             self.look_at_delayed()
         if action not in (self.resume, self.limit):  # these return the status
-            assert said == (self.status.ended and not before.ended), (
-                f"the end was said: {said}, {before} to {self.status}"
+            assert ended == (self.status.ended and not before.ended), (
+                f"ended: {ended}, {before} to {self.status}"
             )
         if self.status in (Status.FINISHED, Status.FAILED) and not before.ended:
             drained = (self.frontier.snapshot().reason or "").startswith("page limit")
