@@ -1,11 +1,6 @@
-"""The jobs API, whichever web framework carries it: a request as plain values in, an answer as
-plain values out.
+"""The jobs API: crawls that other programs order, follow and stop over HTTP.
 
-So the stand-alone server and the Django URLs cannot differ. Here are the routes, who may use them,
-and what each error is called; what a job *is* lives in ``jobs``.
+Belongs here: jobs, the routes and who may use them, and the description of the API. A request is
+plain values in, a response plain values out, so that the stand-alone server and the URLs of a
+Django project cannot differ. Does not: any web framework, except in ``server``.
 """
-
-from .api import PROBLEM, Answer, Api, Ask, Problem
-from .tokens import Tokens
-
-__all__ = ["PROBLEM", "Answer", "Api", "Ask", "Problem", "Tokens"]

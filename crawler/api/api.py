@@ -1,4 +1,4 @@
-"""Requests and their answers."""
+"""The routes of the API: a request as plain values in, a response as plain values out."""
 
 from __future__ import annotations
 
@@ -29,20 +29,22 @@ log = logging.getLogger(__name__)
 
 JSON, PROBLEM, LINES = "application/json", "application/problem+json", "application/x-ndjson"
 #: Seconds to connect to Redis, and for an answer of it, at most: a request asks several times, and
-#: is answered within five.
+#: gets its response within five.
 CONNECT_TIMEOUT, REDIS_TIMEOUT = 1.0, 1.4
-#: Seconds after which a client that was told 503 may try again.
+#: Seconds after which a client may try again that got a 503.
 RETRY_AFTER = 5
-#: Seconds in which requests are counted.
+#: Headers of every response: nothing keeps it, or takes it for something else.
+SAFE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+#: Seconds over which the requests of a token are counted.
 WINDOW = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A request. ``path`` is what follows the place where the API hangs (``base``), as in
+class ApiRequest:
+    """A request. ``path`` is the part of the path after the place of the API (``base``), as in
     ``/jobs``; header names are lower case.
 
-    ``body`` need not be read further than one byte beyond what it may have.
+    ``body`` need not be read further than one byte beyond the bytes that it may have.
     """
 
     method: str
@@ -54,9 +56,9 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What is sent back. A body that is an iterator is sent piece by piece; if it raises, the
-    connection is to be broken.
+class ApiResponse:
+    """A response. A body that is an iterator is sent piece by piece; if it raises, the connection
+    is broken.
     """
 
     status: int
@@ -66,7 +68,7 @@ class Answer:
 
 
 class Problem(Exception):
-    """An answer other than success (RFC 9457); ``errors`` names faulty parts of the request."""
+    """A response other than success (RFC 9457); ``errors`` names faulty parts of the request."""
 
     def __init__(
         self,
@@ -79,43 +81,49 @@ class Problem(Exception):
         super().__init__(status, detail)
         self.status, self.detail, self.headers, self.errors = status, detail, headers or {}, errors
 
-    def answer(self) -> Answer:
-        """It as an answer."""
-        said = {
+    def response(self) -> ApiResponse:
+        """Return the response that tells the problem."""
+        body = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
         }
         if self.errors:
-            said["errors"] = self.errors
-        return Answer(self.status, as_json(said), PROBLEM, self.headers)
+            body["errors"] = self.errors
+        return ApiResponse(self.status, as_json(body), PROBLEM, self.headers)
+
+
+#: What a method of a path does.
+Operation = Callable[..., ApiResponse]
 
 
 class Api:
-    """The API to ``jobs``. Without ``tokens`` everybody may use it. ``rate`` counts per token and
-    minute; 0: no limit.
+    """The API to ``jobs``.
+
+    ``tokens``: None lets everybody use it. ``rate``: requests per token and minute; 0: no limit.
+    ``body_max``: bytes that the body of a request may have.
     """
 
     def __init__(
         self, jobs: Jobs, tokens: Tokens | None, *, rate: int = 0, body_max: int = 65_536
     ) -> None:
         self.jobs, self.tokens, self.rate, self.body_max = jobs, tokens, rate, body_max
-        #: By the form of a path: what each method does. Those in the second table are open to
+        #: By the pattern of a path, the operation of each method. The second table is open to
         #: everybody.
-        self._routes: dict[re.Pattern[str], dict[str, Callable[..., Answer]]] = {
+        self._routes: dict[re.Pattern[str], dict[str, Operation]] = {
             re.compile(r"/jobs"): {"GET": self._list, "POST": self._create},
             re.compile(r"/jobs/(?P<id>[^/]*)"): {"GET": self._get, "DELETE": self._stop},
             re.compile(r"/jobs/(?P<id>[^/]*)/results"): {"GET": self._results},
         }
-        self._open: dict[re.Pattern[str], dict[str, Callable[..., Answer]]] = {
+        self._open: dict[re.Pattern[str], dict[str, Operation]] = {
             re.compile(r"/health"): {"GET": self._health},
             re.compile(r"/openapi\.json"): {"GET": self._openapi},
         }
 
     @classmethod
     def of(cls, settings: Settings, *, authentication: bool = True) -> Api:
-        """The API as ``settings`` describe it, with less patience for Redis than a worker has.
+        """Return the API as ``settings`` describe it, less patient with Redis than a worker.
 
         Raises:
             SetupError: there is no token, or no Redis is configured.
@@ -125,164 +133,164 @@ class Api:
             if authentication
             else None
         )
-        hurried = settings.model_copy(
+        impatient = settings.model_copy(
             update={
                 "redis_connect_timeout": min(CONNECT_TIMEOUT, settings.redis_connect_timeout),
                 "redis_timeout": min(REDIS_TIMEOUT, settings.redis_timeout),
             }
         )
-        client = Client(hurried)
-        _ = client.known  # better an error now than with the first order
+        client = Client(impatient)
+        _ = client.known  # an error now is better than one with the first order
         jobs = Jobs(client, private=settings.api_private, retention=settings.job_retention)
         return cls(jobs, tokens, rate=settings.api_rate, body_max=settings.api_body_max)
 
-    def __call__(self, ask: Ask) -> Answer:
-        """Answer ``ask``. Blocks while Redis is asked. Never raises for what a client does, or for
-        a Redis that is away.
+    def __call__(self, request: ApiRequest) -> ApiResponse:
+        """Answer ``request``. Blocks while Redis is asked.
+
+        Never raises for an act of the client, or for a Redis that is away.
         """
         try:
-            return self._answer(ask)
+            return self._respond(request)
         except Problem as problem:
-            return problem.answer()
+            return problem.response()
 
-    def _answer(self, ask: Ask) -> Answer:
+    def _respond(self, request: ApiRequest) -> ApiResponse:
         for routes in (self._open, self._routes):
-            for form, methods in routes.items():
-                if not (match := form.fullmatch(ask.path)):
+            for pattern, operations in routes.items():
+                if not (match := pattern.fullmatch(request.path)):
                     continue
-                if ask.method not in methods:
-                    allowed = ", ".join(sorted(methods))
-                    raise Problem(405, f"{ask.path} knows: {allowed}", headers={"Allow": allowed})
-                with problems():
+                if request.method not in operations:
+                    allowed = ", ".join(sorted(operations))
+                    headers = {"Allow": allowed}
+                    raise Problem(405, f"{request.path} knows: {allowed}", headers=headers)
+                with errors_as_problems():
                     if routes is self._routes:
-                        self._admit(ask)
-                    return methods[ask.method](ask, **match.groupdict())
+                        self._admit(request)
+                    return operations[request.method](request, **match.groupdict())
         raise Problem(
-            404, f"there is nothing at {ask.path[:200]}; {ask.base}/openapi.json says what there is"
+            404,
+            f"there is nothing at {request.path[:200]}; {request.base}/openapi.json says what"
+            " there is",
         )
 
-    def _admit(self, ask: Ask) -> None:
-        """Let the request pass, or say why not."""
-        holder = "anybody"
+    def _admit(self, request: ApiRequest) -> None:
+        """Let the request pass, or raise the Problem that refuses it."""
+        holder: str | None = "anybody"
         if self.tokens is not None:
-            found = self.tokens.holder(ask.headers.get("authorization", ""))
-            if found is None:
-                raise Problem(
-                    401,
-                    "show a token: Authorization: Bearer …",
-                    headers={"WWW-Authenticate": "Bearer"},
-                )
-            holder = found
+            holder = self.tokens.holder(request.headers.get("authorization", ""))
+        if holder is None:
+            raise Problem(
+                401, "show a token: Authorization: Bearer …", headers={"WWW-Authenticate": "Bearer"}
+            )
         if self.rate:
-            now = time.time()
-            window = int(now // WINDOW)
-            key = f"{self.jobs.prefix}rate:{holder}:{window}"
-            with redis_errors():
-                count = self.jobs.redis.incr(key)
-                if count == 1:
-                    self.jobs.redis.expire(key, 2 * WINDOW)
-            if count > self.rate:
-                wait = max(1, round((window + 1) * WINDOW - now + 0.5))
-                raise Problem(
-                    429,
-                    f"at most {self.rate} requests in {WINDOW} s; try again in {wait} s",
-                    headers={"Retry-After": str(wait)},
-                )
+            self._count(holder)
 
-    # -- the routes
+    def _count(self, holder: str) -> None:
+        """Count a request of ``holder``, and refuse it if there were too many in this minute."""
+        now = time.time()
+        window = int(now // WINDOW)
+        key = f"{self.jobs.prefix}rate:{holder}:{window}"
+        with redis_errors():
+            count = self.jobs.redis.incr(key)
+            if count == 1:
+                self.jobs.redis.expire(key, 2 * WINDOW)
+        if count > self.rate:
+            wait = max(1, round((window + 1) * WINDOW - now + 0.5))
+            raise Problem(
+                429,
+                f"at most {self.rate} requests in {WINDOW} s; try again in {wait} s",
+                headers={"Retry-After": str(wait)},
+            )
 
-    def _create(self, ask: Ask) -> Answer:
-        new = self._read(ask)
+    # -- operations
+
+    def _create(self, request: ApiRequest) -> ApiResponse:
+        new = self._read(request)
         order = Order(new.crawl or None, new.url or None, new.message, new.limits())
         job, is_new = self.jobs.create(order, new.id)
-        return Answer(
-            201 if is_new else 200,
-            as_json(shown(job)),
-            headers={"Location": f"{ask.base}/jobs/{job.id}"},
-        )
+        place = {"Location": f"{request.base}/jobs/{job.id}"}
+        return ApiResponse(201 if is_new else 200, as_json(job_record(job)), headers=place)
 
-    def _read(self, ask: Ask) -> NewJob:
-        if len(ask.body) > self.body_max:
+    def _read(self, request: ApiRequest) -> NewJob:
+        if len(request.body) > self.body_max:
             raise Problem(413, f"the body of a request may have {self.body_max:,} bytes")
-        if ask.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type != JSON:
             raise Problem(415, f"the body of the request must be JSON, with Content-Type: {JSON}")
         try:
-            said = json.loads(ask.body, parse_constant=_no_number)
-            json.dumps(said, allow_nan=False)  # a number such as 1e999 has become infinite
-        except (
-            ValueError,
-            RecursionError,
-        ) as error:  # among them what is not UTF-8, and integers of 5,000 digits
+            body = json.loads(request.body, parse_constant=_refuse_constant)
+            json.dumps(body, allow_nan=False)  # a number such as 1e999 has become infinite
+        except (ValueError, RecursionError) as error:  # also not UTF-8, integers of 5,000 digits
             raise Problem(400, f"the body of the request is no JSON: {str(error)[:200]}") from None
         try:
-            return NewJob.model_validate(said)
+            return NewJob.model_validate(body)
         except ValidationError as error:
-            raise Problem(422, "the order is wrong", errors=_faults(error)) from None
+            raise Problem(422, "the order is wrong", errors=faulty_fields(error)) from None
 
-    def _list(self, ask: Ask) -> Answer:
-        given = self._query(ask, {"limit": re.compile(r"[0-9]{1,9}"), "cursor": PLACE})
-        size = int(given.get("limit", PAGE_SIZE))
+    def _list(self, request: ApiRequest) -> ApiResponse:
+        query = self._query(request, {"limit": re.compile(r"[0-9]{1,9}"), "cursor": PLACE})
+        size = int(query.get("limit", PAGE_SIZE))
         if not 1 <= size <= PAGE_MAX:
             what = f"is not between 1 and {PAGE_MAX}"
             raise Problem(422, f"limit {what}", errors=[{"field": "limit", "what": what}])
-        jobs, cursor = self.jobs.page(size, given.get("cursor"))
-        return Answer(200, as_json({"jobs": list(map(shown, jobs)), "cursor": cursor}))
+        jobs, cursor = self.jobs.page(size, query.get("cursor"))
+        records = [job_record(job) for job in jobs]
+        return ApiResponse(200, as_json({"jobs": records, "cursor": cursor}))
 
-    def _get(self, ask: Ask, id: str) -> Answer:  # noqa: A002
-        self._query(ask, {})
-        return Answer(200, as_json(shown(self.jobs.get(id))))
+    def _get(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
+        self._query(request, {})
+        return ApiResponse(200, as_json(job_record(self.jobs.get(id))))
 
-    def _stop(self, ask: Ask, id: str) -> Answer:  # noqa: A002
-        self._query(ask, {})
+    def _stop(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
+        self._query(request, {})
         job = self.jobs.stop(id)
-        return Answer(200 if job.ended else 202, as_json(shown(job)))
+        return ApiResponse(200 if job.ended else 202, as_json(job_record(job)))
 
-    def _results(self, ask: Ask, id: str) -> Answer:  # noqa: A002
-        after = self._query(ask, {"after": RESULT_PLACE}).get("after", "0")
-        return Answer(
-            200, (line.encode("utf-8", "replace") for line in self.jobs.results(id, after)), LINES
-        )
+    def _results(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
+        after = self._query(request, {"after": RESULT_PLACE}).get("after", "0")
+        lines = (line.encode("utf-8", "replace") for line in self.jobs.results(id, after))
+        return ApiResponse(200, lines, LINES)
 
-    def _health(self, ask: Ask) -> Answer:
-        self._query(ask, {})
+    def _health(self, request: ApiRequest) -> ApiResponse:
+        self._query(request, {})
         with redis_errors():
             self.jobs.redis.ping()
-        return Answer(200, as_json({"status": "ok"}))
+        return ApiResponse(200, as_json({"status": "ok"}))
 
-    def _openapi(self, ask: Ask) -> Answer:
-        self._query(ask, {})
+    def _openapi(self, request: ApiRequest) -> ApiResponse:
+        self._query(request, {})
         document = describe_api(authenticated=self.tokens is not None)
-        return Answer(200, as_json({**document, "servers": [{"url": ask.base or "/"}]}))
+        return ApiResponse(200, as_json({**document, "servers": [{"url": request.base or "/"}]}))
 
-    def _query(self, ask: Ask, forms: Mapping[str, re.Pattern[str]]) -> dict[str, str]:
-        """The parameters of the query, each of its form, and none twice."""
+    def _query(
+        self, request: ApiRequest, patterns: Mapping[str, re.Pattern[str]]
+    ) -> dict[str, str]:
+        """Return the parameters of the query, each of its pattern, and none twice."""
         try:
-            pairs = parse_qsl(ask.query, keep_blank_values=True, max_num_fields=20)
+            pairs = parse_qsl(request.query, keep_blank_values=True, max_num_fields=20)
         except ValueError:
             raise Problem(422, "the query has too many parameters") from None
-        given: dict[str, str] = {}
+        query: dict[str, str] = {}
         for name, value in pairs:
-            if name not in forms:
-                there = f"; there are: {', '.join(forms)}" if forms else ""
+            if name not in patterns:
+                others = f"; there are: {', '.join(patterns)}" if patterns else ""
                 raise Problem(
                     422,
-                    f"no parameter is named {name[:80]!r}{there}",
+                    f"no parameter is named {name[:80]!r}{others}",
                     errors=[{"field": name[:80], "what": "is unknown"}],
                 )
-            if name in given or not forms[name].fullmatch(value):
-                what = (
-                    "is given twice"
-                    if name in given
-                    else f"is not of the form {forms[name].pattern}"
-                )
+            if name in query or not patterns[name].fullmatch(value):
+                form = f"is not of the form {patterns[name].pattern}"
+                what = "is given twice" if name in query else form
                 raise Problem(422, f"{name} {what}", errors=[{"field": name, "what": what}])
-            given[name] = value
-        return given
+            query[name] = value
+        return query
 
 
 @contextmanager
-def problems() -> Iterator[None]:
-    """The one place where an error of the client becomes an answer."""
+def errors_as_problems() -> Iterator[None]:
+    """Turn errors of jobs and of the frontier into problems: the one place where that happens."""
+    later = {"Retry-After": str(RETRY_AFTER)}
     try:
         yield
     except (UnknownJob, UnknownCrawl) as error:
@@ -296,18 +304,14 @@ def problems() -> Iterator[None]:
         raise Problem(422, "the order is wrong", errors=errors) from error
     except FrontierError as error:
         log.warning("503: %s", error)
-        raise Problem(
-            503, "Redis is away; try again", headers={"Retry-After": str(RETRY_AFTER)}
-        ) from error
+        raise Problem(503, "Redis is away; try again", headers=later) from error
     except CrawlerError as error:
         log.warning("503: %s", error)
-        raise Problem(
-            503, "this server cannot begin the job now", headers={"Retry-After": str(RETRY_AFTER)}
-        ) from error
+        raise Problem(503, "this server cannot begin the job now", headers=later) from error
 
 
-def shown(job: Job) -> dict[str, Json]:
-    """A job as its clients see it. Times are UTC, to the millisecond; durations are seconds."""
+def job_record(job: Job) -> dict[str, Json]:
+    """Return a job as clients see it. Times are UTC, to the millisecond; durations are seconds."""
     return {
         "id": job.id,
         "state": job.state,
@@ -324,31 +328,30 @@ def shown(job: Job) -> dict[str, Json]:
 
 
 def utc(seconds: float | None) -> str | None:
-    """Epoch seconds as ISO 8601 (RFC 3339)."""
+    """Return epoch seconds as ISO 8601 (RFC 3339)."""
     if seconds is None:
         return None
-    return (
-        datetime.fromtimestamp(seconds, UTC)
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z")
-    )
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def as_json(value: Json) -> bytes:
-    """``value`` as bytes that any client reads; half characters stay escaped."""
+    """Return ``value`` as bytes that any client reads; half characters stay escaped."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _no_number(name: str) -> None:
+def _refuse_constant(name: str) -> None:
+    """Refuse ``NaN`` and ``Infinity``, which Python's parser takes for JSON."""
     raise ValueError(f"{name} is no JSON")
 
 
-def _faults(error: ValidationError) -> list[dict[str, str]]:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
+def faulty_fields(error: ValidationError) -> list[dict[str, str]]:
+    """Return the faulty fields of an order, each with what is wrong with it."""
+    details = error.errors(include_url=False, include_context=False, include_input=False)
     return [
         {
-            "field": ".".join(map(str, one["loc"]))[:200],
-            "what": one["msg"].removeprefix("Value error, "),
+            "field": ".".join(map(str, detail["loc"]))[:200],
+            "what": detail["msg"].removeprefix("Value error, "),
         }
-        for one in found
+        for detail in details
     ]

@@ -1,8 +1,8 @@
 """Jobs: crawls that another program orders, follows and stops. Each is one crawl, begun once, under
 a name of its own.
 
-What a job is doing is never stored here: its frontier knows. Redis keeps, in one slot of a Cluster,
-under ``{prefix}{jobs}:``, what was ordered (``order:ID``, JSON), all jobs by the time of their
+The state of a job is not stored here: its frontier knows it. Redis keeps, in one slot of a Cluster,
+under ``{prefix}{jobs}:``, the orders (``order:ID``, JSON), all jobs by the time of their
 order (``all``), and when to look whether one may be forgotten (``due``).
 """
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: What a job's crawl is called, before its id.
+#: The name of a job's crawl is this and the job's id.
 PREFIX = "job-"
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 #: The fields of a crawl that an order may set.
@@ -48,17 +48,17 @@ LIMITS = (
     "concurrency_limit",
     "delay",
 )
-#: Seconds that the addresses of a host are waited for. Should they come later, the worker refuses
-#: private ones.
+#: Seconds to wait for the addresses of a host. If they come later, the worker refuses private
+#: ones.
 RESOLVE_TIMEOUT = 1.5
 #: Names that are looked up at once.
 RESOLVERS = 8
-#: Seconds after which a job that is in no frontier counts as failed: whoever ordered it was cut
-#: short.
+#: Seconds after which a job that is in no frontier counts as failed: the process that began it was
+#: cut short.
 BEGIN_PATIENCE = 60.0
-#: Jobs that one sweep looks at.
+#: Jobs that one sweep checks.
 SWEEP = 100
-#: Results that are read at once; each may have a megabyte.
+#: Results read at once; each may have a megabyte.
 RESULTS = 20
 
 
@@ -92,7 +92,7 @@ class AddressRefused(CrawlerError):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be crawled: a crawl of ``CRAWLER_CRAWLS`` by its name, or a ``url`` with the
+    """The order of a job: a crawl of ``CRAWLER_CRAWLS`` by its name, or a ``url`` with the
     defaults; one of them is None.
 
     ``limits`` (names of :data:`LIMITS`) take the place of the crawl's own; ``message`` is JSON for
@@ -105,7 +105,7 @@ class Order:
     limits: Mapping[str, Json] = field(default_factory=dict)
 
     def record(self) -> dict[str, Json]:
-        """It as JSON."""
+        """Return the order as JSON."""
         return {
             "crawl": self.crawl,
             "url": self.url,
@@ -120,7 +120,7 @@ class Job:
     ``processing`` are seconds.
 
     It waits until its first page is handed out, and is processed from then to its end. ``state`` is
-    new, running, done, failed or stopped; ``status`` is the word of its frontier, None if there is
+    new, running, done, failed or stopped; ``status`` is the word of its frontier, None if it has
     none.
     """
 
@@ -142,6 +142,9 @@ class Job:
         return self.state in ("done", "failed", "stopped")
 
 
+#: The counts of a job, as its snapshot names them.
+COUNTS = ("accepted", "queued", "delayed", "processing", "done", "failed")
+#: The state of a job by the last status of its crawl.
 ENDS = {Status.FINISHED: "done", Status.FAILED: "failed", Status.STOPPED: "stopped"}
 
 
@@ -166,10 +169,10 @@ class Jobs:
         self._resolve = resolve
         self._resolvers = ThreadPoolExecutor(RESOLVERS, "crawler-resolve")
 
-    # -- what a client does
+    # -- for clients
 
     def create(self, order: Order, id: str | None = None) -> tuple[Job, bool]:  # noqa: A002
-        """Begin what was ordered; whether the job is new comes second. With an ``id``, repeating
+        """Begin the job of ``order``; return it, and whether it is new. With an ``id``, repeating
         the order is harmless.
 
         If the broker is away the job is begun all the same, by the next tick of a worker. A crawl
@@ -180,7 +183,7 @@ class Jobs:
             AddressRefused: the URL is at a private address.
             DefinitionError: a limit or the URL is wrong.
             JobConflict: ``id`` is taken by another order.
-            FrontierUnavailable: Redis is away; perhaps the job is begun, and perhaps it is not.
+            FrontierUnavailable: Redis is away; the job may or may not have begun.
         """
         name = id or secrets.token_hex(8)
         crawl = self._crawl(order, name)
@@ -196,7 +199,7 @@ class Jobs:
         return self.get(name), True
 
     def _crawl(self, order: Order, id: str) -> Crawl:  # noqa: A002
-        """The crawl of this one order."""
+        """Return the crawl of this one order; see :meth:`create` for its errors."""
         fields = {**order.limits, "name": PREFIX + id}
         if order.message is not None:
             fields["message"] = order.message
@@ -208,29 +211,30 @@ class Jobs:
         crawl = Crawl(url=order.url, public_only=not self.private, **fields)
         crawl.validate()
         for host in () if self.private else sorted(map(host_of, crawl.url)):
-            # the worker, too, refuses a host that turns out to be private
-            with suppress(NotInTime):
-                if self._resolvers.submit(Guard((), resolve=self._resolve).refuses, host).result(
-                    RESOLVE_TIMEOUT
-                ):
-                    raise AddressRefused(host)
+            self._check_address(host)
         return crawl
 
+    def _check_address(self, host: str) -> None:
+        """Refuse a private ``host``. The worker, too, refuses one that proves to be private
+        later."""
+        refuses = Guard((), resolve=self._resolve).refuses
+        with suppress(NotInTime):
+            if self._resolvers.submit(refuses, host).result(RESOLVE_TIMEOUT):
+                raise AddressRefused(host)
+
     def _record(self, order: Order, id: str) -> bool:  # noqa: A002
-        """Write down what was ordered; False if the same was before, and has begun."""
+        """Write the order to Redis. False: the same order was written before, and has begun."""
         now = self._micros()
         record = order.record()
+        text = json.dumps({"created": now, **record})
         with redis_errors():
-            # What is listed without an order, because somebody died in between, is forgotten by the
-            # sweep.
+            # the sweep forgets an id without an order, whose process died in between
             self.redis.zadd(self.prefix + "all", {id: now}, nx=True)
             self.redis.zadd(self.prefix + "due", {id: now / 1e6 + self.retention}, nx=True)
-            if self.redis.set(
-                f"{self.prefix}order:{id}", json.dumps({"created": now, **record}), nx=True
-            ):
+            if self.redis.set(f"{self.prefix}order:{id}", text, nx=True):
                 return True
-        found = self._ordered(id)
-        if {name: value for name, value in found.items() if name != "created"} != record:
+        earlier = self._order_record(id)
+        if {name: value for name, value in earlier.items() if name != "created"} != record:
             raise JobConflict(f"the job {id!r} was ordered before, and not the same")
         return self._frontier(id).digest() is None  # cut short: begin it now
 
@@ -238,15 +242,15 @@ class Jobs:
         try:
             self.client.start(crawl)
         except CrawlExists:
-            log.debug("%s was begun by somebody else", crawl.name)
+            log.debug("%s was begun by another process", crawl.name)
         except BrokerUnavailable as error:
             log.warning("%s begins with the next tick: %s", crawl.name, error)
 
     def get(self, id: str) -> Job:  # noqa: A002
-        """The job ``id`` now. Raises UnknownJob."""
-        return self._job(id, self._ordered(id))
+        """Return the job ``id`` as it is now. Raises UnknownJob."""
+        return self._job(id, self._order_record(id))
 
-    def _ordered(self, id: str) -> dict[str, Json]:  # noqa: A002
+    def _order_record(self, id: str) -> dict[str, Json]:  # noqa: A002
         with redis_errors():
             text = self.redis.get(f"{self.prefix}order:{id}") if ID.fullmatch(id) else None
         if text is None:
@@ -254,11 +258,12 @@ class Jobs:
         return dict(json.loads(text))
 
     def stop(self, id: str) -> Job:  # noqa: A002
-        """Begin no further page of it; those in flight finish. An ended job stays as it is.
+        """Begin no further page of the job ``id``; those in flight finish. An ended job stays as it
+        is.
 
         Raises:
-            UnknownJob: there is none.
-            JobConflict: it is about to begin; try again.
+            UnknownJob: no job has this id.
+            JobConflict: the job is about to begin; try again.
         """
         job = self.get(id)
         if job.ended:
@@ -273,8 +278,8 @@ class Jobs:
         return self.get(id)
 
     def page(self, size: int, after: str | None = None) -> tuple[list[Job], str | None]:
-        """At most ``size`` jobs, the youngest first; those that follow the place ``after``. The
-        next place comes second.
+        """Return at most ``size`` jobs, the youngest first, and the place where to go on, if there
+        are more. ``after`` is such a place; None: from the beginning.
 
         Raises:
             ValueError: ``after`` is no such place.
@@ -286,10 +291,10 @@ class Jobs:
                 raise ValueError(f"{after!r} is no place in the list")
         with redis_errors():
             same = self.redis.zcount(self.prefix + "all", highest, highest) if after else 0
-            found = self.redis.zrevrangebyscore(
+            scores = self.redis.zrevrangebyscore(
                 self.prefix + "all", highest, "-inf", start=0, num=size + 1 + same, withscores=True
             )
-        places = [(int(score), member.decode()) for member, score in found]
+        places = [(int(score), member.decode()) for member, score in scores]
         places = [place for place in places if not after or place < (int(highest), last)]
         jobs = []
         for _, id_ in places[:size]:
@@ -299,13 +304,13 @@ class Jobs:
         return jobs, more
 
     def results(self, id: str, after: str = "0") -> Iterator[str]:  # noqa: A002
-        """What its pages gave, as far as Redis keeps it, after the place ``after``: lines of JSON,
-        each with its ``place``.
+        """Return the results of the job ``id`` that Redis keeps, after the place ``after``: lines
+        of JSON, each with its ``place``.
 
         Raises:
-            UnknownJob: at once, not when the first line is asked for.
+            UnknownJob: at once, not with the first line.
         """
-        self._ordered(id)
+        self._order_record(id)
         return self._lines(self._frontier(id), after)
 
     def _lines(self, frontier: Frontier, after: str) -> Iterator[str]:
@@ -313,10 +318,10 @@ class Jobs:
             for after, _, text in batch:
                 yield f'{{"place":"{after}",{text[1:]}\n'
 
-    # -- what a tick does
+    # -- for the tick
 
     def settle(self, frontier: Frontier) -> None:
-        """Take the ended crawl of a job off the list of crawls: it needs no tick any more, and
+        """Take the ended crawl of a job off the list of crawls. It needs no tick any more, and
         there may be many.
         """
         if not frontier.name.startswith(PREFIX) or frontier.end_hook_pending():
@@ -325,83 +330,76 @@ class Jobs:
             if not self.redis.exists(f"{self.prefix}order:{frontier.name.removeprefix(PREFIX)}"):
                 return
         frontier.delist()
-        # somebody re-opened it meanwhile
-        if (seen := self._snapshot(frontier)) and not seen.status.ended:
+        # it may have been re-opened meanwhile
+        if (snapshot := self._snapshot(frontier)) and not snapshot.status.ended:
             frontier.enlist()
 
     def sweep(self) -> int:
-        """Forget jobs that ended long enough ago; how many."""
+        """Forget jobs that ended long enough ago; return how many."""
         now = self._micros() / 1e6
         with redis_errors():
             due = self.redis.zrangebyscore(self.prefix + "due", "-inf", now, start=0, num=SWEEP)
-        forgotten = 0
-        for id_ in (member.decode() for member in due):
-            frontier = self._frontier(id_)
-            seen = self._snapshot(frontier)
-            if seen and (seen.ended is None or seen.ended + self.retention > now):
-                with redis_errors():
-                    self.redis.zadd(
-                        self.prefix + "due", {id_: (seen.ended or now) + self.retention}
-                    )
-                continue
+        return sum(self._forget(id_.decode(), now) for id_ in due)
+
+    def _forget(self, id: str, now: float) -> bool:  # noqa: A002
+        """Forget the job ``id``, or put it off if it has not ended long enough ago."""
+        frontier = self._frontier(id)
+        snapshot = self._snapshot(frontier)
+        if snapshot and (snapshot.ended is None or snapshot.ended + self.retention > now):
             with redis_errors():
-                self.redis.delete(f"{self.prefix}order:{id_}")
-            if seen:
-                self.client.clear(frontier.name)
-            with redis_errors():
-                self.redis.zrem(self.prefix + "all", id_)
-                self.redis.zrem(self.prefix + "due", id_)
-            forgotten += 1
-        return forgotten
+                due = (snapshot.ended or now) + self.retention
+                self.redis.zadd(self.prefix + "due", {id: due})
+            return False
+        with redis_errors():
+            self.redis.delete(f"{self.prefix}order:{id}")
+        if snapshot:
+            self.client.clear(frontier.name)
+        with redis_errors():
+            self.redis.zrem(self.prefix + "all", id)
+            self.redis.zrem(self.prefix + "due", id)
+        return True
 
     # -- parts
 
-    def _job(self, id: str, found: Mapping[str, Json]) -> Job:  # noqa: A002
-        order = Order(found["crawl"], found["url"], found["message"], found["limits"])
+    def _job(self, id: str, record: Mapping[str, Json]) -> Job:  # noqa: A002
+        """Return the job of an order's ``record`` as its frontier shows it now."""
+        order = Order(record["crawl"], record["url"], record["message"], record["limits"])
         # as exact as the frontier's times, or the first page might precede it
-        created = found["created"] // 1_000 / 1_000
-        seen = self._snapshot(self._frontier(id))
-        now = seen.ended if seen and seen.ended else self._micros() / 1e6
-        if seen is None:
-            lost = now - created > BEGIN_PATIENCE
-            reason = "it never began, or its crawl was cleared" if lost else None
-            zeros = dict.fromkeys(
-                ("accepted", "queued", "delayed", "processing", "done", "failed"), 0
-            )
-            state = "failed" if lost else "new"
-            return Job(
-                id,
-                order,
-                state,
-                None,
-                reason,
-                zeros,
-                created,
-                None,
-                None,
-                max(0.0, now - created),
-                0.0,
-            )
-        started = seen.begun
+        created = record["created"] // 1_000 / 1_000
+        snapshot = self._snapshot(self._frontier(id))
+        now = snapshot.ended if snapshot and snapshot.ended else self._micros() / 1e6
+        if snapshot is None:
+            return self._unbegun(id, order, created, now)
+        started = snapshot.begun
         return Job(
             id=id,
             order=order,
-            state=ENDS.get(seen.status) or ("new" if started is None else "running"),
-            status=seen.status.value,
-            reason=seen.reason,
-            counts={
-                "accepted": seen.accepted,
-                "queued": seen.queued,
-                "delayed": seen.delayed,
-                "processing": seen.processing,
-                "done": seen.done,
-                "failed": seen.failed,
-            },
+            state=ENDS.get(snapshot.status) or ("new" if started is None else "running"),
+            status=snapshot.status.value,
+            reason=snapshot.reason,
+            counts={name: getattr(snapshot, name) for name in COUNTS},
             created=created,
             started=started,
-            finished=seen.ended,
+            finished=snapshot.ended,
             waiting=max(0.0, (now if started is None else started) - created),
             processing=0.0 if started is None else max(0.0, now - started),
+        )
+
+    def _unbegun(self, id: str, order: Order, created: float, now: float) -> Job:  # noqa: A002
+        """Return a job without a frontier: a new one, or a failed one if it is too old."""
+        lost = now - created > BEGIN_PATIENCE
+        return Job(
+            id=id,
+            order=order,
+            state="failed" if lost else "new",
+            status=None,
+            reason="it never began, or its crawl was cleared" if lost else None,
+            counts=dict.fromkeys(COUNTS, 0),
+            created=created,
+            started=None,
+            finished=None,
+            waiting=max(0.0, now - created),
+            processing=0.0,
         )
 
     def _frontier(self, id: str) -> Frontier:  # noqa: A002
@@ -416,7 +414,7 @@ class Jobs:
             return None
 
     def _micros(self) -> int:
-        """Redis's clock, in microseconds."""
+        """Return the time by Redis's clock, in microseconds since the epoch."""
         with redis_errors():
             seconds, micros = self.redis.time()
         return int(seconds) * 1_000_000 + int(micros)

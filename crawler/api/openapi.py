@@ -1,4 +1,4 @@
-"""The description of the API: OpenAPI 3.1."""
+"""The description of the API, as OpenAPI 3.1."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from functools import cache
 from ..model import CRAWL_NAME, Json
 from ..version import __version__
 from .jobs import ID, LIMITS
-from .schemas import PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, schema
+from .schemas import PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, order_schema
 
-#: Every answer other than success.
+#: By status: every response other than success.
 PROBLEMS = {
     400: "The body is no JSON.",
     401: "No token of this server was shown.",
@@ -23,6 +23,7 @@ PROBLEMS = {
     429: "Too many requests with this token.",
     503: "Redis is away, or did not answer in time.",
 }
+#: The counts of a job.
 COUNTS = {
     "accepted": "Pages that are known.",
     "queued": "Pages that wait.",
@@ -33,125 +34,16 @@ COUNTS = {
 }
 
 
+JOB = {"$ref": "#/components/schemas/Job"}
+#: Statuses that every operation may answer with.
+ALWAYS = (403, 503)
+
+
 @cache
 def describe_api(*, authenticated: bool) -> dict[str, Json]:
-    """The whole document, but for its ``servers``."""
-    always = (403, 503)
-    admitted = (*((401,) if authenticated else ()), 422, 429, *always)
-    job = {"$ref": "#/components/schemas/Job"}
-    at = [
-        {
-            "name": "id",
-            "in": "path",
-            "required": True,
-            "schema": _text(ID.pattern),
-            "description": "The id of a job.",
-        }
-    ]
-    paths = {
-        "/jobs": {
-            "get": {
-                "operationId": "listJobs",
-                "summary": "The jobs, the youngest first",
-                "parameters": [
-                    _parameter(
-                        "limit",
-                        {
-                            "type": "integer",
-                            "minimum": 1,
-                            "maximum": PAGE_MAX,
-                            "default": PAGE_SIZE,
-                        },
-                        "How many.",
-                    ),
-                    _parameter(
-                        "cursor",
-                        _text(PLACE.pattern),
-                        "Where to go on: the cursor of the page before.",
-                    ),
-                ],
-                "responses": {
-                    "200": _json("A page of jobs.", {"$ref": "#/components/schemas/Page"}),
-                    **_problems(*admitted),
-                },
-            },
-            "post": {
-                "operationId": "createJob",
-                "summary": "Begin a job",
-                "requestBody": {
-                    "required": True,
-                    "content": {
-                        "application/json": {"schema": {"$ref": "#/components/schemas/NewJob"}}
-                    },
-                },
-                "responses": {
-                    "200": _located(
-                        "It was begun before, by the same order with the same id.", job, links=True
-                    ),
-                    "201": _located("It is begun.", job, links=True),
-                    **_problems(400, 404, 408, 409, 413, 415, *admitted),
-                },
-            },
-        },
-        "/jobs/{id}": {
-            "parameters": at,
-            "get": {
-                "operationId": "getJob",
-                "summary": "Where a job stands",
-                "responses": {"200": _json("The job.", job), **_problems(404, *admitted)},
-            },
-            "delete": {
-                "operationId": "stopJob",
-                "summary": "Stop a job: no further page is begun. To repeat it is harmless",
-                "responses": {
-                    "200": _json("It has ended, now or before.", job),
-                    "202": _json("It ends when its pages in flight have ended.", job),
-                    **_problems(404, 409, *admitted),
-                },
-            },
-        },
-        "/jobs/{id}/results": {
-            "parameters": at,
-            "get": {
-                "operationId": "getResults",
-                "summary": "What a job's pages gave so far, one line of JSON each",
-                "parameters": [
-                    _parameter(
-                        "after",
-                        _text(RESULT_PLACE.pattern),
-                        "The `place` of the last line that was seen.",
-                    )
-                ],
-                "responses": {
-                    "200": {
-                        "description": "The lines, in the order in which the pages were done.",
-                        "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
-                    },
-                    **_problems(404, *admitted),
-                },
-            },
-        },
-        "/health": {
-            "get": {
-                "operationId": "health",
-                "summary": "Whether this server and its Redis answer",
-                "security": [],
-                "responses": {
-                    "200": _json("They do.", _object({"status": {"const": "ok"}})),
-                    **_problems(422, *always),
-                },
-            }
-        },
-        "/openapi.json": {
-            "get": {
-                "operationId": "describe",
-                "summary": "This description",
-                "security": [],
-                "responses": {"200": _json("It.", {"type": "object"}), **_problems(422, *always)},
-            }
-        },
-    }
-    components: dict[str, Json] = {"schemas": _schemas()}
+    """Return the document, without its ``servers``. ``authenticated``: clients show a token."""
+    admitted = (*((401,) if authenticated else ()), 422, 429, *ALWAYS)
+    components: dict[str, Json] = {"schemas": component_schemas()}
     document: dict[str, Json] = {
         "openapi": "3.1.0",
         "info": {
@@ -160,7 +52,17 @@ def describe_api(*, authenticated: bool) -> dict[str, Json]:
             "description": "Order crawls, follow them, stop them, and read what they gave.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "paths": paths,
+        "paths": {
+            "/jobs": {"get": list_jobs(admitted), "post": create_job(admitted)},
+            "/jobs/{id}": {
+                "parameters": [_ID],
+                "get": get_job(admitted),
+                "delete": stop_job(admitted),
+            },
+            "/jobs/{id}/results": {"parameters": [_ID], "get": get_results(admitted)},
+            "/health": {"get": health()},
+            "/openapi.json": {"get": describe()},
+        },
         "components": components,
     }
     if authenticated:
@@ -169,63 +71,174 @@ def describe_api(*, authenticated: bool) -> dict[str, Json]:
     return document
 
 
-def _schemas() -> dict[str, Json]:
-    order = schema()["properties"]
-    time, seconds = (
-        {"type": ["string", "null"], "format": "date-time"},
-        {"type": "number", "minimum": 0},
-    )
-    job = {
-        "id": _text(ID.pattern),
-        "state": {"enum": ["new", "running", "done", "failed", "stopped"]},
-        "status": {
-            "type": ["string", "null"],
-            "description": "The word of its frontier; null: it has none (yet).",
-        },
-        "reason": {"type": ["string", "null"], "description": "Why it ended."},
-        "crawl": {"type": ["string", "null"], "pattern": f"^{CRAWL_NAME.pattern}$"},
-        "url": {"type": ["string", "null"]},
-        "message": {"description": "As it was ordered."},
-        "limits": {
-            "type": "object",
-            "properties": {name: order[name] for name in LIMITS},
-            "additionalProperties": False,
-        },
-        "counts": _object(
-            {
-                name: {"type": "integer", "minimum": 0, "description": said}
-                for name, said in COUNTS.items()
-            }
-        ),
-        "created": {"type": "string", "format": "date-time"},
-        "started": {**time, "description": "When its first page was handed to a worker."},
-        "finished": time,
-        "waiting": {**seconds, "description": "Seconds from created to started."},
-        "processing": {**seconds, "description": "Seconds from started to finished, or to now."},
-    }
-    problem = {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-    }
-    fault = _object({"field": {"type": "string"}, "what": {"type": "string"}})
-    whole = _object(problem)
-    whole["properties"]["errors"] = {"type": "array", "items": fault}
+# -- operations: each has the statuses that a request for jobs may be refused with, ``admitted``
+
+
+def list_jobs(admitted: tuple[int, ...]) -> dict[str, Json]:
+    """Return the operation that lists jobs."""
+    limit = {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_SIZE}
+    cursor = "Where to go on: the cursor of the page before."
+    page = _json("A page of jobs.", {"$ref": "#/components/schemas/Page"})
     return {
-        "NewJob": schema(),
-        "Job": _object(job),
+        "operationId": "listJobs",
+        "summary": "The jobs, the youngest first",
+        "parameters": [
+            _parameter("limit", limit, "How many."),
+            _parameter("cursor", _text(PLACE.pattern), cursor),
+        ],
+        "responses": {"200": page, **_problems(*admitted)},
+    }
+
+
+def create_job(admitted: tuple[int, ...]) -> dict[str, Json]:
+    """Return the operation that begins a job."""
+    body = {"application/json": {"schema": {"$ref": "#/components/schemas/NewJob"}}}
+    before = "It was begun before, by the same order with the same id."
+    return {
+        "operationId": "createJob",
+        "summary": "Begin a job",
+        "requestBody": {"required": True, "content": body},
+        "responses": {
+            "200": _located(before),
+            "201": _located("It is begun."),
+            **_problems(400, 404, 408, 409, 413, 415, *admitted),
+        },
+    }
+
+
+def get_job(admitted: tuple[int, ...]) -> dict[str, Json]:
+    """Return the operation that looks at a job."""
+    return {
+        "operationId": "getJob",
+        "summary": "Where a job stands",
+        "responses": {"200": _json("The job.", JOB), **_problems(404, *admitted)},
+    }
+
+
+def stop_job(admitted: tuple[int, ...]) -> dict[str, Json]:
+    """Return the operation that stops a job."""
+    return {
+        "operationId": "stopJob",
+        "summary": "Stop a job: no further page is begun. To repeat it is harmless",
+        "responses": {
+            "200": _json("It has ended, now or before.", JOB),
+            "202": _json("It ends when its pages in flight have ended.", JOB),
+            **_problems(404, 409, *admitted),
+        },
+    }
+
+
+def get_results(admitted: tuple[int, ...]) -> dict[str, Json]:
+    """Return the operation that reads results."""
+    after = "The `place` of the last line that was seen."
+    lines = {
+        "description": "The lines, in the order in which the pages were done.",
+        "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+    }
+    return {
+        "operationId": "getResults",
+        "summary": "What a job's pages gave so far, one line of JSON each",
+        "parameters": [_parameter("after", _text(RESULT_PLACE.pattern), after)],
+        "responses": {"200": lines, **_problems(404, *admitted)},
+    }
+
+
+def health() -> dict[str, Json]:
+    """Return the operation that probes the server."""
+    well = _json("They do.", _object({"status": {"const": "ok"}}))
+    return {
+        "operationId": "health",
+        "summary": "Whether this server and its Redis answer",
+        "security": [],
+        "responses": {"200": well, **_problems(422, *ALWAYS)},
+    }
+
+
+def describe() -> dict[str, Json]:
+    """Return the operation that gives this document."""
+    return {
+        "operationId": "describe",
+        "summary": "This description",
+        "security": [],
+        "responses": {"200": _json("It.", {"type": "object"}), **_problems(422, *ALWAYS)},
+    }
+
+
+# -- schemas
+
+
+def component_schemas() -> dict[str, Json]:
+    """Return the schemas that operations refer to."""
+    order = order_schema()
+    return {
+        "NewJob": order,
+        "Job": job_schema(order["properties"]),
         "Page": _object(
             {
-                "jobs": {"type": "array", "items": {"$ref": "#/components/schemas/Job"}},
+                "jobs": {"type": "array", "items": JOB},
                 "cursor": {
                     "type": ["string", "null"],
                     "description": "Where to go on; null: this is the end.",
                 },
             }
         ),
-        "Problem": whole,
+        "Problem": problem_schema(),
     }
+
+
+def job_schema(order: dict[str, Json]) -> dict[str, Json]:
+    """Return the schema of a job; ``order`` has the schemas of the limits that it may set."""
+    time = {"type": ["string", "null"], "format": "date-time"}
+    seconds = {"type": "number", "minimum": 0}
+    frontier_status = "The word of its frontier; null: it has none (yet)."
+    return _object(
+        {
+            "id": _text(ID.pattern),
+            "state": {"enum": ["new", "running", "done", "failed", "stopped"]},
+            "status": {"type": ["string", "null"], "description": frontier_status},
+            "reason": {"type": ["string", "null"], "description": "Why it ended."},
+            "crawl": {"type": ["string", "null"], "pattern": f"^{CRAWL_NAME.pattern}$"},
+            "url": {"type": ["string", "null"]},
+            "message": {"description": "As it was ordered."},
+            "limits": {
+                "type": "object",
+                "properties": {name: order[name] for name in LIMITS},
+                "additionalProperties": False,
+            },
+            "counts": _object(
+                {
+                    name: {"type": "integer", "minimum": 0, "description": description}
+                    for name, description in COUNTS.items()
+                }
+            ),
+            "created": {"type": "string", "format": "date-time"},
+            "started": {**time, "description": "When its first page was handed to a worker."},
+            "finished": time,
+            "waiting": {**seconds, "description": "Seconds from created to started."},
+            "processing": {
+                **seconds,
+                "description": "Seconds from started to finished, or to now.",
+            },
+        }
+    )
+
+
+def problem_schema() -> dict[str, Json]:
+    """Return the schema of a problem (RFC 9457); ``errors`` may be absent."""
+    fault = _object({"field": {"type": "string"}, "what": {"type": "string"}})
+    schema = _object(
+        {
+            "type": {"type": "string"},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+        }
+    )
+    schema["properties"]["errors"] = {"type": "array", "items": fault}
+    return schema
+
+
+# -- parts of operations and schemas
 
 
 def _object(properties: dict[str, Json]) -> dict[str, Json]:
@@ -241,47 +254,44 @@ def _text(pattern: str) -> dict[str, Json]:
     return {"type": "string", "pattern": f"^{pattern}$"}
 
 
-def _parameter(name: str, form: dict[str, Json], description: str) -> dict[str, Json]:
+def _parameter(name: str, schema: dict[str, Json], description: str) -> dict[str, Json]:
     return {
         "name": name,
         "in": "query",
         "required": False,
-        "schema": form,
+        "schema": schema,
         "description": description,
     }
 
 
-def _json(description: str, form: dict[str, Json]) -> dict[str, Json]:
-    return {"description": description, "content": {"application/json": {"schema": form}}}
+_ID = {
+    "name": "id",
+    "in": "path",
+    "required": True,
+    "schema": _text(ID.pattern),
+    "description": "The id of a job.",
+}
 
 
-def _located(description: str, form: dict[str, Json], *, links: bool) -> dict[str, Json]:
-    answer = _json(description, form)
-    answer["headers"] = {
-        "Location": {
-            "required": True,
-            "schema": {"type": "string"},
-            "description": "Where the job is.",
-        }
+def _json(description: str, schema: dict[str, Json]) -> dict[str, Json]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _located(description: str) -> dict[str, Json]:
+    """Return the response with a new job: it says where the job is, and what can be asked of it."""
+    location = {"required": True, "schema": {"type": "string"}, "description": "Where the job is."}
+    links = {
+        name: {"operationId": name, "parameters": {"id": "$response.body#/id"}}
+        for name in ("getJob", "stopJob", "getResults")
     }
-    if links:
-        answer["links"] = {
-            name: {"operationId": name, "parameters": {"id": "$response.body#/id"}}
-            for name in ("getJob", "stopJob", "getResults")
-        }
-    return answer
+    return {**_json(description, JOB), "headers": {"Location": location}, "links": links}
 
 
 def _problems(*statuses: int) -> dict[str, Json]:
+    text = {"required": True, "schema": {"type": "string"}}
     headers = {
-        401: {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}},
-        429: {
-            "Retry-After": {
-                "required": True,
-                "schema": {"type": "string"},
-                "description": "Seconds.",
-            }
-        },
+        401: {"WWW-Authenticate": text},
+        429: {"Retry-After": {**text, "description": "Seconds."}},
     }
     content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {

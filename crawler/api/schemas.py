@@ -1,5 +1,5 @@
-"""What a client may send: the body of an order, and the forms of parameters. The description of the
-API is made from here.
+"""The schemas of requests: the body of an order, and the parameters of a query. The description of
+the API is made from them.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ..model import CRAWL_NAME, Json
+from ..definition.fields import Concurrency, Count, Delay, Depth, Duration
+from ..model import CRAWL_NAME, Json, Policy
 from .jobs import ID, LIMITS
 
-#: Jobs on a page of the list: unless asked otherwise, and at most.
+#: Jobs on a page of the list: the default, and at most.
 PAGE_SIZE, PAGE_MAX = 50, 100
 #: A place in the list of jobs, and one among results.
 PLACE = re.compile(r"[0-9]{1,16}-[a-z0-9][a-z0-9-]{0,39}")
@@ -32,23 +33,22 @@ URL = rf"^https?://(({_LABEL}\.){{0,6}}[A-Za-z]([A-Za-z0-9-]{{0,61}}[A-Za-z0-9])
 
 
 def _whole(value: object) -> object:
-    """In JSON, 1.0 is a whole number, too."""
+    """Return a number without a fraction as an integer: in JSON, 1.0 is one, too."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _bounded(lowest: int, highest: int) -> Any:
-    return Annotated[int, Field(strict=True, ge=lowest, le=highest), BeforeValidator(_whole)]
-
-
-Count: Any = _bounded(1, 1_000_000_000)
-Depth: Any = _bounded(0, 1_000_000)
-Concurrency: Any = _bounded(1, 10_000)
-Seconds = Annotated[float, Field(strict=True, ge=1, le=31_536_000)]
-Delay = Annotated[float, Field(strict=True, ge=0, le=86_400)]
+#: The types of a crawl's own fields, with whole numbers as JSON writes them, and a bound where the
+#: definition has none.
+WHOLE = BeforeValidator(_whole)
+JobCount: Any = Annotated[Count, Field(le=1_000_000_000), WHOLE]
+JobDepth: Any = Annotated[Depth, WHOLE]
+JobConcurrency: Any = Annotated[Concurrency, WHOLE]
+JobDuration = Annotated[Duration, Field(ge=1)]
+_DEFAULT = Policy()
 
 
 class NewJob(BaseModel):
-    """What is to be crawled: either a crawl that the server knows, or a URL."""
+    """The order of a job: a crawl that the server knows, or a URL to crawl with the defaults."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -68,15 +68,19 @@ class NewJob(BaseModel):
     message: Any = Field(
         None, description="Anything for the crawl's hooks, which read it as `crawl.message`."
     )
-    page_limit: Count | None = Field(None, description="Pages; null: no limit.")
-    depth_limit: Depth | None = Field(
+    page_limit: JobCount | None = Field(None, description="Pages; null: no limit.")
+    depth_limit: JobDepth | None = Field(
         None, description="Links from where it starts; null: no limit."
     )
-    time_limit: Seconds | None = Field(None, description="Seconds; null: no limit.")
-    error_limit: Count | None = Field(None, description="Failed pages; null: no limit.")
-    item_limit: Count | None = Field(None, description="Pages that gave something; null: no limit.")
-    concurrency_limit: Concurrency = Field(4, description="Pages at once.")
-    delay: Delay = Field(0.0, description="Seconds between two requests to one host.")
+    time_limit: JobDuration | None = Field(None, description="Seconds; null: no limit.")
+    error_limit: JobCount | None = Field(None, description="Failed pages; null: no limit.")
+    item_limit: JobCount | None = Field(
+        None, description="Pages that gave something; null: no limit."
+    )
+    concurrency_limit: JobConcurrency = Field(
+        _DEFAULT.concurrency_limit, description="Pages at once."
+    )
+    delay: Delay = Field(_DEFAULT.delay, description="Seconds between two requests to one host.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -85,14 +89,16 @@ class NewJob(BaseModel):
         return self
 
     def limits(self) -> dict[str, Json]:
-        """The fields of a crawl that were given."""
+        """Return the fields of a crawl that the order sets."""
         return {name: getattr(self, name) for name in LIMITS if name in self.model_fields_set}
 
 
-def schema() -> dict[str, Json]:
-    """The form of an order, as JSON Schema."""
-    said = NewJob.model_json_schema()
-    for form in said["properties"].values():
-        form.pop("default", None)  # what is left out is the crawl's own
-        form.pop("title", None)
-    return {**said, "oneOf": [{"required": ["crawl"]}, {"required": ["url"]}]}
+def order_schema() -> dict[str, Json]:
+    """Return the JSON Schema of an order. It names no defaults: a field that is left out is the
+    crawl's own.
+    """
+    schema = NewJob.model_json_schema()
+    for field in schema["properties"].values():
+        field.pop("default", None)
+        field.pop("title", None)
+    return {**schema, "oneOf": [{"required": ["crawl"]}, {"required": ["url"]}]}

@@ -15,14 +15,15 @@ from starlette.responses import Response, StreamingResponse
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..errors import SetupError
-from . import Answer, Api, Ask, Problem
+from .api import RETRY_AFTER, SAFE_HEADERS, Api, ApiRequest, ApiResponse, Problem
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a request is told that Redis is away, however many of its steps still wait.
+#: Seconds after which a request gets the response that Redis is away, however many of its steps
+#: still wait.
 ANSWER_TIMEOUT = 4.5
 #: Seconds for the body of a request to arrive, and for the next request of a connection.
 BODY_TIMEOUT, IDLE_TIMEOUT = 10.0, 5
@@ -30,9 +31,9 @@ BODY_TIMEOUT, IDLE_TIMEOUT = 10.0, 5
 HEAD_MAX = 16_384
 #: Connections at once.
 CONNECTIONS = 1_000
-#: Seconds that answers under way may take when the server is told to end.
+#: Seconds that responses under way may take when the server is told to end.
 GRACE = 10
-#: Names under which a server without authentication answers: no web page can then reach it by a
+#: Names under which a server without authentication responds: no web page can then reach it by a
 #: name of its own.
 LOOPBACK_NAMES = ("localhost",)
 
@@ -44,60 +45,50 @@ class Server:
         self.api = api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection's request."""
+        """Serve one request of a connection."""
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "http":
             request = Request(scope, receive)
             began = time.monotonic()
             try:
-                answer = await self.answer(request)
+                response = await self.respond(request)
             except ClientDisconnect:
                 return
-            log.info(
-                "%s %s %s %.0f ms",
-                request.method,
-                request.url.path,
-                answer.status,
-                (time.monotonic() - began) * 1_000,
-            )
-            headers = {
-                **answer.headers,
-                "Cache-Control": "no-store",
-                "X-Content-Type-Options": "nosniff",
-            }
-            body, args = answer.body, (answer.status, headers, answer.type)
-            response = (
+            ms = (time.monotonic() - began) * 1_000
+            log.info("%s %s %s %.0f ms", request.method, request.url.path, response.status, ms)
+            headers = {**response.headers, **SAFE_HEADERS}
+            body, args = response.body, (response.status, headers, response.type)
+            whole = (
                 Response(body, *args) if isinstance(body, bytes) else StreamingResponse(body, *args)
             )
-            await response(scope, receive, send)
+            await whole(scope, receive, send)
 
-    async def answer(self, request: Request) -> Answer:
-        """The API's answer, in time."""
+    async def respond(self, request: Request) -> ApiResponse:
+        """Return the API's response, or a problem once its time is over."""
         if self.api.tokens is None and not is_loopback(request.url.hostname or ""):
-            return Problem(
-                403, "without authentication, this server answers to localhost only"
-            ).answer()
+            detail = "without authentication, this server answers to localhost only"
+            return Problem(403, detail).response()
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
-                body = await read(request, self.api.body_max + 1)
+                body = await read_body(request, self.api.body_max + 1)
         except TimeoutError:
-            return Problem(408, f"the body did not arrive within {BODY_TIMEOUT:g} s").answer()
+            return Problem(408, f"the body did not arrive within {BODY_TIMEOUT:g} s").response()
         headers = {name.lower(): value for name, value in request.headers.items()}
-        ask = Ask(request.method, request.scope["path"], request.url.query, headers, body)
+        path, query = request.scope["path"], request.url.query
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
-                return await run_in_threadpool(self.api, ask)
+                return await run_in_threadpool(
+                    self.api, ApiRequest(request.method, path, query, headers, body)
+                )
         except TimeoutError:
-            return Problem(
-                503, "Redis did not answer in time; try again", headers={"Retry-After": "5"}
-            ).answer()
+            detail = "Redis did not answer in time; try again"
+            later = {"Retry-After": str(RETRY_AFTER)}
+            return Problem(503, detail, headers=later).response()
 
 
-async def read(request: Request, most: int) -> bytes:
-    """The body of ``request``, or the beginning of it: at least ``most`` bytes, if there are as
-    many.
-    """
+async def read_body(request: Request, most: int) -> bytes:
+    """Return the body of ``request``, or its beginning: at least ``most`` bytes, if it has them."""
     body = bytearray()
     async for piece in request.stream():
         body += piece
@@ -115,7 +106,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether ``host`` is this machine's own, for nobody else."""
+    """Whether ``host`` is an address that only this machine reaches."""
     if host in LOOPBACK_NAMES:
         return True
     try:
@@ -125,8 +116,9 @@ def is_loopback(host: str) -> bool:
 
 
 def app() -> Server:
-    """The server as the environment describes it, for ``uvicorn --factory crawler.api.server:app
-    --workers 4``.
+    """Return the server as the environment describes it.
+
+    For ``uvicorn --factory crawler.api.server:app --workers 4``.
     """
     return Server(Api.of(configuration.load()))
 
@@ -135,8 +127,8 @@ def serve(settings: Settings, host: str, port: int, *, authentication: bool = Tr
     """Serve until told to end.
 
     Raises:
-        SetupError: without ``authentication``, ``host`` is not loopback; or there is no token; or
-            the port is taken.
+        SetupError: without ``authentication``, ``host`` is not loopback; or no token is configured;
+            or the port is taken.
     """
     import uvicorn
 
@@ -145,23 +137,21 @@ def serve(settings: Settings, host: str, port: int, *, authentication: bool = Tr
             "without authentication the server listens on loopback only (127.0.0.1, ::1), not on"
             f" {host}"
         )
-    server = uvicorn.Server(
-        uvicorn.Config(
-            Server(Api.of(settings, authentication=authentication)),
-            host=host,
-            port=port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=IDLE_TIMEOUT,
-            timeout_graceful_shutdown=GRACE,
-            limit_concurrency=CONNECTIONS,
-            h11_max_incomplete_event_size=HEAD_MAX,
-            http="h11",
-            ws="none",
-        )
+    config = uvicorn.Config(
+        Server(Api.of(settings, authentication=authentication)),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=IDLE_TIMEOUT,
+        timeout_graceful_shutdown=GRACE,
+        limit_concurrency=CONNECTIONS,
+        h11_max_incomplete_event_size=HEAD_MAX,
+        http="h11",
+        ws="none",
     )
     try:
-        server.run()
+        uvicorn.Server(config).run()
     except SystemExit as error:  # uvicorn has said why in its log
         raise SetupError(f"cannot listen on {host}:{port}: is the port taken?") from error

@@ -1,12 +1,12 @@
-"""Who may use the API: whoever shows one of its tokens. They are kept as digests, so that none can
-reach a log or a traceback.
+"""Tokens: a client that shows one may use the API. They are kept as digests, so that none can reach
+a log or a traceback.
 """
 
 from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,29 +22,13 @@ class Tokens:
         self._digests = tuple(sha256(token.encode()).digest() for token in tokens)
 
     @classmethod
-    def load(cls, given: Iterable[str], file: Path | None, form: re.Pattern[str]) -> Tokens:
-        """Those ``given`` and those of ``file``, one per line; each must be of ``form``.
+    def load(cls, tokens: Iterable[str], file: Path | None, pattern: re.Pattern[str]) -> Tokens:
+        """Return ``tokens`` with those of ``file``, which has one per line, each of ``pattern``.
 
         Raises:
             SetupError: there is none, or the file cannot be read or holds something else.
         """
-        tokens = list(given)
-        if file:
-            try:
-                lines = file.read_text("ascii").splitlines()
-            except (OSError, UnicodeError) as error:
-                raise SetupError(
-                    f"the tokens in {file} cannot be read:"
-                    f" {getattr(error, 'strerror', None) or 'no ASCII'}"
-                ) from error
-            for number, line in enumerate(lines, 1):
-                if token := line.partition("#")[0].strip():
-                    if not form.fullmatch(token):
-                        raise SetupError(
-                            f"line {number} of {file} is no token: 16 to 256 letters, digits and"
-                            " -._~+/="
-                        )
-                    tokens.append(token)
+        tokens = [*tokens, *(read_tokens(file, pattern) if file else ())]
         if not tokens:
             raise SetupError(
                 "the jobs API has no token: set CRAWLER_API_TOKENS or CRAWLER_API_TOKENS_FILE (for"
@@ -54,12 +38,32 @@ class Tokens:
         return cls(tokens)
 
     def holder(self, authorization: str) -> str | None:
-        """A short name for the holder of the token in the header ``authorization``; None if it is
-        no token of ours.
+        """Return a short name for the holder of the token in the header ``authorization``; None if
+        it is no token of ours.
 
         Takes the same time whichever token is right, and wherever a wrong one begins to differ.
         """
         match = _BEARER.fullmatch(authorization)
-        shown = sha256((match[1] if match else "").encode("utf-8", "surrogatepass")).digest()
-        found = [hmac.compare_digest(shown, digest) for digest in self._digests]
-        return sha256(shown).hexdigest()[:16] if match and any(found) else None
+        digest = sha256((match[1] if match else "").encode("utf-8", "surrogatepass")).digest()
+        equal = [hmac.compare_digest(digest, known) for known in self._digests]
+        return sha256(digest).hexdigest()[:16] if match and any(equal) else None
+
+
+def read_tokens(file: Path, pattern: re.Pattern[str]) -> Iterator[str]:
+    """Return the tokens of ``file``; ``#`` begins a comment.
+
+    Raises:
+        SetupError: it cannot be read, or a line is not of ``pattern``.
+    """
+    try:
+        lines = file.read_text("ascii").splitlines()
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "no ASCII"
+        raise SetupError(f"the tokens in {file} cannot be read: {reason}") from error
+    for number, line in enumerate(lines, 1):
+        if token := line.partition("#")[0].strip():
+            if not pattern.fullmatch(token):
+                raise SetupError(
+                    f"line {number} of {file} is no token: 16 to 256 letters, digits and -._~+/="
+                )
+            yield token

@@ -1,1 +1,5 @@
-"""Frameworks that crawls live in."""
+"""Frameworks that crawls live in, and load generators.
+
+Belongs here: what fits crawls into somebody else's program. Each part needs a library that the
+crawler itself does not. Does not: anything that the crawler imports.
+"""

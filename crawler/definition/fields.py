@@ -238,6 +238,12 @@ Whole = Annotated[int, Field(strict=True)]
 Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
 Message = Annotated[Any, AfterValidator(_message)]
+#: Types of fields that the jobs API takes as well, which narrows some.
+Count = Annotated[Whole, Field(ge=1)]
+Depth = Annotated[Whole, Field(ge=0, le=1_000_000)]
+Concurrency = Annotated[Whole, Field(ge=1, le=10_000)]
+Duration = Annotated[Seconds, Field(gt=0, le=_YEAR)]
+Delay = Annotated[Seconds, Field(ge=0, le=_DAY)]
 Size = Annotated[Whole, Field(ge=1, le=16_384)]
 Text = Annotated[str, Field(strict=True)]
 #: A limit, or none.
@@ -301,15 +307,15 @@ class Fields(BaseModel):
         'sitemaps=["https://books.toscrape.com/sitemap.xml"]',
     )
 
-    concurrency_limit: Annotated[Whole, Field(ge=1, le=10_000)] = _field(
+    concurrency_limit: Concurrency = _field(
         _DEFAULT.concurrency_limit, "Pages in flight, over all workers.", "concurrency_limit=4"
     )
-    depth_limit: OrNone[Annotated[Whole, Field(ge=0, le=1_000_000)]] = _field(
+    depth_limit: OrNone[Depth] = _field(
         _DEFAULT.depth_limit,
         "Links from the entry page, which is 0; deeper links are not queued.",
         "depth_limit=3",
     )
-    page_limit: OrNone[Annotated[Whole, Field(ge=1)]] = _field(
+    page_limit: OrNone[Count] = _field(
         _DEFAULT.page_limit, "The crawl ends after so many pages.", "page_limit=1_000"
     )
     page_limit_counts: Literal["started", "done"] = _field(
@@ -317,37 +323,37 @@ class Fields(BaseModel):
         "What page_limit counts: pages begun, or pages done.",
         'page_limit_counts="done"',
     )
-    time_limit: OrNone[Annotated[Seconds, Field(gt=0, le=_YEAR)]] = _field(
+    time_limit: OrNone[Duration] = _field(
         _DEFAULT.time_limit,
         "The crawl ends after so much active time; pauses do not count.",
         "time_limit=3_600",
     )
-    idle_limit: OrNone[Annotated[Seconds, Field(gt=0, le=_YEAR)]] = _field(
+    idle_limit: OrNone[Duration] = _field(
         _DEFAULT.idle_limit,
         "The crawl ends after so much time without any page done.",
         "idle_limit=600",
     )
-    error_limit: OrNone[Annotated[Whole, Field(ge=1)]] = _field(
+    error_limit: OrNone[Count] = _field(
         _DEFAULT.error_limit, "The crawl ends after so many failed pages.", "error_limit=100"
     )
-    item_limit: OrNone[Annotated[Whole, Field(ge=1)]] = _field(
+    item_limit: OrNone[Count] = _field(
         _DEFAULT.item_limit,
         "The crawl ends after so many pages whose extract gave something.",
         "item_limit=500",
     )
-    queue_limit: OrNone[Annotated[Whole, Field(ge=1)]] = _field(
+    queue_limit: OrNone[Count] = _field(
         _DEFAULT.queue_limit,
         "Pages waiting; further links are counted as skipped, and stay unknown.",
         "queue_limit=100_000",
     )
-    host_page_limit: OrNone[Annotated[Whole, Field(ge=1)]] = _field(
+    host_page_limit: OrNone[Count] = _field(
         _DEFAULT.host_page_limit, "Pages accepted per host.", "host_page_limit=5_000"
     )
     results_limit: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = _field(
         _DEFAULT.results_limit, "Results that Redis keeps, about.", "results_limit=100_000"
     )
 
-    delay: Annotated[Seconds, Field(ge=0, le=_DAY)] = _field(
+    delay: Delay = _field(
         _DEFAULT.delay, "Between two requests to one host, over all workers.", "delay=0.5"
     )
     jitter: Flag = _field(

@@ -1,4 +1,6 @@
-"""What an operator can do to a crawl from the admin, and when; each is one call of the client."""
+"""The actions of an operator on a crawl in the admin, and when they make sense; each is one call of
+the client.
+"""
 
 from __future__ import annotations
 
@@ -8,43 +10,43 @@ from dataclasses import dataclass
 from ...client.client import Client
 from ...model import Status
 
-#: The status, on the page, of a crawl that is known and was never started.
+#: The status, on the page, of a crawl that was never started.
 NOT_STARTED = "NOT STARTED"
 
 
 def start(client: Client, name: str) -> str:
-    """Start it, anew if it has ended."""
+    """Start the crawl ``name``, again if it has ended."""
     _, new = client.restart(client.crawl(name))
     return "was started" if new else "goes on: it was started before"
 
 
 def pause(client: Client, name: str) -> str:
-    """Begin no further page until it is resumed."""
+    """Begin no further page of the crawl until it is resumed."""
     client.handle(name).pause()
     return "is paused"
 
 
 def resume(client: Client, name: str) -> str:
-    """Go on after a pause or a stop."""
+    """Go on with the crawl after a pause or a stop."""
     client.handle(name).resume(reopen=True)
     return "goes on"
 
 
 def stop(client: Client, name: str) -> str:
-    """Begin no further page."""
+    """Begin no further page of the crawl."""
     client.handle(name).stop("stopped in the admin")
     return "stops: pages in flight finish"
 
 
 def retry(client: Client, name: str) -> str:
-    """Send all failed pages back to the queue."""
+    """Send all failed pages of the crawl back to its queue."""
     return f"tries {client.handle(name).retry()} failed pages again"
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something to do: its name in the address, its button, in which statuses it makes sense, and a
-    question to ask before.
+    """An action: its name in the address, the label of its button, its function, the statuses in
+    which it makes sense, and a question to ask before.
     """
 
     name: str
@@ -52,7 +54,7 @@ class Action:
     do: Callable[[Client, str], str]
     when: Collection[str]
     ask: str = ""
-    needs_definition: bool = False  # only where it is at hand
+    needs_definition: bool = False  # only where the definition is known
     needs_failed: bool = False
 
 

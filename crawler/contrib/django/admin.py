@@ -25,65 +25,69 @@ from ...config import settings as configuration
 from ...errors import CrawlerError, UnknownCrawl
 from ...frontier.listing import Listing
 from ...model import CRAWL_NAME
+from ...output.report import ranked
 from ...redaction import masked
 from . import rows
 from .actions import ACTIONS
-from .client import client, names, seen
+from .client import client, find_snapshot, known_names
 from .models import Crawl
 
 #: Crawls on a page of the list, and failed pages on one of theirs.
 CRAWLS, PAGES = 50, 100
 #: Pages in flight that the page of a crawl shows.
 IN_FLIGHT = 20
-#: Milliseconds between two looks of an open page; a look is one script in Redis for each crawl that
-#: is shown.
+#: Milliseconds between two requests of an open page; each runs one script in Redis for each crawl
+#: that is shown.
 POLL_INTERVAL_MS = 2_000
-DEED = {deed.name: deed for deed in ACTIONS}
+#: The actions by their names.
+ACTION = {action.name: action for action in ACTIONS}
 
 
-class Away(Exception):
-    """There is nothing to show, and why, in one line."""
+class Unavailable(Exception):
+    """Crawls cannot be shown; the text says why, in one line."""
 
 
 @contextmanager
-def showing() -> Iterator[None]:
-    """Turn what keeps crawls from being seen into one line."""
+def reading_crawls() -> Iterator[None]:
+    """Turn the errors that keep crawls from being read: an unknown name is Http404, the others are
+    Unavailable.
+    """
     try:
         yield
     except UnknownCrawl as error:
         raise Http404(str(error)) from error
     except (CrawlerError, SettingsError) as error:
-        raise Away(masked(" ".join(str(error).split()))) from error
+        raise Unavailable(masked(" ".join(str(error).split()))) from error
 
 
 @admin.register(Crawl)
 class CrawlAdmin(admin.ModelAdmin):
-    """The pages. Whatever changes a crawl is a POST, and asks for the permission
+    """The pages. A request that changes a crawl is a POST, and needs the permission
     ``operate_crawl``.
     """
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django passes it
-        """Crawls are defined in code."""
+        """Refuse: crawls are defined in code."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
-        """There is no row to change."""
+        """Refuse: no table has a row to change."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
-        """There is no row to delete."""
+        """Refuse: no table has a row to delete."""
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        """Who may operate crawls may also see them."""
+        """Whether the user may see crawls; one who may operate them may."""
         return bool(super().has_view_permission(request, obj)) or self.may_operate(request)
 
     def may_operate(self, request: HttpRequest) -> bool:
-        """Whether its user may start, stop and retry."""
+        """Whether the user may start, stop and retry."""
         return bool(request.user.has_perm("crawler.operate_crawl"))
 
     def get_urls(self) -> list[Any]:
-        """Ours; the admin's own would ask a table. ``+`` is in no crawl's name."""
+        """Return our own URLs: the admin's would read a table. No crawl's name has a ``+``."""
 
         def page(route: str, view: Callable[..., HttpResponse], name: str) -> Any:
             return path(route, self.admin_site.admin_view(view), name=f"crawler_crawl_{name}")
@@ -94,130 +98,119 @@ class CrawlAdmin(admin.ModelAdmin):
             page("<str:name>/change/", require_GET(self.crawl), "change"),
             page("<str:name>/failed/", require_GET(self.failed), "failed"),
             page("<str:name>/retry/", require_POST(self.retry), "retry"),
-            page("<str:name>/do/<slug:deed>/", require_POST(self.act), "act"),
+            page("<str:name>/do/<slug:action>/", require_POST(self.act), "act"),
         ]
 
-    # Pages
+    # -- pages
 
     def index(self, request: HttpRequest) -> HttpResponse:
-        """All crawls, or those whose names hold what is searched for."""
-        allow(self.has_view_permission(request))
-        wanted, start = request.GET.get("q", ""), number(request.GET.get("from"))
-        context: dict[str, Any] = {"title": "Crawls", "query": wanted}
-        with telling(context):
-            there = client()
-            found = [name for name in names(there) if wanted.lower() in name.lower()]
+        """Show all crawls, or those whose names hold the text that is searched for."""
+        require(self.has_view_permission(request))
+        query, start = request.GET.get("q", ""), offset(request.GET.get("from"))
+        context: dict[str, Any] = {"title": "Crawls", "query": query}
+        with filling(context):
+            ours = client()
+            names = [name for name in known_names(ours) if query.lower() in name.lower()]
             context["crawls"] = [
-                rows.row(there, name) | rows.links(name) for name in found[start : start + CRAWLS]
+                rows.crawl_row(ours, name) | rows.page_links(name)
+                for name in names[start : start + CRAWLS]
             ]
-            context |= {"total": len(found)} | around(
-                start, CRAWLS, more=len(found) > start + CRAWLS
-            )
+            more = len(names) > start + CRAWLS
+            context |= {"total": len(names)} | neighbours(start, CRAWLS, more=more)
         return self.page(request, "crawls", context)
 
     def crawl(self, request: HttpRequest, name: str) -> HttpResponse:
-        """One crawl."""
-        allow(self.has_view_permission(request))
-        name = named(name)
-        context: dict[str, Any] = {"title": name, "name": name} | rows.links(name)
-        with telling(context):
-            there = client()
-            now = seen(there, name)
-            context["crawl"] = rows.facts(name, now, defined=rows.defined(there, name))
-            if now:
-                context["in_flight"] = [
-                    rows.in_flight(claim)
-                    for claim in Listing(there.frontier(name)).processing(0, IN_FLIGHT)
-                ]
-                context |= rows.details(now)
+        """Show one crawl."""
+        require(self.has_view_permission(request))
+        name = crawl_name(name)
+        context: dict[str, Any] = {"title": name, "name": name} | rows.page_links(name)
+        with filling(context):
+            ours = client()
+            snapshot = find_snapshot(ours, name)
+            defined = rows.has_definition(ours, name)
+            context["crawl"] = rows.snapshot_row(name, snapshot, defined=defined)
+            if snapshot:
+                claims = Listing(ours.frontier(name)).processing(0, IN_FLIGHT)
+                context["in_flight"] = [rows.claim_row(claim) for claim in claims]
+                context |= rows.details(snapshot)
         return self.page(request, "crawl", context)
 
     def failed(self, request: HttpRequest, name: str) -> HttpResponse:
-        """The pages of a crawl that failed for good, oldest first; those of one reason, if it is
-        asked for.
+        """Show the pages of a crawl that failed for good, oldest first; those of one reason, if the
+        request names one.
         """
-        allow(self.has_view_permission(request))
-        name, reason, start = (
-            named(name),
-            request.GET.get("reason", ""),
-            number(request.GET.get("from")),
-        )
-        context: dict[str, Any] = {
-            "title": f"Failed pages of {name}",
-            "name": name,
-            "reason": reason,
-        } | rows.links(name)
-        with telling(context):
+        require(self.has_view_permission(request))
+        name, reason = crawl_name(name), request.GET.get("reason", "")
+        start = offset(request.GET.get("from"))
+        context: dict[str, Any] = {"title": f"Failed pages of {name}", "name": name}
+        context |= {"reason": reason} | rows.page_links(name)
+        with filling(context):
             handle = client().handle(name)
-            there = (
-                handle.failed(reason)
+            failed = (
+                list(islice(handle.failed(reason), start, start + PAGES + 1))
                 if reason
                 else Listing(handle.frontier).failed(start, PAGES + 1)
             )
-            letters = list(islice(there, start, start + PAGES + 1)) if reason else list(there)
-            context["letters"] = [rows.letter(letter) for letter in letters[:PAGES]]
-            context["reasons"] = rows.ranked(handle.snapshot().reasons)
-            context |= around(start, PAGES, more=len(letters) > PAGES)
+            context["pages"] = [rows.failed_row(page) for page in failed[:PAGES]]
+            context["reasons"] = ranked(handle.snapshot().reasons)
+            context |= neighbours(start, PAGES, more=len(failed) > PAGES)
         return self.page(request, "failed", context)
 
     def live(self, request: HttpRequest) -> HttpResponse:
-        """The rows of the crawls that an open page shows, as JSON."""
-        allow(self.has_view_permission(request))
-        found = []
+        """Return the rows of the crawls that an open page shows, as JSON."""
+        require(self.has_view_permission(request))
+        crawls = []
         try:
-            with showing():
-                there = client()
+            with reading_crawls():
+                ours = client()
                 for name in request.GET.getlist("name")[:CRAWLS]:
                     with suppress(UnknownCrawl):  # forgotten meanwhile
-                        found.append(rows.row(there, name))
-        except Away as error:
+                        crawls.append(rows.crawl_row(ours, name))
+        except Unavailable as error:
             return JsonResponse({"error": str(error)}, status=503)
-        return JsonResponse({"crawls": found})
+        return JsonResponse({"crawls": crawls})
 
-    # Deeds
+    # -- actions
 
-    def act(self, request: HttpRequest, name: str, deed: str) -> HttpResponse:
-        """Do something to a crawl."""
-        name = named(name)
-        if deed not in DEED:
-            raise Http404(deed)
-        return self.do(request, name, DEED[deed].label, lambda: DEED[deed].do(client(), name))
+    def act(self, request: HttpRequest, name: str, action: str) -> HttpResponse:
+        """Do an action to a crawl."""
+        name = crawl_name(name)
+        if action not in ACTION:
+            raise Http404(action)
+        chosen = ACTION[action]
+        return self.perform(request, name, chosen.label, lambda: chosen.do(client(), name))
 
     def retry(self, request: HttpRequest, name: str) -> HttpResponse:
         """Send the chosen failed pages back, or all of one reason."""
-        name, ids, reason = named(name), request.POST.getlist("id"), request.POST.get("reason", "")
-        everything = "all" in request.POST
+        name, ids = crawl_name(name), request.POST.getlist("id")
+        everything, reason = "all" in request.POST, request.POST.get("reason", "")
 
         def send() -> str:
             handle = client().handle(name)
-            if everything:
-                return f"tries {handle.retry(reason=reason or None)} failed pages again"
-            return (
-                f"tries {handle.retry(ids)} failed pages again"
-                if ids
-                else "was left alone: no page was chosen"
-            )
+            if not everything and not ids:
+                return "was left alone: no page was chosen"
+            count = handle.retry(reason=reason or None) if everything else handle.retry(ids)
+            return f"tries {count} failed pages again"
 
-        return self.do(request, name, "Retry failed pages", send)
+        return self.perform(request, name, "Retry failed pages", send)
 
-    def do(
-        self, request: HttpRequest, name: str, label: str, deed: Callable[[], str]
+    def perform(
+        self, request: HttpRequest, name: str, label: str, action: Callable[[], str]
     ) -> HttpResponse:
-        """Do it, tell its user, write it into the admin's log, and go back to where the button
-        was.
+        """Do ``action``, which returns its result in words; tell the user, write it into the
+        admin's log, and go back to the page of the button.
         """
-        allow(self.may_operate(request))
+        require(self.may_operate(request))
         try:
-            with showing():
-                said = deed()
-        except Away as error:
+            with reading_crawls():
+                result = action()
+        except Unavailable as error:
             messages.error(request, str(error))
         else:
-            messages.success(request, f"The crawl {name} {said}.")
-            kind = ContentType.objects.get_for_model(Crawl)
+            messages.success(request, f"The crawl {name} {result}.")
             LogEntry(
                 user_id=request.user.pk,
-                content_type_id=kind.pk,
+                content_type_id=ContentType.objects.get_for_model(Crawl).pk,
                 object_id=name,
                 object_repr=name,
                 action_flag=CHANGE,
@@ -227,15 +220,15 @@ class CrawlAdmin(admin.ModelAdmin):
             return redirect("admin:crawler_crawl_changelist")
         return redirect("admin:crawler_crawl_change", quote(name))
 
-    # What they share
+    # -- parts
 
     def page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-        """The page, with what every page of the admin has. Status 503 where there is nothing to
-        show.
+        """Return the page, with the context of every page of the admin. Status 503 if crawls cannot
+        be shown.
         """
         ours = {
             "opts": self.opts,
-            "deeds": ACTIONS,
+            "actions": ACTIONS,
             "may_operate": self.may_operate(request),
             "poll_ms": POLL_INTERVAL_MS,
         }
@@ -248,38 +241,38 @@ class CrawlAdmin(admin.ModelAdmin):
         )
 
 
-def allow(allowed: bool) -> None:
-    """Raises PermissionDenied unless ``allowed``."""
-    if not allowed:
+def require(permission: bool) -> None:
+    """Raise PermissionDenied unless the user has the permission."""
+    if not permission:
         raise PermissionDenied
 
 
 @contextmanager
-def telling(context: dict[str, Any]) -> Iterator[None]:
-    """Let a page show one line instead of crawls, where there are none to be seen."""
+def filling(context: dict[str, Any]) -> Iterator[None]:
+    """Fill the context of a page; if crawls cannot be shown, the page gets the reason instead."""
     try:
-        with showing():
+        with reading_crawls():
             context["flower"] = configuration.load().flower_url
             yield
-    except Away as error:
+    except Unavailable as error:
         context["away"] = str(error)
 
 
-def named(quoted: str) -> str:
-    """The crawl's name in an address. Raises Http404 for what can be none."""
+def crawl_name(quoted: str) -> str:
+    """Return the crawl's name in an address. Raises Http404 if no crawl can have it."""
     name = str(unquote(quoted))
     if not CRAWL_NAME.fullmatch(name):
         raise Http404("no crawl can have this name")
     return name
 
 
-def number(text: str | None) -> int:
-    """A place in a list; 0 for whatever is none."""
+def offset(text: str | None) -> int:
+    """Return an offset in a list; 0 for any text that is none."""
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
-def around(start: int, size: int, *, more: bool) -> dict[str, int | None]:
-    """Where the pages before and after this one begin; None where there is none."""
+def neighbours(start: int, size: int, *, more: bool) -> dict[str, int | None]:
+    """Return the offsets of the pages before and after this one; None where there is none."""
     return {
         "first": start + 1,
         "before": max(0, start - size) if start else None,

@@ -1,6 +1,4 @@
-"""``manage.py check``: what is wrong with the project's settings for crawls, and with the crawls of
-its apps.
-"""
+"""``manage.py check``: faults of the project's settings for crawls, and of its apps' crawls."""
 
 from __future__ import annotations
 
@@ -19,8 +17,8 @@ from ...redaction import masked
 
 
 @checks.register("crawler")
-def check(**_: Any) -> list[checks.CheckMessage]:
-    """Every fault that can be told without Redis."""
+def check_project(**_: Any) -> list[checks.CheckMessage]:
+    """Return every fault that shows without Redis."""
     try:
         settings = configuration.load()
     except SettingsError as error:
@@ -29,9 +27,9 @@ def check(**_: Any) -> list[checks.CheckMessage]:
 
 
 def _settings(settings: Settings) -> list[checks.CheckMessage]:
-    found: list[checks.CheckMessage] = []
+    faults: list[checks.CheckMessage] = []
     if not settings.redis_url:
-        found.append(
+        faults.append(
             checks.Warning(
                 "no Redis is named for crawls",
                 hint='CRAWLER = {"REDIS_URL": "redis://localhost:6379/0"}',
@@ -41,14 +39,14 @@ def _settings(settings: Settings) -> list[checks.CheckMessage]:
     ours = [f"CRAWLER_{name.upper()}" for name in Settings.model_fields]
     for name in django.misspelt(Settings.model_fields):
         near = difflib.get_close_matches(name, ours, 1)
-        found.append(
+        faults.append(
             checks.Warning(
                 f"{name} is no setting",
                 hint=f"Did you mean {near[0]}?" if near else None,
                 id="crawler.W002",
             )
         )
-    return found
+    return faults
 
 
 def _crawls(settings: Settings) -> list[checks.CheckMessage]:
@@ -60,15 +58,15 @@ def _crawls(settings: Settings) -> list[checks.CheckMessage]:
 
 
 def _celery(settings: Settings) -> list[checks.CheckMessage]:
-    """What keeps our messages from a worker of the project's own Celery app."""
+    """Return the settings that keep our messages from a worker of the project's own Celery app."""
     options = getattr(project, "CELERY_BROKER_TRANSPORT_OPTIONS", None) or {}
     prefix = options.get("global_keyprefix", "")
-    found: list[checks.CheckMessage] = []
+    faults: list[checks.CheckMessage] = []
     if (
         getattr(project, "CELERY_BROKER_URL", None) == settings.broker_url
         and prefix != settings.key_prefix
     ):
-        found.append(
+        faults.append(
             checks.Warning(
                 f"the broker's global_keyprefix is {prefix!r} for the project and"
                 f" {settings.key_prefix!r} for crawls",
@@ -77,11 +75,11 @@ def _celery(settings: Settings) -> list[checks.CheckMessage]:
             )
         )
     if "json" not in getattr(project, "CELERY_ACCEPT_CONTENT", ["json"]):
-        found.append(
+        faults.append(
             checks.Warning(
                 "CELERY_ACCEPT_CONTENT refuses JSON, of which our messages are",
                 hint='Add "json" to it.',
                 id="crawler.W004",
             )
         )
-    return found
+    return faults

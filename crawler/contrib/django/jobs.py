@@ -1,5 +1,6 @@
-"""The jobs API as URLs of a Django project: ``path("crawler/",
-include("crawler.contrib.django.jobs"))``.
+"""The jobs API as URLs of a Django project.
+
+    path("crawler/", include("crawler.contrib.django.jobs"))
 
 Its clients show one of ``CRAWLER_API_TOKENS``, as with the stand-alone server; sessions, cookies
 and CSRF tokens do not count.
@@ -20,7 +21,7 @@ from django.http.request import UnreadablePostError
 from django.urls import re_path
 from django.views.decorators.csrf import csrf_exempt
 
-from ...api import Api, Ask
+from ...api.api import SAFE_HEADERS, Api, ApiRequest
 from ...config import SettingsError
 from ...config import settings as configuration
 from ...config.settings import Settings
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def api() -> Api:
-    """The API of this process. Its connections are kept from request to request.
+    """Return the API of this process. Its connections are kept from request to request.
 
     Raises:
         ImproperlyConfigured: there is no token, or no Redis is configured.
@@ -48,37 +49,27 @@ def _api(settings: Settings, pid: int) -> Api:  # noqa: ARG001 - a forked proces
 
 @csrf_exempt
 @transaction.non_atomic_requests
-def answer(request: HttpRequest, path: str) -> HttpResponse | StreamingHttpResponse:
-    """Answer one request; ``path`` is what follows the place where these URLs hang."""
-    began, there = time.monotonic(), api()
+def respond(request: HttpRequest, path: str) -> HttpResponse | StreamingHttpResponse:
+    """Answer one request; ``path`` is the part of its path after the place of these URLs."""
+    began, jobs = time.monotonic(), api()
     try:
-        body = request.read(there.body_max + 1)
+        body = request.read(jobs.body_max + 1)
     except UnreadablePostError:  # the client has gone
         return HttpResponse(status=400)
-    base = request.path.removesuffix(f"/{path}")
+    query = request.META.get("QUERY_STRING", "")
     headers = {name.lower(): value for name, value in request.headers.items()}
-    made = there(
-        Ask(
-            request.method or "",
-            f"/{path}",
-            request.META.get("QUERY_STRING", ""),
-            headers,
-            body,
-            base,
-        )
+    base = request.path.removesuffix(f"/{path}")
+    response = jobs(ApiRequest(request.method or "", f"/{path}", query, headers, body, base))
+    ms = (time.monotonic() - began) * 1_000
+    log.info("%s %s %s %.0f ms", request.method, quote(request.path), response.status, ms)
+    return (HttpResponse if isinstance(response.body, bytes) else StreamingHttpResponse)(
+        response.body,
+        content_type=response.type,
+        status=response.status,
+        headers={**response.headers, **SAFE_HEADERS},
     )
-    kind = HttpResponse if isinstance(made.body, bytes) else StreamingHttpResponse
-    sent = {**made.headers, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    log.info(
-        "%s %s %s %.0f ms",
-        request.method,
-        quote(request.path),
-        made.status,
-        (time.monotonic() - began) * 1_000,
-    )
-    return kind(made.body, content_type=made.type, status=made.status, headers=sent)
 
 
 urlpatterns = [
-    re_path(r"^(?P<path>jobs(?:/(?s:.*))?|health|openapi\.json)\Z", answer, name="crawler-jobs")
+    re_path(r"^(?P<path>jobs(?:/(?s:.*))?|health|openapi\.json)\Z", respond, name="crawler-jobs")
 ]

@@ -1,4 +1,4 @@
-"""What Django's permissions and admin need a model for. It has no table: crawls live in Redis."""
+"""The model that Django's permissions and admin need. It has no table: crawls live in Redis."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from django.db import models
 
 
 class Crawl(models.Model):
-    """A crawl, as permissions know it: ``crawler.view_crawl`` to look, ``crawler.operate_crawl`` to
-    start, stop and retry.
+    """A crawl, as permissions know it: ``crawler.view_crawl`` to look at it,
+    ``crawler.operate_crawl`` to start, stop and retry.
     """
 
     name = models.CharField(max_length=64, primary_key=True)

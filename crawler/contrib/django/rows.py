@@ -1,6 +1,4 @@
-"""What the admin's pages show of crawls and their pages: plain values, for templates and as
-JSON.
-"""
+"""The rows of the admin's pages: crawls and their pages as plain values."""
 
 from __future__ import annotations
 
@@ -13,42 +11,43 @@ from ...client.client import Client
 from ...errors import UnknownCrawl
 from ...frontier.entries import FailedPage
 from ...model import Claim, Json, Snapshot
+from ...output.report import ranked, skipped
 from .actions import ACTIONS, NOT_STARTED
-from .client import seen
+from .client import find_snapshot
 
 Row = dict[str, Json]
 COUNTS = ("queued", "delayed", "processing", "done", "failed")
 
 
-def row(client: Client, name: str) -> Row:
-    """A crawl: its counts, and the deeds that make sense now."""
-    return facts(name, seen(client, name), defined=defined(client, name))
+def crawl_row(client: Client, name: str) -> Row:
+    """Return the row of a crawl: its status, counts, and the actions that make sense now."""
+    return snapshot_row(name, find_snapshot(client, name), defined=has_definition(client, name))
 
 
-def facts(name: str, now: Snapshot | None, *, defined: bool) -> Row:
-    """The same, of a snapshot; None: it was never started. ``defined`` says that it can be begun
-    from here.
+def snapshot_row(name: str, snapshot: Snapshot | None, *, defined: bool) -> Row:
+    """Return the row of a crawl from its snapshot; None: it was never started. ``defined``: it can
+    be started from here.
     """
-    status: str = now.status.value if now else NOT_STARTED
-    counts = {count: getattr(now, count) if now else 0 for count in COUNTS}
-    deeds = [
-        deed.name
-        for deed in ACTIONS
-        if status in deed.when
-        and (defined or not deed.needs_definition)
-        and (counts["failed"] or not deed.needs_failed)
+    status: str = snapshot.status.value if snapshot else NOT_STARTED
+    counts = {count: getattr(snapshot, count) if snapshot else 0 for count in COUNTS}
+    actions = [
+        action.name
+        for action in ACTIONS
+        if status in action.when
+        and (defined or not action.needs_definition)
+        and (counts["failed"] or not action.needs_failed)
     ]
     return {
         "name": name,
         "status": status,
-        "reason": (now and now.reason) or "",
+        "reason": (snapshot and snapshot.reason) or "",
         "counts": counts,
-        "deeds": deeds,
+        "actions": actions,
     }
 
 
-def defined(client: Client, name: str) -> bool:
-    """Whether the crawl's definition is at hand."""
+def has_definition(client: Client, name: str) -> bool:
+    """Whether the crawl's definition is known here."""
     try:
         client.crawl(name)
     except UnknownCrawl:
@@ -56,21 +55,21 @@ def defined(client: Client, name: str) -> bool:
     return True
 
 
-def links(name: str) -> Row:
-    """Where the pages of a crawl are."""
+def page_links(name: str) -> Row:
+    """Return the addresses of a crawl's pages in the admin."""
     return {
         f"{page}_url": reverse(f"admin:crawler_crawl_{page}", args=[quote(name)])
         for page in ("change", "failed", "retry")
     }
 
 
-def letter(failed: FailedPage) -> Row:
-    """A page that failed for good."""
+def failed_row(failed: FailedPage) -> Row:
+    """Return the row of a page that failed for good."""
     return failed.record() | {"id": failed.page.id, "at": moment(failed.at)}
 
 
-def in_flight(claim: Claim) -> Row:
-    """A page that is being worked on."""
+def claim_row(claim: Claim) -> Row:
+    """Return the row of a page in flight."""
     return {
         "url": claim.page.url,
         "depth": claim.page.depth,
@@ -79,30 +78,20 @@ def in_flight(claim: Claim) -> Row:
     }
 
 
-def details(now: Snapshot) -> Row:
-    """What the page of one crawl says beyond its row."""
-    skipped = {
-        name.removeprefix("skipped_"): n
-        for name, n in now.counts.items()
-        if name.startswith("skipped_") and n
-    }
+def details(snapshot: Snapshot) -> Row:
+    """Return the facts that the page of one crawl shows beyond its row."""
     return {
-        "seen": now,
-        "started": moment(now.started),
-        "ended": moment(now.ended),
-        "rate": now.done / now.active if now.active else None,
-        "items": now.counts.get("items", 0),
-        "retried": now.counts.get("retried", 0),
-        "reasons": ranked(now.reasons),
-        "skipped": ranked(skipped),
+        "snapshot": snapshot,
+        "started": moment(snapshot.started),
+        "ended": moment(snapshot.ended),
+        "rate": snapshot.done / snapshot.active if snapshot.active else None,
+        "items": snapshot.counts.get("items", 0),
+        "retried": snapshot.counts.get("retried", 0),
+        "reasons": ranked(snapshot.reasons),
+        "skipped": ranked(skipped(snapshot)),
     }
-
-
-def ranked(counts: dict[str, int] | Json) -> list[tuple[str, int]]:
-    """Pairs of a name and a count, the largest first."""
-    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def moment(seconds: float | None) -> datetime | None:
-    """Epoch seconds as a time that Django shows in its user's zone."""
+    """Return epoch seconds as a time, which Django shows in its user's zone."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)

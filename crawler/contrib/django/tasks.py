@@ -1,5 +1,5 @@
-"""Hands our tasks, and what a worker does beside them, on to Celery's autodiscovery: the project's
-own app runs crawls.
+"""Our tasks and the parts of our worker, for Celery's autodiscovery: the project's own app runs
+crawls.
 """
 
 from __future__ import annotations

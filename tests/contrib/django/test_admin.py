@@ -97,13 +97,13 @@ class Screen:
     def buttons(self) -> list[str]:
         """The buttons that can be seen."""
         return self.browser.execute_script(
-            "return [...document.querySelectorAll('.deeds button')].filter(b =>"
+            "return [...document.querySelectorAll('.crawl-actions button')].filter(b =>"
             " b.checkVisibility()).map(b => b.innerText)"
         )
 
     def press(self, label: str) -> None:
         """Press a button, and wait for the page that it leads to: that one says what was done."""
-        found = self.browser.find_elements(By.CSS_SELECTOR, ".deeds button")
+        found = self.browser.find_elements(By.CSS_SELECTOR, ".crawl-actions button")
         button = next(one for one in found if one.text == label and one.is_displayed())
         button.click()
         WebDriverWait(self.browser, 60).until(staleness_of(button))

@@ -126,7 +126,7 @@ import json
 from crawler import client
 from crawler.errors import FrontierRefused
 from django.db import transaction
-from crawler.contrib.django.client import client; from crawler.contrib.django.client import seen
+from crawler.contrib.django.client import client, find_snapshot
 there, told = client(), []
 try:
     with transaction.atomic():
@@ -134,10 +134,10 @@ try:
         told.append([lost.name, lost.status, lost.counts["queued"]])
         raise KeyError
 except KeyError:
-    told.append(seen(there, "books"))
+    told.append(find_snapshot(there, "books"))
 with transaction.atomic():
     kept = client.start("books")
-    told.append(seen(there, "books"))
+    told.append(find_snapshot(there, "books"))
     try:
         kept.wait()
     except FrontierRefused as error:

@@ -10,7 +10,7 @@ from .models import StoredResult
 
 @admin.register(StoredResult)
 class StoredResultAdmin(admin.ModelAdmin):
-    """What pages gave."""
+    """The list of results."""
 
     list_display = ("url", "crawl", "status", "depth", "stored")
     list_filter = ("crawl", "status")
@@ -18,9 +18,9 @@ class StoredResultAdmin(admin.ModelAdmin):
     list_select_related = ("crawl",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django passes it
-        """Crawls add results."""
+        """Refuse: crawls add results."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002
-        """They are what a page gave."""
+        """Refuse: a result is what its page gave."""
         return False

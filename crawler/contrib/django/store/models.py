@@ -9,8 +9,8 @@ from django.utils import timezone
 
 
 class StoredCrawl(models.Model):
-    """How far the results of a crawl are stored. ``position`` is a place in its stream in Redis;
-    ``lost`` were trimmed there before anybody stored them.
+    """The progress of storing a crawl's results. ``position`` is a place in its stream in Redis;
+    ``lost`` counts results that Redis trimmed before they were stored.
     """
 
     name = models.CharField(max_length=64, unique=True)
@@ -26,9 +26,7 @@ class StoredCrawl(models.Model):
 
 
 class StoredResult(models.Model):
-    """What a page gave, the last time. There is one row for a page of a crawl, however often it is
-    fetched.
-    """
+    """The last result of a page. A page of a crawl has one row, however often it is fetched."""
 
     crawl = models.ForeignKey(StoredCrawl, on_delete=models.CASCADE, related_name="results")
     page = models.CharField(

@@ -29,17 +29,17 @@ BATCH = 500
 FIELDS = ("url", "final_url", "status", "depth", "data", "links", "ms")
 
 
-def store_all(client: Client, wanted: Iterable[str] = ()) -> dict[str, int]:
-    """Store what is new of the crawls named, or of all; how many results each gave."""
-    names = list(wanted) or Frontier.names(client.redis, client.settings.key_prefix)
+def store_all(client: Client, names: Iterable[str] = ()) -> dict[str, int]:
+    """Store the new results of the crawls ``names``, or of all; return how many each had."""
+    names = list(names) or Frontier.names(client.redis, client.settings.key_prefix)
     return {name: store(client.handle(name)) for name in names}
 
 
 def store(crawl: CrawlHandle) -> int:
-    """Store the results of ``crawl`` that came since the last time; how many.
+    """Store the results of ``crawl`` that came since the last time; return how many.
 
     A batch and the place after it are one transaction, so a process that is killed repeats nothing
-    and loses nothing; of two who store the same crawl at once, one waits. A page that was fetched
+    and loses nothing; of two processes that store one crawl, one waits. A page that was fetched
     again replaces its row.
     """
     using = router.db_for_write(StoredResult)
@@ -55,54 +55,51 @@ def store(crawl: CrawlHandle) -> int:
 
 
 def _batch(crawl: CrawlHandle, definition: Crawl | None, using: str) -> int:
+    """Store the next batch of results; return how many it had."""
     origin = crawl.frontier.origin()
     with transaction.atomic(using=using):
-        there = StoredCrawl.objects.using(using).filter(name=crawl.name)
-        there.update(name=crawl.name)  # locks it, in SQLite too, which knows no SELECT FOR UPDATE
-        kept = there.get()
-        if kept.origin != origin:  # it was begun anew, and so was its stream
-            kept.origin, kept.position, kept.number = origin, "0", 0
-        batch = Listing(crawl.frontier).results(kept.position, BATCH)
+        same = StoredCrawl.objects.using(using).filter(name=crawl.name)
+        same.update(name=crawl.name)  # locks it, in SQLite too, which knows no SELECT FOR UPDATE
+        progress = same.get()
+        if progress.origin != origin:  # another crawl of this name, with a stream of its own
+            progress.origin, progress.position, progress.number = origin, "0", 0
+        batch = Listing(crawl.frontier).results(progress.position, BATCH)
         if not batch:
             return 0
         rows: dict[str, StoredResult] = {}
-        for kept.position, number, text in batch:
-            if number > kept.number + 1:
-                kept.lost += number - kept.number - 1
-                log.warning(
-                    "%s: %d results were gone from Redis before they were stored",
-                    crawl.name,
-                    number - kept.number - 1,
-                )
-            kept.number = number
+        for progress.position, number, text in batch:
+            _count_lost(progress, number)
             record = _storable(json.loads(text)) if "\\u" in text else json.loads(text)
-            row = StoredResult(
-                crawl=kept,
-                page=_page(definition, record),
-                **{name: record.get(name) for name in FIELDS},
-            )
-            rows[row.page] = row
+            page = _page(definition, record["url"])
+            fields = {name: record.get(name) for name in FIELDS}
+            rows[page] = StoredResult(crawl=progress, page=page, **fields)
         _write(list(rows.values()), using)
-        kept.save(using=using)
+        progress.save(using=using)
     return len(batch)
 
 
-def _page(definition: Crawl | None, record: dict[str, Json]) -> str:
-    """The id of a result's page: of its canonical URL, as far as the crawl's rules for it are known
-    here.
+def _count_lost(progress: StoredCrawl, number: int) -> None:
+    """Note the running ``number`` of a result, and how many before it are gone from Redis."""
+    if lost := max(0, number - progress.number - 1):
+        progress.lost += lost
+        log.warning(
+            "%s: %d results were gone from Redis before they were stored", progress.name, lost
+        )
+    progress.number = number
+
+
+def _page(definition: Crawl | None, url: str) -> str:
+    """Return the id of the page at ``url``: of its canonical URL, if the rules of its crawl are
+    known here.
     """
     try:
-        return page_id(
-            scope_of(definition).rules.canonical(record["url"]) if definition else record["url"]
-        )
+        return page_id(scope_of(definition).rules.canonical(url) if definition else url)
     except InvalidURL:
-        return page_id(record["url"])
+        return page_id(url)
 
 
 def _storable(value: Json) -> Json:
-    """``value`` without what a site may say and a database cannot hold: NUL, and halves of
-    characters.
-    """
+    """Return ``value`` without characters that a database cannot hold: NUL, and halves of pairs."""
     match value:
         case str():
             return value.replace("\0", "").encode("utf-8", "replace").decode()
@@ -114,19 +111,15 @@ def _storable(value: Json) -> Json:
 
 
 def _write(rows: list[StoredResult], using: str) -> None:
-    """Insert ``rows``, or replace those that are there."""
+    """Insert ``rows``, or replace earlier rows of their pages."""
     now = timezone.now()
     for row in rows:
         row.stored = now
-    unique = (
-        ("crawl", "page")
-        if connections[using].features.supports_update_conflicts_with_target
-        else None
-    )
+    has_target = connections[using].features.supports_update_conflicts_with_target
     StoredResult.objects.using(using).bulk_create(
         rows,
         batch_size=BATCH,
         update_conflicts=True,
-        unique_fields=unique,
+        unique_fields=("crawl", "page") if has_target else None,
         update_fields=(*FIELDS, "stored"),
     )

@@ -15,7 +15,7 @@ from crawler.output.report import ExitStatus
 
 
 class Command(commands.Command):
-    """Start a crawl."""
+    """The command ``crawl``."""
 
     help = (
         "Start a crawl of the project's apps (their crawls.py); workers run it. While it goes on,"
@@ -23,7 +23,7 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """What a start may be told."""
+        """Add the name of a crawl, ``--reset`` and ``--wait``."""
         parser.add_argument("name", help="The name of the crawl.")
         parser.add_argument(
             "--reset",
@@ -39,17 +39,14 @@ class Command(commands.Command):
 
     def handle(self, *, name: str, reset: bool, wait: bool, as_json: bool, **_: Any) -> None:
         """Start it."""
-        there = client()
-        if name not in there.known:
-            raise UnknownCrawl(name, tuple(there.known))
-        crawl = there.known[name]
-        handle, new = there.restart(crawl) if reset else there.start(crawl)
-        seen = handle.wait() if wait else handle.snapshot()
-        facts, text = commands.standing(name, seen)
-        self.say(
-            facts | {"new": new},
-            text if new else f"{text} (it was started before)",
-            as_json=as_json,
-        )
-        if wait and not report.succeeded(seen):
+        ours = client()
+        if name not in ours.known:
+            raise UnknownCrawl(name, tuple(ours.known))
+        crawl = ours.known[name]
+        handle, new = ours.restart(crawl) if reset else ours.start(crawl)
+        snapshot = handle.wait() if wait else handle.snapshot()
+        record, text = commands.standing(name, snapshot)
+        text = text if new else f"{text} (it was started before)"
+        self.say(record | {"new": new}, text, as_json=as_json)
+        if wait and not report.succeeded(snapshot):
             sys.exit(ExitStatus.CRAWL_FAILED)

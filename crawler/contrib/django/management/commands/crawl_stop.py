@@ -11,7 +11,7 @@ from crawler.contrib.django.client import client
 
 
 class Command(commands.Command):
-    """Stop a crawl."""
+    """The command ``crawl_stop``."""
 
     help = (
         "Begin no further page of a crawl; pages in flight finish. One that has ended stays as"
@@ -19,7 +19,7 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which crawl, and how."""
+        """Add the name of a crawl, and ``--cancel``."""
         parser.add_argument("name", help="The name of the crawl.")
         parser.add_argument(
             "--cancel", action="store_true", help="Give up the pages in flight, too."
@@ -34,5 +34,5 @@ class Command(commands.Command):
                 handle.cancel("cancelled by manage.py crawl_stop")
             else:
                 handle.stop("stopped by manage.py crawl_stop")
-        facts, text = commands.standing(name, handle.snapshot())
-        self.say(facts, text, as_json=as_json)
+        record, text = commands.standing(name, handle.snapshot())
+        self.say(record, text, as_json=as_json)

@@ -8,19 +8,17 @@ from typing import Any
 
 from crawler.contrib.django import commands
 from crawler.contrib.django.client import client
+from crawler.output import report
 from crawler.services import Services
 
 
 class Command(commands.Command):
-    """One tick of every crawl."""
+    """The command ``crawl_tick``."""
 
     help = "Find again what was lost, in every crawl, once. Workers do it by themselves."
 
     def handle(self, *, as_json: bool, **_: Any) -> None:
         """Tick."""
-        found = Services(client().settings).tick()
-        lines = [
-            f"{name}: {what['started']} runs started, {what['reaped']} pages taken back"
-            for name, what in found.items()
-        ]
-        self.say(found, "\n".join(lines) or "no crawl is known here", as_json=as_json)
+        ticks = Services(client().settings).tick()
+        lines = [report.tick_line(name, counts) for name, counts in ticks.items()]
+        self.say(ticks, "\n".join(lines) or "no crawl is known here", as_json=as_json)

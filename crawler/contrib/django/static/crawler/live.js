@@ -19,7 +19,7 @@
     status.title = crawl.reason;
     const reason = part.querySelector("[data-reason]");
     if (reason) reason.textContent = crawl.reason;
-    for (const form of part.querySelectorAll("[data-deed]")) form.hidden = !crawl.deeds.includes(form.dataset.deed);
+    for (const form of part.querySelectorAll("[data-action]")) form.hidden = !crawl.actions.includes(form.dataset.action);
   }
 
   async function look() {

@@ -16,7 +16,7 @@ FOLLOW_INTERVAL = 2.0
 
 
 class Command(commands.Command):
-    """Store results."""
+    """The command ``crawl_store``."""
 
     help = (
         "Store the results of crawls that came since the last time; of all crawls, or of those"
@@ -24,7 +24,7 @@ class Command(commands.Command):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which, and how long."""
+        """Add names of crawls, and ``--follow``."""
         parser.add_argument("names", nargs="*", metavar="NAME", help="A crawl; none: all of them.")
         parser.add_argument("--follow", action="store_true", help="Go on until it is interrupted.")
         super().add_arguments(parser)
