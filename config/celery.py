@@ -26,7 +26,7 @@ SEND_TIMEOUT = 1.4
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
-    """The configuration of the stand-alone app. A Django project owns its app and merges
+    """Return the configuration of the stand-alone app. A Django project owns its app and merges
     :func:`routes` instead.
     """
     queue = settings.queue
@@ -74,8 +74,8 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
 
 
 def sender_settings(settings: Settings) -> dict[str, Any]:
-    """The configuration of an app that only sends: it gives a frozen broker up within 5 s, where a
-    worker is more patient.
+    """Return the configuration of an app that only sends: it gives a frozen broker up within 5 s,
+    where a worker is more patient.
     """
     config = celery_settings(settings)
     config["broker_transport_options"]["socket_timeout"] = min(SEND_TIMEOUT, settings.redis_timeout)
@@ -83,14 +83,12 @@ def sender_settings(settings: Settings) -> dict[str, Any]:
 
 
 def routes(settings: Settings) -> dict[str, dict[str, str]]:
-    """Our tasks to our queue: a worker that gets a task it does not know discards it."""
+    """Return the routes of our tasks: a worker discards a task that it does not know."""
     return {"crawler.*": {"queue": settings.queue}}
 
 
 def broker(settings: Settings) -> dict[str, Any]:
-    """Return where the broker is and how it is talked to, in Celery's words, for a Django project,
-    too.
-    """
+    """Return the place and the transport of the broker, in Celery's words."""
     url = settings.broker_url or ""
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
         return sentinels(settings, url)
@@ -104,7 +102,7 @@ def broker(settings: Settings) -> dict[str, Any]:
 
 
 def sentinels(settings: Settings, url: str) -> dict[str, Any]:
-    """Return where the Sentinels of ``url`` are, in Celery's words.
+    """Return the places of the Sentinels of ``url`` in Celery's words.
 
     Kombu's own form for Sentinels says things in three places; ``redis+sentinel://`` says them in
     one.
@@ -113,11 +111,11 @@ def sentinels(settings: Settings, url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     user, at, hosts = parts.netloc.rpartition("@")
     service, _, database = parts.path.strip("/").partition("/")
-    given = parse_url(parts._replace(scheme="redis", netloc="localhost", path="").geturl())
-    tls = {name: value for name, value in given.items() if name.startswith("ssl_")}
+    options_of_url = parse_url(parts._replace(scheme="redis", netloc="localhost", path="").geturl())
+    tls = {name: value for name, value in options_of_url.items() if name.startswith("ssl_")}
     to_sentinels = {
         name.removeprefix("sentinel_"): value
-        for name, value in given.items()
+        for name, value in options_of_url.items()
         if name.startswith("sentinel_")
     }
     encrypted = parts.scheme == "rediss+sentinel"
@@ -150,7 +148,7 @@ def same_address(urls: Sequence[str]) -> Iterator[str]:
 
 
 def transport_options(settings: Settings) -> dict[str, Any]:
-    """Options of kombu's connections, for workers and for whoever only sends."""
+    """Return the options of kombu's connections, for workers and for senders."""
     return {
         "visibility_timeout": round(settings.visibility_timeout),
         "socket_connect_timeout": settings.redis_connect_timeout,

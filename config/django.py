@@ -22,12 +22,12 @@ CRAWLS = "crawls"
 
 
 class ProjectError(ValueError):
-    """The project's settings cannot be had, or ``CRAWLER`` in them is no table. One line."""
+    """The project's settings cannot be read, or ``CRAWLER`` in them is no table. One line."""
 
 
 def project() -> Any:
-    """The settings of the Django project that this process belongs to; None if there is none, or it
-    has not our app.
+    """Return the settings of the Django project that this process belongs to; None if there is no
+    project, or it has not our app.
 
     Raises:
         ProjectError: ``DJANGO_SETTINGS_MODULE`` names a module that does not import.
@@ -56,7 +56,7 @@ def project() -> Any:
 
 
 def values(fields: Collection[str], brokers: Collection[str]) -> dict[str, Any]:
-    """What the project says of our settings, whose names are ``fields``; empty if there is no
+    """Return the project's values of our settings, whose names are ``fields``; empty if there is no
     project.
 
     The broker is the project's own (``CELERY_BROKER_URL``) unless ``CRAWLER`` names one, if its
@@ -70,23 +70,23 @@ def values(fields: Collection[str], brokers: Collection[str]) -> dict[str, Any]:
         raise ProjectError(
             'CRAWLER: must be a dict (for example: {"REDIS_URL": "redis://localhost:6379/0"})'
         )
-    found: dict[str, Any] = {
+    ours: dict[str, Any] = {
         field: getattr(settings, f"CRAWLER_{field.upper()}", None) for field in fields
     }
-    found |= {str(name).lower(): value for name, value in table.items()}
-    found = {name: value for name, value in found.items() if value not in (None, "")}
+    ours |= {str(name).lower(): value for name, value in table.items()}
+    ours = {name: value for name, value in ours.items() if value not in (None, "")}
     broker = getattr(settings, "CELERY_BROKER_URL", None)
     if isinstance(broker, str) and broker.partition("://")[0] in brokers:
-        found.setdefault("broker_url", broker)
-    crawls = found.get("crawls", ())
+        ours.setdefault("broker_url", broker)
+    crawls = ours.get("crawls", ())
     if isinstance(crawls, str):
         crawls = tuple(part for part in map(str.strip, crawls.split(",")) if part)
-    found["crawls"] = (*crawls, *(name for name in discovered() if name not in crawls))
-    return found
+    ours["crawls"] = (*crawls, *(name for name in discovered() if name not in crawls))
+    return ours
 
 
 def discovered() -> Iterator[str]:
-    """The ``crawls`` modules of the project's apps, once Django has loaded these."""
+    """Yield the ``crawls`` modules of the project's apps, once Django has loaded these."""
     from django.apps import apps
 
     if apps.ready:
@@ -97,7 +97,7 @@ def discovered() -> Iterator[str]:
 
 
 def misspelt(fields: Collection[str]) -> list[str]:
-    """Names in the project's settings that begin as ours do, and are not."""
+    """Return names in the project's settings that begin as ours do, and are no settings."""
     settings = project()
     return [
         name

@@ -25,22 +25,7 @@ elif not any(map(os.environ.get, AUTHENTICATION)):
 
 #: Seconds; a page takes from a tenth of a second to minutes.
 task_runtime_metric_buckets = [
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.0,
-    3.0,
-    5.0,
-    8.0,
-    13.0,
-    20.0,
-    30.0,
-    45.0,
-    60.0,
-    90.0,
-    120.0,
-    180.0,
+    *(0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0, 45.0, 60.0, 90.0, 120.0, 180.0),
     float("inf"),
 ]
 
@@ -65,8 +50,8 @@ state_save_interval = 60_000
 
 
 def format_task(task: Any) -> Any:
-    """A run as a line that fits its columns: the crawl; status, depth, time and URL of its page, or
-    why there is none.
+    """Return a run as a line that fits its columns: the crawl; status, depth, time and URL of its
+    page, or the reason why it has none.
     """
     if task.name != "crawler.run":
         return task
@@ -76,13 +61,17 @@ def format_task(task: Any) -> Any:
         task.result = task.exception
         return task
     try:
-        made = literal_eval(task.result)
-        if "status" in made:
-            task.result = f"{made['status']}, depth {made['depth']}, {made['ms']} ms, {made['url']}"
-        elif "url" in made:
-            task.result = f"tried again: {made['reason']}, attempt {made['attempt']}, {made['url']}"
+        result = literal_eval(task.result)
+        if "status" in result:
+            task.result = (
+                f"{result['status']}, depth {result['depth']}, {result['ms']} ms, {result['url']}"
+            )
+        elif "url" in result:
+            task.result = (
+                f"tried again: {result['reason']}, attempt {result['attempt']}, {result['url']}"
+            )
         else:
-            task.result = made["outcome"]
+            task.result = result["outcome"]
     except (ValueError, SyntaxError, TypeError, KeyError):
         pass  # cut off because it is long, or not there yet: as it is
     return task

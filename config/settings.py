@@ -1,8 +1,8 @@
-"""Where this installation finds things, and how patient it is: the ``CRAWLER_*`` variables, read
-once and checked whole.
+"""The settings: where this installation finds things, and how patient it is. The ``CRAWLER_*``
+variables are read once and checked whole.
 
-Nothing else in the package reads the environment; the library is handed what it needs. *What* to
-crawl is not said here.
+Nothing else in the package reads the environment: the library gets the values as arguments. What to
+crawl is no setting.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CHROME_SCHEMES = ("http", "https")
 
 
 class Settings(BaseSettings):
-    """Every setting. Times are seconds; None means "not configured". Made by :func:`load`."""
+    """All settings. Times are seconds; None means "not configured". :func:`load` makes them."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -68,8 +68,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What is given comes first, then the environment, then the Django project, if there is
-        one.
+        """Return the sources, first things first: arguments, the environment, the Django project
+        if there is one.
         """
         project = django.values(cls.model_fields, BROKER_SCHEMES)
         return init_settings, env_settings, InitSettingsSource(settings_cls, project)
@@ -99,14 +99,14 @@ class Settings(BaseSettings):
     flower_url: str | None = Field(
         default=None, pattern=r"^https?://[^@\s]+$", examples=["https://flower.example.com/"]
     )
-    """Where people find Flower: the pages of Django's admin link to it. Without user and password,
-    as everybody there sees it."""
+    """The address of Flower for people: the pages of Django's admin link to it. Without user and
+    password, as everybody there sees it."""
 
     state_dir: Path = Path(".crawler")
     """The folder of the private Redis: what a second ``crawler start`` resumes from."""
 
     files_dir: Path | None = Field(default=None, examples=["/var/lib/crawler/files"])
-    """Where the pictures, prints and downloads of crawls are kept that ask for them. Unset:
+    """The folder for pictures, prints and downloads of the crawls that ask for them. Unset:
     ``files`` in ``state_dir``."""
 
     heartbeat_file: Path | None = Field(default=None, examples=["/run/crawler/alive"])
@@ -139,11 +139,11 @@ class Settings(BaseSettings):
     """Whether workers and clients send the events that Flower shows: about 0.15 ms of CPU a run."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    """What is logged."""
+    """The lowest level of the messages that are logged."""
 
     log_format: Literal["text", "json"] = "text"
-    """How workers log: lines for people, or one JSON object each, with the crawl, URL and task that
-    it is about."""
+    """The form of a worker's log: lines for people, or one JSON object each, with the crawl, URL
+    and task of the message."""
 
     worker_job_completion_rate_per_second: Seconds | None = Field(
         default=None, le=10_000, examples=[20]
@@ -272,7 +272,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        """A limit that fires before the one inside it hides what went wrong."""
+        """Refuse a limit that ends before the one inside it: it would hide the cause."""
         ladder = (
             ("script_timeout", self.script_timeout, "page_load_timeout", self.page_load_timeout),
             (
@@ -298,7 +298,7 @@ class Settings(BaseSettings):
 
     @property
     def http_timeout(self) -> float:
-        """Seconds that the HTTP client to ChromeDriver or the Grid waits for an answer."""
+        """Seconds that the HTTP client of ChromeDriver or the Grid waits for a response."""
         return self.page_load_timeout + HTTP_MARGIN
 
     @property
@@ -307,15 +307,15 @@ class Settings(BaseSettings):
         return self.run_timeout + HARD_MARGIN
 
 
-def load(**given: Any) -> Settings:
-    """The settings of this process: ``given`` ones first, then the environment (read at each call),
-    then those of the Django project that it belongs to, if any, then the defaults.
+def load(**values: Any) -> Settings:
+    """Return the settings of this process: ``values`` first, then the environment (read at each
+    call), then those of the Django project that it belongs to, if any, then the defaults.
 
     Raises:
         SettingsError: something is wrong; the text names every faulty variable.
     """
     try:
-        return Settings(**given)
+        return Settings(**values)
     except django.ProjectError as error:
         raise SettingsError(str(error)) from error
     except ValidationError as error:
@@ -324,14 +324,14 @@ def load(**given: Any) -> Settings:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """``settings`` as variables, for the processes that this one starts: what ``load`` makes of
-    them there is equal.
+    """Return ``settings`` as variables for the processes that this one starts: :func:`load` makes
+    equal settings of them there.
     """
-    found = {}
+    variables = {}
     for name, value in settings:
         if value is not None and value != Settings.model_fields[name].default:
-            found[variable(name)] = ",".join(value) if isinstance(value, tuple) else str(value)
-    return found
+            variables[variable(name)] = ",".join(value) if isinstance(value, tuple) else str(value)
+    return variables
 
 
 def unknown(secret_prefix: str, environ: Mapping[str, str] | None = None) -> dict[str, str | None]:
@@ -339,11 +339,11 @@ def unknown(secret_prefix: str, environ: Mapping[str, str] | None = None) -> dic
     meant (or None). Those that begin with ``secret_prefix`` are left out.
     """
     ours = [variable(name) for name in Settings.model_fields]
-    found = {}
+    strangers: dict[str, str | None] = {}
     for name in os.environ if environ is None else environ:
         if name.startswith(PREFIX) and not name.startswith(secret_prefix) and name not in ours:
-            found[name] = next(iter(difflib.get_close_matches(name, ours, 1)), None)
-    return found
+            strangers[name] = next(iter(difflib.get_close_matches(name, ours, 1)), None)
+    return strangers
 
 
 def secrets(prefix: str, environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -355,13 +355,13 @@ def secrets(prefix: str, environ: Mapping[str, str] | None = None) -> dict[str, 
 
 
 def variable(name: str) -> str:
-    """The environment variable of the setting ``name``."""
+    """Return the environment variable of the setting ``name``."""
     return PREFIX + name.upper()
 
 
 def broker_beside(url: str) -> str:
-    """Where Celery's messages go if only the frontier's ``url`` is known: the next database of that
-    server, as kombu reads it.
+    """Return the broker's URL, as kombu reads it, if only the frontier's ``url`` is known: the next
+    database of that server.
 
     After 15, the last database that Redis has by default, comes 14.
     """
@@ -383,22 +383,26 @@ def broker_beside(url: str) -> str:
 
 
 def _verified(url: str) -> str:
-    """Kombu does not check the server's certificate unless it is asked to; redis-py does."""
+    """Return ``url`` with the wish to verify the server's certificate: redis-py does by itself, and
+    kombu does not.
+    """
     if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
         return url
     return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
 
 
 def _checked(url: str, schemes: tuple[str, ...]) -> str:
-    """``url``, if it can be one; its text stays out of the error."""
+    """Return ``url``, or raise ValueError if it can be none; its text stays out of the error."""
     scheme = url.partition("://")[0] if "://" in url else ""
     if scheme not in schemes:
-        given = f"not {scheme}://" if scheme else "and it has no scheme"
-        raise ValueError(f"must begin with {' or '.join(f'{one}://' for one in schemes)}, {given}")
+        right = " or ".join(f"{one}://" for one in schemes)
+        wrong = f"not {scheme}://" if scheme else "and it has no scheme"
+        raise ValueError(f"must begin with {right}, {wrong}")
     try:
         parts = urlsplit(url)
-        named = parts.netloc.rpartition("@")[2]
-        hosts = [urlsplit(f"//{one}") for one in (named.split(",") if "+" in scheme else [named])]
+        netloc = parts.netloc.rpartition("@")[2]
+        names = netloc.split(",") if "+" in scheme else [netloc]
+        hosts = [urlsplit(f"//{name}") for name in names]
         ports_are_numbers = all(one.port or True for one in hosts)
     except ValueError:
         ports_are_numbers = False
@@ -433,7 +437,7 @@ def _checked(url: str, schemes: tuple[str, ...]) -> str:
 
 
 def _fault(error: Any) -> str:
-    """One fault, as its reader can mend it."""
+    """Return a fault in words with which its reader can mend it."""
     what = error["msg"].removeprefix("Value error, ")
     if not error["loc"]:  # a fault between two settings names its variable itself
         return str(what)

@@ -1,5 +1,5 @@
-"""How a crawl is watched: logs, traces, metrics.
+"""Watching crawls from other systems: logs, traces, metrics.
 
-Belongs here: what is told to other systems. Does not: what is told to the person at the terminal
-(``cli/``).
+Belongs here: the forms in which other systems get them. Does not: the output for the person at the
+terminal (``cli/``).
 """

@@ -1,6 +1,4 @@
-"""Logs for machines: each record one line of JSON, with the crawl, the page and the task that it is
-about.
-"""
+"""Logs for machines: each record is one line of JSON, with its crawl, page and task."""
 
 from __future__ import annotations
 
@@ -23,8 +21,8 @@ _bound: ContextVar[Mapping[str, Json]] = ContextVar("crawler_log", default=Mappi
 
 @contextmanager
 def binding(**fields: Json) -> Iterator[None]:
-    """Put ``fields``, and what is bound meanwhile, into each line that this thread logs in
-    between.
+    """Put ``fields`` into each line that this thread logs within the block, and the fields that
+    :func:`bind` adds within it.
     """
     token = _bound.set({**_bound.get(), **fields})
     try:
@@ -34,29 +32,29 @@ def binding(**fields: Json) -> Iterator[None]:
 
 
 def bind(**fields: Json) -> None:
-    """Put ``fields`` as well into each line, until the :func:`binding` around it ends. Without one,
-    do nothing.
+    """Put ``fields`` into each line, too, until the :func:`binding` around this call ends. Without
+    one, do nothing.
     """
     if bound := _bound.get():
         _bound.set({**bound, **fields})
 
 
 def inherited(target: Callable[[], T]) -> Callable[[], T]:
-    """``target`` for a thread, whose lines are to have what is bound here."""
+    """Return ``target`` for another thread, whose lines have the fields that are bound here."""
     context = copy_context()
     return lambda: context.run(target)
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one line: time, level, logger, message, process, what is bound, and a traceback
-    where there is one.
+    """A formatter of one line per record: time, level, logger, message, process, the bound fields,
+    and the traceback if there is one.
 
-    Passwords in URLs are masked, also those in a page's own. A project may use it: ``{"()":
-    "crawler.observe.logs.JsonFormatter"}``.
+    Passwords in URLs are masked, also in those of pages. A project may use it:
+    ``{"()": "crawler.observe.logs.JsonFormatter"}``.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line."""
+        """Return the line of ``record``."""
         line: dict[str, Json] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

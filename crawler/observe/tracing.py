@@ -1,8 +1,8 @@
-"""Spans for OpenTelemetry: one per run, and one under it for each step. Without a place to send
-them, nothing is imported.
+"""Spans for OpenTelemetry: one per run, and one under it per step. Without a collector, nothing is
+imported.
 
 A run is the root of its own trace: a crawl has no end in sight, and a trace must have one. It is
-linked to what sent its wake-up: a request of somebody's web site, or the run before.
+linked to the sender of its wake-up: a request of a web site, or the run before.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ FLUSH_TIMEOUT_MS = 3_000
 
 
 def headers() -> dict[str, str]:
-    """What a message carries so that its run can be linked to the span that is current here;
-    nothing where nobody traces.
-    """
+    """Return headers that link the run of a message to the current span; none without tracing."""
     if "opentelemetry.trace" not in sys.modules:
         return {}
     from opentelemetry import propagate
@@ -34,11 +32,10 @@ def headers() -> dict[str, str]:
 
 
 class Tracer:
-    """Sends spans to the OTLP collector at ``url`` (``http://host:4318/v1/traces``), from this
-    process.
+    """A sender of spans to the OTLP collector at ``url`` (``http://host:4318/v1/traces``).
 
-    It has a thread, so it is made after the fork. Headers and the like are the exporter's own
-    ``OTEL_…`` variables.
+    It has a thread, so a process makes its own after the fork. Headers and the like are the
+    exporter's own ``OTEL_…`` variables.
 
     Raises:
         SetupError: the extra ``otel`` is not installed.
@@ -65,7 +62,9 @@ class Tracer:
 
     @contextmanager
     def run(self, crawl: str, carrier: Mapping[str, str]) -> Iterator[Steps]:
-        """The span of a run; what it gives is told of each step."""
+        """Open the span of a run of ``crawl``; yield the observer of its steps. ``carrier``: the
+        headers of the message.
+        """
         sender = self.trace.get_current_span(
             self.propagate.extract(dict(carrier))
         ).get_span_context()
@@ -75,7 +74,7 @@ class Tracer:
             kind=self.trace.SpanKind.CONSUMER,
             links=[self.trace.Link(sender)] if sender.is_valid else [],
             attributes={"crawler.crawl": crawl},
-            record_exception=False,  # its words may hold what is nobody's business
+            record_exception=False,  # its text may hold secrets
         )
         with span as whole:
             steps = Steps(self.tracer, whole)
@@ -85,20 +84,20 @@ class Tracer:
                 steps.end()
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the spans that are left."""
         self.provider.force_flush(FLUSH_TIMEOUT_MS)
         self.provider.shutdown()
 
 
 class Steps:
-    """The span of the step at which a run is; those of hooks' own libraries come under it."""
+    """The span of a run's current step; spans of the libraries that hooks use come under it."""
 
     def __init__(self, tracer: Any, whole: Any) -> None:
         self.tracer, self.whole = tracer, whole
         self.current: Any = None
 
     def __call__(self, step: str, page: Page | None) -> None:
-        """The run is at ``step`` now."""
+        """Begin the span of ``step``, which the run reaches now."""
         self.end()
         if page is not None:
             self.whole.set_attributes(
@@ -112,7 +111,7 @@ class Steps:
         self.current.__enter__()
 
     def end(self) -> None:
-        """The step is over."""
+        """End the span of the step."""
         if self.current is not None:
             self.current.__exit__(None, None, None)
             self.current = None

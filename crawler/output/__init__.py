@@ -1,5 +1,5 @@
-"""What a crawl gives to people and files: results, exports, reports.
+"""Results on their way to people and files: result files, exports, reports.
 
-Belongs here: forms of results. Does not: how a page is read (``browser/``,
+Belongs here: the forms of results. Does not: how a page is read (``browser/``,
 ``definition/selectors``).
 """

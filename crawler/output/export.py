@@ -1,6 +1,4 @@
-"""Results from the frontier's stream as a file of one's choice: JSON lines, CSV, or Parquet. In
-bounded memory, however many.
-"""
+"""Exports: results from the frontier's stream as JSON lines, CSV or Parquet, in bounded memory."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from ..errors import SetupError
 from ..model import Json
 from .results import Read
 
-#: What a table has for each page, before what its ``extract`` gave.
+#: Columns of the page, which stand before those of its ``extract``.
 PAGE_COLUMNS = ("url", "final_url", "status", "depth", "links", "ms")
 #: Rows of a Parquet file that are compressed together.
 ROW_GROUP = 5_000
@@ -28,14 +26,16 @@ Row = dict[str, Json]
 
 @dataclass
 class Stream:
-    """The results that there were when it was first read to its end, so that two readings see the
-    same.
+    """The results of a crawl. A second reading ends where the first ended, so both have the same
+    results.
+
+    ``pages`` counts the results of the last reading; ``lost`` those that Redis dropped before.
     """
 
     read: Read
     last: str | None = None
     pages: int = 0
-    lost: int = 0  # gone from Redis before they were read
+    lost: int = 0
 
     def __iter__(self) -> Iterator[str]:
         place, number = "0", 0
@@ -52,32 +52,27 @@ class Stream:
 
 @dataclass
 class Columns:
-    """The columns of a table, in the order in which they came up, and the kinds of values that each
-    holds.
-    """
+    """The columns of a table, in the order of their first row, and the kinds of values in each."""
 
     kinds: dict[str, set[str]] = field(
         default_factory=lambda: {name: set() for name in PAGE_COLUMNS}
     )
 
-    def see(self, row: Row) -> None:
-        """Take note of ``row``."""
+    def add(self, row: Row) -> None:
+        """Add the columns and kinds of ``row``."""
         for name, value in row.items():
             kinds = self.kinds.setdefault(name, set())
             if value is not None:
-                kinds.add(
-                    type(value).__name__
-                    if not isinstance(value, int) or -(2**63) <= value < 2**63
-                    else "str"
-                )
+                is_huge = isinstance(value, int) and not -(2**63) <= value < 2**63
+                kinds.add("str" if is_huge else type(value).__name__)
 
 
 def write_export(path: Path | None, read: Read, kind: str, out: TextIO) -> Stream:
-    """Write all results to ``path``, whole or not at all; or to ``out`` if that is None. What was
-    read comes back.
+    """Write all results to ``path``, whole or not at all; to ``out`` if ``path`` is None. Return
+    the stream, which counts them.
 
     Raises:
-        SetupError: it cannot be written, or Parquet was asked for where pyarrow is not installed.
+        SetupError: the file cannot be written, or Parquet needs pyarrow, which is not installed.
     """
     stream = Stream(read)
     if kind == "parquet":
@@ -129,18 +124,13 @@ def _parquet(path: Path, stream: Stream, pyarrow: Any) -> None:
     columns = _columns(stream)
     types = {name: _type(kinds, pyarrow) for name, kinds in columns.kinds.items()}
     schema = pyarrow.schema(list(types.items()))
-    text = pyarrow.string()
+    texts = {name for name, type_ in types.items() if type_ == pyarrow.string()}
     rest = rows(stream)
     with importlib.import_module("pyarrow.parquet").ParquetWriter(path, schema) as writer:
         while group := list(islice(rest, ROW_GROUP)):
             values = {
-                name: [
-                    _cell(row.get(name))
-                    if type_ == text and row.get(name) is not None
-                    else row.get(name)
-                    for row in group
-                ]
-                for name, type_ in types.items()
+                name: [_cell(row.get(name)) if name in texts else row.get(name) for row in group]
+                for name in types
             }
             writer.write_table(pyarrow.table(values, schema=schema))
 
@@ -153,7 +143,7 @@ def _pyarrow() -> Any:
 
 
 def _type(kinds: set[str], pyarrow: Any) -> Any:
-    """The type of a column: what does not fit together is text."""
+    """Return the type of a column; kinds that do not fit together become text."""
     match sorted(kinds):
         case ["bool"]:
             return pyarrow.bool_()
@@ -167,14 +157,12 @@ def _type(kinds: set[str], pyarrow: Any) -> Any:
 def _columns(stream: Stream) -> Columns:
     columns = Columns()
     for row in rows(stream):
-        columns.see(row)
+        columns.add(row)
     return columns
 
 
 def rows(lines: Iterable[str]) -> Iterator[Row]:
-    """The rows of a table: one per page, or one for each item of a page that gave a list of
-    them.
-    """
+    """Return the rows of a table: one per page, or one per item if a page has a list of items."""
     for line in lines:
         record = json.loads(line)
         page = {name: record.get(name) for name in PAGE_COLUMNS}
@@ -192,7 +180,7 @@ def _fields(item: Json) -> Row:
 
 
 def _cell(value: Json) -> Json:
-    """``value`` as text, where it is no text: as in JSON."""
+    """Return ``value`` as text: a text as it is, any other value as JSON."""
     return (
         value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     )

@@ -1,5 +1,5 @@
-"""Results on their way from the frontier's stream into files: each once, also when the writer is
-killed and started again.
+"""Result files, written from the frontier's stream: each result once, also after a writer was
+killed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Read = Callable[[str], Sequence[tuple[str, int, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a file has come: the last stream id, the running number of its page, and the file's
-    length in bytes by then.
+    """The progress of a file: the last stream id, the running number of its page, and the length of
+    the file by then, in bytes.
     """
 
     stream: str = "0"
@@ -34,12 +34,12 @@ class Position:
 
 
 class JsonLines:
-    """A file with one JSON object per page, that follows the stream of one crawl.
+    """A file with one JSON object per page, which follows the stream of one crawl.
 
-    Where it stands is kept beside the private state, not in the file. The file is written before
-    its position: after a crash the surplus is cut off and written again, so no line is missing and
-    none is there twice. ``origin`` names the crawl and when it was begun; with another origin the
-    file begins anew, if ``anew`` allows to overwrite it.
+    Its position is kept beside the private state, not in the file. The file is written before its
+    position: after a crash the surplus is cut off and written again, so that no line is missing and
+    no line is there twice. ``origin`` names the crawl and the time of its beginning; with another
+    origin the file begins again, if ``anew`` allows to overwrite it.
 
     Raises:
         SetupError: the file cannot be written, or holds something else and ``anew`` is not set.
@@ -84,7 +84,7 @@ class JsonLines:
             return None
 
     def follow(self, read: Read) -> int:
-        """Write what is new in the stream; how many pages that were."""
+        """Write the new results of the stream; return how many pages they are of."""
         written = 0
         while batch := read(self.position.stream):
             for stream, number, line in batch:
@@ -102,24 +102,28 @@ class JsonLines:
     def _remember(self) -> None:
         os.fsync(self._file.fileno())
         text = json.dumps(
-            {"origin": self.origin, "position": vars_of(self.position), "file": str(self.path)}
+            {
+                "origin": self.origin,
+                "position": position_record(self.position),
+                "file": str(self.path),
+            }
         )
         temporary = self._memo.with_suffix(".new")
         temporary.write_text(text)
         temporary.replace(self._memo)
 
     def close(self) -> None:
-        """Close the file; a later one goes on where this ended."""
+        """Close the file. A later writer continues it at this position."""
         self._file.close()
 
 
-def vars_of(position: Position) -> dict[str, Json]:
-    """A position as JSON."""
+def position_record(position: Position) -> dict[str, Json]:
+    """Return a position as JSON."""
     return {"stream": position.stream, "number": position.number, "length": position.length}
 
 
 def write_lines(path: Path, records: Iterable[Mapping[str, Json]]) -> int:
-    """Write ``records`` as JSON lines, whole or not at all; how many."""
+    """Write ``records`` as JSON lines, whole or not at all; return how many."""
     temporary = path.with_name(path.name + ".new")
     count = 0
     with temporary.open("w", encoding="utf-8", errors="replace") as file:
