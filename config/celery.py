@@ -17,7 +17,7 @@ from redis.retry import Retry
 from .settings import SENTINEL_SCHEMES, Settings
 
 #: The module of our transports, by the name that it is installed under.
-TRANSPORTS = "crawler.tasks.transport"
+TRANSPORTS = "crawler.client.broker_transport"
 #: Seconds to wait for a Sentinel, which has little to do.
 SENTINEL_TIMEOUT = 1.0
 #: Seconds that a sender waits for an answer of the broker. It asks a silent one three times: to

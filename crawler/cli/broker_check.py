@@ -14,8 +14,8 @@ from ..redaction import masked
 def reach_broker(settings: Settings) -> str:
     """Return the broker's URL, without its password, if the broker answers.
 
-    It is asked through kombu's own transport, which is enough to connect. Ours lies beside the
-    tasks, and would load Celery and Selenium with them.
+    It is asked through kombu's own transport, which is enough to connect: ours would load all that
+    senders need.
 
     Raises:
         SetupError: it does not answer.

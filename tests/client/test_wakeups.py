@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -107,3 +109,18 @@ def test_who_wants_to_hear_of_messages_hears_of_each(wakeups, sent):
     wakeups("shop", "ticket-2")
     assert heard == [("shop", "ticket-1")]
     assert [sent()["body"][0][1] for _ in range(2)] == ["ticket-1", "ticket-2"]
+
+
+def test_a_process_that_only_sends_loads_no_browser(redis_server: PrivateRedis):
+    code = (
+        "import sys; sys.modules['selenium'] = None\n"
+        "from crawler.client.wakeups import WakeUps\n"
+        "from crawler.config.settings import load\n"
+        f"WakeUps(load(redis_url={redis_server.url!r}, broker_url={redis_server.broker_url!r}))"
+        "('shop', 'ticket')\n"
+        "print('crawler.services' in sys.modules)"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert process.stdout == "False\n"
