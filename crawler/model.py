@@ -18,8 +18,8 @@ CRAWL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Status(StrEnum):
-    """Where a crawl stands. FINISHED, STOPPED and FAILED are ends: it leaves them only when it is
-    begun anew or re-opened.
+    """The status of a crawl. FINISHED, STOPPED and FAILED are ends: a crawl leaves them only when
+    it is begun again or re-opened.
     """
 
     NEW = "NEW"
@@ -39,8 +39,8 @@ class Status(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What ``queue.register`` answers. Every one of them is a success; all but PAGE mean that this
-    run has nothing to do.
+    """The answer of ``queue.register``. Each is a success; all but PAGE mean that this run has
+    nothing to do.
     """
 
     PAGE = "PAGE"
@@ -55,7 +55,7 @@ class Outcome(StrEnum):
 
 
 class FailureClass(StrEnum):
-    """Why a page did not become done; decides what happens to it next."""
+    """The class of a page's failure; it decides what becomes of the page."""
 
     RETRY = "retry"  # the page's fault, may pass: back-off, then failed after the last attempt
     TERMINAL = "terminal"  # the page's fault, will not pass: failed at once
@@ -63,8 +63,7 @@ class FailureClass(StrEnum):
     THROTTLE = "throttle"
     CRASH = "crash"  # it took the browser or the worker with it: a strike
     INFRA = "infra"  # not the page's fault: back to the head of its lane, no attempt burned
-    # the browser's endpoint broke off: as INFRA, but over the same page again and again it is as
-    # CRASH
+    # the browser's endpoint broke off: as INFRA; as CRASH if one page is the last again and again
     AWAY = "away"
     HOOK = "hook"  # user code raised or took too long: failed, the chain goes on
 
@@ -106,15 +105,16 @@ class Page:
 
 
 def page_id(canonical: str) -> str:
-    """16 hexadecimal digits that stand for a canonical URL in every process, for ever. Redis's
-    scripts can make them, too.
+    """Return 16 hexadecimal digits that stand for a canonical URL in every process, for ever.
+
+    Redis's scripts can make them, too.
     """
     return sha1(canonical.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An ``<a href>`` (or area) as Chrome resolved it: absolute ``url``, ``rel`` and visible
+    """An ``<a href>`` (or area) as Chrome resolved it: its absolute ``url``, ``rel`` and visible
     ``text`` (both may be "").
     """
 
@@ -126,7 +126,7 @@ class Link:
 @dataclass(frozen=True, slots=True)
 class File:
     """A file that a page left: its ``name`` in the crawl's folder, ``size`` in bytes, SHA-256 as
-    ``digest``; ``path`` is here.
+    ``digest``; ``path`` is its place on this machine.
     """
 
     name: str
@@ -137,14 +137,14 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back for a page. What is unknown is None, never a guess.
+    """The response to the request of a page. A field that is unknown is None, never a guess.
 
     ``url`` is the committed URL (after redirects, and after what scripts did to it). ``timing``
     holds milliseconds since the navigation began (``response``, ``dom``, ``load``) and ``total``,
     as far as Chrome knew them. Headers have their names in lower case, and *** for cookies and
     credentials; ``redirects`` are the URLs that led to ``url``. ``console`` holds errors and
-    warnings, ``timings`` what a crawl that asks for them gets in its results, ``files`` pictures,
-    prints and downloads.
+    warnings, ``timings`` the durations that some crawls ask for in their results, ``files``
+    pictures, prints and downloads.
     """
 
     url: str
@@ -170,8 +170,8 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run made of a page; what ``after`` and the sinks get. ``ms`` is the time from claim to
-    result, in milliseconds.
+    """The result of a run, for ``after`` and the sinks. ``ms`` is the time from claim to result, in
+    milliseconds.
     """
 
     crawl: str
@@ -182,8 +182,9 @@ class Result:
     ms: float
 
     def record(self) -> dict[str, Json]:
-        """The line of this page in a results file. What only some crawls ask for is only there for
-        those.
+        """Return the line of this page in a results file.
+
+        Fields that only some crawls ask for are only there for those.
         """
         response = self.response
         extras: dict[str, Json] = {}
@@ -210,7 +211,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What the frontier enforces for one crawl. Times in seconds; None means no limit."""
+    """The rules that the frontier enforces for one crawl. Times in seconds; None means no limit."""
 
     concurrency_limit: int = 4
     depth_limit: int | None = 3
@@ -243,11 +244,11 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the frontier keeps about a crawl: name, policy, definition (JSON; None for a crawl with
-    code), and its digest.
+    """The frontier's record of a crawl: name, policy, definition (JSON; None for a crawl with
+    code), and the digest of the definition.
 
-    ``base`` names the crawl with code that this one is a variant of; the definition then says only
-    what it changes.
+    ``base`` names the crawl with code that this one is a variant of; the definition then holds only
+    its changes.
     """
 
     name: str
@@ -272,12 +273,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What ``queue.register`` answered: a claim (outcome PAGE), or why there is none.
+    """A run's turn at the frontier: a claim (outcome PAGE), or why there is none.
 
     ``wait``: seconds until more is due, where that is known. ``first`` asks this run to do
     ``before_all``; ``login`` is the version of the log-in that is kept with the crawl (0: none; no
-    two are alike). ``paced``: the page's lane serves nobody else until this run says that its
-    request is over.
+    two are alike). ``paced``: the page's lane serves no other run until this one calls
+    ``sent``.
     """
 
     outcome: Outcome

@@ -1,3 +1,3 @@
-"""What the frontier costs: server time per operation and bytes per URL, from ten thousand known
+"""The cost of the frontier: server time per operation and bytes per URL, from ten thousand known
 URLs to ten million.
 """

@@ -1,5 +1,5 @@
 """``python -m benchmarks.frontier [--quick]``: measure the frontier on a server of its own, and
-write down what was found.
+write the results down.
 
 The whole takes about half an hour and 3 GB of memory; ``--quick`` a minute, and writes nothing but
 to the screen. ``--table`` measures nothing, and brings ``docs/scale.md`` up to the file of results.
@@ -22,7 +22,7 @@ import redis
 
 from crawler.version import __version__
 
-from .measure import row
+from .measure import measure
 from .rare import rare
 from .server import ROOT, running
 from .table import insert, tables
@@ -35,7 +35,7 @@ QUICK = ((10_000, None), (100_000, None), (20_000, 10))
 
 
 def surroundings(folder: Path) -> dict[str, Any]:
-    """When and on what it was measured."""
+    """Return the date, the versions and the machine of a measurement."""
     with running(folder) as server:
         redis_version = redis.Redis.from_url(server.url).info("server")["redis_version"]
     cpu = [
@@ -73,14 +73,14 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="frontier-") as name:
         folder = Path(name)
-        found = surroundings(folder / "about") | {
+        results = surroundings(folder / "about") | {
             "rows": [],
             "rare": rare(folder / "rare", 0.1 if chosen.quick else 1.0),
         }
         for number, (urls, per_host) in enumerate(QUICK if chosen.quick else SIZES):
-            found["rows"].append(
+            results["rows"].append(
                 asdict(
-                    row(
+                    measure(
                         folder / str(number),
                         urls,
                         per_host=per_host,
@@ -90,11 +90,11 @@ def main() -> None:
             )
             print(f"{urls:,} URLs measured", flush=True)
             if not chosen.quick:
-                RESULTS.write_text(json.dumps(found, indent=1) + "\n")
+                RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     if chosen.quick:
-        print(tables(found))
+        print(tables(results))
     else:
-        insert(PAGE, tables(found))
+        insert(PAGE, tables(results))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ SETS = "for i = 1, 200 do redis.call('SET', KEYS[1], i) end"
 
 @dataclass
 class Row:
-    """What was measured of a frontier of one size; bytes are per URL.
+    """The measurements of a frontier of one size; bytes are per URL.
 
     ``longest_ms`` is processor time of the dearest call of each script; ``slow_ms`` are the longest
     ones by the clock, also while the frontier was filled.
@@ -74,7 +74,7 @@ class Steps:
         return [page(number, self.per_host) for number in range(self.old, self.old + count)]
 
     def run(self, links: list[Page]) -> None:
-        """What a run does: it takes a page, adds its links, and finishes it."""
+        """Do as a run does: take a page, add its links, and finish it."""
         self.claim()
         claim = self.held.popleft()
         if links:
@@ -86,8 +86,8 @@ class Steps:
         self.frontier.wake()
 
     def all(self) -> Operations:
-        """Every operation, and one that has nothing to do with the frontier: it shows how disturbed
-        the machine was.
+        """Return every operation, and one that has nothing to do with the frontier: it shows how
+        disturbed the machine was.
         """
         frontier = self.frontier
         return {
@@ -107,9 +107,9 @@ class Steps:
         }
 
 
-def row(folder: Path, urls: int, *, per_host: int | None = None, times: int = 50) -> Row:
+def measure(folder: Path, urls: int, *, per_host: int | None = None, times: int = 50) -> Row:
     """Fill a new frontier with ``urls`` known ones, and measure it."""
-    found = Row(urls, per_host)
+    row = Row(urls, per_host)
     with running(folder) as server:
         client = redis.Redis.from_url(server.url, socket_timeout=None)  # to copy a list takes long
         frontier = Frontier(client, "crawl")
@@ -120,21 +120,21 @@ def row(folder: Path, urls: int, *, per_host: int | None = None, times: int = 50
         gauge.watch()
         began = time.monotonic()
         fill(server.url, "crawl", 0, urls, per_host=per_host)
-        found.filled_per_second = round(urls / (time.monotonic() - began))
-        found.fork_ms = client.info("stats")["latest_fork_usec"] / 1_000
-        weigh(gauge, found)
+        row.filled_per_second = round(urls / (time.monotonic() - began))
+        row.fork_ms = client.info("stats")["latest_fork_usec"] / 1_000
+        weigh(gauge, row)
         steps = Steps(frontier, urls, per_host).all()
-        found.costs = gauge.costs(steps, times)
-        with gauge.longest() as found.longest_ms:
+        row.costs = gauge.costs(steps, times)
+        with gauge.longest() as row.longest_ms:
             for operation, prepare in steps.values():
                 for _ in range(4 * times):
                     operation(prepare())
-        found.slow_ms = {name: slow[:20] for name, slow in gauge.slow().items()}
-    return found
+        row.slow_ms = {name: slow[:20] for name, slow in gauge.slow().items()}
+    return row
 
 
 def policy(**limits: Any) -> Policy:
-    """One that stands in nobody's way."""
+    """Return a policy whose limits are never reached."""
     return Policy(
         **{
             "concurrency_limit": 1_000,
@@ -146,18 +146,18 @@ def policy(**limits: Any) -> Policy:
     )
 
 
-def weigh(gauge: Gauge, found: Row) -> None:
-    """Bytes per URL: by the server's account of each key, and by what it grows when they are
+def weigh(gauge: Gauge, row: Row) -> None:
+    """Measure bytes per URL: by the server's account of each key, and by its growth when they are
     copied.
     """
     counts = gauge.frontier.snapshot()
-    assert counts.counts["seen"] == counts.queued == found.urls
+    assert counts.counts["seen"] == counts.queued == row.urls
     buckets, queues = gauge.keys("seen:"), gauge.keys("queued")
-    if found.per_host:
+    if row.per_host:
         # each lane's hash, their index, and the line they stand in
         queues += gauge.keys("lane") + gauge.keys("ready")
-    found.encodings = gauge.encodings(buckets)
-    found.known_url = round(gauge.size(buckets) / found.urls, 2)
-    found.known_url_by_growth = round(gauge.growth(buckets) / found.urls, 2)
-    found.queued_url = round(gauge.size(queues) / found.urls, 2)
-    found.queued_url_by_growth = round(gauge.growth(queues) / found.urls, 2)
+    row.encodings = gauge.encodings(buckets)
+    row.known_url = round(gauge.size(buckets) / row.urls, 2)
+    row.known_url_by_growth = round(gauge.growth(buckets) / row.urls, 2)
+    row.queued_url = round(gauge.size(queues) / row.urls, 2)
+    row.queued_url_by_growth = round(gauge.growth(queues) / row.urls, 2)

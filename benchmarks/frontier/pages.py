@@ -14,9 +14,13 @@ from crawler.frontier.frontier import Frontier
 from crawler.model import Page, page_id
 
 #: 512 words of six to nine letters.
-WORDS = [a + b + c for a, b, c in product(("bri", "cal", "dor", "fen", "gar", "hol", "mer", "stan"), ("a", "en", "i", "or"), (
-    "bel", "cot", "dale", "field", "gate", "ham", "ling", "man", "ning", "port", "ridge", "sen", "ton", "ville", "wick", "worth",
-))]  # fmt: skip
+BEGINS = ("bri", "cal", "dor", "fen", "gar", "hol", "mer", "stan")
+MIDDLES = ("a", "en", "i", "or")
+ENDS = (
+    "bel", "cot", "dale", "field", "gate", "ham", "ling", "man", "ning", "port", "ridge", "sen",
+    "ton", "ville", "wick", "worth",
+)  # fmt: skip
+WORDS = ["".join(parts) for parts in product(BEGINS, MIDDLES, ENDS)]
 SECTIONS = ("products", "articles", "catalogue/spring", "people", "archive/2023")
 #: Links that one page adds: they have the same parent.
 LINKS = 50
@@ -25,8 +29,8 @@ STEP = 20_000
 
 
 def page(number: int, per_host: int | None = None) -> Page:
-    """The page of ``number``. All are on one host, in the one lane; or ``per_host`` of them on
-    each, which is a lane then.
+    """Return the page of ``number``. All are on one host, in the one lane; or ``per_host`` of them
+    on each, which is a lane then.
     """
     scattered = number * 2_654_435_761 % 2**32  # one to one, and neighbours differ in most digits
     first, second = WORDS[scattered % 512], WORDS[scattered >> 9 & 511]
@@ -40,7 +44,7 @@ def page(number: int, per_host: int | None = None) -> Page:
 
 
 def pages(start: int, stop: int, per_host: int | None = None) -> Iterator[Page]:
-    """The pages from one number up to another."""
+    """Yield the pages from one number up to another."""
     return (page(number, per_host) for number in range(start, stop))
 
 

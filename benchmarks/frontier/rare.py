@@ -26,7 +26,7 @@ class Rare:
 
     def __init__(self, url: str, client: redis.Redis, size: float) -> None:
         self.url, self.client, self.size = url, client, size
-        self.found: dict[str, dict[str, float]] = {}
+        self.results: dict[str, dict[str, float]] = {}
         self.gauge = self.begin("one-lane")
 
     def begin(self, name: str, **limits: object) -> Gauge:
@@ -43,7 +43,7 @@ class Rare:
         with gauge.longest() as longest:
             for step in steps:
                 step()
-        self.found[name] = longest
+        self.results[name] = longest
 
     def links(self) -> None:
         frontier, many = self.gauge.frontier, self.number(100_000)
@@ -114,4 +114,4 @@ def rare(folder: Path, size: float = 1.0) -> dict[str, dict[str, float]]:
         cases = Rare(server.url, redis.Redis.from_url(server.url), size)
         for step in (cases.links, cases.flight, cases.letters, cases.lanes):
             step()
-    return cases.found
+    return cases.results

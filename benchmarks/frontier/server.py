@@ -1,6 +1,4 @@
-"""The server that is measured: a private Redis with the settings that we ship, and what it says
-about itself.
-"""
+"""The server under test: a private Redis with the settings that we ship, and its own statistics."""
 
 from __future__ import annotations
 
@@ -29,7 +27,7 @@ SCRIPTS = sorted(path.stem for path in (ROOT / "crawler").glob("*/lua/*.lua"))
 
 @dataclass(frozen=True)
 class Cost:
-    """What an operation costs the server, in microseconds: in scripts by the clock, and of
+    """The cost of an operation for the server, in microseconds: in scripts by the clock, and of
     processor time, all included.
     """
 
@@ -38,15 +36,15 @@ class Cost:
 
 
 def shipped() -> tuple[str, ...]:
-    """The lines of ``config/redis.conf``."""
+    """Return the lines of ``config/redis.conf``."""
     lines = (ROOT / "config" / "redis.conf").read_text().splitlines()
     return tuple(line for line in lines if line and not line.startswith("#"))
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[PrivateRedis]:
-    """A server with our settings. As far as we may, it goes before other processes, which would
-    disturb what is measured.
+    """Run a server with our settings; before other processes, which would disturb it, if the system
+    allows that.
     """
     with PrivateRedis(folder, options=shipped()) as server:
         with suppress(PermissionError):
@@ -55,7 +53,7 @@ def running(folder: Path) -> Iterator[PrivateRedis]:
 
 
 class Gauge:
-    """Measures what is done with one frontier on one server that nobody else uses."""
+    """Measures operations on one frontier, on one server that no other client uses."""
 
     def __init__(self, client: redis.Redis, frontier: Frontier) -> None:
         self.client: Any = client
@@ -63,29 +61,29 @@ class Gauge:
         self._names = {client.script_load(frontier.scripts.text(name)): name for name in SCRIPTS}
 
     def script_us(self) -> int:
-        """Microseconds that the server has been in scripts so far, by the clock."""
+        """Return the microseconds that the server has been in scripts so far, by the clock."""
         stats = self.client.info("commandstats")
         return sum(
             int(stats.get(f"cmdstat_{name}", {}).get("usec", 0)) for name in ("evalsha", "eval")
         )
 
     def cpu_us(self) -> float:
-        """Microseconds of processor time that the server's main thread has used so far."""
-        found = self.client.info("cpu")
-        return 1e6 * float(found["used_cpu_user_main_thread"] + found["used_cpu_sys_main_thread"])
+        """Return the microseconds of processor time of the server's main thread so far."""
+        result = self.client.info("cpu")
+        return 1e6 * float(result["used_cpu_user_main_thread"] + result["used_cpu_sys_main_thread"])
 
     def costs(self, operations: Operations, times: int) -> dict[str, Cost]:
-        """What each operation costs. They are measured in turn, ROUNDS times: so what disturbs
+        """Return the cost of each operation. They are measured in turn, ROUNDS times: a disturbance
         disturbs all of them.
         """
         script: dict[str, list[float]] = {name: [] for name in operations}
         cpu: dict[str, list[float]] = {name: [] for name in operations}
         for _ in range(ROUNDS):
             for name, (operation, prepare) in operations.items():
-                given = [prepare() for _ in range(times)]
+                arguments = [prepare() for _ in range(times)]
                 before = self.script_us(), self.cpu_us()
-                for one in given:
-                    operation(one)
+                for argument in arguments:
+                    operation(argument)
                 script[name].append((self.script_us() - before[0]) / times)
                 cpu[name].append((self.cpu_us() - before[1]) / times)
         return {
@@ -95,55 +93,57 @@ class Gauge:
 
     @contextmanager
     def longest(self) -> Iterator[dict[str, float]]:
-        """Fills a dict with the dearest call of each script, in milliseconds of processor time; for
+        """Fill a dict with the dearest call of each script, in milliseconds of processor time; for
         one client, one by one.
         """
         scripts: Any = self.frontier.scripts
-        run, found = scripts.run, {}
+        run, result = scripts.run, {}
 
         def measured(name: str, *args: Any) -> Any:
             before = self.cpu_us()
             try:
                 return run(name, *args)
             finally:
-                found[name] = max(round((self.cpu_us() - before) / 1_000, 2), found.get(name, 0.0))
+                result[name] = max(
+                    round((self.cpu_us() - before) / 1_000, 2), result.get(name, 0.0)
+                )
 
         scripts.run = measured
         try:
-            yield found
+            yield result
         finally:
             del scripts.run
 
     def watch(self) -> None:
-        """Note from now on what takes longer than 5 ms by the clock."""
+        """Record from now on each call that takes longer than 5 ms by the clock."""
         self.client.config_set("slowlog-max-len", 200_000)
         self.client.config_set("slowlog-log-slower-than", 5_000)
         self.client.slowlog_reset()
 
     def slow(self) -> dict[str, list[float]]:
-        """Milliseconds by the clock of each call since ``watch`` that was slow, by script, the
-        longest first.
+        """Return the milliseconds by the clock of each slow call since ``watch``, by script, longest
+        first.
         """
-        found: dict[str, list[float]] = {}
+        result: dict[str, list[float]] = {}
         for entry in self.client.slowlog_get(200_000):
             command, sha, *_ = (*entry["command"].split(b" ", 2), b"")
             if command.upper() in (b"EVALSHA", b"EVAL"):
-                found.setdefault(self._names.get(sha.decode(), "eval"), []).append(
+                result.setdefault(self._names.get(sha.decode(), "eval"), []).append(
                     entry["duration"] / 1_000
                 )
-        return {name: sorted(times, reverse=True) for name, times in found.items()}
+        return {name: sorted(times, reverse=True) for name, times in result.items()}
 
     def memory(self) -> int:
-        """Bytes that the server uses when it has calmed down, but for what it keeps for its clients
+        """Return the bytes that the server uses when it has calmed down, less those for its clients
         and its files.
         """
         time.sleep(1.2)  # its append-only file is written, and its tables have their sizes
-        found = self.client.memory_stats()
+        result = self.client.memory_stats()
         besides = ("clients.normal", "aof.buffer", "lua.caches", "functions.caches")
-        return int(found["total.allocated"]) - sum(int(found.get(name, 0)) for name in besides)
+        return int(result["total.allocated"]) - sum(int(result.get(name, 0)) for name in besides)
 
     def ask(self, keys: list[str], question: Callable[[Any, str], object]) -> Iterator[Any]:
-        """The answers to ``question`` for each of ``keys``."""
+        """Yield the answers to ``question`` for each of ``keys``."""
         for start in range(0, len(keys), 1_000):
             pipe = self.client.pipeline(transaction=False)
             for key in keys[start : start + 1_000]:
@@ -151,12 +151,12 @@ class Gauge:
             yield from pipe.execute()
 
     def size(self, keys: list[str]) -> int:
-        """Bytes of ``keys``, by the server's own account of each."""
+        """Return the bytes of ``keys``, by the server's own account of each."""
         return sum(self.ask(keys, lambda pipe, key: pipe.memory_usage(key, samples=0)))
 
     def growth(self, keys: list[str]) -> int:
-        """Bytes by which the server grows when ``keys`` are copied, the tables of their names
-        included.
+        """Return the bytes by which the server grows when ``keys`` are copied, the tables of their
+        names included.
         """
         grown = 0
         for _ in range(2):  # the first time also fills what the server keeps for itself
@@ -167,7 +167,7 @@ class Gauge:
         return grown
 
     def encodings(self, keys: list[str]) -> dict[str, int]:
-        """How the server keeps ``keys``."""
+        """Count ``keys`` by their encoding in the server."""
         return dict(
             Counter(
                 answer.decode()
@@ -176,8 +176,8 @@ class Gauge:
         )
 
     def keys(self, kind: str) -> list[str]:
-        """The keys of the crawl whose names begin with ``kind``; by SCAN, which only a benchmark
-        may use.
+        """Return the keys of the crawl whose names begin with ``kind``; by SCAN, which only a
+        benchmark may use.
         """
         return sorted(
             key.decode()

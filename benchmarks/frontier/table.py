@@ -8,12 +8,12 @@ from typing import Any
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
-def tables(found: dict[str, Any]) -> str:
-    """Markdown for all that was found."""
-    machine, versions = found["machine"], found["versions"]
+def tables(results: dict[str, Any]) -> str:
+    """Return all results as Markdown."""
+    machine, versions = results["machine"], results["versions"]
     about = ", ".join(f"{name} {number}" for name, number in versions.items())
     load = ", ".join(map(str, machine["load"]))
-    rows = found["rows"]
+    rows = results["rows"]
     runs = [name for name in rows[0]["costs"] if "finish" in name]
     head = [
         "known URLs",
@@ -24,7 +24,7 @@ def tables(found: dict[str, Any]) -> str:
     ]
     lines = [
         (
-            f"Measured on {found['date']}: {about}; {machine['cpu']}, {machine['cores']} cores,"
+            f"Measured on {results['date']}: {about}; {machine['cpu']}, {machine['cores']} cores,"
             f" {machine['system']}, load {load}."
         ),
         "",
@@ -55,19 +55,19 @@ def tables(found: dict[str, Any]) -> str:
         "",
         *table(
             ["", "script", "ms"],
-            [[case, *dearest(scripts)] for case, scripts in found["rare"].items()],
+            [[case, *dearest(scripts)] for case, scripts in results["rare"].items()],
         ),
     ]
     return "\n".join(lines)
 
 
 def table(head: list[str], rows: list[list[str]]) -> list[str]:
-    """A table's lines."""
+    """Return the lines of a table."""
     return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
 
 
 def bytes_(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """What a URL takes."""
+    """Return the rows of bytes per URL."""
     named = {"bytes per known URL": "known_url", "bytes per queued URL, besides": "queued_url"}
     return [
         [title, *(f"{row[field]:.1f} ({row[field + '_by_growth']:.1f})" for row in rows)]
@@ -76,7 +76,7 @@ def bytes_(rows: list[dict[str, Any]]) -> list[list[str]]:
 
 
 def costs(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """What an operation takes."""
+    """Return the rows of the cost of each operation."""
     return [
         [
             name,
@@ -90,7 +90,7 @@ def costs(rows: list[dict[str, Any]]) -> list[list[str]]:
 
 
 def longest(rows: list[dict[str, Any]]) -> list[list[str]]:
-    """The dearest call of each script, and the longest of any by the clock."""
+    """Return the dearest call of each script, and the longest of any by the clock."""
     lines = [
         [name, *(f"{row['longest_ms'][name]:.1f}" for row in rows)]
         for name in rows[0]["longest_ms"]
@@ -108,7 +108,7 @@ def longest(rows: list[dict[str, Any]]) -> list[list[str]]:
 
 
 def dearest(scripts: dict[str, float]) -> list[str]:
-    """The script that took longest, and how long."""
+    """Return the script that took longest, and its milliseconds."""
     name = max(scripts, key=lambda name: scripts[name])
     return [name, f"{scripts[name]:.1f}"]
 

@@ -1,5 +1,5 @@
-"""A plan as the fields of the hash ``meta``: one field per limit, so that scripts read them and a
-limit can be changed alone.
+"""A plan as fields of the hash ``meta``: one field per limit, so that scripts can read each, and
+each can be changed alone.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from ..model import Plan, Policy
 
 #: Fields of a policy that are seconds in Python and milliseconds in Redis.
 TIMES = {
-    "time_limit", "idle_limit", "delay", "backoff", "backoff_cap", "retry_after_cap", "breaker_snooze", "lease",
-    "page_deadline",
+    "time_limit", "idle_limit", "delay", "backoff", "backoff_cap", "retry_after_cap",
+    "breaker_snooze", "lease", "page_deadline",
 }  # fmt: skip
 #: The type of each field of a policy, without its "None".
 TYPES = {field.name: str(field.type).partition(" |")[0] for field in fields(Policy)}
 
 
 def encode_plan(plan: Plan) -> tuple[list[str], list[str]]:
-    """The fields of ``plan`` that are empty, and the others with their values in turn."""
+    """Return the fields of ``plan`` that are empty, and the others with their values in turn."""
     dropped, pairs = encode_limits({name: getattr(plan.policy, name) for name in TYPES})
     if plan.definition is None:
         dropped.append("definition")
@@ -36,7 +36,7 @@ def encode_plan(plan: Plan) -> tuple[list[str], list[str]]:
 
 
 def encode_limits(limits: Mapping[str, Any]) -> tuple[list[str], list[str]]:
-    """Fields of a policy, as ``encode`` gives them.
+    """Return fields of a policy as ``encode_plan`` does: those that are empty, and the others.
 
     Raises:
         FrontierRefused: a policy has no such field, or needs another value.
@@ -64,7 +64,7 @@ def encode_limits(limits: Mapping[str, Any]) -> tuple[list[str], list[str]]:
 
 
 def decode_plan(name: str, meta: Mapping[str, bytes]) -> Plan:
-    """The plan that ``meta`` holds."""
+    """Return the plan in the hash ``meta``."""
     policy: dict[str, Any] = {}
     for field, kind in TYPES.items():
         text = meta[field].decode() if field in meta else None

@@ -13,7 +13,7 @@ from redis.sentinel import SentinelConnectionPool
 from ..errors import FrontierMisfit
 from ..storage.connection import RedisClient, servers
 from ..storage.errors import redis_errors
-from ..storage.scripts import version
+from ..storage.scripts import server_version
 from ..storage.server import server_settings
 
 #: How often a server is asked how far away it is.
@@ -41,7 +41,7 @@ def check_server(redis: RedisClient) -> list[str]:
 
 def _check(server: Any) -> Iterator[str]:
     try:
-        running = version(server)
+        running = server_version(server)
     except faults.NoPermissionError:
         running = "7.0"
     parts = tuple(int(part) for part in running.split(".")[:2])

@@ -1,5 +1,5 @@
-"""What Prometheus asks for, read from Redis at each scrape: it covers every worker, and survives
-all of them.
+"""Metrics for Prometheus, read from Redis at each scrape: they cover every worker, and outlive all
+of them.
 
 One process serves it (``crawler metrics``). A project that has a registry of its own registers a
 :class:`Collector` with it.
@@ -49,7 +49,7 @@ REASON_LENGTH = 40
 #: Upper bounds of the histograms, in seconds.
 BOUNDS = [2**power / 1_000 for power in range(POWERS)]
 
-#: What a crawl counts, by its name in the frontier.
+#: Counters of a crawl: the name in the frontier, that of the metric, and its help.
 COUNTERS = {
     "items": ("items", "Pages whose extract gave something."),
     "retried": ("retries", "Attempts that were put off to another time."),
@@ -69,12 +69,16 @@ COUNTERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What one scrape found of one crawl."""
+class CrawlState:
+    """One crawl at one scrape."""
 
     snapshot: Snapshot
     tallies: Mapping[str, int]
     concurrency: int
+
+
+#: A number, or several of them by a label and its value.
+Value = Callable[[CrawlState], "float | dict[tuple[str, str], float]"]
 
 
 class Collector(AnyCollector):
@@ -86,21 +90,21 @@ class Collector(AnyCollector):
         self.redis, self.prefix, self.clock = redis, prefix, clock
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing, so that registering asks Redis nothing."""
+        """Return nothing, so that registering asks Redis nothing."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Everything; if Redis does not answer, only that."""
+        """Yield every metric; if Redis does not answer, only that it does not."""
         up = GaugeMetricFamily("crawler_redis_up", "Whether the frontier's Redis answers.", value=1)
         began = time.monotonic()
         try:
-            found = [*self._server(), *self._crawls()]
+            metrics = [*self._server(), *self._crawls()]
         except CrawlerError:
             up.samples.clear()
             up.add_metric([], 0)
-            found = []
+            metrics = []
         yield up
-        yield from found
+        yield from metrics
         yield GaugeMetricFamily(
             "crawler_scrape_duration_seconds",
             "How long it took to ask Redis for all this.",
@@ -140,19 +144,23 @@ class Collector(AnyCollector):
         yield CounterMetricFamily("crawler_browser_session_reaps", text, value=registry.reaped())
 
     def _crawls(self) -> Iterator[Metric]:
-        seen = list(self._snapshots())
-        statuses = Counter(one.status for one in seen)
+        snapshots = list(self._snapshots())
+        statuses = Counter(snapshot.status for snapshot in snapshots)
         family = GaugeMetricFamily("crawler_crawls", "Crawls in each status.", labels=["status"])
         for status in Status:
             family.add_metric([status.value.lower()], statuses[status])
         yield family
         now = self.clock()
         shown = [
-            one for one in seen if not one.status.ended or now - (one.ended or 0) < ENDED_SHOWN
+            one for one in snapshots if not one.status.ended or now - (one.ended or 0) < ENDED_SHOWN
         ]
         shown.sort(key=lambda one: (one.status.ended, -(one.started or 0)))
-        sights = [self._sight(one) for one in shown[:CRAWLS_MAX]]
-        yield from families(sights, now)
+        states = [self._state(snapshot) for snapshot in shown[:CRAWLS_MAX]]
+        yield from page_metrics(states)
+        yield from time_metrics(states, now)
+        yield from counters(states)
+        yield attempts(states)
+        yield from histograms(states)
 
     def _snapshots(self) -> Iterator[Snapshot]:
         for name in Frontier.names(self.redis, self.prefix):
@@ -162,18 +170,19 @@ class Collector(AnyCollector):
                 with redis_errors():
                     self.redis.ping()  # if it was Redis, say so
 
-    def _sight(self, snapshot: Snapshot) -> Sight:
+    def _state(self, snapshot: Snapshot) -> CrawlState:
         frontier = Frontier(self.redis, snapshot.name, prefix=self.prefix)
         plan = frontier.plan()
-        return Sight(snapshot, frontier.tallies(), plan.policy.concurrency_limit if plan else 0)
+        concurrency = plan.policy.concurrency_limit if plan else 0
+        return CrawlState(snapshot, frontier.tallies(), concurrency)
 
 
-def families(sights: list[Sight], now: float) -> Iterator[Metric]:
-    """The metrics of crawls, one family after the other."""
+def page_metrics(states: list[CrawlState]) -> Iterator[Metric]:
+    """Yield the status of crawls, and where their pages are."""
     yield gauge(
         "crawler_crawl_status",
         "1 for the status that the crawl has.",
-        sights,
+        states,
         lambda one: {
             ("status", status.value.lower()): float(one.snapshot.status is status)
             for status in Status
@@ -182,7 +191,7 @@ def families(sights: list[Sight], now: float) -> Iterator[Metric]:
     yield gauge(
         "crawler_pages",
         "Pages by where they are now.",
-        sights,
+        states,
         lambda one: {
             ("state", state): getattr(one.snapshot, state)
             for state in ("queued", "delayed", "processing", "done", "failed")
@@ -191,137 +200,124 @@ def families(sights: list[Sight], now: float) -> Iterator[Metric]:
     yield gauge(
         "crawler_pages_failed",
         "Failed pages by reason, until they are retried.",
-        sights,
+        states,
         lambda one: {
             ("reason", reason): number for reason, number in reasons(one.snapshot.reasons).items()
         },
     )
-    yield gauge(
-        "crawler_concurrency_limit",
-        "Pages that may be in flight.",
-        sights,
-        lambda one: one.concurrency,
-    )
-    yield gauge(
-        "crawler_tickets", "Wake-ups that are under way.", sights, lambda one: one.snapshot.tickets
-    )
+    text = "Pages that may be in flight."
+    yield gauge("crawler_concurrency_limit", text, states, lambda one: one.concurrency)
+    text = "Wake-ups that are under way."
+    yield gauge("crawler_tickets", text, states, lambda one: one.snapshot.tickets)
+
+
+def time_metrics(states: list[CrawlState], now: float) -> Iterator[Metric]:
+    """Yield when crawls began, worked, were held and ended; ``now`` is epoch seconds."""
     yield gauge(
         "crawler_hold_seconds",
         "Seconds for which no page is claimed, because browsers or Redis were away.",
-        sights,
+        states,
         lambda one: max(0.0, (one.snapshot.held_until or 0) - now),
     )
-    yield gauge(
-        "crawler_started_timestamp_seconds",
-        "When the crawl began.",
-        sights,
-        lambda one: one.snapshot.started or 0,
-    )
-    yield gauge(
-        "crawler_ended_timestamp_seconds",
-        "When it ended; 0: it has not.",
-        sights,
-        lambda one: one.snapshot.ended or 0,
-    )
-    yield counter(
-        "crawler_active_seconds",
-        "Time that it was at work; pauses do not count.",
-        sights,
-        lambda one: one.snapshot.active,
-    )
-    yield counter(
-        "crawler_accepted_pages",
-        "Different pages that were queued.",
-        sights,
-        lambda one: one.snapshot.accepted,
-    )
-    for name, (called, text) in COUNTERS.items():
-        yield counter(f"crawler_{called}", text, sights, partial(count_of, name))
+    text = "When the crawl began."
+    started = "crawler_started_timestamp_seconds"
+    yield gauge(started, text, states, lambda one: one.snapshot.started or 0)
+    text = "When it ended; 0: it has not."
+    ended = "crawler_ended_timestamp_seconds"
+    yield gauge(ended, text, states, lambda one: one.snapshot.ended or 0)
+    text = "Time that it was at work; pauses do not count."
+    yield counter("crawler_active_seconds", text, states, lambda one: one.snapshot.active)
+
+
+def counters(states: list[CrawlState]) -> Iterator[Metric]:
+    """Yield the counts of crawls that only go up."""
+    text = "Different pages that were queued."
+    yield counter("crawler_accepted_pages", text, states, lambda one: one.snapshot.accepted)
+    for name, (metric, text) in COUNTERS.items():
+        yield counter(f"crawler_{metric}", text, states, partial(count_of, name))
     yield counter(
         "crawler_links_skipped",
         "Links that became no page, by reason.",
-        sights,
+        states,
         lambda one: {
             ("reason", name.removeprefix("skipped_")): number
             for name, number in one.snapshot.counts.items()
             if name.startswith("skipped_")
         },
     )
-    attempts = CounterMetricFamily(
-        "crawler_attempts",
-        "Attempts at pages, by class of HTTP status and by reason.",
-        labels=["crawl", "status", "reason"],
-    )
-    for one in sights:
+
+
+def attempts(states: list[CrawlState]) -> Metric:
+    """Return the attempts at pages, by status and reason."""
+    text = "Attempts at pages, by class of HTTP status and by reason."
+    family = CounterMetricFamily("crawler_attempts", text, labels=["crawl", "status", "reason"])
+    for one in states:
         for name, number in sorted(one.tallies.items()):
             if name.startswith("attempt:"):
-                attempts.add_metric([one.snapshot.name, *name.split(":", 2)[1:]], number)
-    yield attempts
-    steps = HistogramMetricFamily(
-        "crawler_step_seconds", "How long the steps of runs took.", labels=["crawl", "step"]
-    )
-    wakeups = HistogramMetricFamily(
-        "crawler_wakeup_seconds",
-        "Time from the grant of a wake-up to the claim that answers it.",
-        labels=["crawl"],
-    )
-    for one in sights:
+                family.add_metric([one.snapshot.name, *name.split(":", 2)[1:]], number)
+    return family
+
+
+def histograms(states: list[CrawlState]) -> Iterator[Metric]:
+    """Yield how long steps and wake-ups took."""
+    text = "How long the steps of runs took."
+    steps = HistogramMetricFamily("crawler_step_seconds", text, labels=["crawl", "step"])
+    text = "Time from the grant of a wake-up to the claim that answers it."
+    wakeups = HistogramMetricFamily("crawler_wakeup_seconds", text, labels=["crawl"])
+    for one in states:
         for step in STEPS:
-            histogram(steps, [one.snapshot.name, step], one.tallies, f"step:{step}")
-        histogram(wakeups, [one.snapshot.name], one.tallies, "wakeup")
+            add_histogram(steps, [one.snapshot.name, step], one.tallies, f"step:{step}")
+        add_histogram(wakeups, [one.snapshot.name], one.tallies, "wakeup")
     yield steps
     yield wakeups
 
 
-#: A number, or several of them by a label and its value.
-Value = Callable[[Sight], "float | dict[tuple[str, str], float]"]
-
-
-def count_of(name: str, one: Sight) -> float:
-    """The counter ``name`` of a crawl."""
+def count_of(name: str, one: CrawlState) -> float:
+    """Return the counter ``name`` of a crawl."""
     return one.snapshot.counts.get(name, 0)
 
 
-def gauge(name: str, text: str, sights: list[Sight], value: Value) -> Metric:
-    """A metric that goes up and down."""
-    return filled(GaugeMetricFamily, name, text, sights, value)
+def gauge(name: str, text: str, states: list[CrawlState], value: Value) -> Metric:
+    """Return a metric that goes up and down, with the value of each crawl."""
+    return metric_family(GaugeMetricFamily, name, text, states, value)
 
 
-def counter(name: str, text: str, sights: list[Sight], value: Value) -> Metric:
-    """A metric that only goes up, until its crawl is begun anew."""
-    return filled(CounterMetricFamily, name, text, sights, value)
+def counter(name: str, text: str, states: list[CrawlState], value: Value) -> Metric:
+    """Return a metric that only goes up, until its crawl is begun again."""
+    return metric_family(CounterMetricFamily, name, text, states, value)
 
 
-def filled(kind: Any, name: str, text: str, sights: list[Sight], value: Value) -> Metric:
-    """A family with the value of each crawl."""
-    found = [(one.snapshot.name, value(one)) for one in sights]
-    label = next((key for _, many in found if isinstance(many, dict) for key, _ in many), None)
+def metric_family(
+    kind: Any, name: str, text: str, states: list[CrawlState], value: Value
+) -> Metric:
+    """Return a family of ``kind`` with the value of each crawl."""
+    values = [(one.snapshot.name, value(one)) for one in states]
+    label = next((key for _, many in values if isinstance(many, dict) for key, _ in many), None)
     family: Metric = kind(name, text, labels=["crawl", *([label] if label else [])])
-    for crawl, many in found:
+    for crawl, many in values:
         for labels, number in many.items() if isinstance(many, dict) else [((), many)]:
             family.add_metric([crawl, *labels[1:]], number)  # type: ignore[attr-defined]
     return family
 
 
-def histogram(
+def add_histogram(
     family: HistogramMetricFamily, labels: list[str], tallies: Mapping[str, int], name: str
 ) -> None:
     """Add the histogram ``name`` of a crawl, if it has one."""
     counts = [tallies.get(f"{name}:{power}", 0) for power in range(POWERS + 1)]
     if any(counts):
-        totals = accumulate(counts)
-        buckets = [
-            (str(bound), total) for bound, total in zip([*BOUNDS, "+Inf"], totals, strict=True)
-        ]
+        bounds, totals = [*BOUNDS, "+Inf"], accumulate(counts)
+        buckets = [(str(bound), total) for bound, total in zip(bounds, totals, strict=True)]
         family.add_metric(labels, buckets, tallies.get(f"{name}:us", 0) / 1_000_000)
 
 
-def reasons(found: Mapping[str, int]) -> dict[str, int]:
-    """Failed pages by reason, as few reasons as a label may have; of an exception only where it was
-    raised.
+def reasons(failed: Mapping[str, int]) -> dict[str, int]:
+    """Return failed pages by reason, as few reasons as a label may have.
+
+    A reason with the words of an exception is cut to what comes before them.
     """
     sums: Counter[str] = Counter()
-    for reason, number in found.items():
+    for reason, number in failed.items():
         word = reason.partition(":")[0].strip()
         sums[word if word and len(word) <= REASON_LENGTH else "other"] += number
     kept = dict(sums.most_common(REASONS_MAX))
@@ -331,7 +327,7 @@ def reasons(found: Mapping[str, int]) -> dict[str, int]:
 
 
 def registry(redis: RedisClient, prefix: str = "") -> CollectorRegistry:
-    """A registry with our metrics and nothing else."""
-    made = CollectorRegistry()
-    made.register(Collector(redis, prefix))
-    return made
+    """Return a registry with these metrics and no others."""
+    registry = CollectorRegistry()
+    registry.register(Collector(redis, prefix))
+    return registry

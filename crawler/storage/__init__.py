@@ -1,4 +1,5 @@
-"""Redis, for all who keep something there: connections, errors, and the calling of Lua scripts.
+"""Redis, for every room that keeps something there: connections, errors, and the calling of Lua
+scripts.
 
-Belongs here: what is true of any Redis. Does not: what the keys of a crawl mean (``frontier/``).
+Belongs here: what is true of any Redis. Does not: the meaning of a crawl's keys (``frontier/``).
 """

@@ -18,7 +18,7 @@ from redis.sentinel import Sentinel
 
 from ..errors import SetupError
 
-#: What speaks to a Redis, undecoded.
+#: A client of Redis that decodes nothing.
 RedisClient = redis.Redis | RedisCluster
 
 #: Seconds to wait for a connection.
@@ -30,8 +30,8 @@ SENTINEL_TIMEOUT = 1.0
 #: Seconds of silence after which a connection is tested before it is used again.
 HEALTH_CHECK_INTERVAL = 25
 #: How often a command is sent again after its connection broke. Every script of the frontier may be
-#: repeated safely. After a time-out none is: who waited once for a server that is frozen would only
-#: wait twice.
+#: repeated safely. After a time-out none is: a caller would only
+#: wait twice for a frozen server.
 RETRIES = 2
 
 SCHEMES = (
@@ -49,7 +49,7 @@ PORT, SENTINEL_PORT = 6379, 26379
 def connect(
     url: str, *, connect_timeout: float = CONNECT_TIMEOUT, read_timeout: float = READ_TIMEOUT
 ) -> RedisClient:
-    """A client for ``url``; opens nothing yet.
+    """Return a client for ``url``; it opens nothing yet.
 
     ``redis://``, ``rediss://`` (TLS) and ``unix://`` are redis-py's own forms.
     ``redis+cluster://host:port,host:port`` names any nodes of a Redis Cluster;
@@ -113,14 +113,14 @@ def connect(
 
 
 def hosts(parts: SplitResult, port: int) -> Iterator[tuple[str, int]]:
-    """The addresses in the URL ``parts``, separated by commas."""
+    """Yield the addresses in the URL ``parts``, which commas separate."""
     for name in parts.netloc.rpartition("@")[2].split(","):
         one = urlsplit(f"//{name}")
         yield one.hostname or "localhost", one.port or port
 
 
 def parse_options(base: str, parts: SplitResult, path: str) -> dict[str, Any]:
-    """Everything but the addresses in a URL, as options of redis-py's connections."""
+    """Return everything but the addresses in a URL, as options of redis-py's connections."""
     user = parts.netloc.rpartition("@")[0]
     options = dict(
         parse_url(parts._replace(scheme=base, netloc=f"{user}@localhost", path=path).geturl())
@@ -141,8 +141,8 @@ def sentinel(
     *,
     tls: bool,
 ) -> redis.Redis:
-    """A client of the master ``service``, wherever the Sentinels say that it is whenever a
-    connection is opened.
+    """Return a client of the master ``service``; each connection goes where the Sentinels say that
+    it is then.
     """
     to_master = {name: value for name, value in options.items() if not name.startswith("sentinel_")}
     to_sentinels = {
@@ -168,8 +168,8 @@ def sentinel(
 
 
 class Cluster(RedisCluster):
-    """redis-py's client of a Redis Cluster, but it opens nothing before its first command, and
-    gives up after a time-out.
+    """A client of a Redis Cluster that opens nothing before its first command, and gives up after a
+    time-out, unlike redis-py's own.
     """
 
     ERRORS_ALLOW_RETRY: Any = tuple(
@@ -181,7 +181,7 @@ class Cluster(RedisCluster):
         self._options: dict[str, Any] | None = options
 
     def __getattr__(self, name: str) -> Any:
-        """Called for what is not there yet: everything, before the first command."""
+        """Connect when an attribute is missing: before the first command, all are."""
         if name in ("_opening", "_options"):  # of a half-made object
             raise AttributeError(name)
         with self._opening:
@@ -202,8 +202,8 @@ class Cluster(RedisCluster):
 
 
 def servers(client: RedisClient) -> list[redis.Redis]:
-    """A client of each server that holds keys: the masters of a Cluster, else the one that there
-    is.
+    """Return a client of each server that holds keys: the masters of a Cluster, else the only
+    one.
     """
     if isinstance(client, RedisCluster):
         return [client.get_redis_connection(node) for node in client.get_primaries()]

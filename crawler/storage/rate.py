@@ -1,5 +1,5 @@
-"""How many runs all workers together may complete in a second: for load tests, and for what stands
-behind a crawl's hooks.
+"""A limit on the runs that all workers together complete in a second: for load tests, and for the
+systems behind a crawl's hooks.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ class Rate:
             FrontierUnavailable: Redis is away.
         """
         slot = self._take()
-        # after an error the slot is free when its life is over: nobody knows whether the report
-        # arrived
+        # after an error the slot is free when its life is over: the report may have arrived
         yield
         self._ask(slot)
 

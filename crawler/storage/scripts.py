@@ -1,5 +1,5 @@
-"""Load and run Lua scripts: each is read once from the folder ``lua`` of its package, and runs in
-one round trip.
+"""Lua scripts: each is read once from the folder ``lua`` of its package, and runs in one round
+trip.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ CLOSED_PATIENCE, CLOSED_INTERVAL = 10.0, 0.05
 
 @cache
 def source(package: str, name: str) -> str:
-    """The text of a script: the libraries that its line ``With`` names, then itself, and Redis's
-    ``#!lua`` line before it all.
+    """Return the text of a script: Redis's ``#!lua`` line, the libraries that its line ``With``
+    names, then itself.
     """
     folder = files(package) / "lua"
     first, _, text = (folder / f"{name}.lua").read_text("utf-8").partition("\n")
@@ -71,7 +71,9 @@ class Scripts:
         script = self._scripts.get(name) or self._register(name)
         try:
             return script(keys=[prefix], args=args)
-        except faults.NoScriptError:  # forgotten again, between our sending it and asking for it
+        except (
+            faults.NoScriptError
+        ):  # the server forgot it between our sending it and asking for it
             return self._client.eval(self.text(name), 1, prefix, *args)
 
     def _register(self, name: str) -> Script:
@@ -79,19 +81,19 @@ class Scripts:
         return script
 
     def text(self, name: str) -> str:
-        """The script ``name`` as this server reads it."""
+        """Return the text of the script ``name`` as this server reads it."""
         text = source(self._package, name)
         return text.partition("\n")[2] if self._is_old() else text
 
     def _is_old(self) -> bool:
         if self._client not in _old:
             try:
-                _old[self._client] = int(version(self._client).split(".")[0]) < 7
+                _old[self._client] = int(server_version(self._client).split(".")[0]) < 7
             except faults.NoPermissionError:
                 _old[self._client] = False
         return _old[self._client]
 
 
-def version(client: RedisClient) -> str:
-    """The version of the server, as it says."""
+def server_version(client: RedisClient) -> str:
+    """Return the version of the server, as it says."""
     return str(client.info("server").get("redis_version", "7"))
