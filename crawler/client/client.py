@@ -18,6 +18,7 @@ from ..hooks import Lazy, call
 from ..model import Priority, Status
 from ..storage.connection import RedisClient, connect
 from ..storage.errors import redis_errors
+from ..urls.sitemap_xml import Entry
 from . import transaction
 from .crawl_handle import CrawlHandle
 from .crawls import CrawlRegistry
@@ -201,7 +202,7 @@ class Client:
     def enqueue(
         self,
         crawl: Crawl | str,
-        urls: str | Iterable[str],
+        urls: str | Iterable[str | Entry],
         *,
         priority: Priority = Priority.NORMAL,
         depth: int = 0,

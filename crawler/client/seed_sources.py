@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urljoin
 
 from ..definition.fields import AUTO
 from ..definition.network import guard_of
@@ -19,6 +20,7 @@ from ..urls.url import origin_of
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
+    from ..urls.sitemap_xml import Entry
     from .seeds import KeepAlive
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ def check_seed_file(crawl: Crawl) -> None:
             file.read(1)
 
 
-def seed_urls(crawl: Crawl, keep_alive: KeepAlive) -> Iterator[str]:
+def seed_urls(crawl: Crawl, keep_alive: KeepAlive) -> Iterator[str | Entry]:
     """Yield the URLs of the file of seeds of ``crawl``, then those of its sitemaps.
 
     ``keep_alive`` is called often while sitemaps are read.
@@ -88,11 +90,11 @@ def urls_of_file(path: str | Path) -> Iterator[str]:
 
 def urls_of_sitemaps(
     crawl: Crawl, locations: Iterable[str], *, keep_alive: KeepAlive = lambda: None
-) -> Iterator[str]:
-    """Yield the URLs that the sitemaps at ``locations`` list.
+) -> Iterator[Entry]:
+    """Yield the entries that the sitemaps at ``locations`` list, unclear ones, too.
 
     The location ``auto`` stands for the sitemaps that robots.txt names. A sitemap that cannot be
-    read is logged as a warning.
+    read, or is not well formed, is logged as a warning.
     """
     addresses = guard_of(crawl).addresses
 
@@ -109,7 +111,7 @@ def urls_of_sitemaps(
         for url in _sitemaps_of_robots(crawl, addresses) if location == AUTO else (location,):
             for entry in sitemaps.read_sitemaps(url, get, tell=warn):
                 keep_alive()
-                yield entry.url
+                yield entry
 
 
 def _fetch_sitemap(url: str, addresses: Callable[[str], Iterable[str]]) -> bytes:
@@ -139,4 +141,4 @@ def _sitemaps_of_robots(crawl: Crawl, addresses: Callable[[str], Iterable[str]])
         named = robots.parse_robots(response.status, response.body).sitemaps
         if not named:
             log.warning("%s: %s/robots.txt names no sitemap", crawl.name, origin)
-        yield from named
+        yield from (urljoin(f"{origin}/robots.txt", one) for one in named)

@@ -23,6 +23,7 @@ from ..errors import FrontierRefused
 from ..frontier.arguments import BATCH
 from ..frontier.frontier import PRODUCER_LIFE, Frontier
 from ..model import Link, Page, Priority
+from ..urls.sitemap_xml import Entry
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class SeedLoader:
         self._frontier.enqueue(entry_pages(self._crawl))
 
     def queue_urls(
-        self, urls: Iterable[str], keep_alive: KeepAlive, progress: Progress | None = None
+        self, urls: Iterable[str | Entry], keep_alive: KeepAlive, progress: Progress | None = None
     ) -> None:
         """Queue ``urls`` of the crawl's file and sitemaps.
 
@@ -154,7 +155,7 @@ class Producer:
 def enqueue_urls(
     crawl: Crawl,
     frontier: Frontier,
-    urls: Iterable[str],
+    urls: Iterable[str | Entry],
     keep_alive: KeepAlive,
     *,
     priority: Priority = Priority.NORMAL,
@@ -162,6 +163,7 @@ def enqueue_urls(
     progress: Progress | None = None,
 ) -> EnqueueReport:
     """Queue the ``urls`` that are in the scope of ``crawl``, in batches, as pages at ``depth``.
+    Entries of sitemaps that are unclear are refused as malformed.
 
     ``keep_alive`` is called after each batch. ``progress`` receives a line every ten seconds; None:
     it is logged.
@@ -176,13 +178,13 @@ def enqueue_urls(
     rest = iter(urls)
     while batch := list(islice(rest, BATCH)):
         pages, skipped = [], Counter[str]()
-        for url in batch:
-            page = page_of(url)
+        for seed in batch:
+            page = page_of(seed)
             if isinstance(page, Page):
                 pages.append(page)
             else:
                 skipped[page] += 1
-                examples.setdefault(page, url)
+                examples.setdefault(page, seed.url if isinstance(seed, Entry) else seed)
         added = frontier.enqueue(pages, skipped=skipped)
         new, known = new + added.new, known + added.known
         refused.update(added.skipped)
@@ -193,11 +195,16 @@ def enqueue_urls(
     return EnqueueReport(new, known, dict(refused), examples)
 
 
-def _page_maker(crawl: Crawl, priority: Priority, depth: int) -> Callable[[str], Page | str]:
+def _page_maker(
+    crawl: Crawl, priority: Priority, depth: int
+) -> Callable[[str | Entry], Page | str]:
     """Return a function that makes a page of a URL, or names the reason why it becomes none."""
     scope, entry = scope_of(crawl), entry_pages(crawl)[0]
 
-    def page_of(url: str) -> Page | str:
+    def page_of(seed: str | Entry) -> Page | str:
+        if isinstance(seed, Entry) and seed.unclear:
+            return "malformed"
+        url = seed.url if isinstance(seed, Entry) else seed
         if reason := scope.judge(Link(url), entry):
             return reason
         target = scope.look(url)

@@ -1,19 +1,20 @@
 """Read the pages that a site lists in its sitemaps, one by one, in bounded memory.
 
-It understands ``urlset`` and ``sitemapindex`` in XML (also where it is not quite XML), lists of
-URLs in plain text, and gzip of each. A sitemap that is missing, broken, too large or too deep costs
-its own pages only.
+It understands ``urlset`` and ``sitemapindex`` in XML, feeds (RSS, Atom), lists of URLs in plain
+text, and gzip of each. A sitemap that is missing, broken, too large or too deep costs its own pages
+only, and none without a word.
 """
 
 from __future__ import annotations
 
+import codecs
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from typing import TypeVar
+from urllib.parse import urljoin
 
-from lxml import etree  # type: ignore[import-untyped]
-
+from .sitemap_xml import DocumentError, Entry, Notes, has_xml, read_entries
 from .url import why_invalid
 
 #: Bytes, after decompression, of one sitemap; what follows is not read. The protocol allows no
@@ -24,6 +25,12 @@ DEPTH_MAX = 10
 #: Sitemaps of one site.
 COUNT_MAX = 50_000
 _CHUNK = 65_536
+T = TypeVar("T")
+#: Characters of a document by which its kind is known.
+_HEAD = 16_384
+_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?\sencoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
 #: URL → the bytes of its document, piece by piece. Raises OSError where there is none.
 Fetch = Callable[[str], Iterable[bytes]]
@@ -31,58 +38,117 @@ Fetch = Callable[[str], Iterable[bytes]]
 Tell = Callable[[str, str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A URL that a sitemap lists, and when its page was last changed (None: it does not say)."""
-
-    url: str
-    lastmod: datetime | None = None
-
-
-class _TroubleError(Exception):
-    """A sitemap cannot be read any further."""
-
-
 def read_sitemaps(
-    url: str, fetch: Fetch, *, since: date | None = None, tell: Tell = lambda _url, _what: None
+    url: str, fetch: Fetch, *, tell: Tell = lambda _url, _what: None
 ) -> Iterator[Entry]:
     """Yield the entries of the sitemap at ``url`` and of those that it lists, as they arrive.
 
-    Left out are entries (and whole sitemaps) that say they have not changed ``since``, and URLs
-    that cannot be fetched. ``tell`` hears of each sitemap that cannot be read.
+    Relative URLs are resolved. Entries that are unclear are among them, and so are URLs that cannot
+    be fetched: whoever counts what is left out needs them. ``tell`` hears, once for each, of the
+    sitemaps that cannot be read, that are repaired, or that list some that cannot be fetched.
     """
-    after = _moment(since.isoformat()) if since else None
     seen, waiting = {url}, [(url, 0)]
     while waiting:
         here, depth = waiting.pop()
+        repaired, left_out, words = Notes(), Notes(), []
         try:
-            for is_index, entry in _entries(fetch(here)):
-                if (after and entry.lastmod and entry.lastmod < after) or why_invalid(entry.url):
-                    continue
+            for is_index, found in _entries(fetch(here), repaired):
+                entry = _absolute(found, here)
                 if not is_index:
                     yield entry
+                elif reason := "malformed" if entry.unclear else why_invalid(entry.url):
+                    left_out.add(reason, entry.url)
                 elif depth >= DEPTH_MAX:
-                    raise _TroubleError(f"more than {DEPTH_MAX} indexes deep")
-                elif entry.url not in seen and len(seen) < COUNT_MAX:
+                    raise DocumentError(f"more than {DEPTH_MAX} indexes deep")
+                elif entry.url not in seen and len(seen) >= COUNT_MAX:
+                    left_out.add(f"beyond {COUNT_MAX:,}", entry.url)
+                elif entry.url not in seen:
                     seen.add(entry.url)
                     waiting.append((entry.url, depth + 1))
-        except (_TroubleError, OSError, zlib.error) as trouble:
-            tell(here, str(trouble) or type(trouble).__name__)
+        except (DocumentError, OSError, zlib.error) as trouble:
+            words.append(str(trouble) or type(trouble).__name__)
+        if repaired:
+            words.append(f"not well-formed XML, read all the same: {repaired}")
+        if left_out:
+            words.append(f"sitemaps in it that are left out: {left_out}")
+        if words:
+            tell(here, "; ".join(words))
 
 
-def _entries(pieces: Iterable[bytes]) -> Iterator[tuple[bool, Entry]]:
+def _absolute(entry: Entry, base: str) -> Entry:
+    """Return ``entry`` with its URL as seen from ``base``.
+
+    A host without its scheme (``www.shop.example/a``) reads as a path; such an entry is unclear.
+    """
+    url = entry.url
+    if entry.unclear or not url or _SCHEME.match(url):
+        return entry
+    host, first = urljoin(base, "/").split("/")[2].lower(), url.split("/")[0].lower()
+    if first and (first == host or first.startswith("www.")):
+        return Entry(url, unclear=True)
+    try:
+        return Entry(urljoin(base, url))
+    except ValueError:
+        return Entry(url, unclear=True)
+
+
+def _entries(pieces: Iterable[bytes], repaired: Notes) -> Iterator[tuple[bool, Entry]]:
     """Yield (whether it is a sitemap, entry) for each entry of the document."""
-    plain = _limited(_plain(pieces))
-    start = next(plain, b"").removeprefix(b"\xef\xbb\xbf").lstrip()
-    rest = _joined(start, plain)
-    return (
-        _from_xml(rest)
-        if start.startswith((b"<", b"\xfe\xff", b"\xff\xfe"))
-        else ((False, entry) for entry in _from_text(rest))
+    text = _decoded(_limited(_plain(pieces)), repaired)
+    start = ""
+    for piece in text:
+        start += piece
+        if len(start) >= _HEAD:
+            break
+    rest = _joined(start, text)
+    if has_xml(start):
+        return read_entries(rest, repaired)
+    return ((False, entry) for entry in _from_text(rest))
+
+
+def _decoded(pieces: Iterable[bytes], repaired: Notes) -> Iterator[str]:
+    """Yield the text of a document; single bytes that are no UTF-8 are read as Latin-1."""
+    start, rest = b"", iter(pieces)
+    for piece in rest:
+        start += piece
+        if len(start) >= 1_024:
+            break
+    encoding = _encoding(start)
+    decoder = codecs.getincrementaldecoder(encoding)(
+        "surrogateescape" if codecs.lookup(encoding).name == "utf-8" else "replace"
     )
+    yield _repaired_bytes(decoder.decode(start), repaired).removeprefix("\ufeff")
+    for piece in rest:
+        yield _repaired_bytes(decoder.decode(piece), repaired)
+    yield _repaired_bytes(decoder.decode(b"", final=True), repaired)
 
 
-def _joined(first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
+def _encoding(start: bytes) -> str:
+    """Return the encoding of a document, by its mark or its declaration; else UTF-8."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    declared = _ENCODING.search(start)
+    name = declared.group(1).decode() if declared else "utf-8"
+    try:
+        return name if "<?xml" in start.decode(name, "replace") else "utf-8"
+    except LookupError:
+        return "utf-8"
+
+
+def _repaired_bytes(text: str, repaired: Notes) -> str:
+    """Return ``text`` with Latin-1 characters for the bytes that are no UTF-8."""
+    if _ESCAPED_BYTE.search(text) is None:
+        return text
+
+    def character(match: re.Match[str]) -> str:
+        around = text[max(0, match.start() - 40) : match.end() + 20]
+        repaired.add("byte that is no UTF-8", _ESCAPED_BYTE.sub("?", around))
+        return chr(ord(match.group()) - 0xDC00)
+
+    return _ESCAPED_BYTE.sub(character, text)
+
+
+def _joined(first: T, rest: Iterable[T]) -> Iterator[T]:
     yield first
     yield from rest
 
@@ -107,7 +173,7 @@ def _plain(pieces: Iterable[bytes]) -> Iterator[bytes]:
             if complete:  # gzip files may be strung together
                 packed, unpack = unpack.unused_data, zlib.decompressobj(wbits=31)
     if not complete:
-        raise _TroubleError("the gzip file ends too early")
+        raise DocumentError("the gzip file ends too early")
 
 
 def _limited(pieces: Iterable[bytes]) -> Iterator[bytes]:
@@ -115,73 +181,18 @@ def _limited(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         size += len(piece)
         if size > SIZE_MAX:
-            raise _TroubleError(f"larger than {SIZE_MAX:,} bytes")
+            raise DocumentError(f"larger than {SIZE_MAX:,} bytes")
         if piece:
             yield piece
 
 
-def _from_text(pieces: Iterable[bytes]) -> Iterator[Entry]:
-    line = b""
+def _from_text(pieces: Iterable[str]) -> Iterator[Entry]:
+    """Yield the URLs of a document with one on each line."""
+    line = ""
     for piece in pieces:
-        *lines, line = (line + piece).split(b"\n")
-        for one in lines:
-            yield Entry(one.decode("utf-8", "replace").strip())
+        *lines, line = (line + piece).split("\n")
+        yield from (Entry(url) for one in lines if (url := one.strip()))
         if len(line) > _CHUNK:
-            raise _TroubleError("neither a sitemap nor a list of URLs")
-    yield Entry(line.decode("utf-8", "replace").strip())
-
-
-def _from_xml(pieces: Iterable[bytes]) -> Iterator[tuple[bool, Entry]]:
-    # Entities are not resolved and nothing is loaded: a sitemap is a stranger's text.
-    parser = etree.XMLPullParser(
-        events=("end",), recover=True, resolve_entities=False, no_network=True, load_dtd=False
-    )
-    try:
-        for piece in pieces:
-            parser.feed(piece)
-            yield from _finished(parser)
-        root = parser.close()
-    except etree.XMLSyntaxError as error:
-        raise _TroubleError(f"no XML: {error}") from error
-    yield from _finished(parser)
-    _check(root)
-
-
-def _check(root: etree._Element | None) -> None:
-    if root is None or _local(root) not in ("urlset", "sitemapindex"):
-        raise _TroubleError("no sitemap, but some other document")
-
-
-def _finished(parser: etree.XMLPullParser) -> Iterator[tuple[bool, Entry]]:
-    for _, element in parser.read_events():
-        parent = element.getparent()
-        # only elements right below the root count
-        if parent is None or parent.getparent() is not None:
-            continue
-        _check(parent)  # now, not at the end: the elements of other documents would pile up
-        children = {
-            _local(child): "".join(child.itertext()).strip()
-            for child in element
-            if isinstance(child.tag, str)
-        }
-        if (url := children.get("loc")) and (kind := _local(element)) in ("url", "sitemap"):
-            yield kind == "sitemap", Entry(url, _moment(children.get("lastmod", "")))
-        element.clear()
-        while element.getprevious() is not None:  # elements must not pile up below the root
-            del parent[0]
-
-
-def _local(element: etree._Element) -> str:
-    return str(element.tag).rpartition("}")[2].lower()
-
-
-def _moment(text: str) -> datetime | None:
-    """Return a W3C date (year, month, day, or a moment) as a moment; None if it is none."""
-    text = text.strip()
-    if len(text) in (4, 7):  # a year, or a month
-        text += "-01-01" if len(text) == 4 else "-01"
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            raise DocumentError("neither a sitemap nor a list of URLs")
+    if url := line.strip():
+        yield Entry(url)

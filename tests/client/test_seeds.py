@@ -27,6 +27,7 @@ from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
 from crawler.frontier.repair import audit_keys
 from crawler.model import Link, Priority, Status
+from crawler.urls.sitemap_xml import Entry
 from tests.support.folder import until
 
 pytest_plugins = ["tests.site.fixture"]
@@ -278,6 +279,16 @@ def test_the_pages_of_sitemaps_are_seeds(library, site, caplog, where):
     assert sorted(found[1:]) == [site.url("/listed/a"), site.url("/listed/b")]
     assert "sitemap-missing.xml: status 404" in caplog.text
     assert "extension 1" in caplog.text
+
+
+def test_an_unclear_entry_of_a_sitemap_is_counted_and_shown(library):
+    # Given a crawl that goes on
+    handle, _ = library.start(shop())
+    # When it is fed entries of which one has no certain meaning
+    fed = handle.enqueue([Entry(f"{SITE}/a"), Entry(f"{SITE}/?b&what;", unclear=True)])
+    # Then that one is not queued, and the report names it
+    assert fed.new == 1
+    assert f"1 refused: malformed 1 ({SITE}/?b&what;)" in str(fed)
 
 
 def test_a_robots_txt_without_sitemaps_is_told(library, tls_site, site, caplog, monkeypatch):

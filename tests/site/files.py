@@ -18,7 +18,7 @@ def urlset(request: Request, *paths: str) -> bytes:
 
 @route("/robots.txt")
 def robots(request: Request) -> None:
-    body = f"User-agent: *\nAllow: /\nSitemap: {request.server.url('/sitemap.xml')}\n"
+    body = "User-agent: *\nAllow: /\nSitemap: /sitemap.xml\n"
     request.answer(body.encode(), Content_Type="text/plain")
 
 

@@ -1,0 +1,353 @@
+"""Read the entries of a sitemap or a feed in XML, piece by piece.
+
+The text is read strictly. Slips that are well known and have one meaning are repaired and noted: a
+bare ``&`` or ``<``, an entity of HTML, something before the declaration, a tag that is not closed.
+An entry whose URL has no certain meaning is marked as unclear; it never becomes another URL.
+Entities that the document declares are not resolved: it is a stranger's text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from html.entities import html5
+from typing import NamedTuple
+
+#: Characters that a tag may have, and that are looked at before a ``<`` is judged.
+TAG_MAX = 16_384
+#: Characters of a URL that are read; no URL is as long.
+_TEXT_MAX = 16_384
+#: Slips of one kind in one document.
+_SLIPS_MAX = 200_000
+#: The elements that are entries, and those that hold their URLs, by the name of the root.
+KINDS = {
+    "urlset": ("url", "loc"),
+    "sitemapindex": ("sitemap", "loc"),
+    "rss": ("item", "link"),
+    "rdf": ("item", "link"),
+    "feed": ("entry", "link"),
+}
+#: Elements that end a URL whose own end is missing.
+_NEIGHBOURS = frozenset((
+    *KINDS, "url", "sitemap", "loc", "lastmod", "changefreq", "priority", "item", "entry", "title",
+    "description", "pubdate", "guid", "updated", "id", "summary", "channel",
+))  # fmt: skip
+_NAME = r"[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?"
+_TAG = re.compile(
+    rf"<(?P<end>/?)(?P<name>{_NAME})"
+    r"(?P<attributes>(?:\s+[\w:.-]+\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'))*)\s*(?P<empty>/?)>"
+)
+_ATTRIBUTE = re.compile(r"([\w:.-]+)\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
+_DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>", re.IGNORECASE | re.DOTALL)
+_START = re.compile(rf"<\?xml\s|<(?:[\w.-]+:)?(?:{'|'.join(KINDS)})[\s>]", re.IGNORECASE)
+#: What may stand before the root, except for the declaration.
+_PROLOGUE = re.compile(r"(?:\s+|<!--.*?-->|<\?(?!xml\s).*?\?>)*", re.DOTALL | re.IGNORECASE)
+_REFERENCE = re.compile(r"&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]*));|&")
+_OF_XML = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+
+
+class DocumentError(Exception):
+    """The document cannot be read any further."""
+
+
+class Entry(NamedTuple):
+    """A URL that a sitemap lists, as it stands there. ``unclear``: what it means is not certain, so
+    it must not be fetched.
+    """
+
+    url: str
+    unclear: bool = False
+
+
+class Notes:
+    """The slips of one document: how often each is there, and where for the first time."""
+
+    def __init__(self) -> None:
+        self._counts, self._examples = Counter[str](), dict[str, str]()
+
+    def add(self, slip: str, example: str = "") -> None:
+        """Count ``slip``. Raises DocumentError if there are too many of them."""
+        self._counts[slip] += 1
+        if self._counts[slip] > _SLIPS_MAX:
+            raise DocumentError(f"more than {_SLIPS_MAX:,} slips: {slip}")
+        if slip not in self._examples:
+            line = " ".join(example[:400].split())[:200]
+            self._examples[slip] = "".join(one if one.isprintable() else "\ufffd" for one in line)
+
+    def __bool__(self) -> bool:
+        return bool(self._counts)
+
+    def __str__(self) -> str:
+        texts = []
+        for slip, count in self._counts.items():
+            example = self._examples[slip]
+            texts.append(f"{slip} {count:,}" + (f" ({example})" if example else ""))
+        return "; ".join(texts)
+
+
+def has_xml(start: str) -> bool:
+    """Whether a document that begins with ``start`` is one of XML, or of HTML."""
+    return start.lstrip().startswith("<") or _START.search(start) is not None
+
+
+def read_entries(pieces: Iterable[str], notes: Notes) -> Iterator[tuple[bool, Entry]]:
+    """Yield (whether it is a sitemap, entry) for each entry of the document; add to ``notes`` what
+    is repaired.
+
+    Raises:
+        DocumentError: it is no sitemap and no feed, or ends too early.
+    """
+    window, reader = _Window(pieces), _Reader(notes)
+    _skip_prologue(window, notes)
+    while window.has_more():
+        yield from reader.read(window)
+    yield from reader.finish()
+
+
+class _Window:
+    """The text that is looked at: TAG_MAX characters or more, unless the document ends before."""
+
+    def __init__(self, pieces: Iterable[str]) -> None:
+        self._pieces = iter(pieces)
+        self._complete = False
+        self.text, self.at = "", 0
+
+    def has_more(self) -> bool:
+        """Fill the window; return whether there is something left to read."""
+        if len(self.text) - self.at < TAG_MAX and not self._complete:
+            parts, size = [self.text[self.at :]], 0
+            for piece in self._pieces:
+                parts.append(piece)
+                size += len(piece)
+                if size >= 4 * TAG_MAX:
+                    break
+            else:
+                self._complete = True
+            self.text, self.at = "".join(parts), 0
+        return self.at < len(self.text)
+
+    def until(self, mark: str) -> Iterator[str]:
+        """Yield the text up to ``mark``, in pieces, and pass both."""
+        while self.has_more():
+            end = self.text.find(mark, self.at)
+            if end >= 0:
+                piece, self.at = self.text[self.at : end], end + len(mark)
+                yield piece
+                return
+            end = len(self.text) if self._complete else len(self.text) - len(mark) + 1
+            piece, self.at = self.text[self.at : end], end
+            yield piece
+        raise DocumentError(f"ends before {mark}")
+
+    def skip(self, mark: str) -> None:
+        """Pass all that stands before ``mark``, and the mark."""
+        for _ in self.until(mark):
+            pass
+
+
+def _skip_prologue(window: _Window, notes: Notes) -> None:
+    """Pass what stands before the declaration and the root, and note it if it must not be there."""
+    if not window.has_more():
+        raise DocumentError("is empty")
+    prologue = _PROLOGUE.match(window.text)
+    after = prologue.end() if prologue else 0
+    match = _START.search(window.text, after)
+    if match is None:
+        return
+    before = window.text[: match.start()]
+    declared = match.group().lower().startswith("<?xml")
+    if before and (declared or not _allows_root(before[after:])):
+        notes.add("something before the XML", before.strip() or "white space")
+    window.at = match.start() if declared or not _allows_root(before[after:]) else 0
+
+
+def _allows_root(text: str) -> bool:
+    """Whether the root may stand after ``text``: other declarations only."""
+    rest = _DOCTYPE.sub("", text)
+    prologue = _PROLOGUE.match(rest)
+    return prologue is not None and prologue.end() == len(rest)
+
+
+class _Reader:
+    """Follows the tags of a document, one token at a time."""
+
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
+        self._open: list[str] = []  # elements, by their full names in lower case
+        self._root = self._entry = self._location = ""
+        self._urls: list[Entry] | None = None  # of the entry that is open
+        self._text: _Location | None = None  # of the URL that is open
+        self._trusts_entities = True
+
+    def read(self, window: _Window) -> Iterator[tuple[bool, Entry]]:
+        """Read one token at the beginning of ``window`` and pass it; yield the entries that end."""
+        text, at = window.text, window.at
+        if text[at] != "<":
+            end = text.find("<", at)
+            window.at = len(text) if end < 0 else end
+            self._read_text(text[at : window.at])
+        elif text.startswith("<!--", at):
+            window.at += 4
+            window.skip("-->")
+        elif text.startswith("<?", at):
+            window.skip("?>")
+        elif text.startswith("<![CDATA[", at):
+            window.at += 9
+            for piece in window.until("]]>"):
+                if self._text:
+                    self._text.add(piece, literal=True)
+        elif tag := _TAG.match(text, at):
+            window.at = tag.end()
+            yield from self._read_tag(tag)
+        elif (doctype := _DOCTYPE.match(text, at)) and not self._root:
+            window.at = doctype.end()
+            self._trusts_entities = "<!entity" not in doctype.group().lower()
+        else:
+            window.at += 1
+            self._notes.add("bare <", text[at : at + 60])
+            if self._text:
+                self._text.add("<", literal=True)
+
+    def finish(self) -> Iterator[tuple[bool, Entry]]:
+        """Yield the last entries of a document that is at its end."""
+        if not self._root:
+            raise DocumentError("no sitemap, but some other document")
+        if self._text:  # perhaps half a URL
+            self._text.unclear = True
+        if self._open:
+            yield from self._close_to(0)
+            raise DocumentError("no whole XML: it ends too early")
+
+    def _read_text(self, text: str) -> None:
+        if self._text:
+            self._text.add(text)
+        elif not self._open and self._root and text.strip():
+            self._notes.add("something after the XML", text)
+
+    def _read_tag(self, tag: re.Match[str]) -> Iterator[tuple[bool, Entry]]:
+        name = tag["name"].lower()
+        if not self._root:
+            self._begin(name)
+        if self._text:
+            own_end = tag["end"] and name == self._location
+            if not own_end and name.rpartition(":")[2] not in _NEIGHBOURS and ":" not in name:
+                self._text.add(tag.group(), literal=True)
+                self._text.unclear = True
+                return
+            if not own_end:
+                self._notes.add(f"unclosed <{self._location}>", self._text.raw())
+                yield from self._close_to(len(self._open) - 1)
+        if tag["end"]:
+            yield from self._close(name)
+            return
+        if name == self._entry and self._urls is not None:
+            self._notes.add(f"unclosed <{name}>")
+            yield from self._close_to(self._open.index(name))
+        self._open_element(name, tag["attributes"])
+        if tag["empty"]:
+            yield from self._close(name)
+
+    def _begin(self, name: str) -> None:
+        """Take the element ``name`` as the root."""
+        prefix, _, local = name.rpartition(":")
+        if local not in KINDS:
+            raise DocumentError("no sitemap, but some other document")
+        prefix = f"{prefix}:" if prefix and local != "rdf" else ""
+        self._root, (entry, location) = local, KINDS[local]
+        self._entry, self._location = prefix + entry, prefix + location
+
+    def _open_element(self, name: str, attributes: str) -> None:
+        parent = self._open[-1] if self._open else ""
+        self._open.append(name)
+        if name == self._entry:
+            self._urls = []
+        elif name == self._location and parent == self._entry:
+            if self._root == "feed":
+                self._urls = self._urls or self._linked(attributes)
+            else:
+                self._text = _Location(self._notes, self._trusts_entities)
+
+    def _linked(self, attributes: str) -> list[Entry]:
+        """Return the URL of an Atom entry, if this is the link to the page that it is about."""
+        values = {name: one or two for name, one, two in _ATTRIBUTE.findall(attributes)}
+        if values.get("rel", "alternate") != "alternate" or "href" not in values:
+            return []
+        location = _Location(self._notes, self._trusts_entities)
+        location.add(values["href"])
+        return [location.entry()]
+
+    def _close(self, name: str) -> Iterator[tuple[bool, Entry]]:
+        if name not in self._open:
+            self._notes.add("end of nothing", f"</{name}>")
+            return
+        place = len(self._open) - 1 - self._open[::-1].index(name)
+        for missing in self._open[place + 1 :]:
+            self._notes.add(f"unclosed <{missing}>")
+        yield from self._close_to(place)
+
+    def _close_to(self, place: int) -> Iterator[tuple[bool, Entry]]:
+        """Close the open elements down to the one at ``place``; yield the entries among them."""
+        while len(self._open) > place:
+            name = self._open.pop()
+            if self._text and name == self._location:
+                if self._urls is not None:
+                    self._urls.append(self._text.entry())
+                self._text = None
+            elif name == self._entry and self._urls is not None:
+                urls, self._urls = self._urls, None
+                without = Entry(f"<{name}> without <{self._location}>", unclear=True)
+                for entry in urls or [without]:
+                    yield self._root == "sitemapindex", entry if entry.url else without
+
+
+class _Location:
+    """The text of a URL, while it is read."""
+
+    def __init__(self, notes: Notes, trusts_entities: bool) -> None:
+        self._notes, self._trusts_entities = notes, trusts_entities
+        self._parts: list[tuple[str, bool]] = []
+        self._size = 0
+        self.unclear = False
+
+    def add(self, text: str, *, literal: bool = False) -> None:
+        """Add ``text``. ``literal``: there are no entities in it."""
+        self._size += len(text)
+        if self._size > _TEXT_MAX:
+            self.unclear = True
+        else:
+            self._parts.append((text, literal))
+
+    def raw(self) -> str:
+        """Return the text as it stands in the document."""
+        return "".join(text for text, _ in self._parts).strip()
+
+    def entry(self) -> Entry:
+        """Return the URL that the text means."""
+        resolved = [text if literal else self._resolved(text) for text, literal in self._parts]
+        if self.unclear:
+            return Entry(self.raw(), unclear=True)
+        return Entry("".join(resolved).strip())
+
+    def _resolved(self, text: str) -> str:
+        return _REFERENCE.sub(self._character, text) if "&" in text else text
+
+    def _character(self, reference: re.Match[str]) -> str:
+        """Return the character that ``reference`` stands for, or mark the URL as unclear."""
+        decimal, hexadecimal, name = reference.groups()
+        if name in _OF_XML:
+            return _OF_XML[name]
+        if name:
+            known = html5.get(f"{name};") if self._trusts_entities else None
+            if known is not None:
+                self._notes.add("entity that XML does not know", self.raw())
+            self.unclear |= known is None
+            return known or ""
+        if decimal or hexadecimal:
+            code = int(decimal) if decimal else int(hexadecimal, 16)
+            if 0 < code < 0xD800 or 0xDFFF < code <= 0x10FFFF:
+                return chr(code)
+            self.unclear = True
+            return ""
+        self._notes.add("bare &", self.raw())
+        return "&"
