@@ -1,5 +1,7 @@
-"""The Celery shell around the library: the shared tasks, which Celery's autodiscovery finds here.
-Importing them makes no app.
+"""The Celery shell around the library: its shared tasks, for Celery's autodiscovery.
+
+Belongs here: what Celery must know (tasks, an app, the worker's own steps, a transport). Does not:
+the meaning of a run (``crawler/run/``). Importing it makes no app.
 """
 
 from . import worker

@@ -1,5 +1,6 @@
-"""The stand-alone Celery app: ``celery -A crawler.tasks.app worker``. A project with an app of its
-own never imports this.
+"""The stand-alone Celery app: ``celery -A crawler.tasks.app worker``.
+
+A project with an app of its own never imports this module.
 """
 
 import logging
@@ -10,33 +11,32 @@ from typing import Any
 from celery import Celery, signals
 
 from ..config import celery as celery_config
-from ..config import settings
+from ..config import settings as configuration
 from ..observe.logs import JsonFormatter
 from . import crawl, worker
 
-given = settings.load()
+settings = configuration.load()
 app = Celery("crawler")
-app.conf.update(celery_config.celery_settings(given))
+app.conf.update(celery_config.celery_settings(settings))
 app.finalize()
 
 
 def log_as_json(loglevel: int | None = None, logfile: str | None = None, **_: Any) -> None:
-    """Set logging up in Celery's stead. Only here: a project with an app of its own owns its
-    logging.
+    """Set logging up instead of Celery, as JSON.
+
+    Only the stand-alone app does so: a project with an app of its own owns its logging.
     """
-    log = (
-        WatchedFileHandler(logfile, encoding="utf-8")
-        if logfile
-        else logging.StreamHandler(sys.__stderr__)
-    )
-    log.setFormatter(JsonFormatter())
+    handler: logging.Handler = logging.StreamHandler(sys.__stderr__)
+    if logfile:
+        handler = WatchedFileHandler(logfile, encoding="utf-8")
+    handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
-    root.handlers[:] = [log]  # in a child, those of its parent were there
-    root.setLevel(loglevel or given.log_level)
-    app.log.redirect_stdouts("INFO")  # what hooks print
+    root.handlers[:] = [handler]  # a child has inherited the handlers of its parent
+    root.setLevel(loglevel or settings.log_level)
+    app.log.redirect_stdouts("INFO")  # hooks may print
 
 
-if given.log_format == "json":
+if settings.log_format == "json":
     signals.setup_logging.connect(log_as_json, weak=False)
 
 __all__ = ["app", "crawl", "worker"]

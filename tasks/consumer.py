@@ -1,4 +1,4 @@
-"""Celery's consumer, which tells of runs more seldom, and of more of them at once, and hears when a
+"""Celery's consumer, with two differences: it sends events in batches, and sees at once when a
 thread is free.
 """
 
@@ -21,70 +21,76 @@ EVENTS_INTERVAL = 0.25
 
 # Celery has no types: what is derived from it is Any.
 class Consumer(consumer.Consumer):  # type: ignore[misc, unused-ignore]
-    """What Flower sees of a run is up to a quarter of a second late, and costs less. Two dozen
-    events are sent in any case.
+    """The consumer of the stand-alone app.
 
-    And in a pool of threads (``-P threads``) the next message is taken as soon as a thread is free.
-    Celery's own consumer, which fetches no message that nobody can begin yet, sees that when its
+    Events are up to a quarter of a second late in Flower, and cost less. Two dozen events are sent
+    at once in any case.
+
+    In a pool of threads (``-P threads``) the next message is taken as soon as a thread is free.
+    Celery's own consumer fetches no message that no thread can begin yet, and looks again when its
     next timer is due: after as much as a second.
     """
 
-    # when what is gathered is sent, by the monotonic clock. A lost connection may take the timer
-    # along.
-    _due = 0.0
-    _bell: LoopWaker | None = None
+    # The time, by the monotonic clock, until which an event starts no further timer. A lost
+    # connection may take the timer along.
+    _flush_due = 0.0
+    _waker: LoopWaker | None = None
 
     def register_with_event_loop(self, hub: Any) -> None:
-        """Prepare the loop, which a lost connection ends; the next one is prepared again."""
+        """Prepare the event loop. A lost connection ends the loop, and the next loop is prepared
+        again.
+        """
         super().register_with_event_loop(hub)
         if isinstance(self.pool, thread.TaskPool):
-            if self._bell is None:
-                self._bell = LoopWaker()
-                self.pool.on_apply = self._bell.after(self.pool.on_apply)
-            hub.add_reader(self._bell, self._bell.heard)
+            if self._waker is None:
+                self._waker = LoopWaker()
+                self.pool.on_apply = self._waker.wake_after(self.pool.on_apply)
+            hub.add_reader(self._waker, self._waker.drain)
 
     def on_send_event_buffered(self) -> None:
-        """An event waits: send it with those that come after it."""
+        """Note that an event is buffered: it is sent with those that follow it."""
         now = time.monotonic()
-        if self.hub and now >= self._due:
-            self._due = now + EVENTS_INTERVAL
+        if self.hub and now >= self._flush_due:
+            self._flush_due = now + EVENTS_INTERVAL
             self.hub.call_later(EVENTS_INTERVAL, self._flush_events)
 
     def shutdown(self) -> None:
-        """Send what was gathered, then end."""
+        """Send the buffered events, then end."""
         self._flush_events()
         super().shutdown()
 
 
 class LoopWaker:
-    """Rung in any thread, it wakes the event loop that listens to it."""
+    """Wakes an event loop from any thread. The loop reads it like a socket."""
 
     def __init__(self) -> None:
-        self._here, self._there = socket.socketpair()
-        self._here.setblocking(False)
-        self._there.setblocking(False)
+        self._receiver, self._sender = socket.socketpair()
+        self._receiver.setblocking(False)
+        self._sender.setblocking(False)
 
     def fileno(self) -> int:
-        """What the loop listens to."""
-        return self._here.fileno()
+        """Return the file descriptor that the loop watches."""
+        return self._receiver.fileno()
 
-    def heard(self) -> None:
-        """Be quiet again."""
+    def drain(self) -> None:
+        """Read what woke the loop, so that it may sleep again."""
         with suppress(BlockingIOError):
-            self._here.recv(4_096)
+            self._receiver.recv(4_096)
 
-    def ring(self, *_: Any) -> None:
+    def wake(self, *_: Any) -> None:
         """Wake the loop."""
-        with suppress(BlockingIOError):  # it has been rung often enough
-            self._there.send(b"!")
+        with suppress(BlockingIOError):  # the socket is full: the loop is about to wake
+            self._sender.send(b"!")
 
-    def after(self, apply: Callable[..., Any]) -> Callable[..., Any]:
-        """``apply``, which hands a task to a thread, and the bell rung when that is done."""
+    def wake_after(self, apply: Callable[..., Any]) -> Callable[..., Any]:
+        """Return ``apply``, which hands a task to a thread, such that the end of the task wakes the
+        loop.
+        """
 
         @wraps(apply)
-        def applied(*args: Any, **options: Any) -> Any:
-            made = apply(*args, **options)
-            made.f.add_done_callback(self.ring)
-            return made
+        def apply_and_wake(*args: Any, **options: Any) -> Any:
+            result = apply(*args, **options)
+            result.f.add_done_callback(self.wake)
+            return result
 
-        return applied
+        return apply_and_wake

@@ -1,5 +1,6 @@
-"""The three tasks. What a run means lives in the library; here are only names, arguments and what
-Flower shows.
+"""The three tasks: their names, their arguments, and their results as Flower shows them.
+
+The meaning of a run is in the library.
 """
 
 from __future__ import annotations
@@ -19,9 +20,7 @@ TICKET = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class PageFailed(CrawlerError):
-    """A page ended in *failed*. Raised so that Flower shows it as a failure, with its reason in one
-    line.
-    """
+    """A page ended in *failed*. Flower shows the task as a failure, with the reason in one line."""
 
     def __init__(self, url: str, reason: str) -> None:
         super().__init__(url, reason)
@@ -30,7 +29,7 @@ class PageFailed(CrawlerError):
     def __str__(self) -> str:
         return f"{self.reason} at {self.url}"
 
-    __repr__ = __str__  # what Flower shows
+    __repr__ = __str__  # Flower shows it
 
 
 class BadMessage(CrawlerError):
@@ -39,41 +38,39 @@ class BadMessage(CrawlerError):
 
 @shared_task(name="crawler.run", ignore_result=True, acks_late=False, throws=(PageFailed,))
 def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
-    """Run one page of the crawl named ``crawl``; ``ticket`` is the wake-up that this message
-    answers.
+    """Run one page of the crawl named ``crawl``.
+
+    ``ticket`` is the wake-up that this message answers. Returns counts and the URL.
     """
     check_message(crawl, CRAWL_NAME)
     if ticket is not None:
         check_message(ticket, TICKET)
     request = current_task.request
     with binding(task=request.id):
-        made = Services.current().execute(crawl, ticket, request.headers)
-    if isinstance(made, Outcome):
-        return {"outcome": made.value}
-    if isinstance(made, Failure):
-        if made.retry_in is None:
-            raise PageFailed(masked(made.page.url), masked(made.reason))
-        return {
-            "outcome": "RETRY",
-            "url": masked(made.page.url),
-            "reason": masked(made.reason),
-            "attempt": made.page.attempt,
-        }
+        outcome = Services.current().execute(crawl, ticket, request.headers)
+    if isinstance(outcome, Outcome):
+        return {"outcome": outcome.value}
+    url = masked(outcome.page.url)
+    if isinstance(outcome, Failure):
+        reason = masked(outcome.reason)
+        if outcome.retry_in is None:
+            raise PageFailed(url, reason)
+        return {"outcome": "RETRY", "url": url, "reason": reason, "attempt": outcome.page.attempt}
     return {
-        "url": masked(made.page.url),
-        "status": made.response.status,
-        "depth": made.page.depth,
-        "links": made.links,
-        "ms": round(made.ms),
+        "url": url,
+        "status": outcome.response.status,
+        "depth": outcome.page.depth,
+        "links": outcome.links,
+        "ms": round(outcome.ms),
     }
 
 
 @shared_task(name="crawler.start", ignore_result=True)
 def start(crawl: str, reset: bool = False) -> dict[str, Json]:
-    """Start the crawl named ``crawl``, for schedules. While it runs, a start says so and changes
-    nothing.
+    """Start the crawl named ``crawl``, for schedules.
 
-    One that has ended is begun anew with ``reset``, else it is an error.
+    While the crawl runs, a start changes nothing and returns ``started: false``. A crawl that has
+    ended is started again with ``reset``; without it, that is an error.
     """
     check_message(crawl, CRAWL_NAME)
     client = Services.current().client
@@ -85,12 +82,15 @@ def start(crawl: str, reset: bool = False) -> dict[str, Json]:
 @shared_task(name="crawler.tick", ignore_result=True)
 def tick() -> dict[str, Json]:
     """Find again what was lost: expired leases, wake-ups that never arrived, retries that are due.
-    Harmless to repeat.
+
+    To repeat it is harmless.
     """
     return Services.current().tick()
 
 
 def check_message(text: object, form: re.Pattern[str]) -> None:
-    """Refuse what is not of ``form``: anybody who can write to the broker can send a message."""
+    """Raise BadMessage unless ``text`` is of ``form``: everybody who can write to the broker can
+    send a message.
+    """
     if not isinstance(text, str) or not form.fullmatch(text):
         raise BadMessage(f"{str(text)[:80]!r} is not of the form {form.pattern}")

@@ -1,4 +1,4 @@
-"""Answers of a worker to remote control: JSON, and without passwords, for Flower and ``inspect``."""
+"""A worker's answers to remote control as JSON without passwords, for Flower and ``inspect``."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from ..redaction import masked
 
 #: Names of values that no answer shows.
 SECRET = re.compile(r"passw|secret|token|credential", re.IGNORECASE)
-#: What stands for such a value.
+#: The text that stands for such a value.
 MASK = "***"
 
 
 class MaskedAnswers(bootsteps.StartStopStep):  # type: ignore[misc, unused-ignore]
-    """Lets one consumer answer by :func:`answer`; Celery's own table of commands stays as it is.
+    """Passes the answers of one consumer through :func:`masked_answer`.
 
-    Kombu takes the URL of a socket for a host's name, and its options for Sentinels hold their
-    password, and objects that are no JSON: ``inspect stats`` would show the one, and fail for the
-    other.
+    Celery's own table of commands stays as it is. The answer to ``inspect stats`` needs it most:
+    kombu takes the URL of a socket for the name of a host, and would show its password; and its
+    options for Sentinels hold a password, and objects that are no JSON.
     """
 
     requires = ("celery.worker.consumer.control:Control",)
@@ -35,26 +35,27 @@ class MaskedAnswers(bootsteps.StartStopStep):  # type: ignore[misc, unused-ignor
             box = getattr(step, "box", None)
             if isinstance(box, pidbox.Pidbox):
                 box.node.handlers = {
-                    name: as_answer(command) for name, command in control.Panel.data.items()
+                    name: with_masked_answer(command)
+                    for name, command in control.Panel.data.items()
                 }
 
 
-def as_answer(command: Callable[..., Any]) -> Callable[..., Json]:
-    """Return ``command`` such that what it gives can be sent and shown."""
+def with_masked_answer(command: Callable[..., Any]) -> Callable[..., Json]:
+    """Return ``command`` such that its answer is JSON without passwords."""
 
     @wraps(command)
-    def answering(*args: Any, **options: Any) -> Json:
-        return answer(command(*args, **options))
+    def masked_command(*args: Any, **options: Any) -> Json:
+        return masked_answer(command(*args, **options))
 
-    return answering
+    return masked_command
 
 
-def answer(value: Any, name: str = "") -> Json:
-    """Return ``value`` as JSON, with passwords masked; ``name`` is what it is called where it is."""
+def masked_answer(value: Any, name: str = "") -> Json:
+    """Return ``value`` as JSON with its passwords masked; ``name`` is its key, if it has one."""
     if isinstance(value, Mapping):
-        return {str(key): answer(one, str(key)) for key, one in value.items()}
+        return {str(key): masked_answer(part, str(key)) for key, part in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [answer(one, name) for one in value]
+        return [masked_answer(part, name) for part in value]
     if value is None or isinstance(value, bool):
         return value
     if name and SECRET.search(name):

@@ -1,6 +1,4 @@
-"""What every worker does beside its runs: the tick, its announcement, and leaving no browser
-behind.
-"""
+"""The duties of every worker beside its runs: to tick, to announce itself, to end its browsers."""
 
 from __future__ import annotations
 
@@ -31,38 +29,37 @@ MISSED_ANNOUNCEMENTS = 3
 
 
 class Ticker(bootsteps.StartStopStep):
-    """Ticks at once and then each ``tick_interval`` seconds, in a thread: a slow Redis must never
-    hold up the consumer.
+    """Ticks when the worker starts, and then every ``tick_interval`` seconds.
+
+    It does so in a thread: a slow Redis must not hold up the consumer.
     """
 
     requires = ("celery.worker.components:Pool",)
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
-        self.worker = parent
-        self.over = threading.Event()
-        self.thread: threading.Thread | None = None
+        self._worker = parent
+        self._ended = threading.Event()
 
     def include_if(self, parent: Any) -> bool:
-        """Whether this worker takes our tasks: one of a project's other queues has nothing to tick
-        for.
+        """Whether this worker takes our tasks: a worker of a project's other queues does not
+        tick.
         """
         return configuration.load().queue in parent.app.amqp.queues.consume_from
 
     def start(self, parent: Any) -> None:
         """Begin to tick."""
-        self.thread = threading.Thread(
-            target=self.loop, args=(parent.hostname,), name="crawler-tick", daemon=True
-        )
-        self.thread.start()
+        threading.Thread(
+            target=self._loop, args=(parent.hostname,), name="crawler-tick", daemon=True
+        ).start()
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002, Celery passes it
-        """Tick no more, and take this worker off the roll."""
-        self.over.set()
+        """Tick no more. The thread then takes this worker out of the registry."""
+        self._ended.set()
 
     terminate = stop
 
-    def loop(self, name: str) -> None:
+    def _loop(self, name: str) -> None:
         """Tick until the worker ends. An error is logged, and the next tick tries again."""
         services = Services.current()
         settings = services.settings
@@ -75,17 +72,18 @@ class Ticker(bootsteps.StartStopStep):
             except Exception:
                 log.exception("tick")
             if settings.heartbeat_file:
-                self.beat(name, services.settings, settings.heartbeat_file)
-            if self.over.wait(settings.tick_interval * random.uniform(1 - JITTER, 1 + JITTER)):  # noqa: S311, no secret
+                self._write_heartbeat(name, settings, settings.heartbeat_file)
+            jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311, no secret
+            if self._ended.wait(settings.tick_interval * jitter):
                 break
         try:
             services.client.workers.leave(name)
         except CrawlerError:
-            log.debug("could not leave the roll", exc_info=True)
+            log.debug("could not leave the registry of workers", exc_info=True)
 
-    def beat(self, name: str, settings: Settings, path: Path) -> None:
-        """Write the heartbeat file, for probes."""
-        running, reply = len(state.active_requests), last_broker_reply(self.worker)
+    def _write_heartbeat(self, name: str, settings: Settings, path: Path) -> None:
+        """Write the heartbeat file at ``path``, for probes."""
+        running, reply = len(state.active_requests), last_broker_reply(self._worker)
         try:
             Heartbeat(
                 name, time.time(), reply, running, settings.tick_interval, settings.hard_timeout
@@ -95,9 +93,10 @@ class Ticker(bootsteps.StartStopStep):
 
 
 def last_broker_reply(worker: Any) -> float | None:
-    """Return when the broker last answered ``worker`` whether there is a message, in epoch seconds.
+    """Return the time at which the broker last answered ``worker`` whether there is a message.
 
-    None: not yet, the connection is being made again, or it has another transport than ours.
+    In epoch seconds. None: it has not answered yet, the worker is connecting again, or its
+    transport is not ours.
     """
     connection = getattr(worker.consumer, "connection", None)
     return getattr(connection and connection.transport, "last_broker_reply", None)
@@ -105,8 +104,9 @@ def last_broker_reply(worker: Any) -> float | None:
 
 @signals.worker_ready.connect
 def check_settings(sender: Any = None, **_: Any) -> None:
-    """Warn of settings that break promises, once. In a thread, as Redis is asked, and the worker is
-    not to wait for that.
+    """Log a warning for each setting that breaks a guarantee, once.
+
+    In a thread: Redis is asked, and the worker does not wait for its answer.
     """
 
     def check() -> None:
@@ -121,22 +121,21 @@ def check_settings(sender: Any = None, **_: Any) -> None:
 
 @signals.celeryd_init.connect
 def add_steps(instance: Any = None, **_: Any) -> None:
-    """Give the worker that is about to be built its tick and its discretion, whichever app it
-    serves.
-    """
+    """Add the tick and the masked answers to the worker that is about to be built, of any app."""
     instance.app.steps["worker"].add(Ticker)
     instance.app.steps["consumer"].add(MaskedAnswers)
 
 
 @signals.worker_process_shutdown.connect
 def close_browser(**_: Any) -> None:
-    """End this process's browser: on warm, soft and cold shutdown and on recycling; a sweep does it
-    after a kill.
+    """End the browser of this process, when it shuts down (warm, soft or cold) or is recycled.
+
+    After a kill, the sweep of another process ends it.
     """
     Services.close_current()
 
 
 @signals.worker_shutdown.connect
 def close_browser_of_the_parent(**_: Any) -> None:
-    """The same for pools that run tasks in the worker itself (solo, threads)."""
+    """End the browsers of the worker's own process: the pools solo and threads do runs in it."""
     Services.close_current()

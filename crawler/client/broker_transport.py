@@ -25,23 +25,23 @@ from kombu.utils.url import as_url, maybe_sanitize_url
 class QoS(redis.QoS):  # type: ignore[misc, name-defined, unused-ignore]
     """The messages that a worker has taken from the broker and not begun yet.
 
-    It differs from kombu's in two points. A wake-up for now is not noted in the broker as well,
-    nor crossed off there: two transactions that cost each page half a millisecond. If the worker
-    dies before it begins it, kombu would put it back an hour later, when no one wants it any more;
-    the crawl's tick sees after a minute that it is missing. A worker that ends in order still puts
-    it back.
+    It differs from kombu's class in two points. First, a wake-up for now is not noted in the
+    broker, and not deleted there: two transactions, which cost each page half a millisecond. If the
+    worker dies before it begins the run, kombu would put the wake-up back an hour later, which is
+    too late; the crawl's tick sees after a minute that it is missing. A worker that ends in order
+    puts it back.
 
-    And kombu closes a dead broker's connection twice, and the second time ends the worker with an
-    AttributeError. That happens to a worker that holds an unacknowledged message: each wake-up for
-    later is one.
+    Second, kombu closes the connection to a dead broker twice, and the second time ends the worker
+    with an AttributeError. That happens to a worker that holds an unacknowledged message: each
+    wake-up for later is one.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._unnoted: set[str] = set()  # delivery tags
+        self._unnoted: set[str] = set()  # the delivery tags of wake-ups for now
 
     def append(self, message: Any, delivery_tag: str) -> None:
-        """Remember a message that was taken."""
+        """Remember a message that the worker has taken."""
         if message.headers.get("task") == "crawler.run" and not message.headers.get("eta"):
             self._unnoted.add(delivery_tag)
             virtual.QoS.append(self, message, delivery_tag)
@@ -49,7 +49,7 @@ class QoS(redis.QoS):  # type: ignore[misc, name-defined, unused-ignore]
             super().append(message, delivery_tag)
 
     def ack(self, delivery_tag: str) -> None:
-        """Forget a message: it is begun, or of no use."""
+        """Forget a message: its task has begun, or it is of no use."""
         if delivery_tag in self._unnoted:
             self._unnoted.discard(delivery_tag)
             virtual.QoS.ack(self, delivery_tag)
@@ -71,7 +71,7 @@ class QoS(redis.QoS):  # type: ignore[misc, name-defined, unused-ignore]
         return super().restore_unacked(client)
 
     def _note(self, tag: str) -> None:
-        """Note a message in the broker, from where kombu puts it back, unless it is there."""
+        """Note a message in the broker, unless it is noted; kombu puts it back from there."""
         if tag in self._unnoted:
             self._unnoted.discard(tag)
             super().append(self._delivered[tag], tag)
@@ -84,10 +84,10 @@ class _Channel:
     _cached_client: Any = None
 
     def _create_client(self, asynchronous: bool = False) -> Any:
-        """Return a Redis client of this channel's pool, the same one for as long as the pool is.
+        """Return a Redis client of this channel's pool. The client is kept as long as the pool.
 
-        Kombu makes one for each command, eight times in a run, and each fills a table of hundreds
-        of callbacks. A client of a pool has no connection of its own, so one serves as well.
+        Kombu makes a client for each command, eight times in a run, and each fills a table of
+        hundreds of callbacks. A client of a pool has no connection of its own, so one is enough.
         """
         channel: Any = super()
         if asynchronous:
@@ -98,12 +98,12 @@ class _Channel:
         return self._cached_client
 
     def _brpop_read(self, **options: Any) -> Any:
-        """Wait for the broker's answer whether there is a message, and note when it came."""
+        """Wait for the broker's answer whether there is a message, and note its time."""
         transport: Any = self.connection  # type: ignore[attr-defined]
         channel: Any = super()
         try:
             message = channel._brpop_read(**options)
-        except Empty:  # no message: an answer, too
+        except Empty:  # the answer is: no message
             transport.last_broker_reply = time.time()
             raise
         transport.last_broker_reply = time.time()
@@ -121,14 +121,14 @@ class SentinelChannel(_Channel, redis.SentinelChannel):  # type: ignore[misc, na
 class _Transport:
     """The differences between our transports and kombu's."""
 
-    #: When the broker last answered whether there is a message, in epoch seconds. A worker with a
-    #: free process asks each second. None: not yet.
+    #: The time, in epoch seconds, at which the broker last answered whether there is a message. A
+    #: worker with a free process asks every second. None: it has not answered yet.
     last_broker_reply: float | None = None
     scheme = "redis"
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # Of the instance, not the class: kombu parses the URL, and asks here how to write it.
+        # set on the instance only: kombu itself parses the URL, and asks as_uri() to write it
         self.can_parse_url = True
 
     def as_uri(self, uri: str, include_password: bool = False, mask: str = "**") -> str:

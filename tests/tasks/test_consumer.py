@@ -13,36 +13,36 @@ from crawler.tasks.consumer import LoopWaker
 
 
 @pytest.fixture
-def bell() -> LoopWaker:
+def waker() -> LoopWaker:
     return LoopWaker()
 
 
 @pytest.fixture
-def heard(bell: LoopWaker) -> Iterator[threading.Event]:
-    """Set when an event loop, in a thread of its own, has heard ``bell``."""
-    hub, heard, over = Hub(), threading.Event(), threading.Event()
+def awake(waker: LoopWaker) -> Iterator[threading.Event]:
+    """Set when ``waker`` has woken an event loop, which runs in a thread of its own."""
+    hub, awake, over = Hub(), threading.Event(), threading.Event()
 
-    def hear() -> None:
-        bell.heard()
-        heard.set()
+    def on_wake() -> None:
+        waker.drain()
+        awake.set()
 
     def loop() -> None:
         while not over.is_set():
             next(hub.loop)
 
-    hub.add_reader(bell, hear)
+    hub.add_reader(waker, on_wake)
     thread = threading.Thread(target=loop)
     thread.start()
-    yield heard
+    yield awake
     over.set()
-    bell.ring()
+    waker.wake()
     thread.join()
     hub.close()
 
 
-def test_the_loop_is_woken_when_a_thread_has_done_its_task(bell, heard):
+def test_the_loop_is_woken_when_a_thread_has_done_its_task(waker, awake):
     pool = TaskPool(1)
-    pool.on_apply = bell.after(pool.on_apply)
+    pool.on_apply = waker.wake_after(pool.on_apply)
     began, done = threading.Event(), threading.Event()
 
     def task() -> None:
@@ -51,13 +51,13 @@ def test_the_loop_is_woken_when_a_thread_has_done_its_task(bell, heard):
 
     pool.on_apply(task, (), {}, callback=lambda *_: None)
     assert began.wait(10)
-    assert not heard.is_set()
+    assert not awake.is_set()
     done.set()
-    assert heard.wait(10)
+    assert awake.wait(10)
     pool.on_stop()
 
 
-def test_a_loop_that_is_busy_holds_up_nobody_who_rings(bell, request):
+def test_a_loop_that_is_busy_holds_up_no_thread_that_wakes_it(waker, request):
     for _ in range(10_000):  # more than a socket takes
-        bell.ring()
-    assert request.getfixturevalue("heard").wait(10)
+        waker.wake()
+    assert request.getfixturevalue("awake").wait(10)

@@ -13,7 +13,7 @@ from redis.retry import Retry
 
 from crawler.config.celery import celery_settings
 from crawler.config.settings import load
-from crawler.tasks.remote_control import answer
+from crawler.tasks.remote_control import masked_answer
 
 URLS = [
     "redis://db:6380/3",
@@ -51,10 +51,7 @@ def test_an_answer_is_json_and_masks_passwords_wherever_they_stand():
         "pid": 7,
         "clock": None,
     }
-    said = answer(stats)
-    assert "s3cret" not in json.dumps(said)
-    assert (said["pid"], said["clock"], said["broker"]["transport_options"]["1"]) == (
-        7,
-        None,
-        ["queues"],
-    )
+    answer = masked_answer(stats)
+    assert "s3cret" not in json.dumps(answer)
+    assert (answer["pid"], answer["clock"]) == (7, None)
+    assert answer["broker"]["transport_options"]["1"] == ["queues"]

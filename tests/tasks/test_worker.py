@@ -22,43 +22,43 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_worker_that_holds_a_wake_up_for_later_outlives_its_broker(tmp_path):
-    frontier, broker = (
-        PrivateRedis(tmp_path / "frontier").start(),
-        PrivateRedis(tmp_path / "broker").start(),
-    )
-    given = configuration.load(
+    frontier = PrivateRedis(tmp_path / "frontier").start()
+    broker = PrivateRedis(tmp_path / "broker").start()
+    settings = configuration.load(
         redis_url=frontier.url,
         broker_url=broker.broker_url,
         state_dir=tmp_path / "state",
         heartbeat_file=tmp_path / "alive",
     )
     app = Celery("test", set_as_current=False)
-    app.conf.update(celery_config.celery_settings(given))
+    app.conf.update(celery_config.celery_settings(settings))
     log = tmp_path / "worker.log"
     messages = redis_py.Redis(unix_socket_path=str(broker.socket), db=1)
 
-    def said(words: str) -> bool:
+    def logs(words: str) -> bool:
         return words in log.read_text()
 
-    environ = os.environ | environment(given)
+    environ = os.environ | environment(settings)
     with (
         log.open("wb") as out,
-        subprocess.Popen(worker_command(given, 1), env=environ, stdout=out, stderr=out) as worker,
+        subprocess.Popen(
+            worker_command(settings, 1), env=environ, stdout=out, stderr=out
+        ) as worker,
     ):
         try:
-            until(lambda: said("ready."), worker)
-            app.send_task("crawler.tick", queue=given.queue, countdown=60)
+            until(lambda: logs("ready."), worker)
+            app.send_task("crawler.tick", queue=settings.queue, countdown=60)
             until(lambda: messages.hlen("unacked") == 1, worker)
             assert broker.process is not None
             broker.process.kill()
             broker.process.wait()
-            until(lambda: said("Connection to broker lost") or said("Cannot connect"), worker)
+            until(lambda: logs("Connection to broker lost") or logs("Cannot connect"), worker)
             broker.start()
-            until(lambda: sends(app, given.queue), worker)
-            until(lambda: said("crawler.tick") and said("succeeded"), worker, seconds=90)
+            until(lambda: sends(app, settings.queue), worker)
+            until(lambda: logs("crawler.tick") and logs("succeeded"), worker, seconds=90)
             assert worker.poll() is None
-            assert given.heartbeat_file is not None
-            assert given.heartbeat_file.exists()
+            assert settings.heartbeat_file is not None
+            assert settings.heartbeat_file.exists()
         finally:
             worker.kill()
             frontier.stop()
@@ -66,30 +66,24 @@ def test_a_worker_that_holds_a_wake_up_for_later_outlives_its_broker(tmp_path):
 
 
 @pytest.mark.parametrize(("end", "left"), [("close", 1), ("requeue", 1), ("ack", 0), ("reject", 0)])
-def test_a_wake_up_that_was_taken_is_noted_nowhere_and_put_back_if_it_was_not_begun(
-    tmp_path, end, left
-):
+def test_a_wake_up_is_noted_nowhere_and_put_back_if_not_begun(tmp_path, end, left):
     with PrivateRedis(tmp_path) as broker:
-        given = configuration.load(redis_url=broker.url, broker_url=broker.broker_url)
+        settings = configuration.load(redis_url=broker.url, broker_url=broker.broker_url)
         app = Celery("test", set_as_current=False)
-        app.conf.update(celery_config.celery_settings(given))
+        app.conf.update(celery_config.celery_settings(settings))
         messages = redis_py.Redis(unix_socket_path=str(broker.socket), db=1)
-        app.send_task("crawler.run", ("shop", "ticket-1"), queue=given.queue)
+        app.send_task("crawler.run", ("shop", "ticket-1"), queue=settings.queue)
         taken: list[Message] = []
         with app.connection() as connection:
             app.amqp.TaskConsumer(connection.channel(), on_message=taken.append).consume()
             connection.drain_events(timeout=10)
             assert isinstance(taken[0].channel.qos, QoS)
-            assert (messages.llen(given.queue), messages.exists("unacked", "unacked_index")) == (
-                0,
-                0,
-            )
+            assert messages.llen(settings.queue) == 0
+            assert messages.exists("unacked", "unacked_index") == 0
             if end != "close":
                 getattr(taken[0], end)()
-        assert (messages.llen(given.queue), messages.exists("unacked", "unacked_index")) == (
-            left,
-            0,
-        )
+        assert messages.llen(settings.queue) == left
+        assert messages.exists("unacked", "unacked_index") == 0
 
 
 def sends(app: Celery, queue: str) -> bool:
@@ -101,7 +95,7 @@ def sends(app: Celery, queue: str) -> bool:
     return True
 
 
-def test_a_project_that_only_finds_our_tasks_gets_their_names_and_the_tick():
+def test_a_project_that_finds_our_tasks_gets_their_names_and_the_tick():
     code = (
         "from celery import Celery; app = Celery('project', broker='memory://');"
         " app.autodiscover_tasks(['crawler']); app.loader.import_default_modules();"
