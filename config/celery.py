@@ -1,6 +1,4 @@
-"""Celery's settings, as plain values: a page is run once, a message is small, and nothing waits for
-ever.
-"""
+"""Celery's settings, as plain values: a page is run once, messages are small, waits are bounded."""
 
 from __future__ import annotations
 
@@ -20,14 +18,15 @@ from .settings import SENTINEL_SCHEMES, Settings
 TRANSPORTS = "crawler.client.broker_transport"
 #: Seconds to wait for a Sentinel, which has little to do.
 SENTINEL_TIMEOUT = 1.0
-#: Seconds that a sender waits for an answer of the broker. It asks a silent one three times: to
+#: Seconds that a sender waits for an answer of the broker. It asks a silent broker three times: to
 #: send, to connect, to send again.
 SEND_TIMEOUT = 1.4
 
 
 def celery_settings(settings: Settings) -> dict[str, Any]:
-    """Return the configuration of the stand-alone app. A Django project owns its app and merges
-    :func:`routes` instead.
+    """Return the configuration of the stand-alone app.
+
+    A Django project has an app of its own, and merges :func:`routes` into its configuration.
     """
     queue = settings.queue
     return {
@@ -38,7 +37,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "accept_content": ["json"],
         "task_serializer": "json",
         "result_serializer": "json",
-        # No result backend: what a run made is in the frontier and in the crawl's sinks.
+        # No result backend: results are in the frontier and in the crawl's sinks.
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
         # Early acks and no prefetch: when a worker dies its message is gone, and the lease and the
@@ -57,12 +56,12 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "task_time_limit": settings.hard_timeout,
         "worker_soft_shutdown_timeout": settings.soft_shutdown_timeout,
         "worker_send_task_events": settings.events,
-        # What was sent and not yet received is a wake-up, not a page; to tell of it would cost each
-        # page 0.4 ms.
+        # A message that is sent and not yet received is a wake-up, not a page; an event for it
+        # would cost each page 0.4 ms.
         "task_send_sent_event": False,
         "worker_consumer": "crawler.tasks.consumer:Consumer",
         "worker_hijack_root_logger": False,
-        # A sender's answer to a frozen Redis is one clear error after a few seconds, not silence.
+        # If Redis is frozen, a sender raises one clear error after a few seconds.
         "task_publish_retry_policy": {
             "max_retries": 1,
             "interval_start": 0,
@@ -74,8 +73,9 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
 
 
 def sender_settings(settings: Settings) -> dict[str, Any]:
-    """Return the configuration of an app that only sends: it gives a frozen broker up within 5 s,
-    where a worker is more patient.
+    """Return the configuration of an app that only sends messages.
+
+    It gives up a frozen broker within 5 s; a worker waits longer.
     """
     config = celery_settings(settings)
     config["broker_transport_options"]["socket_timeout"] = min(SEND_TIMEOUT, settings.redis_timeout)
@@ -104,8 +104,7 @@ def broker(settings: Settings) -> dict[str, Any]:
 def sentinels(settings: Settings, url: str) -> dict[str, Any]:
     """Return the places of the Sentinels of ``url`` in Celery's words.
 
-    Kombu's own form for Sentinels says things in three places; ``redis+sentinel://`` says them in
-    one.
+    Kombu wants the Sentinels in three places; ``redis+sentinel://`` names them in one.
     """
     options = transport_options(settings)
     parts = urlsplit(url)
@@ -139,7 +138,7 @@ def sentinels(settings: Settings, url: str) -> dict[str, Any]:
 
 
 def same_address(urls: Sequence[str]) -> Iterator[str]:
-    """Yield the host of the first of ``urls``, for ever, as the address to try next.
+    """Yield the host of the first of ``urls``, without end, as the address to try next.
 
     A channel asks all Sentinels by itself. Kombu would go to the next URL, and take its scheme for
     the name of a transport.

@@ -73,14 +73,16 @@ def check_worker(settings: Settings) -> str:
     now = time.time()
     heard = (
         "cannot tell when it last heard from its queue"
-        if beat.heard is None
-        else f"heard {now - beat.heard:.0f} s ago"
+        if beat.broker_reply is None
+        else f"heard {now - beat.broker_reply:.0f} s ago"
     )
     state = (
         f"{beat.worker}: tick {now - beat.tick:.0f} s ago, {heard}, {beat.running} tasks running"
     )
-    if reason := beat.ill(now):
-        if beat.is_deaf(now) and not broker_answers(settings):  # a new worker would hear as little
+    if reason := beat.restart_reason(now):
+        if beat.misses_broker(now) and not broker_answers(
+            settings
+        ):  # a new worker would hear as little
             return f"{state}; the broker is away"
         raise SetupError(f"{state}: {reason}")
     return state

@@ -160,7 +160,7 @@ def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) ->
             probe_chrome(order.crawl, settings)
             say_start(order, handle, new, f"{count} browsers")
             with count_interrupts() as interrupts, Progress() as progress:
-                snapshot = watch(handle, follow, progress, interrupts, each=workers.keep)
+                snapshot = watch(handle, follow, progress, interrupts, each=workers.restart_if_dead)
                 if interrupts.count:
                     pages = f"{snapshot.processing} pages in flight"
                     say(f"draining: {pages} (Ctrl-C again to end at once)")

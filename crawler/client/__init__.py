@@ -1,7 +1,7 @@
 """Start and follow crawls from anywhere: a view, a script, the command line. Needs no browser.
 
-Belongs here: what is asked of a crawl from outside of its runs. Does not: doing a page (``run/``),
-the jobs API (``api/``).
+Belongs here: all that a caller asks of a crawl from outside its runs, and the wake-ups and workers
+that carry it out. Does not: the work on a page (``run/``), the jobs API (``api/``).
 """
 
 from .client import Client, shared, start

@@ -193,7 +193,7 @@ class Client:
         return ended and has_sources and frontier.digest() == digest_of(crawl)
 
     def _wake_early(self, crawl: Crawl) -> None:
-        """Start runs while seeds are loaded. An error is ignored: ``start`` wakes them at its end."""
+        """Start runs while seeds are loaded; if that fails, ``start`` tries again at its end."""
         with suppress(BrokerUnavailable):
             self.wake(crawl)
 

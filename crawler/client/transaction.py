@@ -1,6 +1,4 @@
-"""The database transaction that a caller is in, as far as Django knows of one: what it writes,
-others cannot see yet.
-"""
+"""The database transaction of the caller, if Django has one open."""
 
 from __future__ import annotations
 
@@ -9,13 +7,12 @@ from collections.abc import Callable
 
 
 def on_commit(call: Callable[[], object]) -> bool:
-    """Let ``call`` happen as soon as the caller's transaction is committed, and never if that is
-    rolled back.
+    """Call ``call`` as soon as the caller's transaction is committed, and never after a rollback.
 
-    False: there is no transaction (or no Django here at all), and nothing was arranged. Django's
-        default database counts.
+    Returns False, and does nothing, if there is no transaction on Django's default database, or no
+    Django.
     """
-    if "django.db" not in sys.modules:  # then nobody here can be in a transaction of it
+    if "django.db" not in sys.modules:  # a caller in a transaction has loaded it
         return False
     from django.conf import settings
     from django.db import transaction

@@ -1,6 +1,6 @@
-"""Wake-ups as messages to the workers: each is a permit to run one page of a crawl.
+"""Wake-ups: messages to the workers, each of which permits one run of a crawl.
 
-Celery is imported with the first message: most commands send none.
+Celery is imported with the first message, because most commands send none.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from ..redaction import masked
 
 #: The task that a wake-up asks for.
 TASK = "crawler.run"
-#: Seconds after which a wake-up that nobody took is dropped by the broker: the life of its ticket.
+#: Seconds after which the broker drops a wake-up that no worker took: the life of its ticket.
 WAKE_UP_LIFE = 60.0
 
 
 class BrokerUnavailable(CrawlerError):
-    """The broker did not take a message in time. What was written to the frontier stays; a worker's
-    tick starts it.
+    """The broker did not take a message in time.
+
+    The pages are in the frontier all the same, and a worker's tick starts them.
     """
 
 
 class Sender(Protocol):
-    """Sends the wake-up ``ticket`` for one run of the crawl ``name``, to arrive after ``delay``
-    seconds.
-    """
+    """Sends wake-ups."""
 
     def __call__(self, name: str, ticket: str, delay: float = 0.0) -> None:
-        """Send it."""
+        """Send the wake-up ``ticket`` for one run of the crawl ``name``.
+
+        It arrives after ``delay`` seconds.
+        """
 
 
 class WakeUps:
-    """A sender, through a Celery app of its own that serves nothing else.
+    """A sender with a Celery app of its own, which serves nothing else.
 
-    Each run sends one, and Celery's making of a message is a quarter of all that a run costs beside
-    the page itself. They differ in a few words only, so Celery makes one, and what is sent are
-    copies of it.
-
-    Raises BrokerUnavailable after a few seconds, however silent the broker is.
+    Each run sends a wake-up. To make a message takes Celery a quarter of all that a run costs
+    beside the page itself. The messages differ in a few words only, so Celery makes one, and the
+    sender sends copies of it.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -61,13 +61,17 @@ class WakeUps:
         return app
 
     def __call__(self, name: str, ticket: str, delay: float = 0.0) -> None:
-        """Send the wake-up ``ticket`` for one run of the crawl ``name``, to arrive after ``delay``
-        seconds.
+        """Send the wake-up ``ticket`` for one run of the crawl ``name``.
+
+        It arrives after ``delay`` seconds.
+
+        Raises:
+            BrokerUnavailable: the broker took no message within a few seconds.
         """
         from kombu.exceptions import OperationalError
 
         try:
-            if delay or is_watched():
+            if delay or has_receivers():
                 self.send(name, ticket, delay)
             else:
                 self.send_copy(name, ticket)
@@ -78,12 +82,12 @@ class WakeUps:
             ) from error
 
     def send(self, name: str, ticket: str, delay: float = 0.0) -> None:
-        """Let Celery do it."""
+        """Send a wake-up through Celery."""
         self.app.send_task(
             TASK,
             (name, ticket),
             queue=self.settings.queue,
-            declare=(),  # the worker does, and there is nothing to it on a Redis
+            declare=(),  # the worker declares the queue, and a Redis needs no declaration
             countdown=delay or None,
             expires=delay + WAKE_UP_LIFE,
             headers=tracing.headers(),
@@ -91,18 +95,18 @@ class WakeUps:
         )
 
     def send_copy(self, name: str, ticket: str) -> None:
-        """The same for a wake-up for now, which nobody in this process wants to hear of."""
-        made, own, parent = self.pattern, str(uuid4()), self.app.current_worker_task
+        """Send a wake-up for now as a copy of :attr:`template`. No signal of Celery is sent."""
+        template, own, parent = self.template, str(uuid4()), self.app.current_worker_task
         headers = {
-            **made.headers,
+            **template.headers,
             "id": own,
             "root_id": (parent.request.root_id or parent.request.id) if parent else own,
             "parent_id": parent.request.id if parent else None,
-            "argsrepr": shown(name),
+            "argsrepr": shown_arguments(name),
             "expires": (datetime.now(UTC) + timedelta(seconds=WAKE_UP_LIFE)).isoformat(),
             **tracing.headers(),
         }
-        conf, (_, keywords, embedded) = self.app.conf, made.body
+        conf, (_, keywords, embedded) = self.app.conf, template.body
         with self.app.producer_pool.acquire(block=True) as producer:
             producer.publish(
                 ((name, ticket), keywords, embedded),
@@ -113,12 +117,12 @@ class WakeUps:
                 retry=True,
                 retry_policy=conf.task_publish_retry_policy,
                 expiration=WAKE_UP_LIFE,
-                **{**made.properties, "correlation_id": own},
+                **{**template.properties, "correlation_id": own},
             )
 
     @cached_property
-    def pattern(self) -> Any:
-        """A message that Celery made: its headers, properties and body."""
+    def template(self) -> Any:
+        """A wake-up as Celery makes it: its headers, properties and body."""
         return self.app.amqp.create_task_message(
             "", TASK, ("", ""), reply_to=self.app.thread_oid, **self._options("")
         )
@@ -126,21 +130,21 @@ class WakeUps:
     def _options(self, name: str) -> dict[str, Any]:
         return {
             "ignore_result": True,
-            # a worker of somebody else's app has none of its own
+            # a worker of a project's own app has no such limits
             "soft_time_limit": self.settings.run_timeout,
             "time_limit": self.settings.hard_timeout,
-            "argsrepr": shown(name),
+            "argsrepr": shown_arguments(name),
         }
 
 
-def shown(name: str) -> str:
-    """The arguments of a run as Flower and logs show them: without the ticket."""
+def shown_arguments(name: str) -> str:
+    """Return the arguments of a run as Flower and logs show them: without the ticket."""
     return f"({name!r},)"
 
 
-def is_watched() -> bool:
-    """Whether somebody in this process, say a monitor of errors, wants to hear of each message that
-    Celery sends.
+def has_receivers() -> bool:
+    """Whether a receiver in this process, say a monitor of errors, listens for messages that Celery
+    sends.
     """
     from celery import signals
 

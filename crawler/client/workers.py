@@ -1,5 +1,6 @@
-"""The roll of live workers: each announces itself and the crawls it knows, so that a start can say
-that nobody would run it.
+"""The registry of live workers, each with the crawls that it knows.
+
+With it, a start can say that no worker would run its crawl.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from ..storage.errors import redis_unavailable
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A worker that announced itself lately; ``crawls`` maps the names it knows to the digests of
-    their definitions.
+    """A live worker. ``crawls`` maps the names of the crawls that it knows to the digests of their
+    definitions.
     """
 
     name: str
@@ -24,8 +25,9 @@ class Worker:
 
 
 class WorkerRegistry:
-    """The roll, in Redis: ``workers``, a hash of announcements, each with the time after which it
-    no longer counts.
+    """The registry in Redis: the hash ``workers`` of announcements.
+
+    Each has the time, by Redis's clock, after which it no longer counts.
     """
 
     def __init__(self, redis: RedisClient, prefix: str = "") -> None:
@@ -33,26 +35,24 @@ class WorkerRegistry:
         self.key = f"{prefix}workers"
 
     def announce(self, name: str, crawls: Mapping[str, str], life: float) -> None:
-        """Say that the worker ``name`` lives, and will for ``life`` seconds if nothing more is
-        heard of it.
-        """
+        """Register the worker ``name`` for ``life`` seconds, or until it announces itself again."""
         text = json.dumps({"until": self._now() + life, "crawls": dict(crawls)}, sort_keys=True)
         self._ask("hset", self.key, name, text)
 
     def leave(self, name: str) -> None:
-        """Say that the worker ``name`` is about to end."""
+        """Take the worker ``name`` out of the registry, when it is about to end."""
         self._ask("hdel", self.key, name)
 
     def workers(self) -> list[Worker]:
-        """Those that live; the others are struck off."""
-        now, found = self._now(), []
+        """Return the live workers, by name. Announcements that no longer count are deleted."""
+        now, live = self._now(), []
         for name, text in self._ask("hgetall", self.key).items():
             entry = json.loads(text)
             if entry["until"] > now:
-                found.append(Worker(name.decode(), entry["crawls"]))
+                live.append(Worker(name.decode(), entry["crawls"]))
             else:
                 self._ask("hdel", self.key, name)
-        return sorted(found, key=lambda worker: worker.name)
+        return sorted(live, key=lambda worker: worker.name)
 
     def _now(self) -> float:
         seconds, micros = self._ask("time")

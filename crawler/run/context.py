@@ -1,4 +1,4 @@
-"""What a run is given: the services of its process, and the hooks of its crawl."""
+"""The context of a run: the services of its process, and the hooks of its crawl."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 
 class Start(Protocol):
-    """Starts one further run, at once or after ``delay`` seconds; ``ticket`` is its wake-up."""
+    """Starts further runs."""
 
     def __call__(self, crawl: Crawl, ticket: str, delay: float = 0.0) -> None:
-        """Start it."""
+        """Start one further run of ``crawl`` after ``delay`` seconds; ``ticket`` is its wake-up."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunServices:
     """The services of a process that a run of one crawl needs.
 
-    ``worker`` names the process in the frontier. ``permits`` are those of the crawl. ``completion``
-    is entered to report a page, and may take its time. ``snapshots`` keeps error snapshots; None:
-    none are kept.
+    ``worker`` names the process in the frontier. ``permits`` are those of the crawl. Each report of
+    a page is made within ``completion()``, which may wait to limit the rate of runs. ``snapshots``
+    keeps error snapshots; None: none are kept.
     """
 
     frontier: Frontier
@@ -44,9 +44,7 @@ class RunServices:
 
 
 class Stop:
-    """The argument ``stop`` of hooks: call it, and no further page is begun; those in flight
-    finish.
-    """
+    """The argument ``stop`` of hooks. A call ends the crawl; pages in flight finish."""
 
     def __init__(self, frontier: Frontier) -> None:
         self._frontier = frontier

@@ -1,4 +1,4 @@
-"""Try one page of a crawl: the life cycle itself, with a frontier that is not there."""
+"""Try one page of a crawl: the life cycle itself, with a frontier that keeps nothing."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ CLAIM_LIFE = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """The result of one page, the links that would be queued, and the others with the reason why
-    not.
+    """The result of one page, the pages that would be queued, and the other links with the reason
+    for each.
     """
 
     result: Result
@@ -43,11 +43,12 @@ def dry_run(
 ) -> DryRun:
     """Run the entry page of ``crawl``, or ``url``, without a frontier: nothing is queued or kept.
 
-    Hooks get the arguments of a run, with a snapshot of an empty crawl. The hook ``after``, which
-    writes to people's databases, is called only with ``after``.
+    Hooks get the arguments of a run, with the snapshot of an empty crawl. The hook ``after``, which
+    may write to a database, is called only with ``after``.
 
     Raises:
-        PageError, BrowserLost, BrowserUnavailable: as they come; an error of a hook passes through.
+        PageError: the page failed.
+        BrowserLost, BrowserUnavailable: there is no browser. An error of a hook passes through.
     """
     page = entry_pages(crawl)[0] if url is None else scope_of(crawl).entry(url)
     frontier = cast("Frontier", NoFrontier(crawl.name, page, first="before_all" in crawl.calls))
@@ -65,26 +66,26 @@ def dry_run(
 
 
 class Links(Silent):
-    """Keeps the links of the page, with the reasons of those that are dropped."""
+    """An observer that keeps the links of the page, with the reasons of those that are dropped."""
 
     explain = True
     chosen: Chosen | None = None
 
-    def chose(self, chosen: Chosen) -> None:
-        """Keep them."""
+    def choice(self, chosen: Chosen) -> None:
+        """Keep the links."""
         self.chosen = chosen
 
 
 def _start(crawl: Crawl, ticket: str, delay: float = 0.0) -> None:
-    """Start nothing: a frontier that is not there grants no wake-up."""
+    """Raise AssertionError: a frontier that keeps nothing grants no wake-up."""
     raise AssertionError((crawl, ticket, delay))
 
 
 class NoFrontier:
-    """A frontier of one page that keeps nothing. Each step of :class:`Frontier` that a run takes is
-    answered as where all goes well, and there is nothing else to do.
+    """A frontier of one page that keeps nothing.
 
-    ``first``: the run is to do ``before_all``.
+    Each method of :class:`Frontier` that a run calls succeeds, and grants no further work.
+    ``first``: the run calls ``before_all``.
     """
 
     def __init__(self, crawl: str, page: Page, *, first: bool) -> None:
@@ -100,7 +101,7 @@ class NoFrontier:
         return Turn(Outcome.PAGE, claim, first=self._first)
 
     def renew(self, claim: Claim) -> Renewal:  # noqa: ARG002
-        """Renew the lease, which none but this run wants."""
+        """Renew the lease: no other run can claim the page."""
         return Renewal.OK
 
     def before_all_done(self, claim: Claim, login: Any) -> tuple[Verdict, int]:  # noqa: ARG002

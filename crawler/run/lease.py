@@ -1,8 +1,7 @@
-"""Renew the lease of the page that is worked on: in a thread for each thread that does runs, kept from
-one page to the next.
+"""Renew the lease of the page that a run works on, in a thread.
 
-Most pages are done long before the first renewal, so to start a thread for each of them would be
-for nothing.
+Each thread that does runs has one such thread, and keeps it from page to page: most pages are done
+long before their first renewal, so a thread for each of them would be a waste.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _here = threading.local()
 
 
 def lease_renewal() -> LeaseRenewal:
-    """Return the lease renewal of the calling thread. A fork has its own."""
+    """Return the lease renewal of the calling thread. A fork gets a new one."""
     renewal: LeaseRenewal | None = getattr(_here, "renewal", None)
     if renewal is None or renewal.process != os.getpid():
         renewal = _here.renewal = LeaseRenewal()
@@ -44,10 +43,10 @@ def lease_renewal() -> LeaseRenewal:
 def keep_lease(
     frontier: Frontier, claim: Claim, abandon: Callable[[], None], interval: float
 ) -> Iterator[None]:
-    """Renew the lease of ``claim`` each ``interval`` seconds in this block, from another thread.
+    """Renew the lease of ``claim`` every ``interval`` seconds in this block, from another thread.
 
-    ``abandon`` is called when the page is no longer this claim's: it ends the browser, so the
-    request in flight fails, and its late report is refused.
+    ``abandon`` is called when the page is no longer this claim's. It ends the browser, so that the
+    request in flight fails; the frontier refuses a late report.
     """
 
     def renew() -> bool:
@@ -62,7 +61,7 @@ def keep_lease(
 
 
 class LeaseRenewal:
-    """Renews one thing at a time, now and then."""
+    """Renews one lease at a time, at intervals, in a thread."""
 
     def __init__(self) -> None:
         self.process = os.getpid()
@@ -71,30 +70,29 @@ class LeaseRenewal:
         self._renew: Callable[[], bool] | None = None
         self._lost: Callable[[], None] = lambda: None
         self._interval = 0.0
-        # when the next renewal is, and when the thread wakes next, by the monotonic clock
+        # the times of the next renewal and of the thread's next look, by the monotonic clock
         self._due = 0.0
-        self._wakes = 0.0
+        self._next_look = 0.0
 
     @contextmanager
     def renewing(
         self, renew: Callable[[], bool], lost: Callable[[], None], interval: float
     ) -> Iterator[None]:
-        """In this block call ``renew`` each ``interval`` seconds; once it says False, call
-        ``lost``, and no more.
+        """Call ``renew`` every ``interval`` seconds in this block, from another thread.
 
-        Both are called from another thread. ``lost`` is over when the block is left, and not called
-        after.
+        When ``renew`` returns False, the thread calls ``lost``, and neither of them after that. A
+        call of ``lost`` is over before the block is left.
         """
         with self._change:
             self._renew, self._lost, self._interval = renew, lost, interval
             self._due = time.monotonic() + interval
             if self._thread is None or not self._thread.is_alive():
-                self._wakes = self._due
+                self._next_look = self._due
                 self._thread = threading.Thread(
                     target=self._loop, name="crawler-lease", daemon=True
                 )
                 self._thread.start()
-            elif self._due < self._wakes:
+            elif self._due < self._next_look:
                 self._change.notify()
         try:
             yield
@@ -107,14 +105,14 @@ class LeaseRenewal:
             while (now := time.monotonic()) < self._due + IDLE or self._renew is not None:
                 # a page that begins meanwhile is due later, and need not wake us
                 if self._renew is None or now < self._due:
-                    self._wakes = self._due if now < self._due else self._due + IDLE
-                    self._change.wait(self._wakes - now)
+                    self._next_look = self._due if now < self._due else self._due + IDLE
+                    self._change.wait(self._next_look - now)
                 else:
                     self._renew_now(self._renew)
             self._thread = None
 
     def _renew_now(self, renew: Callable[[], bool]) -> None:
-        self._change.release()  # it may take seconds, which the page need not wait for
+        self._change.release()  # a renewal may take seconds, and the page must not wait for it
         try:
             still_ours = renew()
         finally:

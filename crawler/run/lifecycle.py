@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds for which no run claims a page after a browser could not be had.
+#: Seconds for which no run claims a page after the endpoint gave no session.
 BROWSER_HOLD = 10.0
-#: Seconds of waiting for a session without which even a full Grid makes a crawl hold: it would be
-#: asked again and again.
+#: Seconds. A full Grid that refuses a session sooner than this makes the crawl hold: else runs
+#: would ask it again and again.
 QUEUE_MIN = 1.0
 #: Seconds for which no run claims a page after Redis was too full to hand one out.
 FULL_HOLD = 5.0
@@ -41,8 +41,8 @@ def execute(
     """Run one page of ``crawl``, from taking it off the frontier to starting the next runs.
 
     ``ticket`` is the wake-up that this run answers. An outcome other than a page (limit reached,
-    nothing due, crawl over) is a value, and so is a page that failed: nothing is wrong. An error of
-    a hook passes through, after its page was marked as failed.
+    nothing due, crawl over) is a value, and so is a page that failed: the program works as it
+    should. An error of a hook passes through, after its page is marked as failed.
 
     Raises:
         DefinitionError: the crawl is wrong; nothing was claimed.
@@ -107,10 +107,13 @@ def execute(
 
 @contextmanager
 def session(crawl: Crawl, services: RunServices, ticket: str | None) -> Iterator[Browser | None]:
-    """Lend this process's warm browser; None: every session is taken, and the runs that have one go
+    """Lend the warm browser of this process. None: every session is taken; runs that have one go
     on.
 
-    Where the endpoint gives none at all the crawl is held: the next run would fare no better.
+    If the endpoint gives no session at all, the crawl is held: the next run would get none either.
+
+    Raises:
+        BrowserUnavailable: the endpoint gives no session, and it is not full.
     """
     chrome, frontier, began = services.chrome, services.frontier, time.monotonic()
     with ExitStack() as sessions:
@@ -130,11 +133,10 @@ def session(crawl: Crawl, services: RunServices, ticket: str | None) -> Iterator
 
 
 def register(services: RunServices, ticket: str | None) -> Turn:
-    """Return the next page, or why there is none. A Redis that is full hands none out: the crawl is
-    held, and a tick tries again.
+    """Return the next page, or the reason why there is none.
 
     Raises:
-        FrontierRefused: Redis is full.
+        FrontierRefused: Redis is full. The crawl is held, and a tick tries again.
     """
     frontier = services.frontier
     try:

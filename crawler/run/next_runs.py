@@ -1,4 +1,4 @@
-"""Start the next runs, however this one ends; and call the hook for the crawl's end."""
+"""Start the next runs, however a run ends, and call the hook for the end of the crawl."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RETRY_INTERVAL = 1.0
 START_PATIENCE = 60.0
 #: Longest wait, in seconds, that a run's own timer covers; what is due later is the tick's.
 TIMER_MAX = 30.0
-#: Beginning of the ticket of a run that only calls the hook for the crawl's end.
+#: The prefix of the ticket of a run that only calls the hook for the crawl's end.
 END_TICKET = "end-"
 
 T = TypeVar("T")
@@ -46,11 +46,11 @@ class NextRuns:
         self._wake: Wake | None = None  # granted already, as the page was reported
 
     def note(self, ending: Ending) -> None:
-        """Note what a report of this run led to."""
+        """Note the consequences of a report of this run."""
         self.note_end(ending.ended)
         if ending.wake:
             self._wake = ending.wake
-            self._observer.handed_in()
+            self._observer.clear()
 
     def note_end(self, ended: bool) -> None:
         """Note whether a step of this run ended the crawl."""
@@ -58,12 +58,14 @@ class NextRuns:
 
     @contextmanager
     def started_after(self, ticket: str | None) -> Iterator[None]:
-        """Start the next runs after this block, however it ends. ``ticket`` is the wake-up that
-        this run answers. While Redis is away that waits, as long as a wake-up would.
+        """Start the next runs after this block, however it ends; while Redis is away, wait for it.
 
-        A process that is told to end at once starts nothing: killed between a wake-up's grant and
-        its sending, it would leave the others waiting until the wake-up is missed, in a minute.
-        Their next tick sees that there is work. What was granted with the report is given back.
+        ``ticket`` is the wake-up that this run answers.
+
+        A process that must end at once starts nothing. If it were killed between the grant of a
+        wake-up and its sending, the other workers would wait for a minute, until the wake-up is
+        missed. Their next tick sees that there is work. Wake-ups that were granted with the report
+        are given back.
         """
         leaving = False
         try:
@@ -83,15 +85,17 @@ class NextRuns:
                 self._start_next_runs()
 
     def start_later(self, wait: float | None) -> None:
-        """Arm the crawl's one timer for work that is due in ``wait`` seconds, unless it is armed
-        already. None: nothing is due.
+        """Set the crawl's one timer to work that is due in ``wait`` seconds, unless it is set.
+
+        None: nothing is due.
         """
         if wait is not None and wait <= TIMER_MAX and (ticket := self._frontier.take_timer(wait)):
             self._start_one(ticket, wait)
 
     def call_end_hook(self) -> Outcome:
-        """Do what is left of the crawl's end: a tick asks for it, where the run that ended the
-        crawl could not call its hook.
+        """Call the hook for the crawl's end, if it is still to be called.
+
+        A tick asks for it, after the run that ended the crawl could not call the hook.
         """
         if self._frontier.end_hook_pending():
             self._end_crawl()
@@ -112,7 +116,7 @@ class NextRuns:
         self.start_later(wake.wait)
 
     def _end_crawl(self) -> None:
-        """Call the hook for the crawl's end, and note that. If it raises, ticks ask for it again."""
+        """Call the hook for the crawl's end, and note that; if it raises, a tick asks again."""
         self._observer.step("after_all")
         try:
             self._hooks.call("after_all")
@@ -124,7 +128,7 @@ class NextRuns:
             log.exception("%s: after_all failed", self._crawl.name)
 
     def _start_one(self, ticket: str, delay: float = 0.0) -> None:
-        """Start one further run. If that fails, its ticket is given back: the tick tries again."""
+        """Start one further run; if that fails, give its ticket back, and a tick tries again."""
         try:
             self._start(self._crawl, ticket, delay)
         except Exception:
@@ -136,8 +140,9 @@ class NextRuns:
 
 
 def retry_until(end: float, step: Callable[[], T], crawl: str) -> T:
-    """Return what ``step`` returns; do it again while Redis is away, until ``end`` by the monotonic
-    clock. ``crawl`` is the name to log.
+    """Return the value of ``step``; repeat it while Redis is away.
+
+    ``end`` is the time of the last attempt, by the monotonic clock. ``crawl`` is the name to log.
 
     Raises:
         FrontierUnavailable: Redis is still away.

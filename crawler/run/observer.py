@@ -1,4 +1,4 @@
-"""Follow a run through its steps: their times for the crawl's tallies, spans for a tracer."""
+"""Follow a run through its steps: time them for the crawl's tallies, and trace them."""
 
 from __future__ import annotations
 
@@ -18,26 +18,24 @@ log = logging.getLogger(__name__)
 
 
 class Observer(Protocol):
-    """Is told of each step of one run. ``explain`` asks for the reason of each link that is
-    dropped.
-    """
+    """Follows one run through its steps. ``explain`` asks for the reason of each dropped link."""
 
     explain: bool
 
     def step(self, name: str, page: Page | None = None) -> None:
-        """Note that the run is at the step ``name`` now, and that the one before is over."""
+        """Note that the run begins the step ``name``, which ends the step before it."""
 
-    def chose(self, chosen: Chosen) -> None:
-        """Note which links may become pages."""
+    def choice(self, chosen: Chosen) -> None:
+        """Note the links that may become pages, and those that may not."""
 
     def sums(self) -> dict[str, int]:
-        """Return the times that were not handed in yet, as tallies; see ``timings``."""
+        """Return the times that the frontier does not have yet, as tallies; see ``timings``."""
 
-    def handed_in(self) -> None:
-        """Forget the times so far: the frontier has them."""
+    def clear(self) -> None:
+        """Drop the times so far: the frontier has them."""
 
     def defer(self) -> None:
-        """Leave the times so far for the next run of this process to hand in."""
+        """Leave the times so far to the next run of this process."""
 
 
 class Silent:
@@ -48,32 +46,32 @@ class Silent:
     def step(self, name: str, page: Page | None = None) -> None:
         """Note nothing."""
 
-    def chose(self, chosen: Chosen) -> None:
+    def choice(self, chosen: Chosen) -> None:
         """Note nothing."""
 
     def sums(self) -> dict[str, int]:
         """Return no times."""
         return {}
 
-    def handed_in(self) -> None:
-        """Forget nothing."""
+    def clear(self) -> None:
+        """Drop nothing."""
 
     def defer(self) -> None:
         """Leave nothing."""
 
 
 class Trace(Protocol):
-    """Is told of each step of a run, for spans."""
+    """Makes a span of each step of a run."""
 
     def __call__(self, step: str, page: Page | None) -> None:
-        """Begin the span of ``step``; the one before is over."""
+        """Begin the span of ``step``, and end that of the step before."""
 
 
 class RunObserver:
     """An observer that times and logs each step of one run of ``crawl``.
 
-    ``pending_timings`` holds the steps of earlier runs of this process that nothing has handed in
-    yet; several threads may share it. ``trace`` is told of each step, too.
+    ``pending_timings`` holds the times of earlier runs of this process that the frontier does not
+    have yet; several threads may share it. ``trace`` is called at each step, too.
     """
 
     explain = False
@@ -88,7 +86,7 @@ class RunObserver:
         self._step, self._since = "", time.monotonic()
 
     def step(self, name: str, page: Page | None = None) -> None:
-        """Note how long the step before took, and that the run is at ``name`` now."""
+        """Note the time of the step before, and that the run begins the step ``name``."""
         now = time.monotonic()
         self._times.append((self._step, now - self._since))
         self._step, self._since = name, now
@@ -97,18 +95,18 @@ class RunObserver:
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s: %s%s", self._crawl, name, f" {masked(page.url)}" if page else "")
 
-    def chose(self, chosen: Chosen) -> None:
+    def choice(self, chosen: Chosen) -> None:
         """Note nothing: the frontier counts what is dropped."""
 
     def sums(self) -> dict[str, int]:
-        """Return the times of this run and those that earlier ones left, as tallies."""
+        """Return the times of this run, and those that earlier runs left, as tallies."""
         self._times.extend(drain(self._pending))
         return tallies(self._times)
 
-    def handed_in(self) -> None:
-        """Forget the times so far."""
+    def clear(self) -> None:
+        """Drop the times so far."""
         self._times.clear()
 
     def defer(self) -> None:
-        """Leave the times so far for the next run."""
+        """Leave the times so far to the next run."""
         self._pending.extend(self._times)

@@ -1,6 +1,4 @@
-"""How a page ends that could not be done: the class of its failure, its reason, and its error
-without secrets.
-"""
+"""The failure of a page: its class, its reason, and its error without secrets."""
 
 from __future__ import annotations
 
@@ -19,7 +17,10 @@ REASON_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A page that a run could not do. ``retry_in`` is in seconds; None: it is in *failed* now."""
+    """A page that a run could not do.
+
+    ``retry_in`` is in seconds; None: the page is in *failed*.
+    """
 
     page: Page
     failure: FailureClass
@@ -30,9 +31,7 @@ class Failure:
 
 
 class HookError(CrawlerError):
-    """Carries what user code raised at ``step`` to the one place that acts on it; never leaves a
-    run.
-    """
+    """A hook raised ``cause`` at ``step``. Never leaves a run, where one place acts on it."""
 
     def __init__(self, step: str, cause: Exception) -> None:
         super().__init__(step, cause)
@@ -40,8 +39,9 @@ class HookError(CrawlerError):
 
 
 class LoggedOut(CrawlerError):
-    """The page came, but not for who we are: the log-in ``version`` has expired. ``status`` is the
-    page's. Never leaves a run.
+    """The log-in ``version`` has expired: the page is not that of a user who is logged in.
+
+    ``status`` is the page's. Never leaves a run.
     """
 
     def __init__(self, url: str, version: int, status: int | None = None) -> None:
@@ -50,8 +50,9 @@ class LoggedOut(CrawlerError):
 
 
 def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
-    """Return the class, the reason (short, for counting and for people) and the HTTP status of a
-    page that failed with ``error``.
+    """Return (class, reason, HTTP status) of a page that failed with ``error``.
+
+    The reason is short: it is counted, and people read it.
     """
     match error:
         case PageError(status=status) if status == 429 or error.retry_after is not None:
@@ -81,8 +82,9 @@ def one_line(error: Exception) -> str:
 
 
 def without_secrets(error: Exception, secrets: Secrets, crawl: str) -> Exception:
-    """Return ``error``, or an error in its stead if it, or its traceback, holds a secret; that is
-    logged without it, then. ``crawl`` is the name to log.
+    """Return ``error``, or a substitute if the error or its traceback holds a secret.
+
+    The traceback of a replaced error is logged without the secret. ``crawl`` is the name to log.
     """
     text = secrets.redacted_traceback(error)
     if text is None:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..definition.bounds import scope_of
@@ -46,9 +47,7 @@ T = TypeVar("T")
 
 
 class PageRun:
-    """The work on the page of ``claim``, step by step. ``failure`` says why it could not be done;
-    None: it could.
-    """
+    """The work on the page of ``claim``, step by step. ``failure``: None if the page is done."""
 
     failure: Failure | None = None
 
@@ -71,11 +70,10 @@ class PageRun:
 
     @contextmanager
     def holding(self, next_runs: NextRuns) -> Iterator[None]:
-        """Keep the page while it is worked on; return it, with the class of its failure, if an
-        error comes by.
+        """Keep the page's lease in this block; after an error, report the page's failure.
 
-        An error that is the page's own ends here, as ``failure``. One of user code, or of ours,
-        goes on: a developer should look.
+        An error of the page ends here, as ``failure``. An error of user code, or of ours, passes
+        through: a developer should look.
         """
         claim = self._claim
         bind(url=masked(self._page.url), depth=self._page.depth)
@@ -84,22 +82,22 @@ class PageRun:
             with keep_lease(self._frontier, claim, self._browser.abandon, interval):
                 yield
         except FrontierUnavailable:
-            raise  # there is no frontier to report to; the lease brings the page back
+            raise  # no report is possible; the page comes back when its lease has run out
         except Exception as error:
             self.failure = self._fail(error, next_runs)
             cause = error.cause if isinstance(error, HookError) else error
             if isinstance(error, HookError) or not isinstance(error, CrawlerError):
                 raise self._without_secrets(cause) from None
             log.info("%s: %s", self._crawl.name, masked(str(self.failure)))
-        except BaseException:  # told to end at once: no fault of the page, others may have it now
+        except BaseException:  # this process must end: another may take the page at once
             self._frontier.fail(claim, FailureClass.INFRA, "shutdown", delay=0)
             raise
 
     # -- the steps
 
     def log_in(self, next_runs: NextRuns) -> None:
-        """Do ``before_all``, and keep what it left in the browser for every session of the
-        crawl.
+        """Call ``before_all``, and keep the log-in that it leaves in the browser, for every session
+        of the crawl.
         """
         login = self._browser.login
         login.begin()
@@ -125,8 +123,8 @@ class PageRun:
         """Return the response to the page, after the crawl's waits and steps. Errors: see
         :func:`accept`.
 
-        The lane's delay begins when the request is over: any earlier, two might reach the host
-        closer than that. A delay that robots.txt asks for may have become known only after this
+        The lane's delay begins when the request is over. If it began earlier, two requests might
+        reach the host within it. A delay that robots.txt asks for may be known only since this
         page was claimed.
         """
         permits, page = self._services.permits, self._page
@@ -144,8 +142,8 @@ class PageRun:
         return self._hooks.call("extract", **self._live(response), browser=self._browser)
 
     def choose(self, response: Response) -> Chosen:
-        """Return the links that may become pages, as scope, ``filter`` and the robots.txt that are
-        known allow.
+        """Return the links that may become pages: scope, ``filter`` and every robots.txt that is
+        known allow them.
         """
         live = self._live(response)
         hook = "filter" in self._hooks
@@ -167,14 +165,14 @@ class PageRun:
                 raise HookError("filter", error) from error
             raise
         chosen = permitted(chosen, self._services.permits)
-        self._observer.chose(chosen)
+        self._observer.choice(chosen)
         return chosen
 
     def deregister(self, response: Response, data: Json, chosen: Chosen) -> tuple[Result, Ending]:
-        """Queue the links and move the page to *done*; return its result. If that takes several
-        steps, links come first: a crash loses none.
+        """Queue the links and move the page to *done*; return its result.
 
-        With no hook to come, the next runs' wake-ups are asked for at once: a round trip less.
+        If that takes several scripts, the links come first: a crash loses none. If no hook follows,
+        the wake-ups of the next runs are granted in the same script, which saves a round trip.
         """
         result = Result(
             self._crawl.name, self._page, response, data, len(response.links), self._elapsed_ms()
@@ -201,7 +199,7 @@ class PageRun:
         return result, self._complete(finish)
 
     def after(self, result: Result) -> None:
-        """Call the hook ``after``. Its error passes as it is: no page depends on it any more."""
+        """Call the hook ``after``. Its error passes through; the page stays done."""
         response = result.response
         try:
             self._hooks.call("after", **self._live(response), result=result, browser=self._browser)
@@ -254,10 +252,10 @@ class PageRun:
         return Failure(page, failure, reason, status, ending.retry_in, error)
 
     def _keep_snapshot(self, reason: str, status: int | None, *, anywhere: bool = False) -> None:
-        """Keep an error snapshot, if they are kept, and it is the first of its kind. The page
-        itself is reported already.
+        """Keep an error snapshot of the page, whose failure is reported, if it is the first of its
+        kind.
 
-        The document that the tab shows counts if this page was requested last, or ``anywhere``.
+        None is kept if the tab shows another page, except with ``anywhere``.
         """
         if self._services.snapshots and (anywhere or self._browser.url_requested == self._page.url):
             self._services.snapshots.take(
@@ -266,7 +264,7 @@ class PageRun:
 
     @property
     def _secrets(self) -> Secrets:
-        """The texts that must not be read in anything that goes out."""
+        """The secrets of the crawl and of the browser, which must not appear in logs or reports."""
         return Secrets([*secrets_of(self._crawl), *self._browser.driver.secrets])
 
     def _without_secrets(self, error: Exception) -> Exception:
@@ -277,7 +275,7 @@ class PageRun:
         return (time.monotonic() - self._began) * 1_000
 
     def _complete(self, report: Callable[[], T]) -> T:
-        """Report that the page's run is complete, when that may be."""
+        """Report that the page's run is complete, as soon as the rate of runs allows."""
 
         def completing() -> T:
             with self._services.completion():
@@ -286,7 +284,7 @@ class PageRun:
         return self._report(completing)
 
     def _report(self, report: Callable[[], T]) -> T:
-        """Tell the frontier how the page ended, if need be until its deadline: the work is done."""
+        """Report how the page ended. While Redis is away, try again until the page's deadline."""
         return retry_until(self._began + self._policy.page_deadline, report, self._crawl.name)
 
 
@@ -296,18 +294,19 @@ def permitted(chosen: Chosen, permits: Permits) -> Chosen:
     if not forbidden:
         return chosen
     ids = {page.id for page in forbidden}
-    return type(chosen)(
-        tuple(page for page in chosen.pages if page.id not in ids),
-        {**chosen.dropped, "robots": len(forbidden)},
-        chosen.reasons + tuple((Link(page.url), "robots") for page in forbidden),
+    return replace(
+        chosen,
+        pages=tuple(page for page in chosen.pages if page.id not in ids),
+        dropped={**chosen.dropped, "robots": len(forbidden)},
+        reasons=chosen.reasons + tuple((Link(page.url), "robots") for page in forbidden),
     )
 
 
 def as_json(result: Result) -> str:
-    """Return the line of ``result``.
+    """Return ``result`` as a line of JSON.
 
     Raises:
-        HookError: it cannot be JSON, or is too large, which is the fault of ``extract``.
+        HookError: ``extract`` returned data that cannot be JSON, or too much.
     """
     try:
         text = json.dumps(

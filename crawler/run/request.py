@@ -1,6 +1,4 @@
-"""The step ``request``: go to a page, take its answer if the crawl wants it, and do on it what the
-crawl asks for.
-"""
+"""The step ``request``: go to a page, check its response, do the crawl's waits and steps."""
 
 from __future__ import annotations
 
@@ -21,12 +19,12 @@ if TYPE_CHECKING:
     from ..net.permits import Permits
 
 YEAR = 31_536_000.0
-#: HTTP statuses that may pass (RFC 9110; 522 and 524 are a CDN's words for an origin that is away).
+#: HTTP statuses of faults that may pass (RFC 9110; 522 and 524: a CDN cannot reach the origin).
 RETRY_STATUSES = frozenset({408, 500, 502, 503, 504, 522, 524})
 #: HTTP statuses that may come with a Retry-After.
 PATIENCE_STATUSES = frozenset({429, 503})
 
-#: Raises LoggedOut if a response is not for somebody who is logged in.
+#: Raises LoggedOut if a response is not that of a user who is logged in.
 LoginCheck = Callable[[Response], None]
 
 
@@ -39,17 +37,16 @@ def accept(
 ) -> Response:
     """Return the response to ``page``, after the crawl's waits and steps.
 
-    ``check_login`` is asked before anything else whether the answer is for somebody who is logged
-    in; what it raises passes through.
+    ``check_login`` sees the response before all other checks; its LoggedOut passes through.
 
     Raises:
-        PageError: there is no document, its status is no success, a redirect or a step led to where
-            the crawl may not go, or what is waited for did not come.
+        PageError: there is no document, its status is no success, a redirect or a step led out of
+            the crawl's scope, or an element that is waited for did not appear.
         BrowserLost: the session died or hangs.
     """
     visit, html = visit_of(crawl), needs_html(crawl)
     try:
-        if visit and check_login is None:  # the visit may change the page, which is read after it
+        if visit and check_login is None:  # the visit may change the page, so it is read afterwards
             response = browser.request(page, max_links=0)
         else:
             response = browser.request(page, html=html)
@@ -67,22 +64,23 @@ def accept(
 
 
 def admit(response: Response, crawl: Crawl, page: Page, browser: Browser, permits: Permits) -> None:
-    """Pass if ``response`` is one that the crawl wants. Raises PageError."""
+    """Raise PageError unless the crawl accepts ``response``, by its status and its URL."""
     status = response.status
     if status is not None and status >= 400 and status not in crawl.accept_status:
         wait = retry_after(browser.header("Retry-After")) if status in PATIENCE_STATUSES else None
-        # as where it came without a document
+        # the same reason as for a response without a document
         reason = "auth_required" if status == 401 else f"http_{status}"
         raise PageError(page.url, reason, status, status in RETRY_STATUSES, wait)
-    if refused := scope_of(crawl).refuses(response.url, page):
-        raise PageError(page.url, f"redirect_{refused}", status)
+    if refusal := scope_of(crawl).refuses(response.url, page):
+        raise PageError(page.url, f"redirect_{refusal}", status)
     if response.url != page.url:
         permits.check(response.url, page.lane)
 
 
 def retry_after(value: str | None) -> float | None:
-    """Return the seconds that a Retry-After asks for: a number, or a date (RFC 9110, 10.2.3). None
-    if there is none, or it is garbage.
+    """Return the seconds that a Retry-After asks for: a number, or a date (RFC 9110, 10.2.3).
+
+    None: there is no such header, or it is garbage.
     """
     text = (value or "").strip()
     if text.isascii() and text.isdigit():

@@ -1,12 +1,12 @@
-"""How long the steps of runs take: histograms in powers of two, in the crawl's hash ``tallies``.
+"""The times of the steps of runs: histograms in powers of two, in the crawl's hash ``tallies``.
 
 ============================ ==================================================================
 name                         counts
 ============================ ==================================================================
 ``step:request:7``           steps ``request`` that took at most 2**7 ms, and more than 2**6
 ``step:request:us``          microseconds of all steps ``request`` together
-``wakeup:4``, ``wakeup:us``  the same for wake-ups, from their grant to the claim that answers
-                             them
+``wakeup:4``, ``wakeup:us``  wake-ups in the same way, from their grant to the claim that
+                             answers them
 ``attempt:5xx:timeout``      attempts at a page that ended with this class of HTTP status, and
                              for this reason
 ============================ ==================================================================
@@ -19,10 +19,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-#: Steps of a run that are timed, in their order. ``start``, the last one, sends the sums; without a
-#: hook ``after`` the step ``queue.deregister`` does, and what comes after that is sent by the next
-#: run of the process. (If the run that it starts goes to another process, and no other comes here,
-#: that is never sent: of at most one run of a process.)
+#: Steps of a run that are timed, in their order. ``start``, the last step, sends the sums. Without
+#: a hook ``after``, the step ``queue.deregister`` sends them, and the next run of the process sends
+#: the times of later steps. (If this process gets no other run, those times of its last run are
+#: lost.)
 STEPS = (
     "browser",
     "queue.register",
@@ -34,7 +34,7 @@ STEPS = (
     "queue.deregister",
     "after",
 )
-#: The last bucket of the histograms, for all that takes longer than 2**16 ms (66 s).
+#: The last bucket of the histograms: all times of more than 2**16 ms (66 s).
 POWERS = 17
 
 #: A step of a run, and the seconds that it took.
@@ -42,7 +42,7 @@ StepTime = tuple[str, float]
 
 
 def bucket(seconds: float) -> int:
-    """Return the power of two, in milliseconds, that ``seconds`` do not exceed."""
+    """Return the least exponent n for which ``seconds`` are at most 2**n ms."""
     return min(POWERS, max(0, math.ceil(seconds * 1_000) - 1).bit_length())
 
 

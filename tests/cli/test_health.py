@@ -36,7 +36,7 @@ def beat(**given: object) -> Heartbeat:
         **{
             "worker": "w@here",
             "tick": 999.0,
-            "heard": 999.5,
+            "broker_reply": 999.5,
             "running": 0,
             "interval": 10.0,
             "longest": 230.0,
@@ -46,18 +46,18 @@ def beat(**given: object) -> Heartbeat:
 
 
 def test_a_worker_is_well_while_it_ticks_and_hears():
-    assert beat().ill(1_000) is None
-    assert beat(tick=1_000 - TICK_AGE_MAX).ill(1_000) is None
-    assert "no tick" in (beat(tick=1_000 - TICK_AGE_MAX - 1).ill(1_000) or "")
-    assert beat(tick=800.0, interval=60.0).ill(1_000) is None  # it ticks less often
+    assert beat().restart_reason(1_000) is None
+    assert beat(tick=1_000 - TICK_AGE_MAX).restart_reason(1_000) is None
+    assert "no tick" in (beat(tick=1_000 - TICK_AGE_MAX - 1).restart_reason(1_000) or "")
+    assert beat(tick=800.0, interval=60.0).restart_reason(1_000) is None  # it ticks less often
 
 
 def test_a_deaf_worker_is_ill_unless_all_its_slots_are_busy():
     deaf = 1_000 - SILENCE_MAX - 1
-    assert "hears" in (beat(heard=deaf).ill(1_000) or "")
-    assert beat(heard=deaf, running=4).ill(1_000) is None
-    assert "hears" in (beat(heard=deaf - 230, running=4).ill(1_000) or "")
-    assert beat(heard=None).ill(1_000) is None  # another broker: nobody knows
+    assert "hears" in (beat(broker_reply=deaf).restart_reason(1_000) or "")
+    assert beat(broker_reply=deaf, running=4).restart_reason(1_000) is None
+    assert "hears" in (beat(broker_reply=deaf - 230, running=4).restart_reason(1_000) or "")
+    assert beat(broker_reply=None).restart_reason(1_000) is None  # another broker: nobody knows
 
 
 class Probe:
@@ -86,7 +86,7 @@ def test_a_probe_finds_a_working_worker_and_costs_little(ground: Ground):
     assert "no worker has written" in probe.ask("--only", "worker").stdout
     ground.worker(heartbeat_file=probe.file)
     ground.until_end(ground.crawl(shop()))
-    ground.until(lambda: probe.file.exists() and Heartbeat.read(probe.file).heard)
+    ground.until(lambda: probe.file.exists() and Heartbeat.read(probe.file).broker_reply)
     done = probe.ask("--json", PYTHONPROFILEIMPORTTIME="1")
     said = json.loads(done.stdout)
     assert (done.returncode, said["ok"], sorted(said["parts"])) == (
