@@ -22,7 +22,7 @@ ROUNDS = 15
 ROOT = Path(__file__).resolve().parents[2]
 #: Name: the operation, and what prepares its argument.
 Operations = dict[str, tuple[Callable[[Any], object], Callable[[], object]]]
-SCRIPTS = sorted(path.stem for path in (ROOT / "crawler").glob("*/lua/*.lua"))
+SCRIPTS = sorted(path.stem for path in (ROOT / "crawler" / "frontier" / "lua").glob("*.lua"))
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ class Gauge:
         self.client.slowlog_reset()
 
     def slow(self) -> dict[str, list[float]]:
-        """Return the milliseconds by the clock of each slow call since ``watch``, by script, longest
-        first.
+        """Return the milliseconds of each slow call since ``watch``, by script and by the clock,
+        longest first.
         """
         result: dict[str, list[float]] = {}
         for entry in self.client.slowlog_get(200_000):
