@@ -18,6 +18,7 @@ CrawlerError
                              mend it
 
 Errors that only one room raises stand in that room: FetchError and PrivateAddress in ``net/``,
+TransportError (a BrowserError) and its kind in ``browser/transport``,
 BrokerUnavailable in ``client/``, those of the jobs API in ``api/jobs``.
 """
 

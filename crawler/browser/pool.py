@@ -224,7 +224,7 @@ class Chrome:
                     self.registry.disown(entry_of(session))
 
     def _keep(self) -> None:
-        """From now on vouch for the sessions of this process in the registry, and give back those
+        """Vouch from now on for the sessions of this process in the registry, and give back those
         without work.
         """
         # after a fork the thread is not alive

@@ -37,7 +37,7 @@ class DialogOpen(TransportError):
 
 
 class NoLine(TransportError):
-    """There is no line to the tab; the text says why."""
+    """The line to the tab cannot be opened; the text says why."""
 
 
 class TabState(Enum):

@@ -8,11 +8,12 @@ import select
 import socket
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import websocket
 
-from .base import DebuggerAddress
+if TYPE_CHECKING:
+    from .base import DebuggerAddress
 
 
 class Late(Exception):
