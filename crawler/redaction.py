@@ -21,6 +21,21 @@ def masked(text: str) -> str:
     return _PARAMETER.sub(r"\1***", _USERINFO.sub(r"\1:***@", _CLIENT.sub("", text)))
 
 
+#: Texts that are credentials, whatever they are called: a URL with a password, the value of an
+#: Authorization header, tokens of a well-known form, a private key.
+_CREDENTIALS = re.compile(
+    r"://[^\s:/?#@]*:[^\s/?#@]+@|^(?:basic|bearer|digest|negotiate|token)\s+\S{4,}"
+    r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abpr]-)\w{10,}"
+    r"|\bAKIA[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY",
+    re.IGNORECASE,
+)
+
+
+def looks_secret(text: str) -> bool:
+    """Whether ``text`` looks like credentials, by its form."""
+    return _CREDENTIALS.search(text) is not None
+
+
 #: Characters of a value that is searched for in texts, at least: "on" or "1" is in every text.
 SECRET_MIN = 6
 

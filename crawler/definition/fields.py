@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -27,6 +27,7 @@ from pydantic import (
 
 from ..errors import Fault
 from ..model import CRAWL_NAME, Policy
+from ..redaction import looks_secret
 from ..secret_refs import SECRET_PREFIX, references
 from ..urls.patterns import DENY_EXTENSIONS, SCOPE_KINDS, parse_pattern
 from ..urls.proxy_url import parse_proxy
@@ -135,7 +136,24 @@ def _message(value: Any) -> Any:
         raise ValueError(f"{shown(value)} is no JSON") from None
     if length > MESSAGE_MAX:
         raise ValueError(f"has {length:,} characters of JSON, at most {MESSAGE_MAX:,} are kept")
+    if any(map(looks_secret, _texts(value))):
+        raise ValueError(
+            "holds what looks like credentials, and is kept and shown as it is; let the hook read a"
+            f" variable of its worker, ${SECRET_PREFIX}…, or use proxy, basic_auth or login"
+        )
     return value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts within ``value``, which is JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts(part)
 
 
 def _as_list(value: object) -> object:
@@ -191,6 +209,11 @@ def _header(name: str) -> str:
 def _header_value(value: str) -> str:
     if not value.isprintable():
         raise ValueError("a header's value is one line of printable characters")
+    if looks_secret(value):
+        raise ValueError(
+            "a header's value looks like credentials, and would go to every host that a page loads"
+            f" from; use proxy, basic_auth or login, with a reference like ${SECRET_PREFIX}SHOP"
+        )
     return value
 
 
@@ -631,6 +654,39 @@ def check_fields(raw: Mapping[str, Any]) -> tuple[Fields | None, list[Fault]]:
     except ValidationError as errors:
         details = errors.errors(include_url=False)
         return None, [field_fault(error, raw, Fields.model_fields) for error in details]
+
+
+#: Keys of tables that mean something else there than the field of that name.
+_OWN_KEYS: Mapping[str, frozenset[str]] = {
+    "extract": frozenset({"name", "url"}),
+    "message": frozenset({"name", "url"}),
+    "login": frozenset({"url"}),
+    "steps": frozenset(ACTIONS),
+}
+
+
+def misplaced_fields(raw: Mapping[str, Any]) -> list[Fault]:
+    """Return a fault for each key, in a table of a TOML file, that has the name of a field: TOML
+    takes what is written below a table for a part of it.
+    """
+    return [fault for name, value in raw.items() for fault in _misplaced(value, name, name)]
+
+
+def _misplaced(value: Any, top: str, where: str) -> Iterator[Fault]:
+    if isinstance(value, list):
+        for place, part in enumerate(value):
+            yield from _misplaced(part, top, f"{where}[{place}]")
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            here = f"{where}.{key}"
+            if key in Fields.model_fields and key not in _OWN_KEYS.get(top, ()):
+                what = (
+                    f"{key} is a field of the crawl, but lies in the table [{where}]; write it"
+                    " above the first table of the file (a key of that table needs another name)"
+                )
+                yield Fault(here, what, example(key).replace("=", " = ", 1))
+            else:
+                yield from _misplaced(part, top, here)
 
 
 def example(name: str) -> str:

@@ -11,7 +11,7 @@ import inspect
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +20,7 @@ from ..errors import DefinitionError, Fault, SetupError, UnknownCrawl
 from ..model import CRAWL_NAME, Plan
 from ..urls.url import InvalidURL, parse_url
 from .crawl import Crawl
+from .fields import misplaced_fields
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _PY = re.compile(r"(.+\.py)(?::([A-Za-z_]\w*))?")
@@ -209,7 +210,19 @@ def _from_toml(path: Path) -> Crawl:
     if isinstance(seeds := fields.get("seeds"), str) and seeds:
         # other machines may not have the file, but only a start reads it
         fields["seeds"] = str(path.parent / seeds)
-    return Crawl(**{"name": path.stem, **fields})
+    crawl = Crawl(**{"name": path.stem, **fields})
+    if faults := misplaced_fields(fields):
+        raise DefinitionError(str(crawl.raw["name"]), (*faults, *_other_faults(crawl, faults)))
+    return crawl
+
+
+def _other_faults(crawl: Crawl, known: Iterable[Fault]) -> Iterator[Fault]:
+    """Yield the faults of ``crawl`` in fields without one of the ``known`` faults."""
+    tables = {re.split(r"[.\[]", fault.field)[0] for fault in known}
+    try:
+        crawl.validate()
+    except DefinitionError as error:
+        yield from (one for one in error.faults if re.split(r"[.\[]", one.field)[0] not in tables)
 
 
 def _from_url(url: str) -> Crawl:

@@ -631,6 +631,67 @@ def test_a_toml_file_with_a_mistake_says_where(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("table", "where"),
+    [
+        ('[extract]\ntitle = "h1"\nwait_for = "#results"', "extract.wait_for"),
+        ('[extract.price]\namount = "b"\ndelay = 0.5', "extract.price.delay"),
+        ('[extract]\nrows = ["tr", {cell = "td", delay = "i"}]', "extract.rows[1].delay"),
+        ('[headers]\nX-Crawler = "me"\nuser_agent = "Mine/1.0"', "headers.user_agent"),
+        ('[headers]\nproxy = "http://me:canary@10.0.0.1:3128"', "headers.proxy"),
+        ('[[steps]]\nclick = "#more"\nwait_for = "#results"', "steps[0].wait_for"),
+        ("[message]\nshop = 7\npage_limit = 3", "message.page_limit"),
+        ('[login]\nurl = "https://a.org/"\nsubmit = "a"\nrobots = false', "login.robots"),
+        ('[basic_auth]\n"a.org" = "me:pw"\nproxy = "http://me:canary@b:1"', "basic_auth.proxy"),
+    ],
+)
+def test_a_field_below_a_table_of_a_toml_file_is_a_fault(tmp_path, table, where):
+    # Given a file whose author wrote a field at its end, below a table
+    path = write(tmp_path, "late.toml", f'url = "https://a.org/"\ncolour = 3\n{table}\n')
+    # When it is loaded
+    with pytest.raises(DefinitionError) as caught:
+        load(path)
+    # Then the fault says where the field belongs, beside the other faults, and shows no password
+    found = {fault.field: str(fault) for fault in caught.value.faults}
+    assert "above the first table" in found[where]
+    assert "colour" in found
+    assert "canary" not in str(caught.value)
+
+
+def test_a_table_of_a_toml_file_may_use_its_own_words(tmp_path):
+    text = """
+    url = "https://a.org/"
+    [[steps]]
+    scroll = true
+    [extract]
+    name = "h1"
+    url = "link::attr(href)"
+    [message]
+    name = "x"
+    """
+    load(write(tmp_path, "fine.toml", text)).validate()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "http://me:canary@10.0.0.1:3128",
+        "Bearer canary-canary",
+        "Basic bWU6Y2FuYXJ5",
+        "ghp_canarycanarycanary",
+        "eyJhbGciOiJub25l.eyJjYW5hcnkiOjF9.canary",
+    ],
+)
+def test_credentials_are_refused_where_they_would_travel_in_clear(value):
+    for fields in ({"headers": {"X-Mine": value}}, {"message": {"shop": [{"by": value}]}}):
+        found = faults(Crawl(name="a", url=SHOP, **fields))
+        assert list(found) == list(fields)
+        assert "looks like credentials" in str(found)
+        assert value not in str(found)
+    fine = {"X-Crawler": "https://example.com/why?by=me@example.com", "X-Token-Of": "basic"}
+    Crawl(name="a", url=SHOP, headers=fine, message={"token": 7, "of": "a:b"}).validate()
+
+
 def test_fields_can_be_changed_on_the_way_unless_there_is_code(tmp_path):
     crawl = load(
         SHOP, ["delay=0.5", "scope=all", 'allow=["a.org"]', "depth_limit=none", "robots=false"]
