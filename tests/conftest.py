@@ -16,6 +16,8 @@ from crawler.browser.chrome.local import find_chrome, find_driver
 from crawler.local.embedded import PrivateRedis
 from tests.support.folder import Folder
 
+pytest.register_assert_rewrite("tests.support.ground")
+
 #: Stands in for ChromeDriver where a test has no mark ``browser``.
 REFUSING_DRIVER = """#!/bin/sh
 echo "a test that starts a browser has the mark: pytest.mark.browser" >&2

@@ -20,9 +20,9 @@ from crawler.errors import PageError
 from crawler.frontier.listing import Listing
 from crawler.model import Page
 from crawler.profile import Profile
-from tests.faults.ground import Ground, consistent, ended_well, shop
 from tests.grid import Grid, needs_grid
 from tests.site.server import Request, Server, route
+from tests.support.ground import Ground, consistent, ended_well, shop
 
 pytest_plugins = ["tests.grid.fixture", "tests.site.fixture"]
 pytestmark = [pytest.mark.browser, needs_grid]

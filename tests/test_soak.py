@@ -12,9 +12,9 @@ import pytest
 
 from crawler.browser.chrome.registry import Registry
 from crawler.model import Snapshot
-from tests.faults.ground import Ground, shop
 from tests.grid import Grid, needs_grid
 from tests.site.server import Request, Server, route
+from tests.support.ground import Ground, shop
 
 pytest_plugins = ["tests.site.fixture"]
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3_600)]

@@ -16,12 +16,12 @@ from crawler import Crawl
 from crawler.browser.chrome.local import LocalDriver
 from crawler.browser.pool import Chrome
 from crawler.frontier.listing import Listing
-from tests.faults.ground import Ground
 from tests.grid import Grid, needs_grid
 from tests.site.chromes import KINDS, WHOLE
 from tests.site.server import Server
 from tests.site.table import HOSTILE, SECTIONS, Done, Failed, Row
 from tests.site.walk import SMALL_HEAP, endpoint, fits, path_on, short, walk
+from tests.support.ground import Ground
 
 pytest_plugins = ["tests.site.fixture"]
 pytestmark = pytest.mark.browser

@@ -18,9 +18,9 @@ import pytest
 from crawler.config.settings import environment
 from crawler.frontier.listing import Listing
 from crawler.local.heartbeat_file import SILENCE_MAX, TICK_AGE_MAX, Heartbeat
-from tests.faults.ground import Ground, Worker, ended_well, shop
-from tests.faults.webdriver import Doc
 from tests.support.folder import CRAWLER
+from tests.support.ground import Ground, Worker, ended_well, shop
+from tests.support.webdriver import Doc
 
 
 @pytest.fixture

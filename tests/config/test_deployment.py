@@ -24,8 +24,8 @@ import yaml
 
 from crawler.config.settings import Settings, environment
 from crawler.local.embedded import PrivateRedis
-from tests.faults.ground import Ground, shop
-from tests.faults.webdriver import Doc
+from tests.support.ground import Ground, shop
+from tests.support.webdriver import Doc
 
 ROOT = Path(__file__).resolve().parents[2]
 

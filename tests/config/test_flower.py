@@ -19,8 +19,8 @@ import pytest
 
 from crawler import Crawl
 from crawler.config.settings import environment
-from tests.faults.ground import Ground, shop
-from tests.faults.webdriver import Doc
+from tests.support.ground import Ground, shop
+from tests.support.webdriver import Doc
 
 pytest.importorskip("flower", reason="the extra `flower` is not installed")
 

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite(f"{__package__}.ground")
-
-from .ground import Ground  # noqa: E402
+from tests.support.ground import Ground
 
 
 @pytest.fixture

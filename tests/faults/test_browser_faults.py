@@ -20,9 +20,17 @@ from crawler.frontier.listing import Listing
 from crawler.model import FailureClass
 from tests.grid import free_ports
 from tests.site.server import Request, Server, route
-
-from .ground import Ground, consistent, ended_well, history, on_site, pid_of, results, shop
-from .webdriver import CRASH, Doc
+from tests.support.ground import (
+    Ground,
+    consistent,
+    ended_well,
+    history,
+    on_site,
+    pid_of,
+    results,
+    shop,
+)
+from tests.support.webdriver import CRASH, Doc
 
 pytest_plugins = ["tests.site.fixture"]
 

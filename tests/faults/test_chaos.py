@@ -24,8 +24,7 @@ from crawler.config import settings as configuration
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.repair import audit_keys
 from crawler.local.embedded import PrivateRedis
-
-from .ground import Worker, until
+from tests.support.ground import Worker, until
 
 MANUAL = Path("/usr/share/doc/python3.11/html")
 WORKERS = 4

@@ -11,9 +11,8 @@ from crawler.errors import FrontierRefused
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
 from crawler.model import FailureClass, Page, Status
-
-from .ground import SITE, Ground, consistent, ended_well, on_site, shop
-from .webdriver import Doc
+from tests.support.ground import SITE, Ground, consistent, ended_well, on_site, shop
+from tests.support.webdriver import Doc
 
 PATHS = [f"/{n}" for n in range(6)]
 

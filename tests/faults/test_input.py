@@ -20,9 +20,17 @@ from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
 from crawler.frontier.repair import repair_keys
 from crawler.model import Page, Plan, Policy
-
-from .ground import SITE, Ground, consistent, ended_well, history, on_site, results, shop
-from .webdriver import Doc, Script
+from tests.support.ground import (
+    SITE,
+    Ground,
+    consistent,
+    ended_well,
+    history,
+    on_site,
+    results,
+    shop,
+)
+from tests.support.webdriver import Doc, Script
 
 
 def calendar(url: str) -> Script:

@@ -11,9 +11,8 @@ import pytest
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
 from crawler.model import Outcome, Page, Plan, Policy, Status
-
-from .ground import SITE, Ground, consistent, ended_well, on_site, python, shop
-from .webdriver import Doc
+from tests.support.ground import SITE, Ground, consistent, ended_well, on_site, python, shop
+from tests.support.webdriver import Doc
 
 PATHS = [f"/{n}" for n in range(30)]
 

@@ -24,9 +24,8 @@ from crawler.frontier.listing import Listing
 from crawler.local.embedded import PrivateRedis, find_redis
 from crawler.model import FailureClass, Page, Plan, Policy, Status
 from crawler.storage.scripts import Scripts
-
-from .ground import SITE, Ground, consistent, ended_well, on_site, shop, until
-from .webdriver import Doc, Script
+from tests.support.ground import SITE, Ground, consistent, ended_well, on_site, shop, until
+from tests.support.webdriver import Doc, Script
 
 
 def tree(size: int) -> tuple[Callable[[str], Script | None], list[str]]:

@@ -9,8 +9,8 @@ import threading
 
 import pytest
 
-from .ground import SITE, Ground, consistent, ended_well, on_site, python, shop
-from .webdriver import Doc
+from tests.support.ground import SITE, Ground, consistent, ended_well, on_site, python, shop
+from tests.support.webdriver import Doc
 
 NEVER = threading.Event()
 

@@ -13,8 +13,8 @@ import pytest
 
 from crawler.definition.loading import load_all
 from crawler.observe.logs import JsonFormatter, bind, binding, inherited
-from tests.faults.ground import Ground, shop
-from tests.faults.webdriver import Doc
+from tests.support.ground import Ground, shop
+from tests.support.webdriver import Doc
 
 CODE = """
 from crawler import Crawl

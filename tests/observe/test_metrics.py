@@ -29,9 +29,9 @@ from crawler.frontier.frontier import Frontier
 from crawler.model import FailureClass
 from crawler.observe.metrics import CRAWLS_MAX, ENDED_SHOWN, REASONS_MAX, Collector, reasons
 from crawler.storage.connection import connect
-from tests.faults.ground import SITE, Ground, shop
-from tests.faults.webdriver import CRASH, Doc
 from tests.support.folder import Folder, until
+from tests.support.ground import SITE, Ground, shop
+from tests.support.webdriver import CRASH, Doc
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 DASHBOARD = CONFIG / "grafana" / "dashboards" / "crawler.json"

@@ -16,8 +16,8 @@ import pytest
 from crawler.errors import SetupError
 from crawler.observe.tracing import Tracer, headers
 from crawler.run.timings import STEPS
-from tests.faults.ground import Ground, shop
-from tests.faults.webdriver import Doc
+from tests.support.ground import Ground, shop
+from tests.support.webdriver import Doc
 
 
 class Collector:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from crawler.definition.loading import load_all
-from tests.faults.ground import Ground
-from tests.faults.webdriver import Doc
+from tests.support.ground import Ground
+from tests.support.webdriver import Doc
 
 DEFINITION = """
 from pathlib import Path

@@ -18,7 +18,7 @@ from crawler.run.context import RunServices
 from crawler.run.lifecycle import execute
 from crawler.run.observer import RunObserver
 from crawler.run.timings import POWERS, bucket, tallies
-from tests.faults.ground import shop
+from tests.support.ground import shop
 
 
 @pytest.mark.parametrize(

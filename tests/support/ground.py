@@ -34,9 +34,8 @@ from crawler.frontier.listing import Listing
 from crawler.frontier.repair import audit_keys
 from crawler.local.embedded import PrivateRedis, worker_command
 from crawler.model import Snapshot
-
-from .proxy import Proxy
-from .webdriver import SITE, ScriptedChrome, Site, on_site
+from tests.support.proxy import Proxy
+from tests.support.webdriver import SITE, ScriptedChrome, Site, on_site
 
 T = TypeVar("T")
 
