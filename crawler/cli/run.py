@@ -9,7 +9,7 @@ import click
 from ..browser.pool import Chrome
 from ..config import settings as configuration
 from ..definition.loading import load
-from ..definition.network import guard_of, proxies_of
+from ..definition.network import guard_of, proxies_of, robots_names
 from ..net.permits import Permits
 from ..run.dry_run import DryRun, dry_run
 from ..services import endpoint
@@ -39,9 +39,23 @@ def run(crawl: str, url: str | None, after: bool, as_json: bool, changes: tuple[
             guard_of(definition),
             obey=definition.robots,
             proxies=proxies_of(definition, chrome.endpoint.secrets),
+            names=robots_names(definition),
+            user_agent=definition.user_agent,
         )
         outcome = dry_run(definition, chrome, permits, url, after=after)
-    click.echo(json.dumps(record(outcome), ensure_ascii=False) if as_json else text(outcome))
+    group = permits.robots_group(outcome.result.page.url)
+    if as_json:
+        click.echo(json.dumps(record(outcome) | {"robots_group": group}, ensure_ascii=False))
+    else:
+        click.echo(text(outcome))
+        click.echo(robots_text(permits, group))
+
+
+def robots_text(permits: Permits, group: str | None) -> str:
+    """Return a line on the names that are looked up in robots.txt, and the one that counts."""
+    if not permits.obey:
+        return "robots.txt is not asked"
+    return f"robots.txt: looked up {', '.join(permits.names)}, *; the group that counts: {group}"
 
 
 def record(outcome: DryRun) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 from ..definition.fields import AUTO
 from ..definition.network import guard_of
 from ..errors import SetupError
-from ..net.fetch import FetchError, fetch
+from ..net.fetch import FetchError, fetch, unpacked
 from ..urls import robots, sitemaps
 from ..urls.url import origin_of
 
@@ -100,7 +100,7 @@ def urls_of_sitemaps(
 
     def get(url: str) -> Iterator[bytes]:
         keep_alive()
-        body = _fetch_sitemap(url, addresses)
+        body = _fetch_sitemap(url, addresses, _headers(crawl))
         for start in range(0, len(body), CHUNK_SIZE):
             yield body[start : start + CHUNK_SIZE]
 
@@ -114,7 +114,14 @@ def urls_of_sitemaps(
                 yield entry
 
 
-def _fetch_sitemap(url: str, addresses: Callable[[str], Iterable[str]]) -> bytes:
+def _headers(crawl: Crawl) -> dict[str, str]:
+    """Return the headers with which the crawl asks for robots.txt and sitemaps."""
+    return {"User-Agent": crawl.user_agent} if crawl.user_agent else {}
+
+
+def _fetch_sitemap(
+    url: str, addresses: Callable[[str], Iterable[str]], headers: Mapping[str, str]
+) -> bytes:
     """Return the body of the response to ``url``.
 
     Raises:
@@ -122,7 +129,9 @@ def _fetch_sitemap(url: str, addresses: Callable[[str], Iterable[str]]) -> bytes
     """
     size = sitemaps.SIZE_MAX + 1
     try:
-        response = fetch(url, timeout=SITEMAP_TIMEOUT, max_bytes=size, addresses=addresses)
+        response = fetch(
+            url, timeout=SITEMAP_TIMEOUT, max_bytes=size, headers=headers, addresses=addresses
+        )
     except FetchError as error:
         raise OSError(error.reason) from error
     if not 200 <= response.status < 300:
@@ -134,11 +143,18 @@ def _sitemaps_of_robots(crawl: Crawl, addresses: Callable[[str], Iterable[str]])
     """Yield the sitemaps that the robots.txt of each of the crawl's sites names."""
     for origin in dict.fromkeys(origin_of(url) for url in crawl.url):
         try:
-            response = fetch(f"{origin}/robots.txt", max_bytes=robots.SIZE_MAX, addresses=addresses)
+            response = fetch(
+                f"{origin}/robots.txt",
+                max_bytes=robots.SIZE_MAX,
+                headers=_headers(crawl),
+                addresses=addresses,
+            )
+            body = unpacked(response.body, robots.SIZE_MAX)
         except FetchError as error:
             log.warning("%s: %s/robots.txt, which may name sitemaps: %s", crawl.name, origin, error)
             continue
-        named = robots.parse_robots(response.status, response.body).sitemaps
+        named = robots.parse_robots(response.status, body).sitemaps
         if not named:
-            log.warning("%s: %s/robots.txt names no sitemap", crawl.name, origin)
+            status = response.status
+            log.warning("%s: %s/robots.txt (%d) names no sitemap", crawl.name, origin, status)
         yield from (urljoin(f"{origin}/robots.txt", one) for one in named)

@@ -48,6 +48,7 @@ class Crawl:
     host_concurrency: int | None
     throttle: bool
     robots: bool
+    robots_name: str | None
     attempts: int
     crash_strikes: int
     backoff: float

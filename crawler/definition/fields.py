@@ -187,6 +187,12 @@ def _login(value: object) -> Mapping[str, Any] | None:
     return table | {"fill": dict(table["fill"])}
 
 
+def _robots_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
+        raise ValueError(f"{shown(value)} is no name: letters, digits, dots, dashes, underscores")
+    return value
+
+
 def _block(value: str) -> str:
     if value in BLOCK_KINDS or any(mark in value for mark in "*./:"):
         return value
@@ -391,6 +397,12 @@ class Fields(BaseModel):
         _DEFAULT.throttle, "Whether the delay follows the host's response time.", "throttle=True"
     )
     robots: Flag = _field(True, "Whether robots.txt is obeyed.", "robots=True")
+    robots_name: Annotated[Text, AfterValidator(_robots_name)] | None = _field(
+        None,
+        "The name whose group in robots.txt counts; None: that in user_agent. Else celery-crawler's"
+        " counts, then that of *.",
+        'robots_name="ExampleBot"',
+    )
     attempts: Annotated[Whole, Field(ge=1, le=100)] = _field(
         _DEFAULT.attempts, "How often a page is tried.", "attempts=3"
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..net.guard import Guard, Resolve, system_resolve
 from ..net.proxies import Proxies
+from ..urls.robots import AGENT, product_token
 from .bounds import scope_of
 
 if TYPE_CHECKING:
@@ -20,6 +21,14 @@ def guard_of(crawl: Crawl, resolve: Resolve = system_resolve) -> Guard:
     """
     entries = () if crawl.public_only else scope_of(crawl).hosts
     return Guard(entries, crawl.private_hosts, resolve=resolve)
+
+
+def robots_names(crawl: Crawl) -> tuple[str, ...]:
+    """Return the names by which a robots.txt may address the crawl, its own first. Raises
+    DefinitionError.
+    """
+    own = crawl.robots_name or product_token(crawl.user_agent or "")
+    return tuple(dict.fromkeys(filter(None, (own, AGENT))))
 
 
 def proxies_of(crawl: Crawl, secrets: Mapping[str, str]) -> Proxies:

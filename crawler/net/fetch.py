@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -34,13 +35,15 @@ from .socks5 import NotAllowed, connect_by_gateway
 TIMEOUT = 10.0
 #: Bytes of a body, decompressed, that are read.
 SIZE_MAX = 10_000_000
-#: Redirects that are followed.
-REDIRECTS_MAX = 5
+#: Redirects that are followed: as many as by Chrome.
+REDIRECTS_MAX = 20
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: Headers of a caller that are meant for one origin only.
 PRIVATE_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
 _AGENT = f"celery-crawler/{__version__}"
 _PIECE = 65_536
+#: Packings that would make a body unreadable. Other words (none, utf-8) mean no packing.
+_PACKINGS = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz"})
 _SAFE = "/%:@!$&'()*+,;=~-._?"
 
 #: A host → the addresses to connect to. It may raise PrivateAddress.
@@ -92,22 +95,62 @@ def fetch(
         FetchError: no answer arrived, or one that cannot be read, or no host may be asked for it.
     """
     end = time.monotonic() + timeout
-    here, sent = _address(url), {"user-agent": _AGENT, "accept-encoding": "gzip"}
+    here, sent = _address(url), {"user-agent": _AGENT, "accept": "*/*", "accept-encoding": "gzip"}
     sent |= {name.lower(): value for name, value in (headers or {}).items()}
+    cookies: dict[str, dict[str, str]] = {}  # by host, for the way of this one request
     for _ in range(REDIRECTS_MAX + 1):
-        with _response(here, sent, end, addresses, gateway) as response:
+        jar = cookies.setdefault(here.origin, {})
+        own = {"cookie": "; ".join(map("=".join, jar.items()))} if jar else {}
+        with _response(here, own | sent, end, addresses, gateway) as response:
             to = response.headers.get("location")
             if response.status not in REDIRECTS or not to:
                 return _answer(response, here.url, max_bytes)
-        target = _address(urljoin(here.url, to))
+            jar.update(_cookies(response))
+        target = _address(urljoin(here.url, _location(to)))
         if target.origin != here.origin:
             sent = {name: value for name, value in sent.items() if name not in PRIVATE_HEADERS}
         here = target
     raise FetchError("redirect_loop")
 
 
+def _cookies(response: HTTPResponse) -> Iterator[tuple[str, str]]:
+    """Yield name and value of the cookies that ``response`` sets: some sites send each visitor in a
+    circle who does not bring them back.
+    """
+    for line in response.headers.getlist("set-cookie"):
+        name, equals, value = line.partition(";")[0].partition("=")
+        if equals and name.strip().isprintable() and value.isprintable():
+            yield name.strip(), value.strip()
+
+
+def _location(value: str) -> str:
+    """Return the target of a redirect as browsers read it: its bytes are UTF-8."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
+def unpacked(body: bytes, max_bytes: int = SIZE_MAX) -> bytes:
+    """Return ``body``; if it is a file of gzip that does not say so, return what is in it, up to
+    ``max_bytes``. Raises FetchError.
+    """
+    if not body.startswith(b"\x1f\x8b"):
+        return body
+    try:
+        return zlib.decompressobj(wbits=31).decompress(body, max_bytes)
+    except zlib.error as error:
+        raise FetchError("encoding") from error
+
+
 def _answer(response: HTTPResponse, url: str, max_bytes: int) -> Answer:
-    """Read the body of ``response``, as much as is wanted."""
+    """Read the body of ``response``, as much as is wanted. Raises FetchError if it cannot be
+    understood.
+    """
+    packings = response.headers.get("content-encoding", "").lower().replace(" ", "").split(",")
+    unknown = _PACKINGS.intersection(packings) - set(HTTPResponse.CONTENT_DECODERS)
+    if response.status < 200 or (response.status < 300 and unknown):
+        raise FetchError("protocol" if response.status < 200 else "encoding")
     body = b""
     for piece in response.stream(_PIECE, decode_content=True):
         body += piece
@@ -211,6 +254,9 @@ def _tls() -> ssl.SSLContext:
     """
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
+    # as Chrome: certificates of private authorities, and servers, that are older than the rules
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.options |= 0x4  # OP_LEGACY_SERVER_CONNECT, which has its name from Python 3.12 on
     return context
 
 

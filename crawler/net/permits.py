@@ -8,7 +8,7 @@ import json
 import logging
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from redis.exceptions import RedisError
 
@@ -18,7 +18,7 @@ from ..urls import robots
 from ..urls.proxy_url import Proxy
 from ..urls.url import host_of, origin_of
 from .chrome_flags import private_literal_flags, proxy_flags
-from .fetch import FetchError, fetch
+from .fetch import FetchError, fetch, unpacked
 from .gateway import Gateway
 from .guard import Guard
 from .proxies import Proxies
@@ -44,7 +44,8 @@ class Permits:
     answer is kept in ``redis`` under ``{prefix}robots:{origin}``, so that all workers ask a site
     once a day; without ``redis``, this process remembers it. ``pace`` is called with a lane and its
     Crawl-delay, in seconds, when a site asks for one. With ``proxies``, Chrome and robots.txt go
-    through one of them at a time.
+    through one of them at a time. ``names`` are those by which a robots.txt may address the crawl,
+    the first one first; it is fetched as ``user_agent``, or as celery-crawler.
     """
 
     def __init__(
@@ -56,7 +57,10 @@ class Permits:
         prefix: str = "",
         pace: Callable[[str, float], None] | None = None,
         proxies: Proxies | None = None,
+        names: Sequence[str] = (robots.AGENT,),
+        user_agent: str | None = None,
     ) -> None:
+        self.names, self._user_agent = tuple(names), user_agent
         self.guard, self.obey, self.redis, self.prefix, self.pace = guard, obey, redis, prefix, pace
         self._sites: dict[str, tuple[float, robots.Rules]] = {}
         self._proxies = proxies or Proxies()
@@ -155,6 +159,13 @@ class Permits:
         site = self._sites.get(origin_of(url)) if self.obey else None
         return site[1].crawl_delay if site else None
 
+    def robots_group(self, url: str) -> str | None:
+        """Return the name of the group of robots.txt that is known to count for ``url``; None if
+        none is. Nothing is fetched.
+        """
+        site = self._sites.get(origin_of(url)) if self.obey else None
+        return site[1].group if site else None
+
     def forbids(self, url: str) -> bool:
         """Whether it is known already that robots.txt forbids ``url``. Nothing is fetched."""
         site = self._sites.get(origin_of(url)) if self.obey else None
@@ -169,7 +180,7 @@ class Permits:
         if known and now < known[0]:
             return known
         status, body, keep = self._ask(origin)
-        rules = robots.parse_robots(status, body)
+        rules = robots.parse_robots(status, body, self.names)
         if len(self._sites) >= SITES_MAX:
             del self._sites[next(iter(self._sites))]
         self._sites[origin] = now + keep, rules
@@ -181,7 +192,9 @@ class Permits:
         """Return status, text and remaining life, in seconds, of the robots.txt of ``origin``: as
         kept in Redis, else as fetched now.
         """
-        key = f"{self.prefix}robots:{origin}"
+        # a site may answer to one name as it does not to another
+        agent = robots.product_token(self._user_agent or "")
+        key = f"{self.prefix}robots:{f'{agent}:' if agent else ''}{origin}"
         if self.redis is not None:
             try:
                 if text := self.redis.get(key):
@@ -204,8 +217,8 @@ class Permits:
             f"{origin}/robots.txt",
             timeout=ROBOTS_TIMEOUT,
             max_bytes=robots.SIZE_MAX,
-            headers={"User-Agent": robots.AGENT},
+            headers={"User-Agent": self._user_agent or robots.AGENT},
             addresses=self.guard.addresses,
             gateway=self._gateway.port if self._gateway and self._proxies else None,
         )
-        return answer.status, answer.body.decode("utf-8", "replace")
+        return answer.status, robots.decode_robots(unpacked(answer.body, robots.SIZE_MAX))

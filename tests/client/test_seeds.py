@@ -298,7 +298,7 @@ def test_a_robots_txt_without_sitemaps_is_told(library, tls_site, site, caplog, 
     with caplog.at_level(logging.WARNING, "crawler.client"):
         library.start(Crawl(name="site", url=site.url("/ok"), sitemaps=AUTO))
         library.start(Crawl(name="tls", url=tls_site.url("/ok"), sitemaps=AUTO))
-    assert "names no sitemap" in caplog.text
+    assert "(200) names no sitemap" in caplog.text
     assert "tls" in caplog.text
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -125,3 +127,34 @@ def test_an_answer_that_is_none_is_one_word(site, path, reason):
 def test_a_certificate_that_nobody_trusts_is_refused(tls_site):
     with pytest.raises(FetchError, match="tls"):
         fetch(tls_site.url("/ok"))
+
+
+class Detours(BaseHTTPRequestHandler):
+    """Sends visitors without its cookie in a circle, and the others to a path with an umlaut."""
+
+    def do_GET(self) -> None:
+        if "seen=1" not in self.headers.get("Cookie", ""):
+            self.answer(302, ("Location", "/"), ("Set-Cookie", "seen=1; Path=/"))
+        elif self.path == "/":
+            self.answer(302, ("Location", "/über"))
+        else:
+            self.answer(200, ("X-Path", self.path), ("X-Accept", self.headers["Accept"]))
+
+    def answer(self, status: int, *headers: tuple[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers:
+            self._headers_buffer.append(f"{name}: {value}\r\n".encode())
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_way_that_a_browser_would_go_is_gone():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Detours) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        answer = fetch(f"http://127.0.0.1:{server.server_port}/")
+        server.shutdown()
+    assert answer.headers["x-path"] == "/%C3%BCber"
+    assert answer.headers["x-accept"] == "*/*"

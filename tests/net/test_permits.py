@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,13 +18,18 @@ class Site(ThreadingHTTPServer):
     """Answers each robots.txt as told, and counts how often it was asked."""
 
     status, body, asked = 200, b"", 0
+    headers: tuple[tuple[str, str], ...] = ()
+    agents: list[str]
 
 
 class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Site)
         self.server.asked += 1
+        self.server.agents = [*getattr(self.server, "agents", []), self.headers["User-Agent"]]
         self.send_response(self.server.status)
+        for name, value in self.server.headers:
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(self.server.body)))
         self.end_headers()
         self.wfile.write(self.server.body)
@@ -97,6 +103,35 @@ def test_a_missing_file_allows_all_and_a_failing_server_forbids_all(site, redis,
         rules.check(url(site, "/a"))
     else:
         assert refusal(rules, url(site, "/a")) == outcome
+
+
+def test_the_group_for_the_name_of_the_crawl_counts_and_is_known(site, redis):
+    # Given a site that allows a page to one crawler only
+    site.body = b"User-agent: *\nDisallow: /\n\nUser-agent: ExampleBot\nAllow: /\n"
+    others = permits(site, redis=redis)
+    own = permits(site, redis=redis, names=("ExampleBot", "celery-crawler"), user_agent="Example/1")
+    # Then it may have it, under its own name, and says which group counted
+    assert refusal(others, url(site, "/a")) == ("robots", False)
+    own.check(url(site, "/a"))
+    assert (others.robots_group(url(site, "/")), own.robots_group(url(site, "/"))) == (
+        "*",
+        "examplebot",
+    )
+    assert site.agents == ["celery-crawler", "Example/1"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "outcome"),
+    [
+        ((), gzip.compress(b"User-agent: *\nDisallow: /"), ("robots", False)),
+        ((("Content-Encoding", "compress"),), b"\x1f\x9dabc", ("encoding", True)),
+        ((), b"\x1f\x8b\x08 no gzip", ("encoding", True)),
+        ((), "User-agent: *\nDisallow: /".encode("utf-16"), ("robots", False)),
+    ],
+)
+def test_a_file_that_is_not_understood_never_means_allowed(site, redis, headers, body, outcome):
+    site.headers, site.body = headers, body
+    assert refusal(permits(site, redis=redis), url(site, "/a")) == outcome
 
 
 def test_a_site_out_of_reach_has_its_reason_and_is_asked_again(site, redis):

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.urls.robots import DELAY_MAX, KEEP, KEEP_UNREACHABLE, SIZE_MAX, parse_robots
+from crawler.urls.robots import (
+    AGENT,
+    DELAY_MAX,
+    KEEP,
+    KEEP_UNREACHABLE,
+    SIZE_MAX,
+    parse_robots,
+    product_token,
+)
 
 FILE = b"""\xef\xbb\xbfUser-agent: *
 Disallow: /private/
@@ -30,10 +38,48 @@ def test_the_longest_rule_wins():
 
 
 def test_a_group_of_our_own_is_the_one_that_counts():
-    assert not parse_robots(200, FILE, agent="badbot").allowed(SHOP + "/")
+    assert not parse_robots(200, FILE, names=("badbot",)).allowed(SHOP + "/")
     assert parse_robots(
         200, b"User-agent: *\nDisallow: /\nUser-agent: celery-crawler\nDisallow:"
     ).allowed(SHOP + "/")
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "name"),
+    [
+        ("ExampleBot/2.0 (+https://example.com/bot)", "ExampleBot"),
+        ("Mozilla/5.0 (compatible; ExampleBot/2.0; +https://example.com)", "ExampleBot"),
+        ("example-bot", "example-bot"),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0", None),
+        ("", None),
+    ],
+)
+def test_a_user_agent_has_the_name_of_a_crawler_or_none(user_agent, name):
+    assert product_token(user_agent) == name
+
+
+@pytest.mark.parametrize(
+    ("file", "group"),
+    [
+        ("User-agent: ExampleBot\nDisallow: /\nUser-agent: *\nDisallow:", "examplebot"),
+        ("user-agent : EXAMPLEBOT/3.1 # us\nDisallow: /", "examplebot"),
+        ("User-agent: celery-crawler\nUser-agent: ExampleBot\nDisallow: /", "examplebot"),
+        ("User-agent: celery-crawler\nDisallow: /\nUser-agent: *\nAllow: /", AGENT),
+        ("User-agent: Other\nAllow: /\nUser-agent: *\nDisallow: /", "*"),
+        ("User-agent: bot\nAllow: /\nUser-agent: *\nDisallow: /", "*"),
+        ("User-agent: ExampleBot\rDisallow: /", "examplebot"),
+    ],
+)
+def test_the_first_of_its_names_that_has_a_group_counts(file, group):
+    # Given a crawl with a name of its own, and a file that forbids all to one group
+    rules = parse_robots(200, file.encode(), names=("ExampleBot", AGENT))
+    # Then that group counts for it
+    assert rules.group == group
+    assert not rules.allowed(SHOP + "/a")
+
+
+def test_a_file_in_utf_16_is_read():
+    assert not parse_robots(200, "User-agent: *\nDisallow: /".encode("utf-16")).allowed(SHOP + "/a")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 301, 304])
@@ -41,7 +87,7 @@ def test_no_file_allows_all(status):
     assert parse_robots(status, FILE).allowed(SHOP + "/private/a")
 
 
-@pytest.mark.parametrize("status", [None, 500, 503, 599, 429])
+@pytest.mark.parametrize("status", [None, 103, 406, 407, 408, 431, 500, 503, 599, 429])
 def test_no_answer_forbids_all_for_now(status):
     rules = parse_robots(status, FILE)
     assert not rules.allowed(SHOP + "/")
