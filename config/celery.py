@@ -15,7 +15,7 @@ from redis.retry import Retry
 from .settings import SENTINEL_SCHEMES, Settings
 
 #: The module of our transports, by the name that it is installed under.
-TRANSPORTS = "crawler.client.broker_transport"
+TRANSPORTS = "crawler.tasks.transport"
 #: Seconds to wait for a Sentinel, which has little to do.
 SENTINEL_TIMEOUT = 1.0
 #: Seconds that a sender waits for an answer of the broker. It asks a silent broker three times: to

@@ -10,6 +10,7 @@ extract     crawl, page (live), response, links, browser, snapshot, stop
 filter      crawl, page (live), response, link (called for each) or links (called once), snapshot,
             stop
 after       crawl, page (live), response, result, links, browser, snapshot, stop
+failed      crawl, page (its URL, depth and the like), reason, status, attempts, snapshot, stop
 after_all   crawl, snapshot (of the crawl that has ended)
 start       crawl, ticket, snapshot
 ==========  ========================================================================================
@@ -34,6 +35,7 @@ ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "extract": ("crawl", "page", "response", "links", "browser", "snapshot", "stop"),
     "filter": ("crawl", "page", "response", "link", "links", "snapshot", "stop"),
     "after": ("crawl", "page", "response", "result", "links", "browser", "snapshot", "stop"),
+    "failed": ("crawl", "page", "reason", "status", "attempts", "snapshot", "stop"),
     "after_all": ("crawl", "snapshot"),
     "start": ("crawl", "ticket", "snapshot"),
     "scope": ("url", "link", "page"),

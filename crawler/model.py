@@ -52,6 +52,7 @@ class Outcome(StrEnum):
     FINISHED = "FINISHED"
     # the page was done by another run meanwhile, or is a known one under another URL
     DUPLICATE = "DUPLICATE"
+    DELIVERED = "DELIVERED"  # a hook took the result of an earlier run
 
 
 class FailureClass(StrEnum):
@@ -239,6 +240,7 @@ class Policy:
     breaker_trips: int = 5
     lease: float = 60.0
     page_deadline: float = 180.0  # hard: no lease is renewed beyond it
+    after_attempts: int = 5  # calls of a hook that raises, until its delivery is a dead letter
     results_limit: int = 100_000  # results that the stream keeps, about
 
 
@@ -257,6 +259,7 @@ class Plan:
     definition: dict[str, Json] | None = None
     before_all: bool = True  # False: there is no such hook, so no run waits for it
     base: str | None = None
+    failed_hook: bool = False  # whether a page's last failure is delivered to a hook
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ..model import CRAWL_NAME, Json, Outcome
 from ..observe.logs import binding
 from ..redaction import masked
 from ..run.outcome import Failure
-from ..services import Services
+from .process import services
 
 TICKET = re.compile(r"[A-Za-z0-9-]{1,64}")
 
@@ -47,7 +47,7 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
         check_message(ticket, TICKET)
     request = current_task.request
     with binding(task=request.id):
-        outcome = Services.current().execute(crawl, ticket, request.headers)
+        outcome = services().execute(crawl, ticket, request.headers)
     if isinstance(outcome, Outcome):
         return {"outcome": outcome.value}
     url = masked(outcome.page.url)
@@ -73,7 +73,7 @@ def start(crawl: str, reset: bool = False) -> dict[str, Json]:
     ended is started again with ``reset``; without it, that is an error.
     """
     check_message(crawl, CRAWL_NAME)
-    client = Services.current().client
+    client = services().client
     begin = client.restart if reset else client.start
     handle, new = begin(client.crawl(crawl))
     return {"crawl": handle.name, "started": new, "status": handle.status.value}
@@ -85,7 +85,7 @@ def tick() -> dict[str, Json]:
 
     To repeat it is harmless.
     """
-    return Services.current().tick()
+    return services().tick()
 
 
 def check_message(text: object, form: re.Pattern[str]) -> None:

@@ -16,7 +16,7 @@ from ..config import settings as configuration
 from ..config.settings import Settings
 from ..errors import CrawlerError
 from ..local.heartbeat_file import Heartbeat
-from ..services import Services
+from . import process
 from .config_checks import broken_settings
 from .remote_control import MaskedAnswers
 
@@ -61,7 +61,7 @@ class Ticker(bootsteps.StartStopStep):
 
     def _loop(self, name: str) -> None:
         """Tick until the worker ends. An error is logged, and the next tick tries again."""
-        services = Services.current()
+        services = process.services()
         settings = services.settings
         while True:
             try:
@@ -111,7 +111,7 @@ def check_settings(sender: Any = None, **_: Any) -> None:
 
     def check() -> None:
         try:
-            for sentence in broken_settings(sender.app, sender, Services.current().settings):
+            for sentence in broken_settings(sender.app, sender, process.services().settings):
                 log.warning("%s", sentence)
         except Exception:
             log.exception("could not check the settings")
@@ -122,6 +122,7 @@ def check_settings(sender: Any = None, **_: Any) -> None:
 @signals.celeryd_init.connect
 def add_steps(instance: Any = None, **_: Any) -> None:
     """Add the tick and the masked answers to the worker that is about to be built, of any app."""
+    process.load()  # before the fork
     instance.app.steps["worker"].add(Ticker)
     instance.app.steps["consumer"].add(MaskedAnswers)
 
@@ -132,10 +133,10 @@ def close_browser(**_: Any) -> None:
 
     After a kill, the sweep of another process ends it.
     """
-    Services.close_current()
+    process.close()
 
 
 @signals.worker_shutdown.connect
 def close_browser_of_the_parent(**_: Any) -> None:
     """End the browsers of the worker's own process: the pools solo and threads do runs in it."""
-    Services.close_current()
+    process.close()

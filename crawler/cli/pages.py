@@ -12,6 +12,7 @@ from itertools import chain
 import click
 
 from ..client.client import Client
+from ..client.crawl_handle import CrawlHandle
 from ..client.seed_sources import urls_of_file, urls_of_lines, urls_of_sitemaps
 from ..definition.crawl import Crawl
 from ..definition.loading import load
@@ -25,11 +26,17 @@ from .group import Mistake
 @click.command()
 @click.argument("name")
 @click.option("--reason", help="Only those that failed for this reason.")
+@click.option("--after", is_flag=True, help="Instead: results and failures that no hook took.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object per line.")
-def failed(name: str, reason: str | None, as_json: bool) -> None:
+def failed(name: str, reason: str | None, after: bool, as_json: bool) -> None:
     """List the pages of NAME that failed for good, its dead letters."""
+    if after and reason:
+        raise Mistake("--after has no --reason: it lists all that no hook took")
     with open_client() as client:
         crawl, snapshot = find_crawl(client, name)
+        if after:
+            list_undelivered(crawl, as_json)
+            return
         count = 0
         for letter in crawl.failed(reason):
             count += 1
@@ -43,6 +50,22 @@ def failed(name: str, reason: str | None, as_json: bool) -> None:
                 f" failed{f' ({reason})' if reason else ''}{hint if count else ''}",
                 err=True,
             )
+
+
+def list_undelivered(crawl: CrawlHandle, as_json: bool) -> None:
+    """Print the results and failures that no hook took."""
+    count = 0
+    for letter in crawl.undelivered():
+        count += 1
+        if as_json:
+            click.echo(json.dumps(letter.record(), ensure_ascii=False))
+        else:
+            delivery = letter.delivery
+            url = delivery.page.url if delivery.page else "(the crawl's end)"
+            click.echo(f"{delivery.hook:<9} attempts {delivery.attempts}  {letter.reason}  {url}")
+    if not as_json:
+        hint = f"; to call the hooks again: crawler retry {crawl.name} --after" if count else ""
+        click.echo(f"{count} not delivered{hint}", err=True)
 
 
 def record(letter: FailedPage) -> dict[str, Json]:
@@ -68,15 +91,23 @@ def line(letter: FailedPage) -> str:
 @click.argument("urls", nargs=-1, metavar="[URL|ID]...")
 @click.option("--reason", help="Those that failed for this reason.")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
-def retry(name: str, urls: tuple[str, ...], reason: str | None, everything: bool) -> None:
+@click.option("--after", is_flag=True, help="Instead: call the hooks that gave up again.")
+def retry(
+    name: str, urls: tuple[str, ...], reason: str | None, everything: bool, after: bool
+) -> None:
     """Send failed pages of NAME back to its queue.
 
     They count as never tried. A crawl that has ended goes on.
     """
-    if everything == bool(urls or reason):
-        raise Mistake("say which pages: URLs, --reason, or --all")
+    if after and (everything or urls or reason):
+        raise Mistake("--after stands alone: it sends all that no hook took")
+    if not after and everything == bool(urls or reason):
+        raise Mistake("say which pages: URLs, --reason, or --all; or --after, for hooks")
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
+        if after:
+            click.echo(f"{crawl.redeliver()} sent to their hooks again, with the next tick")
+            return
         sent = crawl.retry(urls or None, reason=reason)
         click.echo(f"{sent} pages sent back")
         if sent < len(urls):

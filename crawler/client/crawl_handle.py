@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import FrontierRefused
 from ..frontier.listing import Listing
+from ..frontier.outbox import Outbox, UndeliveredLetter
 from ..model import Json, Priority, Snapshot, Status
 
 if TYPE_CHECKING:
@@ -132,7 +133,20 @@ class CrawlHandle:
             for after, _, text in batch:
                 yield after, json.loads(text)
 
+    def undelivered(self) -> Iterator[UndeliveredLetter]:
+        """Yield the results and failures that their hooks did not take, the oldest first."""
+        start, outbox = 0, Outbox(self.frontier)
+        while batch := outbox.undelivered(start, FAILED_BATCH):
+            yield from batch
+            start += len(batch)
+
     # -- steering it
+
+    def redeliver(self) -> int:
+        """Call the hooks again that gave up; return the number of their deliveries. A tick brings
+        them to workers. A crawl that has ended ends again when they are made.
+        """
+        return Outbox(self.frontier).redeliver()
 
     def stop(self, reason: str = "stopped by its client") -> None:
         """Begin no further page; those in flight finish."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ..errors import DefinitionError
 from ..hooks import Hook
@@ -50,6 +50,7 @@ class Crawl:
     robots: bool
     robots_name: str | None
     attempts: int
+    after_attempts: int
     crash_strikes: int
     backoff: float
     backoff_cap: float
@@ -117,6 +118,8 @@ class Crawl:
         self._added_hooks: list[tuple[str, Hook]] = []
         #: The hooks of its author, by step.
         self.hooks: dict[str, Hook] = {}
+        #: Whether ``after`` is called before the page is reported.
+        self.after_needs_page = False
         #: The name of the crawl with code that this is a variant of, and the fields it changes.
         self.base: str | None = None
         self.changes: Mapping[str, Any] = {}
@@ -154,9 +157,30 @@ class Crawl:
         """
         return self._add_hook("filter", hook)
 
-    def after(self, hook: F) -> F:
-        """Call ``hook`` with the result of each page that is done."""
-        return self._add_hook("after", hook)
+    @overload
+    def after(self, hook: F) -> F: ...
+
+    @overload
+    def after(self, *, needs_page: bool = False) -> Callable[[F], F]: ...
+
+    def after(self, hook: F | None = None, *, needs_page: bool = False) -> F | Callable[[F], F]:
+        """Call ``hook`` with the result of each page that is done, at least once: again if it
+        raises, or if its process dies, up to ``after_attempts`` times. Later calls have no live
+        page (``page`` and ``browser`` are None).
+
+        With ``needs_page`` it is called before the page is reported, and if it raises, the page is
+        tried again.
+        """
+
+        def add(hook: F) -> F:
+            self.after_needs_page = needs_page
+            return self._add_hook("after", hook)
+
+        return add if hook is None else add(hook)
+
+    def failed(self, hook: F) -> F:
+        """Call ``hook`` with each page that has failed for good, at least once, as ``after``."""
+        return self._add_hook("failed", hook)
 
     def after_all(self, hook: F) -> F:
         """Call ``hook`` when the crawl has ended, for any reason. It is called again if it raises,
@@ -235,6 +259,7 @@ class Crawl:
         other = Crawl(**fields)
         for step, hook in hooks:
             other._add_hook(step, hook)
+        other.after_needs_page = self.after_needs_page
         return other
 
     def variant(self, **fields: Any) -> Crawl:

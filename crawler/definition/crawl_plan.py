@@ -21,6 +21,7 @@ def plan_of(crawl: Crawl) -> Plan:
         definition_of(crawl),
         "before_all" in crawl.calls,
         crawl.base,
+        failed_hook="failed" in crawl.calls,
     )
 
 

@@ -406,6 +406,11 @@ class Fields(BaseModel):
     attempts: Annotated[Whole, Field(ge=1, le=100)] = _field(
         _DEFAULT.attempts, "How often a page is tried.", "attempts=3"
     )
+    after_attempts: Annotated[Whole, Field(ge=1, le=100)] = _field(
+        _DEFAULT.after_attempts,
+        "How often a hook after, failed or after_all is called that raises, or whose process dies.",
+        "after_attempts=5",
+    )
     crash_strikes: Annotated[Whole, Field(ge=1, le=100)] = _field(
         _DEFAULT.crash_strikes, "How often a page may take the browser with it.", "crash_strikes=2"
     )

@@ -24,6 +24,7 @@ HOOK_EXAMPLES = {
     "extract": 'def book(page): return {"title": page.text("h1")}',
     "filter": 'def wanted(link): return "/en/" in link.url',
     "after": "def save(result): …",
+    "failed": "def lost(page, reason): …",
     "after_all": "def report(snapshot): …",
     "start": "def start(ticket): …",
 }

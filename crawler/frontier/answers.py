@@ -43,10 +43,12 @@ class Wake:
     """The wake-ups to send: each of the ``tickets``, once.
 
     Without tickets, ``wait`` is the seconds until there will be work (None: unknown, or no room).
+    ``ended``: this very call ended the crawl.
     """
 
     tickets: tuple[str, ...] = ()
     wait: float | None = None
+    ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

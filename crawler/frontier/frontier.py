@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -254,6 +255,7 @@ class Frontier:
         latency: float | None = None,
         status: int | None = None,
         wake: Mapping[str, int] | None = None,
+        deliver: bool = False,
     ) -> Ending:
         """Report the page as done, and add its ``links``, as ``enqueue`` does: in one step, if one
         takes so many.
@@ -267,6 +269,8 @@ class Frontier:
         ``extract`` gave something. ``latency`` is the seconds that the host took, for the automatic
         throttle; ``status`` is of HTTP. ``skipped`` is as for ``enqueue``. ``wake`` are the tallies
         with which the method ``wake`` would be called next: the same step does that, too.
+        ``deliver`` promises the result to the hook ``after``: the crawl cannot end until ``wake``
+        says that it was delivered (as ``after-ID``), or it is a dead letter (see ``Outbox``).
 
         Raises:
             FrontierRefused: there are links, and Redis is full or the crawl has ended; the page is
@@ -284,6 +288,7 @@ class Frontier:
             *(("", "") if same else entries.fingerprint(final or "")),
             *("" if latency is None else to_ms(latency), status or 0),
             *(("", "") if wake is None else (secrets.token_hex(6), pack_tallies(wake))),
+            claim.worker if deliver else "",
         )
         if args or dropped:
             answer = self.run_script("deregister", *report, json.dumps(dropped), *args)
@@ -381,16 +386,18 @@ class Frontier:
             return Outcome.PAUSED
         return Outcome.STOPPED if status in (Status.STOPPING, Status.STOPPED) else Outcome.FINISHED
 
-    def wake(self, tallies: Mapping[str, int] | None = None) -> Wake:
+    def wake(self, tallies: Mapping[str, int] | None = None, delivered: Sequence[str] = ()) -> Wake:
         """Issue the missing wake-ups; the caller sends each of them, once. If none is missing, say
         when there will be work.
 
         ``tallies`` (see ``run/timings.py``) are added to the crawl's in the same step; if the call
-        has to be repeated, perhaps twice.
+        has to be repeated, perhaps twice. ``delivered`` are names of deliveries that their hooks
+        took; the last one may end the crawl.
         """
-        return parse_wake(
-            self.run_script("grant", secrets.token_hex(6), pack_tallies(tallies or {}))
+        ended, *reply = self.run_script(
+            "grant", secrets.token_hex(6), pack_tallies(tallies or {}), " ".join(delivered)
         )
+        return replace(parse_wake(reply), ended=bool(ended))
 
     def drop_ticket(self, ticket: str) -> None:
         """Give back a wake-up that could not be answered, or not be sent."""
@@ -516,9 +523,15 @@ class Frontier:
 
     def end_hook_done(self) -> None:
         """Say that the hook for the crawl's end was called. Until then, ticks ask for it again each
-        minute, three times.
+        minute, up to ``after_attempts`` times in all.
         """
         self.run_script("end_hook_done")
+
+    def end_hook_failed(self, reason: str) -> bool:
+        """Say that the hook for the crawl's end raised. True: a tick asks for it again; False: it
+        is among the undelivered now.
+        """
+        return bool(self.run_script("end_hook_failed", reason))
 
     def end_hook_pending(self) -> bool:
         """Whether the crawl has ended and its hook for the end is not known to have been called."""

@@ -12,7 +12,8 @@ STEP = 500
 FIXED = (
     "counts", "tallies", "reasons", "ready", "snoozed", "delayed", "processing", "inflight",
     "tokens", "leases", "done", "failed", "acks", "tickets", "timer", "producers", "results",
-    "login", "logouts", "failure_kinds", "outages", "seeds",
+    "login", "logouts", "failure_kinds", "outages", "seeds", "outbox", "outbox_due",
+    "undelivered",
     "witnessed",  # of a crawl that an earlier version wrote
 )  # fmt: skip
 

@@ -32,7 +32,8 @@ def encode_plan(plan: Plan) -> tuple[list[str], list[str]]:
         dropped.append("base")
     else:
         pairs += ["base", plan.base]
-    return dropped, [*pairs, "before_all", str(int(plan.before_all))]
+    flags = {"before_all": plan.before_all, "failed_hook": plan.failed_hook}
+    return dropped, pairs + [text for name, on in flags.items() for text in (name, str(int(on)))]
 
 
 def encode_limits(limits: Mapping[str, Any]) -> tuple[list[str], list[str]]:
@@ -85,4 +86,5 @@ def decode_plan(name: str, meta: Mapping[str, bytes]) -> Plan:
         definition,
         meta.get("before_all", b"1") == b"1",
         base,
+        meta.get("failed_hook") == b"1",
     )

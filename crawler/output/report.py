@@ -48,6 +48,7 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
         "items": counts.get("items", 0),
         "retries": counts.get("retried", 0),
         "failures": dict(ranked(snapshot.reasons)),
+        "undelivered": counts.get("undelivered", 0),
         "returns": {name: n for name, count in RETURNS.items() if (n := counts.get(count, 0))},
         "skipped": dict(sorted(skipped(snapshot).items())),
         "started": snapshot.started,
@@ -85,6 +86,9 @@ def lines(snapshot: Snapshot) -> list[str]:
         if facts[title]:
             parts = ", ".join(f"{name} {count}" for name, count in facts[title].items())
             text.append(f"  {title:<8} {parts}")
+    if undelivered := facts["undelivered"]:
+        see = f"crawler failed {snapshot.name} --after"
+        text.append(f"  hooks    {undelivered} not delivered, gave up; see: {see}")
     return text
 
 
@@ -114,6 +118,6 @@ def waiting(snapshot: Snapshot) -> int:
 
 def succeeded(snapshot: Snapshot) -> bool:
     """Whether a crawl that has ended did its work. Failed pages do not spoil it, unless no page is
-    done at all.
+    done at all; a result that its hook never took does.
     """
-    return snapshot.status is not Status.FAILED
+    return snapshot.status is not Status.FAILED and not snapshot.counts.get("undelivered")

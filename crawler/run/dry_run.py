@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -53,7 +53,9 @@ def dry_run(
     page = entry_pages(crawl)[0] if url is None else scope_of(crawl).entry(url)
     frontier = cast("Frontier", NoFrontier(crawl.name, page, first="before_all" in crawl.calls))
     services, links = RunServices(frontier, chrome, permits, _start, worker=""), Links()
-    outcome = execute(crawl if after else crawl.without("after"), services, observer=links)
+    trial = crawl.without("failed") if after else crawl.without("after", "failed")
+    trial.after_needs_page = True  # no later run is there to call it again
+    outcome = execute(trial, services, observer=links)
     if isinstance(outcome, Failure) and isinstance(outcome.error, LoggedOut):
         raise PageError(page.url, "login", outcome.error.status)
     if isinstance(outcome, Failure) and outcome.error:
@@ -114,7 +116,11 @@ class NoFrontier:
 
     before_all_failed = fail = logged_out = finish
 
-    def wake(self, sums: Mapping[str, int]) -> Wake:  # noqa: ARG002
+    def wake(
+        self,
+        sums: Mapping[str, int],  # noqa: ARG002
+        delivered: Sequence[str],  # noqa: ARG002
+    ) -> Wake:
         """Grant no further run."""
         return Wake()
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Renewals within the life of a lease, so that two may fail.
+RENEWALS = 3
 #: Seconds without a page, after which the thread ends.
 IDLE = 60.0
 

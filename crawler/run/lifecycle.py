@@ -15,7 +15,8 @@ from ..definition.browser_profile import profile_of
 from ..errors import BrowserUnavailable, FrontierRefused
 from ..model import Outcome, Result, Turn
 from .context import Hooks, RunServices
-from .next_runs import END_TICKET, NextRuns
+from .delivery import Deliveries
+from .next_runs import DELIVERY_TICKET, END_TICKET, NextRuns
 from .observer import Observer, Silent
 from .outcome import Failure
 from .page_run import PageRun
@@ -59,7 +60,11 @@ def execute(
     crawl.validate()
     if ticket and ticket.startswith(END_TICKET):
         return next_runs.call_end_hook()
+    deliveries = Deliveries(crawl, services, hooks, next_runs)
     with next_runs.started_after(ticket):
+        if ticket and ticket.startswith(DELIVERY_TICKET):
+            observer.step("after")
+            return deliveries.make_again(ticket.removeprefix(DELIVERY_TICKET))
         # no browser is started for a crawl that is over
         if not services.chrome.warm and (over := frontier.refusal(ticket)):
             return over
@@ -75,7 +80,7 @@ def execute(
                 return turn.outcome
 
             page = turn.claim.page
-            work = PageRun(crawl, services, hooks, observer, turn.claim, browser)
+            work = PageRun(crawl, services, hooks, observer, turn.claim, browser, deliveries)
             # renews the lease; an error below returns the page, with its class
             with work.holding(next_runs):
                 next_runs.start_later(turn.wait)
@@ -92,8 +97,9 @@ def execute(
                 data = work.extract(response)
                 observer.step("filter", page)
                 links = work.choose(response)
+                result = work.result(response, data)
                 observer.step("queue.deregister", page)
-                result, ending = work.deregister(response, data, links)
+                ending = work.deregister(result, links)
                 next_runs.note(ending)
             if work.failure is not None:
                 return work.failure

@@ -12,7 +12,7 @@ from ..definition.credentials import secrets_of
 from ..errors import FrontierUnavailable
 from ..model import Outcome
 from ..redaction import Secrets
-from .outcome import HookError, without_secrets
+from .outcome import HookError, one_line, without_secrets
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
@@ -30,6 +30,8 @@ START_PATIENCE = 60.0
 TIMER_MAX = 30.0
 #: The prefix of the ticket of a run that only calls the hook for the crawl's end.
 END_TICKET = "end-"
+#: Beginning of the ticket of a run that only makes a delivery, whose name follows.
+DELIVERY_TICKET = "deliver-"
 
 T = TypeVar("T")
 
@@ -44,6 +46,7 @@ class NextRuns:
         self._hooks, self._observer = hooks, observer
         self._ended = False  # a step of this run ended the crawl
         self._wake: Wake | None = None  # granted already, as the page was reported
+        self._delivered: list[str] = []  # deliveries that their hooks took
 
     def note(self, ending: Ending) -> None:
         """Note the consequences of a report of this run."""
@@ -51,6 +54,15 @@ class NextRuns:
         if ending.wake:
             self._wake = ending.wake
             self._observer.clear()
+
+    def note_delivered(self, name: str) -> None:
+        """Note that a hook took a delivery: the frontier learns it with the next wake-ups."""
+        self._delivered.append(name)
+
+    def retry_delivery(self, name: str, wait: float) -> None:
+        """Let a run make the delivery again in ``wait`` seconds; a tick does if that goes wrong."""
+        if wait <= TIMER_MAX:
+            self._start_one(f"{DELIVERY_TICKET}{name}", wait)
 
     def note_end(self, ended: bool) -> None:
         """Note whether a step of this run ended the crawl."""
@@ -106,11 +118,13 @@ class NextRuns:
             self._end_crawl()
         self._observer.step("start")
         wake = self._wake
-        if wake and wake.tickets:
+        if wake and wake.tickets and not self._delivered:
             self._observer.defer()
         else:
-            sums = self._observer.sums()
-            wake = self._retry_until_started(lambda: self._frontier.wake(sums))
+            sums, delivered = self._observer.sums(), tuple(self._delivered)
+            wake = self._retry_until_started(lambda: self._frontier.wake(sums, delivered))
+            if wake.ended:
+                self._end_crawl()
         for ticket in wake.tickets:
             self._start_one(ticket)
         self.start_later(wake.wait)
@@ -122,8 +136,11 @@ class NextRuns:
             self._hooks.call("after_all")
             self._frontier.end_hook_done()
         except HookError as error:
-            cause = without_secrets(error.cause, Secrets(secrets_of(self._crawl)), self._crawl.name)
-            log.error("%s: after_all failed", self._crawl.name, exc_info=cause)
+            secrets = Secrets(secrets_of(self._crawl))
+            cause = without_secrets(error.cause, secrets, self._crawl.name)
+            again = self._frontier.end_hook_failed(secrets.hide(one_line(error.cause)))
+            words = "%s: after_all failed; it is called again" if again else "%s: after_all gave up"
+            log.error(words, self._crawl.name, exc_info=cause)
         except Exception:
             log.exception("%s: after_all failed", self._crawl.name)
 

@@ -69,6 +69,8 @@ def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
         case FrontierRefused():
             # Redis is full: the page can wait until it is not
             return FailureClass.INFRA, one_line(error), None
+        case HookError(step="after"):  # one that needs the page, before it is reported
+            return FailureClass.RETRY, f"{error.step}: {one_line(error.cause)}", None
         case HookError():
             return FailureClass.HOOK, f"{error.step}: {one_line(error.cause)}", None
         case _:

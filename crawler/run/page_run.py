@@ -19,7 +19,8 @@ from ..errors import CrawlerError, FrontierUnavailable, PageError
 from ..model import FailureClass, Json, Link, Response, Result
 from ..observe.logs import bind
 from ..redaction import Secrets, masked
-from .lease import keep_lease
+from .delivery import Deliveries, failure_arguments
+from .lease import RENEWALS, keep_lease
 from .next_runs import retry_until
 from .outcome import Failure, HookError, LoggedOut, diagnose, one_line, without_secrets
 from .request import LoginCheck, accept
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Renewals within the life of a lease, so that two may fail.
-RENEWALS = 3
 #: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by
 #: a hook.
 RESULT_MAX = 1_048_576
@@ -59,10 +58,13 @@ class PageRun:
         observer: Observer,
         claim: Claim,
         browser: Browser,
+        deliveries: Deliveries,
     ) -> None:
         self._crawl, self._services, self._frontier = crawl, services, services.frontier
         self._hooks, self._observer = hooks, observer
         self._claim, self._page, self._browser = claim, claim.page, browser
+        self._deliveries = deliveries
+        self._after_first = "after" in hooks and crawl.after_needs_page
         self._policy = policy_of(crawl)
         self._began = time.monotonic()
 
@@ -168,19 +170,31 @@ class PageRun:
         self._observer.choice(chosen)
         return chosen
 
-    def deregister(self, response: Response, data: Json, chosen: Chosen) -> tuple[Result, Ending]:
-        """Queue the links and move the page to *done*; return its result.
+    def result(self, response: Response, data: Json) -> Result:
+        """Return the result of the page, after a hook ``after`` that needs the page took it.
 
-        If that takes several scripts, the links come first: a crash loses none. If no hook follows,
-        the wake-ups of the next runs are granted in the same script, which saves a round trip.
+        Raises:
+            HookError: that hook raised; the page is tried again.
         """
-        result = Result(
-            self._crawl.name, self._page, response, data, len(response.links), self._elapsed_ms()
-        )
-        text = as_json(result)
+        ms = (time.monotonic() - self._began) * 1_000
+        result = Result(self._crawl.name, self._page, response, data, len(response.links), ms)
+        if self._after_first:
+            self._observer.step("after", self._page)
+            self._hooks.call("after", **self._after_arguments(result))
+        return result
+
+    def deregister(self, result: Result, chosen: Chosen) -> Ending:
+        """Queue the links and move the page to *done*. If that takes several steps, links come
+        first: a crash loses none.
+
+        With no hook to come, the next runs' wake-ups are asked for at once: a round trip less. With
+        one, its delivery is promised in the same step.
+        """
+        text, response = as_json(result), result.response
         final = scope_of(self._crawl).rules.canonical(response.url)
         ms = response.timing.get("response")
-        sums = None if "after" in self._hooks else self._observer.sums()
+        deliver = "after" in self._hooks and not self._after_first
+        sums = None if deliver else self._observer.sums()
 
         def finish() -> Ending:
             return self._frontier.finish(
@@ -190,21 +204,25 @@ class PageRun:
                 skipped=chosen.dropped,
                 result=text,
                 final=final,
-                item=bool(data),
+                item=bool(result.data),
                 latency=None if ms is None else ms / 1_000,
                 status=response.status,
                 wake=sums,
+                deliver=deliver,
             )
 
-        return result, self._complete(finish)
+        return self._complete(finish)
 
     def after(self, result: Result) -> None:
-        """Call the hook ``after``. Its error passes through; the page stays done."""
-        response = result.response
-        try:
-            self._hooks.call("after", **self._live(response), result=result, browser=self._browser)
-        except HookError as error:
-            raise self._without_secrets(error.cause) from None
+        """Deliver the result to the hook ``after``. Its error passes as it is: the page is done,
+        and the delivery is made again.
+        """
+        if "after" in self._hooks and not self._after_first:
+            arguments = self._after_arguments(result)
+            self._deliveries.make("after", self._page, arguments, self._secrets)
+
+    def _after_arguments(self, result: Result) -> dict[str, Any]:
+        return {**self._live(result.response), "result": result, "browser": self._browser}
 
     # -- their parts
 
@@ -237,6 +255,7 @@ class PageRun:
             next_runs.note(ending)
             if ending.retry_in is None:
                 self._keep_snapshot("login", None)
+                self._deliver_failure("login", error.status)
                 return Failure(page, FailureClass.TERMINAL, "login", error=error)
             return Failure(page, FailureClass.INFRA, "logged_out", None, ending.retry_in, error)
         failure, reason, status = diagnose(error)
@@ -249,7 +268,26 @@ class PageRun:
         if failure not in (FailureClass.INFRA, FailureClass.CRASH):
             anywhere = isinstance(error, HookError) and error.step == "before_all"
             self._keep_snapshot(reason, status, anywhere=anywhere)
+        if ending.retry_in is None and ending.accepted:
+            self._deliver_failure(reason, status)
         return Failure(page, failure, reason, status, ending.retry_in, error)
+
+    def _deliver_failure(self, reason: str, status: int | None) -> None:
+        """Call the hook ``failed`` for a page that is not tried again; its error is logged only:
+        the page's own comes first.
+        """
+        if "failed" not in self._hooks:
+            return
+        handed: dict[str, Json] = {
+            "reason": reason,
+            "status": status,
+            "attempts": self._page.attempt,
+        }
+        arguments = {"page": self._page, **failure_arguments(handed)}
+        try:
+            self._deliveries.make("failed", self._page, arguments, self._secrets)
+        except Exception:
+            log.exception("%s: failed raised", self._crawl.name)
 
     def _keep_snapshot(self, reason: str, status: int | None, *, anywhere: bool = False) -> None:
         """Keep an error snapshot of the page, whose failure is reported, if it is the first of its

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..errors import CrawlerError, FrontierUnavailable
 from ..frontier.listing import Listing
+from ..frontier.outbox import Outbox
 from ..local.processes import is_gone
 from ..model import FailureClass
 from ..redaction import masked
@@ -100,9 +101,15 @@ class CrawlTicks:
 
 
 def release_dead(frontier: Frontier) -> None:
-    """Return the pages of processes of this machine that are gone, before their leases run out."""
+    """Return the pages and deliveries of processes of this machine that are gone, before their
+    leases run out.
+    """
     for claim in Listing(frontier).processing():
         if is_gone(claim.worker):
             frontier.fail(claim, FailureClass.CRASH, "worker_died")
             url = masked(claim.page.url)
             log.warning("%s: the process %s died over %s", frontier.name, claim.worker, url)
+    outbox = Outbox(frontier)
+    for name, worker in outbox.waiting().items():
+        if worker and is_gone(worker):
+            outbox.release(name, worker)

@@ -11,11 +11,11 @@ import redis as redis_py
 from celery import Celery
 from kombu import Message
 
-from crawler.client.broker_transport import QoS
 from crawler.config import celery as celery_config
 from crawler.config import settings as configuration
 from crawler.config.settings import environment
 from crawler.local.embedded import PrivateRedis, worker_command
+from crawler.tasks.transport import QoS
 from tests.support.folder import until
 
 pytestmark = pytest.mark.slow

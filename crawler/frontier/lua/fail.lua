@@ -11,7 +11,7 @@
 -- Uses     meta, counts, tallies, reasons, outages, inflight, tokens, lane:<lane> (hashes),
 --          processing, failed, queued..., ready (lists), leases, acks, delayed, snoozed, producers
 --          (zsets), lanes (set)
--- With     core, lanes, leave
+-- With     core, lanes, leave, outbox
 -- Returns  verdict ("OK", "REPEATED", "STALE"), ended (1 for the call that ended the crawl), ms
 --          until the page is tried again (or "")
 -- Cost     O(P), P pages in flight (LREM)
@@ -21,6 +21,7 @@ local claim, verdict = proven(ARGV[1], ARGV[2])
 if not claim then return { verdict, 0, "" } end
 local class, reason, status = ARGV[3], ARGV[4], tonumber(ARGV[5])
 local retry = fail(crawl, claim, class, reason, status, tonumber(ARGV[6]), tonumber(ARGV[7]))
+if not retry then adopt(crawl, "failed-" .. claim.id, claim.worker) end
 acknowledge(claim)
 check_pages(crawl)
 return { "OK", over(crawl) and 1 or 0, retry or "" }

@@ -8,7 +8,7 @@
 --          2 token    of the claim
 --          3 version  of the log-in that its session had
 -- Uses     logouts (hash); as fail
--- With     core, lanes, leave
+-- With     core, lanes, leave, outbox
 -- Returns  verdict ("OK", "REPEATED", "STALE"), ended (1 for the call that ended the crawl), 1 if
 --          the page is to be tried again
 -- Cost     O(P), P pages in flight (LREM)
@@ -42,6 +42,7 @@ if again then
   fail(crawl, claim, "infra", "logged_out", 0, 0, 0)
 else
   fail(crawl, claim, "terminal", "login", 0, nil, 0)
+  adopt(crawl, "failed-" .. claim.id, claim.worker)
 end
 acknowledge(claim)
 check_pages(crawl)

@@ -4,9 +4,9 @@
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 worker  whose claims; "": every worker's
 --          2...      ids of pages, at most 20; with no id and no worker, all wake-ups, holds and
---                    seed loaders are forgotten
+--                    seed loaders are forgotten, and all deliveries are due
 -- Uses     tickets, producers (zsets), timer (string); as fail
--- With     core, lanes, leave
+-- With     core, lanes, leave, outbox
 -- Returns  number of pages
 -- Cost     O(k P), k pages given back, P in flight
 local crawl, refusal = load()
@@ -22,5 +22,6 @@ end
 if ARGV[1] == "" and #ARGV == 1 then
   redis.call("DEL", key("tickets"), key("timer"), key("producers"))
   redis.call("HDEL", key("meta"), "held", "infra", "ticket_life")
+  for _, name in ipairs(redis.call("HKEYS", key("outbox"))) do schedule(name, now) end
 end
 return released

@@ -7,23 +7,22 @@
 --          2 rand    a random number in [0,1), for the back-off
 --          3 nonce   random; the tickets are named after it
 -- Uses     tickets (zset); as fail
--- With     core, lanes, leave, wake
+-- With     core, lanes, leave, wake, outbox
 -- Returns  number of pages taken back, ended (1 if the caller should call the hook for the end),
 --          status, ms since the last claim while pages wait (or ""), ms of the hold (or ""), then
 --          the tickets
 -- Cost     O(k log n + k P), k pages taken back, P in flight
-local END_GRACE, END_HOOK_ASKS = 60000, 3
+local END_GRACE = 60000
 local crawl, refusal = load()
 if not crawl then return without(refusal, { 0, 0, "", "", "" }) end
 local ended = 0
 if ENDED[crawl.status] then
   -- The run that ended the crawl may have died before it could call the hook.
-  local pending = crawl.end_hook_done ~= 1 and (crawl.end_hook_asks or 0) < END_HOOK_ASKS
+  local pending = crawl.end_hook_done ~= 1
   if pending and now - (crawl.end_hook_asked or now) >= END_GRACE then
-    set(crawl, "end_hook_asked", now, "end_hook_asks", crawl.end_hook_asks + 1)
-    ended = 1
+    if not end_hook_attempted(crawl, "its process died") then ended = 1 end
   end
-  return { 0, ended, crawl.status, "", "" }
+  return { 0, ended, crawl.status, "", "", unpack(delivery_tickets(TICKET_LIFE)) }
 end
 
 local reaped = reap(crawl, tonumber(ARGV[1]), tonumber(ARGV[2]))
@@ -43,5 +42,6 @@ if crawl.status == "ACTIVE" or crawl.status == "DRAINING" then
   end
   tickets = grant(crawl, ARGV[3])
 end
+for _, ticket in ipairs(delivery_tickets(TICKET_LIFE)) do tickets[#tickets + 1] = ticket end
 if (crawl.held or 0) > now then hold_ms = crawl.held - now end
 return { reaped, 0, crawl.status, silent, hold_ms, unpack(tickets) }

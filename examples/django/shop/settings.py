@@ -63,7 +63,7 @@ CRAWLER = {
     "FLOWER_URL": "http://127.0.0.1:5555/",
 }
 CELERY_BROKER_URL = os.environ.get("BROKER_URL", "redis://127.0.0.1:6379/1")
-CELERY_BROKER_TRANSPORT = "crawler.client.broker_transport:Transport"
+CELERY_BROKER_TRANSPORT = "crawler.tasks.transport:Transport"
 CELERY_TASK_ROUTES = {"crawler.*": {"queue": "crawler"}}
 CELERY_BEAT_SCHEDULE = {
     "books-each-night": {

@@ -129,7 +129,7 @@ end
 local function over(crawl)
   local status = crawl.status
   if status ~= "ACTIVE" and status ~= "DRAINING" and status ~= "STOPPING" then return false end
-  if processing() > 0 then return false end
+  if processing() > 0 or redis.call("HLEN", key("outbox")) > 0 then return false end
   if status == "STOPPING" then
     become(crawl, crawl.end_as or "STOPPED", crawl.reason)
     return true
@@ -214,6 +214,16 @@ local function text(entry)
     entry.depth, entry.lane, entry.rest)
 end
 
+-- Promise that a hook gets `handed`, JSON, for the page of `entry`: see lib/outbox. `worker` makes
+-- the first attempt itself ("": the tick does).
+local function promise(crawl, name, worker, entry, handed)
+  local attempts, due = 0, now
+  if worker ~= "" then attempts, due = 1, now + crawl.lease end
+  local delivery = table.concat({ attempts, worker, entry, handed }, "\n")
+  redis.call("HSET", key("outbox"), name, delivery)
+  redis.call("ZADD", key("outbox_due"), due, name)
+end
+
 -- Put a page among the dead letters: [status,at,class,reason,entry]; `raw` that is no entry goes
 -- there as a string.
 local function bury(crawl, entry, raw, class, reason, status)
@@ -224,4 +234,8 @@ local function bury(crawl, entry, raw, class, reason, status)
   redis.call("HINCRBY", key("reasons"), reason, 1)
   count("failed")
   set(crawl, "last_failure", reason)
+  if entry and crawl.failed_hook == 1 then
+    local handed = { reason = reason, status = status or 0, attempts = entry.attempts }
+    promise(crawl, "failed-" .. identify(entry), "", page, cjson.encode(handed))
+  end
 end

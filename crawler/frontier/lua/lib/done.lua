@@ -13,6 +13,7 @@
 --          9 status   of HTTP, or 0
 --          10 nonce   "": no tickets are asked for; else see grant
 --          11 sums    see grant
+--          12 worker  that hands the result to the hook `after`; "": there is none
 -- Returns  verdict ("OK", "ALIAS": the final URL is another page that is known), ended (1 for the
 --          call that ended the crawl); if tickets were asked for, the reply of grant follows
 local function done(crawl, claim)
@@ -34,6 +35,7 @@ local function done(crawl, claim)
       redis.call("XADD", key("results"), "MAXLEN", "~", crawl.results_limit, "*",
         "id", claim.id, "n", count("results"), "json", ARGV[4])
     end
+    if ARGV[12] ~= "" then promise(crawl, "after-" .. claim.id, ARGV[12], claim.raw, ARGV[4]) end
   end
   if crawl.infra then redis.call("HDEL", key("meta"), "infra") end
   set(crawl, "last_done", now)

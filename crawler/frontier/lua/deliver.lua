@@ -1,0 +1,23 @@
+#!lua flags=allow-oom
+-- deliver: take a delivery out of the outbox's waiting ones, to make the next attempt at it.
+-- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     1 name    of the delivery
+--          2 worker  that makes the attempt
+-- Uses     meta, counts, outbox (hashes), outbox_due (zset), undelivered (list)
+-- With     core, outbox
+-- Returns  attempts (this one included), entry, what the hook is handed; or ended (1 for the call
+--          that ended the crawl) alone, where there is no such delivery any more
+-- Cost     O(log n)
+local crawl, refusal = load()
+if not crawl then return without(refusal, { 0 }) end
+local delivery = read_delivery(ARGV[1])
+if not delivery then return { 0 } end
+-- each attempt died before it could say anything
+if delivery.attempts >= (crawl.after_attempts or 5) then
+  give_up(ARGV[1], delivery, "its process died")
+  return { over(crawl) and 1 or 0 }
+end
+delivery.attempts, delivery.worker = delivery.attempts + 1, ARGV[2]
+write_delivery(ARGV[1], delivery)
+schedule(ARGV[1], now + crawl.lease)
+return { delivery.attempts, delivery.entry, delivery.handed }

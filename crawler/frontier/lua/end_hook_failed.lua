@@ -1,0 +1,13 @@
+#!lua flags=allow-oom
+-- end_hook_failed: the hook for the crawl's end raised; a tick asks for it again, or it is given up
+-- and counted among the undelivered.
+-- KEYS     1 prefix  "crawl:{name}:"
+-- ARGV     1 reason  of the last attempt
+-- Uses     meta, counts (hashes), undelivered (list)
+-- With     core, outbox
+-- Returns  1 if it is called again, else 0
+-- Cost     O(1)
+local crawl, refusal = load()
+if not crawl then return without(refusal, 0) end
+if not ENDED[crawl.status] or crawl.end_hook_done == 1 then return 0 end
+return end_hook_attempted(crawl, ARGV[1]) and 0 or 1

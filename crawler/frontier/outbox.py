@@ -1,0 +1,128 @@
+"""The deliveries of a crawl: results and failures that a hook has yet to take, in Redis.
+
+A script that reports a page promises the delivery in the same step (``lua/lib/outbox.lua``); the
+hook's return takes it out, on the next script of the run. A delivery whose run died, or whose hook
+raised, is tried again, and after ``after_attempts`` it is a dead letter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..model import Json, Page
+from ..storage.errors import redis_errors
+from .answers import Ending, Verdict, to_seconds
+from .arguments import rand
+from .entries import decode_page
+from .frontier import LETTER_BATCH, Frontier
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A result (``hook`` is "after"), a failure ("failed") or the crawl's end ("after_all", which
+    has no ``page``) on its way to its hook.
+
+    ``handed`` is the record that the hook gets, as JSON. ``attempts`` counts this one.
+    """
+
+    name: str
+    page: Page | None
+    attempts: int
+    handed: Mapping[str, Json]
+
+    @property
+    def hook(self) -> str:
+        """The hook that takes it."""
+        return self.name.partition("-")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class UndeliveredLetter:
+    """A dead letter: a delivery that its hook did not take, and the ``reason`` of the last attempt.
+    ``at`` is epoch seconds.
+    """
+
+    delivery: Delivery
+    reason: str
+    at: float
+
+    def record(self) -> dict[str, Json]:
+        """Return it as JSON, for people and programs."""
+        delivery = self.delivery
+        return {
+            "hook": delivery.hook,
+            "url": delivery.page.url if delivery.page else None,
+            "attempts": delivery.attempts,
+            "reason": self.reason,
+            "at": self.at,
+            "handed": dict(delivery.handed),
+        }
+
+
+class Outbox:
+    """The deliveries of the crawl of ``frontier``. Errors are those of its methods."""
+
+    def __init__(self, frontier: Frontier) -> None:
+        self._frontier = frontier
+
+    def take(self, name: str, worker: str) -> tuple[Delivery | None, bool]:
+        """Return the delivery ``name``, for ``worker`` to make the next attempt; None if it is not
+        there any more. Whether this very call ended the crawl comes second.
+        """
+        reply = self._frontier.run_script("deliver", name, worker)
+        if len(reply) == 1:
+            return None, bool(reply[0])
+        attempts, entry, handed = reply
+        return Delivery(name, decode_page(entry), attempts, json.loads(handed)), False
+
+    def failed(self, name: str, reason: str) -> Ending:
+        """Say that the hook raised. ``retry_in`` is None if the delivery is a dead letter now."""
+        retry, ended = self._frontier.run_script("delivery_failed", name, reason, rand())
+        return Ending(Verdict.OK, bool(ended), to_seconds(retry))
+
+    def renew(self, name: str, worker: str) -> bool:
+        """Say that ``worker`` is still at work on the delivery; whether it still is this worker's."""
+        return bool(self._frontier.run_script("delivery_renew", name, worker, 0) == b"OK")
+
+    def release(self, name: str, worker: str) -> bool:
+        """Say that ``worker`` is gone: the delivery is due now. Whether it was this worker's."""
+        return bool(self._frontier.run_script("delivery_renew", name, worker, 1) == b"OK")
+
+    def waiting(self) -> dict[str, str]:
+        """Return the deliveries on their way, by name, with the worker that makes the attempt; ""
+        if none does.
+        """
+        reply = [
+            part.decode("utf-8", "replace") for part in self._frontier.run_script("deliveries")
+        ]
+        return dict(zip(reply[::2], reply[1::2], strict=True))
+
+    def undelivered(self, start: int = 0, count: int = 100) -> list[UndeliveredLetter]:
+        """Return dead letters, the oldest first; at most ``count`` from ``start`` on."""
+        key = self._frontier.key("undelivered")
+        with redis_errors():
+            letters = self._redis.lrange(key, start, start + count - 1)
+        return [decode_undelivered(letter) for letter in letters]
+
+    def redeliver(self) -> int:
+        """Put all dead letters back, as if their hooks had never been called; return their number.
+        A tick brings them to a worker. A crawl that has ended ends again when they are delivered.
+        """
+        number = 0
+        while sent := int(self._frontier.run_script("redeliver", LETTER_BATCH)):
+            number += sent
+        return number
+
+    @property
+    def _redis(self) -> Any:
+        return self._frontier.redis
+
+
+def decode_undelivered(raw: bytes) -> UndeliveredLetter:
+    """Return the dead letter of a delivery."""
+    at, name, attempts, _, _, entry, handed, reason = json.loads(raw.decode("utf-8", "replace"))
+    page = decode_page(json.dumps(entry).encode()) if entry else None
+    return UndeliveredLetter(Delivery(name, page, attempts, handed or {}), reason, at / 1_000)

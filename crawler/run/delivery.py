@@ -1,0 +1,122 @@
+"""Hand results and failures to the hooks ``after`` and ``failed``, at least once each.
+
+The script that reports a page promises the delivery; the hook's return takes it back with the next
+wake-ups of the run, so a delivery that goes well costs no trip to Redis of its own. One that does
+not is made again, by a run that does nothing else and has no live page, and is a dead letter after
+``after_attempts``. The page's id tells a hook that it was called before.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ..definition.crawl_plan import policy_of
+from ..definition.credentials import secrets_of
+from ..frontier.outbox import Delivery, Outbox
+from ..model import File, Json, Outcome, Page, Response, Result
+from ..redaction import Secrets, masked
+from .lease import RENEWALS, lease_renewal
+from .outcome import HookError, one_line, without_secrets
+
+if TYPE_CHECKING:
+    from ..definition.crawl import Crawl
+    from .context import Hooks, RunServices
+    from .next_runs import NextRuns
+
+log = logging.getLogger(__name__)
+
+
+class Deliveries:
+    """The deliveries that one run makes."""
+
+    def __init__(
+        self, crawl: Crawl, services: RunServices, hooks: Hooks, next_runs: NextRuns
+    ) -> None:
+        self._crawl, self._worker, self._hooks = crawl, services.worker, hooks
+        self._outbox, self._next_runs = Outbox(services.frontier), next_runs
+
+    def make(
+        self, hook: str, page: Page, arguments: Mapping[str, Any], secrets: Secrets | None = None
+    ) -> None:
+        """Call ``hook`` for ``page``, whose delivery is promised to this worker; note how it went.
+
+        Raises:
+            Exception: the hook's own, without ``secrets``.
+        """
+        name = f"{hook}-{page.id}"
+        try:
+            interval = policy_of(self._crawl).lease / RENEWALS
+            with lease_renewal().renewing(lambda: self._renew(name), lambda: None, interval):
+                self._hooks.call(hook, **arguments)
+        except HookError as error:
+            secrets = secrets or Secrets(secrets_of(self._crawl))
+            reason = secrets.hide(one_line(error.cause))
+            self._note_failure(name, page, reason)
+            raise without_secrets(error.cause, secrets, self._crawl.name) from None
+        self._next_runs.note_delivered(name)
+
+    def make_again(self, name: str) -> Outcome:
+        """Make the delivery ``name`` again, without a live page; unless it is done already."""
+        delivery, ended = self._outbox.take(name, self._worker)
+        self._next_runs.note_end(ended)
+        if delivery is None or delivery.page is None:
+            return Outcome.DUPLICATE
+        arguments = handed_arguments(self._crawl.name, delivery, delivery.page)
+        self.make(delivery.hook, delivery.page, arguments)
+        return Outcome.DELIVERED
+
+    def _renew(self, name: str) -> bool:
+        return self._outbox.renew(name, self._worker)
+
+    def _note_failure(self, name: str, page: Page, reason: str) -> None:
+        """Have the delivery made again, or count it as undelivered."""
+        ending = self._outbox.failed(name, reason)
+        self._next_runs.note_end(ending.ended)
+        hook, url = name.partition("-")[0], masked(page.url)
+        if ending.retry_in is None:
+            log.error("%s: %s gave up on %s: %s", self._crawl.name, hook, url, reason)
+        else:
+            words = "%s: %s raised at %s (%s); it is called again in %.0f s"
+            log.warning(words, self._crawl.name, hook, url, reason, ending.retry_in)
+            self._next_runs.retry_delivery(name, ending.retry_in)
+
+
+def handed_arguments(crawl: str, delivery: Delivery, page: Page) -> dict[str, Any]:
+    """Return the arguments of the hook for a delivery that is made again."""
+    handed: Mapping[str, Any] = delivery.handed
+    if delivery.hook == "failed":
+        return {"page": page, **failure_arguments(handed)}
+    result = result_of(crawl, page, handed)
+    return {
+        "page": None,
+        "browser": None,
+        "response": result.response,
+        "result": result,
+        "links": (),
+    }
+
+
+def failure_arguments(handed: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the arguments of ``failed`` besides the page."""
+    return {
+        "reason": handed["reason"],
+        "status": handed["status"] or None,
+        "attempts": handed["attempts"],
+    }
+
+
+def result_of(crawl: str, page: Page, record: Mapping[str, Any]) -> Result:
+    """Return the result whose line is ``record``. Its response has no document and no links."""
+    files = tuple(
+        File(file["name"], file["size"], file["digest"]) for file in record.get("files", ())
+    )
+    response = Response(
+        record["final_url"],
+        record["status"],
+        files=files,
+        console=record.get("console"),
+        timings=record.get("timings"),
+    )
+    return Result(crawl, page, response, record["data"], record["links"], record["ms"])
