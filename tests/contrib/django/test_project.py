@@ -126,8 +126,8 @@ import json
 from crawler import client
 from crawler.errors import FrontierRefused
 from django.db import transaction
-from crawler.contrib.django.client import client, find_snapshot
-there, told = client(), []
+from crawler.contrib.django.client import client as our_client, find_snapshot
+there, told = our_client(), []
 try:
     with transaction.atomic():
         lost = client.start("books")
@@ -318,6 +318,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from crawler import Crawl, Page
 from crawler.contrib.django.client import client
+from crawler.frontier.listing import Listing
 from crawler.model import FailureClass
 there = client()
 there.clear("hostile")

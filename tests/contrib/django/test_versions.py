@@ -28,7 +28,7 @@ call_command("makemigrations", check=True, dry_run=True)
 USERS
 from django.contrib.auth.models import User
 from django.test import Client
-from crawler.contrib.django.client import client
+from crawler.contrib.django.client import client as our_client
 client = Client(headers={"host": "127.0.0.1"})
 client.force_login(User.objects.get(username="ada"))
 started = client.post("/refresh/").json()
@@ -38,7 +38,7 @@ pages = [client.get(base + page).status_code for page in pages]
 pages.append(client.get("/admin/crawler_store/storedresult/").status_code)
 pages.append(client.post(base + "books/do/stop/").status_code)
 call_command("crawl_store")
-print(json.dumps([django.get_version(), started, pages, client().handle("books").status]))
+print(json.dumps([django.get_version(), started, pages, our_client().handle("books").status]))
 """.replace("USERS", USERS)
 
 
