@@ -1,4 +1,4 @@
-"""What happens rarely and is a lot at once: the dearest script call of each case."""
+"""Rare and large operations: the dearest script call of each."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ from .arguments import batches, pack_pages, pack_tallies, portions, rand, to_ms
 from .keys import delete_keys
 from .plan import decode_plan, encode_limits, encode_plan
 
-#: Per call, fewer of what is dearer: pages that are given back, and dead letters.
+#: Pages that are given back, and dead letters, per call: fewer, as each is dearer.
 RELEASE_BATCH, LETTER_BATCH = 20, 100
 #: Buckets that known URLs have at first; see ``lua/lib/seen.lua``.
 BUCKETS = 32
@@ -117,7 +117,7 @@ class Frontier:
             )
         if answer not in ("CREATED", "EXISTS", "UPDATED"):
             raise CrawlExists(
-                self.name, f"it has {answer}; reset it to begin anew, or resume it to go on"
+                self.name, f"it has {answer}; reset it to begin again, or resume it to go on"
             )
         return bool(answer == "CREATED")
 

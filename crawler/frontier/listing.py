@@ -72,8 +72,8 @@ class Listing:
     def delayed(self, start: int = 0, count: int = 100) -> list[Page]:
         """Return pages that wait for their next attempt, the first one due first."""
         with redis_errors():
-            found = self.redis.zrange(self.key("delayed"), start, start + count - 1)
-        return [entries.decode_page(raw) for raw in found]
+            raws = self.redis.zrange(self.key("delayed"), start, start + count - 1)
+        return [entries.decode_page(raw) for raw in raws]
 
     def processing(self, start: int = 0, count: int = 100) -> list[Claim]:
         """Return pages that are being worked on, and their workers, the oldest claim first.
@@ -105,10 +105,10 @@ class Listing:
         Each is its stream id, its running number from 1 (a gap: results were trimmed), and JSON.
         """
         with redis_errors():
-            found = self.redis.xrange(self.key("results"), f"({after}", "+", count)
+            stream = self.redis.xrange(self.key("results"), f"({after}", "+", count)
         return [
             (id_.decode(), int(fields[b"n"]), fields[b"json"].decode("utf-8", "replace"))
-            for id_, fields in found
+            for id_, fields in stream
         ]
 
     def seen(self, key: str) -> bool:

@@ -21,7 +21,7 @@ FULL = (
     "Redis is full (maxmemory reached); nothing was changed: give it more memory, or clear crawls"
     " that are over"
 )
-#: The begin of redis-py's error when it found no Cluster.
+#: The first words of redis-py's error when it found no Cluster.
 NO_NODE = "Redis Cluster cannot be connected. Please provide at least one reachable node: "
 
 

@@ -378,7 +378,7 @@ class World:
             self.failed(known, FailureClass.CRASH, None, retry)
 
     def delayed(self) -> dict[str, int]:
-        """When each delayed page is due."""
+        """Return when each delayed page is due, by its id."""
         scores = self.frontier.redis.zrange(self.frontier.key("delayed"), 0, -1, withscores=True)
         return {
             page.id: int(at)

@@ -66,7 +66,7 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 
 
 def served(ground: Ground, folder: Folder) -> str:
-    """What ``crawler metrics --once`` prints."""
+    """Return the output of ``crawler metrics --once``."""
     folder.environ["CRAWLER_REDIS_URL"] = ground.redis.url
     done = folder.run("metrics", "--once")
     assert done.returncode == 0, done.stderr

@@ -64,7 +64,7 @@ def nothing_secret_is_told(caplog, capfd, monkeypatch) -> Iterator[None]:
 
 
 def said(call: Callable[[], object], kind: type[CrawlerError] = FrontierUnavailable) -> str:
-    """What ``call`` says when it fails: one line, in which no password is, nor in what ``-v`` adds
+    """Return the error of ``call``: one line, in which no password is, nor in what ``-v`` adds
     to it.
     """
     with pytest.raises(kind) as caught:
@@ -142,7 +142,7 @@ def children(page: Page, count: int) -> list[Page]:
 
 
 def warnings(client: RedisClient) -> list[str]:
-    """What the check warns of, beside the age of a server that this machine happens to have."""
+    """Return the warnings of the check, but for one about the age of this machine's server."""
     return [line for line in check_server(client) if not line.startswith("Redis 6.")]
 
 
@@ -642,7 +642,7 @@ def test_connections_that_are_cut_all_the_time_make_nothing_count_twice(server):
 
 
 def crawler(*words: str, **settings: str) -> Result:
-    """What a command line prints and returns, with settings and without Chrome."""
+    """Run a command line with settings and without Chrome; return its output and exit status."""
     given = {
         variable(name): value
         for name, value in ({"chrome_url": f"http://{HOST}:1"} | settings).items()
