@@ -1,6 +1,4 @@
-"""Beginning a crawl anew while others do the same: what a schedule that fires twice, or two clicks,
-lead to.
-"""
+"""A crawl that several callers restart at once: a schedule fires twice, a user clicks twice."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ def library(redis, redis_server, tmp_path) -> Client:
     )
 
 
-def test_a_crawl_that_is_not_there_is_started_and_one_that_goes_on_is_left_alone(library):
+def test_a_new_crawl_is_started_and_a_running_one_left_alone(library):
     handle, new = library.restart(CRAWL)
     assert new
     assert (handle.status, handle.counts["queued"]) == (Status.ACTIVE, 1)

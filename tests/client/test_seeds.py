@@ -112,9 +112,8 @@ def test_seeds_out_of_scope_are_refused_and_told(library, seeds, caplog):
     with caplog.at_level(logging.WARNING, "crawler.client"):
         handle, _ = library.start(shop(seeds=file))
     assert queued(handle.frontier) == ["/", "/a"]
-    said = caplog.text
     for reason in ("scope 1 (https://other.example/)", "extension 1", "private 1", "scheme"):
-        assert reason in said
+        assert reason in caplog.text
     assert handle.snapshot().counts["skipped_scope"] == 1
 
 
@@ -163,9 +162,7 @@ def test_a_changed_definition_brings_its_own_seeds(library, seeds):
     assert queued(handle.frontier) == ["/", "/a", "/b"]
 
 
-def test_runs_begin_while_seeds_are_still_loaded_and_the_crawl_does_not_end_before(
-    library, seeds, sent
-):
+def test_runs_begin_while_seeds_are_loaded_and_the_crawl_goes_on(library, seeds, sent):
     file = seeds(*(f"{SITE}/{n}" for n in range(1_000)))
     crawl = shop(seeds=file, concurrency_limit=1)
     seen = []
@@ -192,7 +189,7 @@ Client(settings.load(**where), send=lambda *a: None).start(Crawl(**fields))
 """
 
 
-def test_a_loader_that_is_killed_is_repeated_by_the_same_start_and_nothing_is_missing_or_doubled(
+def test_a_start_repeats_a_killed_loader_with_nothing_missing_or_doubled(
     library, redis_server, seeds
 ):
     # Given a loader that is killed in the middle of a long file
@@ -215,7 +212,7 @@ def test_a_loader_that_is_killed_is_repeated_by_the_same_start_and_nothing_is_mi
     assert audit_keys(frontier) == []
 
 
-def test_a_crawl_that_ended_because_its_loader_was_gone_goes_on_with_the_rest(library, seeds):
+def test_a_crawl_that_ended_without_its_loader_goes_on(library, seeds):
     # Given a crawl whose loader died after the entry page, which was then done
     crawl = shop(seeds=seeds(f"{SITE}/a"))
     frontier = library.frontier("shop")
@@ -355,7 +352,7 @@ def test_a_function_as_scope_is_asked_about_what_is_fed(library):
 # Priorities
 
 
-def test_what_is_fed_with_a_high_priority_comes_first_and_with_a_low_one_last(library):
+def test_urls_of_high_priority_come_first_and_of_low_priority_last(library):
     handle, _ = library.start(shop())
     handle.enqueue([f"{SITE}/low-1", f"{SITE}/low-2"], priority=Priority.LOW)
     handle.enqueue(f"{SITE}/normal")
@@ -370,7 +367,7 @@ def test_what_is_fed_with_a_high_priority_comes_first_and_with_a_low_one_last(li
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_a_filter_that_answers_with_a_band_changes_the_order(library, whole):
+def test_a_filter_that_answers_with_a_priority_changes_the_order(library, whole):
     crawl = shop()
 
     def priority(link: Link) -> Priority:
@@ -410,7 +407,7 @@ def test_seeds_do_not_outlive_a_crawl_that_is_cleared(library, seeds, redis):
     assert redis.keys() == []
 
 
-def test_redis_is_asked_for_one_url_at_a_time_at_most_in_batches(library, seeds):
+def test_redis_gets_the_urls_in_batches(library, seeds):
     """A million seeds are five thousand scripts: each of them short."""
     file = seeds(*(f"{SITE}/{n}" for n in range(1_000)))
     client: redis_py.Redis = library.redis

@@ -75,7 +75,7 @@ def test_a_copy_is_what_celery_itself_would_send(wakeups, sent):
         assert 0 < left.total_seconds() <= WAKE_UP_LIFE
 
 
-def test_each_wake_up_is_of_its_crawl_and_has_a_ticket_and_an_id_of_its_own(wakeups, sent):
+def test_each_wake_up_names_its_crawl_a_ticket_and_an_id(wakeups, sent):
     wakeups("shop", "ticket-1")
     wakeups("books", "ticket-2")
     first, second = sent(), sent()
@@ -95,11 +95,11 @@ def test_a_wake_up_for_later_says_when(wakeups, sent):
     assert 25 < (eta - datetime.now(UTC)).total_seconds() <= 30
 
 
-def test_who_wants_to_hear_of_messages_hears_of_each(wakeups, sent):
-    heard: list[Any] = []
+def test_receivers_of_celery_s_signals_hear_of_each_message(wakeups, sent):
+    bodies: list[Any] = []
 
     def hear(body: Any, **_: Any) -> None:
-        heard.append(body[0])
+        bodies.append(body[0])
 
     signals.before_task_publish.connect(hear)
     try:
@@ -107,7 +107,7 @@ def test_who_wants_to_hear_of_messages_hears_of_each(wakeups, sent):
     finally:
         signals.before_task_publish.disconnect(hear)
     wakeups("shop", "ticket-2")
-    assert heard == [("shop", "ticket-1")]
+    assert bodies == [("shop", "ticket-1")]
     assert [sent()["body"][0][1] for _ in range(2)] == ["ticket-1", "ticket-2"]
 
 

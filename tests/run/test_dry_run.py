@@ -62,9 +62,7 @@ def test_a_dry_run_leaves_after_alone_unless_asked(chrome: Chrome, site: Server)
 
 
 @pytest.mark.browser
-def test_user_and_password_in_an_entry_are_told_to_its_host_and_stand_in_no_url(
-    chrome: Chrome, site: Server
-):
+def test_credentials_of_an_entry_reach_its_host_and_no_url(chrome: Chrome, site: Server):
     def crawl(password: str) -> Crawl:
         return Crawl(
             name="in",
@@ -72,10 +70,10 @@ def test_user_and_password_in_an_entry_are_told_to_its_host_and_stand_in_no_url(
             robots=False,
         )
 
-    given = crawl("s3c%3Aret")
-    seen = dry_run(given, chrome, Permits(guard_of(given), obey=False))
+    definition = crawl("s3c%3Aret")
+    seen = dry_run(definition, chrome, Permits(guard_of(definition), obey=False))
     assert (seen.result.response.status, seen.result.response.title) == (200, "In")
     assert seen.result.page.url == seen.result.response.url == site.url("/private/a")
-    assert "s3c" not in repr(given)
-    assert secrets_of(given) == {"s3c:ret"}
-    assert digest_of(given) != digest_of(crawl("other"))
+    assert "s3c" not in repr(definition)
+    assert secrets_of(definition) == {"s3c:ret"}
+    assert digest_of(definition) != digest_of(crawl("other"))

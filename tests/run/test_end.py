@@ -34,9 +34,9 @@ def tell(crawl, snapshot):
 
 @pytest.fixture
 def ground(tmp_path: Path) -> Iterator[Ground]:
-    there = Ground(tmp_path)
-    yield there
-    there.close()
+    ground = Ground(tmp_path)
+    yield ground
+    ground.close()
 
 
 def write(ground: Ground, *, raises: bool = False) -> Path:
@@ -49,7 +49,7 @@ def write(ground: Ground, *, raises: bool = False) -> Path:
     return notes
 
 
-def test_the_hook_for_the_end_is_called_once_when_the_last_page_is_done(ground: Ground):
+def test_the_end_hook_is_called_once_after_the_last_page(ground: Ground):
     notes = write(ground)
     ground.chrome_on({"/": Doc(links=["/a", "/b"]), "/a": Doc(), "/b": Doc()})
     crawls = (str(ground.folder / "shop.py"),)
@@ -60,9 +60,7 @@ def test_the_hook_for_the_end_is_called_once_when_the_last_page_is_done(ground: 
     assert notes.read_text() == "shop FINISHED 3\n"
 
 
-def test_a_crawl_that_was_stopped_from_outside_is_told_by_a_tick_and_again_if_the_hook_raises(
-    ground: Ground,
-):
+def test_a_tick_repeats_the_end_hook_of_a_stopped_crawl(ground: Ground):
     notes = write(ground, raises=True)
     ground.chrome_on({})
     crawls = (str(ground.folder / "shop.py"),)

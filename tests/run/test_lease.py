@@ -1,5 +1,5 @@
-"""A heart renewals while a page is worked on, from a thread that is kept; what it finds lost is ended
-once.
+"""A lease is renewed while a page is worked on, from a thread that is kept; the end of a lost page
+is called once.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def test_the_next_page_has_the_same_thread(renewal, never):
     assert len(set.union(*(renewals.threads for renewals in pages))) == 1
 
 
-def test_a_page_that_is_due_sooner_need_not_wait_for_the_one_before(renewal, never):
+def test_a_page_that_is_due_sooner_is_renewed_sooner(renewal, never):
     with renewal.renewing(Renewals(), never, LATER):
         pass
     renewals = Renewals()
@@ -83,7 +83,7 @@ def test_what_is_lost_is_ended_once_and_not_asked_for_again(renewal, never):
     assert (lost.count, ended.acquire(blocking=False)) == (1, False)
 
 
-def test_a_page_that_is_done_is_not_lost_however_late_the_answer_is(renewal, never):
+def test_a_done_page_is_not_lost_after_a_late_answer(renewal, never):
     # Given a beat whose answer takes longer than the page
     asked, answer = threading.Event(), threading.Event()
 
@@ -110,7 +110,7 @@ def test_each_thread_that_does_runs_has_a_renewal_of_its_own(renewal):
     assert found[0] is not renewal
 
 
-def test_a_process_that_was_frozen_for_long_goes_on_to_renew_its_page(renewal, never, monkeypatch):
+def test_a_process_that_was_frozen_goes_on_to_renew_its_page(renewal, never, monkeypatch):
     # Given that the time after which an idle thread ends has passed by the first beat, as it has
     # after a long sleep
     monkeypatch.setattr("crawler.run.lease.IDLE", 0.0)

@@ -48,7 +48,9 @@ def book(page, response):
 
 @books.filter
 def only_books(link):
-    return Priority.HIGH if "/books/" in link.url else "reviews" not in link.url and "categories" in link.url
+    if "/books/" in link.url:
+        return Priority.HIGH
+    return "reviews" not in link.url and "categories" in link.url
 
 @books.after
 def save(result, snapshot, stop):
@@ -66,7 +68,7 @@ def shop() -> Iterator[str]:
         server.kill()
 
 
-def test_hooks_are_called_in_the_order_of_the_life_cycle_and_get_what_they_ask_for(folder, shop):
+def test_hooks_are_called_in_their_order_with_the_arguments_they_name(folder, shop):
     (folder.path / "books.py").write_text(DEFINITION.format(url=shop))
     folder.environ["CRAWLER_LOG_LEVEL"] = "DEBUG"
     done = folder.run("start", "books.py", "-o", "items.jsonl", "-c", "2")
@@ -99,7 +101,7 @@ def test_hooks_are_called_in_the_order_of_the_life_cycle_and_get_what_they_ask_f
     assert [step for child, step in first if child == worker][: len(STEPS)] == STEPS
 
 
-def test_a_hook_that_raises_fails_its_page_with_the_reason_and_the_crawl_goes_on(folder, shop):
+def test_a_hook_that_raises_fails_its_page_and_the_crawl_goes_on(folder, shop):
     (folder.path / "books.py").write_text(
         f'from crawler import Crawl\nbooks = Crawl(name="books", url="{shop}", concurrency_limit=2,'
         ' depth_limit=1)\n@books.extract\ndef book(page):\n    if "poems" in page.url:\n       '

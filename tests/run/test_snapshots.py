@@ -20,7 +20,10 @@ pytest_plugins = ["tests.site.fixture"]
 DEFINITION = """
 from crawler import Crawl
 
-shop = Crawl(name="shop", url="{url}", robots=False, concurrency_limit=2, backoff=0.05, backoff_cap=0.1, breaker_failures=0)
+shop = Crawl(
+    name="shop", url="{url}", robots=False, concurrency_limit=2, backoff=0.05, backoff_cap=0.1,
+    breaker_failures=0,
+)
 
 @shop.filter
 def add(page, links):
@@ -48,10 +51,10 @@ def test_each_kind_of_failure_leaves_once_what_chrome_showed(folder, site):
     }
     assert set(failed) == {"404", "500", "a", "b", "204", "download"}
     # Then there is one snapshot of each kind that could be seen
-    there = folder.path / "out" / "errors" / "shop"
-    kept = {kind_of(line["reason"]): line for line in folder.lines(str(there / INDEX))}
+    errors = folder.path / "out" / "errors" / "shop"
+    kept = {kind_of(line["reason"]): line for line in folder.lines(str(errors / INDEX))}
     assert set(kept) == {"http_404", "http_500", "extract: ValueError"}
-    assert len(folder.lines(str(there / INDEX))) == 3
+    assert len(folder.lines(str(errors / INDEX))) == 3
     # With the page that failed, which does nothing any more, its picture, and a name that tells
     # them
     for kind, heading in (
@@ -62,16 +65,16 @@ def test_each_kind_of_failure_leaves_once_what_chrome_showed(folder, site):
         page = kept[kind]
         assert page["url"] == page["shown"]
         assert page["html"].startswith(f"{kind.replace(': ', '-')}-127.0.0.1-")
-        html = (there / page["html"]).read_text()
+        html = (errors / page["html"]).read_text()
         assert heading in html
         assert html.startswith(
             "<!doctype html><meta http-equiv=Content-Security-Policy content=\"default-src 'none';"
         )
-        assert (there / page["png"]).read_bytes().startswith(b"\x89PNG")
+        assert (errors / page["png"]).read_bytes().startswith(b"\x89PNG")
     # For nobody else to read
     modes = {
         path.name: stat.S_IMODE(path.stat().st_mode)
-        for path in (there.parent, there, *there.iterdir())
+        for path in (errors.parent, errors, *errors.iterdir())
     }
     assert {modes.pop("errors"), modes.pop("shop")} == {0o700}
     assert set(modes.values()) == {0o600}
@@ -113,7 +116,7 @@ def test_what_another_page_left_in_the_tab_is_no_evidence(site, tmp_path):
         assert capture(browser, 1_000, 5_000_000) is None
 
 
-def test_a_kind_of_failure_is_witnessed_once_and_so_many_kinds_at_most(redis):
+def test_a_kind_of_failure_counts_once_within_a_limit_of_kinds(redis):
     frontier = Frontier(redis, "shop")
     frontier.create(Plan("shop", Policy(), "d", None))
     assert [frontier.first_of_kind("http_404 shop.example", 2) for _ in range(3)] == [

@@ -37,7 +37,7 @@ from tests.support.ground import shop
         (1e9, POWERS),
     ],
 )
-def test_a_bucket_is_the_power_of_two_that_a_time_does_not_exceed(ms, power):
+def test_a_bucket_is_the_least_power_of_two_above_a_time(ms, power):
     assert bucket(ms / 1_000) == power
 
 
