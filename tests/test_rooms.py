@@ -128,7 +128,7 @@ def test_there_are_at_most_four_exceptions():
     assert len(EXCEPTIONS) <= 4
 
 
-def later_no_modules_import_each_other_in_a_circle():
+def test_no_modules_import_each_other_in_a_circle():
     for name in MODULES:
         assert not circle(name, ()), circle(name, ())
 
@@ -152,7 +152,7 @@ def circle(name: str, path: tuple[str, ...]) -> tuple[str, ...]:
 _free: set[str] = set()
 
 
-def later_the_longest_chain_of_imports_is_short():
+def test_the_longest_chain_of_imports_is_short():
     longest = max((chain(name) for name in MODULES), key=len)
     assert len(longest) <= CHAIN_MAX, " > ".join(longest)
 
@@ -232,7 +232,7 @@ def reads_environment(node: ast.AST) -> bool:
     return imported and any("env" in alias.name for alias in node.names)
 
 
-def later_the_names_of_tests_are_short():
+def test_the_names_of_tests_are_short():
     long = [
         f"{path.relative_to(ROOT)}: {node.name}"
         for path in sorted((ROOT / "tests").rglob("test_*.py"))

@@ -10,14 +10,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..model import Json, Page
 from ..storage.errors import redis_errors
 from .answers import Ending, Verdict, to_seconds
 from .arguments import rand
 from .entries import decode_page
-from .frontier import LETTER_BATCH, Frontier
+
+if TYPE_CHECKING:
+    from .frontier import Frontier
+
+#: Dead letters that are put back at once.
+LETTER_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ class Outbox:
         return Ending(Verdict.OK, bool(ended), to_seconds(retry))
 
     def renew(self, name: str, worker: str) -> bool:
-        """Say that ``worker`` is still at work on the delivery; whether it still is this worker's."""
+        """Say that ``worker`` is still at work on the delivery. Whether it is still its own."""
         return bool(self._frontier.run_script("delivery_renew", name, worker, 0) == b"OK")
 
     def release(self, name: str, worker: str) -> bool:

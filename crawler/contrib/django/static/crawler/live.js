@@ -1,10 +1,12 @@
-// Keeps the counts of the crawls on this page up to date, asks before what cannot be undone, and ticks all boxes of a page.
+// Keeps the counts of the crawls on this page up to date, asks before what cannot be undone, and
+// ticks all boxes of a page.
 "use strict";
 
 (() => {
   const place = document.querySelector(".crawler[data-live]");
   if (!place) return;
-  const shown = new Map([...place.querySelectorAll("[data-crawl]")].map((part) => [part.dataset.crawl, part]));
+  const parts = [...place.querySelectorAll("[data-crawl]")];
+  const shown = new Map(parts.map((part) => [part.dataset.crawl, part]));
   const away = place.querySelector("[data-away]");
 
   function show(crawl) {
@@ -19,28 +21,31 @@
     status.title = crawl.reason;
     const reason = part.querySelector("[data-reason]");
     if (reason) reason.textContent = crawl.reason;
-    for (const form of part.querySelectorAll("[data-action]")) form.hidden = !crawl.actions.includes(form.dataset.action);
+    for (const form of part.querySelectorAll("[data-action]")) {
+      form.hidden = !crawl.actions.includes(form.dataset.action);
+    }
   }
 
-  async function look() {
+  async function update() {
     let trouble = "";
     if (!document.hidden) {
       try {
-        const answer = await fetch(`${place.dataset.live}?${new URLSearchParams([...shown.keys()].map((name) => ["name", name]))}`);
+        const names = new URLSearchParams([...shown.keys()].map((name) => ["name", name]));
+        const answer = await fetch(`${place.dataset.live}?${names}`);
         if (answer.redirected) return location.reload(); // logged out meanwhile
-        const said = await answer.json();
-        trouble = said.error || "";
-        (said.crawls || []).forEach(show);
+        const news = await answer.json();
+        trouble = news.error || "";
+        (news.crawls || []).forEach(show);
       } catch (error) {
         trouble = "The counts are not up to date: the server does not answer.";
       }
       away.textContent = trouble;
       away.hidden = !trouble;
     }
-    setTimeout(look, Number(place.dataset.poll));
+    setTimeout(update, Number(place.dataset.poll));
   }
 
-  if (shown.size) setTimeout(look, Number(place.dataset.poll));
+  if (shown.size) setTimeout(update, Number(place.dataset.poll));
 
   place.addEventListener("submit", (event) => {
     const question = event.target.dataset.ask;
@@ -48,6 +53,8 @@
   });
   const all = place.querySelector("[data-all]");
   if (all) {
-    all.addEventListener("change", () => place.querySelectorAll('input[name="id"]').forEach((box) => { box.checked = all.checked; }));
+    all.addEventListener("change", () => {
+      place.querySelectorAll('input[name="id"]').forEach((box) => { box.checked = all.checked; });
+    });
   }
 })();
