@@ -5,11 +5,17 @@ the field that they fill.
 ``"img::attr(src)"`` an attribute; white space is made even. A list asks for all: ``["a.tag"]``. A
 table asks for a field made of fields, and ``["li", {…}]`` for one of them per match. Where nothing
 matches, the value is None (or an empty list).
+
+They read the document as a reader sees it, like the helpers of a live page: nothing in ``noscript``
+or ``template`` is there, and the text of an element is without its scripts and styles. Shadow roots
+(``<template shadowrootmode>``) are a part of it.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urljoin
 
@@ -20,16 +26,71 @@ from ..model import Json
 
 #: The table of a crawl without an ``extract``.
 DEFAULT_EXTRACT: Mapping[str, Any] = {
-    "title": "title::text",
+    "title": "head title::text",  # an icon of SVG has one, too
     "description": "meta[name=description]::attr(content)",
     "canonical": "link[rel=canonical]::attr(href)",
 }
 _ELEMENT_LIMIT = 10_000
+_SILENT = ("script", "style")
+_NAMES_SILENT = re.compile(r"(?<![\w.#-])(?:script|style)(?![\w-])", re.IGNORECASE)
+_INERT = re.compile(r"<(?:noscript|template)[\s/>]", re.IGNORECASE)
+#: A comment, the beginning of what is text for a parser (up to its end tag), or another tag.
+_TAG = re.compile(
+    r"<!--|<(?P<text>script|style|textarea|title|iframe|xmp|noembed|noframes|noscript)(?=[\s/>])"
+    r"|<(?P<template>/?template)(?=[\s/>])(?P<attributes>(?:[^>\"']|\"[^\"]*\"|'[^']*')*)>"
+    r"|<[a-z](?:[^>\"']|\"[^\"]*\"|'[^']*')*>",
+    re.IGNORECASE,
+)
+
+
+def read_document(html: str) -> parsel.Selector:
+    """Return the document of ``html``, the source of a rendered page, without its inert parts."""
+    return parsel.Selector(text=without_inert(html or "") or " ", type="html")
+
+
+def without_inert(html: str) -> str:
+    """Return ``html`` without its ``noscript`` and ``template`` elements.
+
+    They are cut from the text: a parser without scripts takes the content of ``noscript`` for
+    elements, and lets them end the head. Takes time in proportion to the text.
+    """
+    if _INERT.search(html) is None:
+        return html
+    parts, kept, at = [], 0, 0
+    templates: list[bool] = []  # those that are open: whether each is inert
+    endless: set[str] = set()
+    while tag := _TAG.search(html, at):
+        at = tag.end()
+        was_inert = any(templates)
+        name = "-->" if tag[0] == "<!--" else (tag["text"] or "").lower()
+        if tag["template"] and tag["template"].startswith("/"):
+            del templates[-1:]
+        elif tag["template"]:
+            templates.append("shadowrootmode" not in tag["attributes"].lower())
+        elif name and name not in endless:
+            end = _end_of(name, html, at)
+            if end is None:
+                endless.add(name)
+            else:
+                at = end
+        cut = name == "noscript" and not was_inert and name not in endless
+        if cut or any(templates) > was_inert:
+            parts.append(html[kept : tag.start()])
+        if cut or any(templates) < was_inert:
+            kept = at
+    return "".join(parts) + ("" if any(templates) else html[kept:])
+
+
+def _end_of(name: str, html: str, at: int) -> int | None:
+    """Return where the end tag ``name`` (or the mark ``-->``) that follows ``at`` is passed."""
+    mark = name if name == "-->" else rf"</{name}(?=[\s/>])[^>]*>"
+    end = re.compile(mark, re.IGNORECASE).search(html, at)
+    return end.end() if end else None
 
 
 def extract_fields(html: str, wanted: Mapping[str, Any]) -> dict[str, Json]:
     """Return the fields that the table ``wanted`` describes, from ``html``."""
-    return _fields(parsel.Selector(text=html or " ", type="html"), wanted)
+    return _fields(read_document(html), wanted)
 
 
 def _fields(root: parsel.Selector, wanted: Mapping[str, Any]) -> dict[str, Json]:
@@ -53,10 +114,27 @@ def _values(root: parsel.Selector, css: str) -> Iterator[str]:
     """Yield the non-empty texts of the matches of ``css``: of a whole element, or the text or
     attribute that it points at.
     """
-    for match in root.css(css):
-        text = match.root if isinstance(match.root, str) else str(match.xpath("string()").get())
+    for match in root.xpath(_path_of(css)):
+        text = match.root if isinstance(match.root, str) else _text_of(match)
         if text := " ".join(text.split()):
             yield text
+
+
+@lru_cache(maxsize=1_024)
+def _path_of(css: str) -> str:
+    """Return ``css`` as XPath. Texts of scripts and styles match only where it names them."""
+    path = HTMLTranslator().css_to_xpath(css)
+    if _NAMES_SILENT.search(css):
+        return path
+    return re.sub(r"text\(\)(?= \| |$)", r"\g<0>[not(parent::script or parent::style)]", path)
+
+
+def _text_of(element: parsel.Selector) -> str:
+    """Return the text of ``element``, without the scripts and styles in it."""
+    if element.root.tag in _SILENT or next(element.root.iter(*_SILENT), None) is None:
+        return str(element.xpath("string()").get())
+    path = "descendant::text()[not(parent::script or parent::style)]"
+    return "".join(element.xpath(path).getall())
 
 
 def table_faults(wanted: object, path: str = "extract") -> list[tuple[str, str]]:
@@ -88,9 +166,7 @@ def css_problem(css: str) -> str | None:
 
 def says_nofollow(html: str) -> bool:
     """Whether the page asks robots, in a meta tag, to leave its links alone."""
-    for content in parsel.Selector(text=html or " ", type="html").xpath(
-        "//meta[@name and @content]"
-    ):
+    for content in read_document(html).xpath("//meta[@name and @content]"):
         if content.attrib["name"].strip().lower() == "robots":
             words = {word.strip() for word in content.attrib["content"].lower().split(",")}
             if words & {"nofollow", "none"}:
@@ -102,7 +178,7 @@ def links_within(html: str, url: str, regions: Iterable[str]) -> frozenset[str]:
     """Return the targets of the links inside of the elements that the selectors ``regions`` match,
     absolute, for a page at ``url``.
     """
-    root = parsel.Selector(text=html or " ", type="html")
+    root = read_document(html)
     base = urljoin(url, root.css("base::attr(href)").get(""))
     hrefs = (
         link.attrib["href"].strip()

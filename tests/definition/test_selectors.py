@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from crawler.definition.selectors import extract_fields, links_within, says_nofollow, table_faults
+from crawler.definition.selectors import (
+    DEFAULT_EXTRACT,
+    extract_fields,
+    links_within,
+    says_nofollow,
+    table_faults,
+)
 
 HTML = """<!doctype html><html><head><title> A  light
 in the attic </title><base href="/shop/"></head><body>
@@ -46,6 +54,55 @@ def test_a_selector_gives(rule, value):
 
 def test_an_empty_page_gives_nothing():
     assert extract_fields("", {"a": "h1", "b": ["h1"]}) == {"a": None, "b": []}
+
+
+INERT = """<html><head><noscript><img src="n.gif"><meta name="robots" content="nofollow">
+<p>x</p></noscript><title>Lamp</title><meta name="description" content="A lamp">
+<template><h1>{{ title }}</h1><template><b>in</b></template><a href="/t">t</a></template></head>
+<body data-note="<template> is no tag <noscript>"><!-- <template> nor here -->
+<noscript><h1>Switch JavaScript on</h1></noscript><style-guide>s</style-guide>
+<script type="application/ld+json">{"a": "<noscript>kept</noscript>"}</script>
+<h1>Blue lamp</h1><p class="text">One <script>var hidden = 1;</script><style>p{}</style>two</p>
+<div><template shadowrootmode="open"><i>shadow</i><template><i>no</i></template></template></div>
+<a href="/real">real</a><svg><title>icon</title></svg></body></html>"""
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        (["h1"], ["Blue lamp"]),
+        (["meta[name]::attr(content)"], ["A lamp"]),
+        ("head > title", "Lamp"),
+        (["a::attr(href)"], ["/real"]),
+        (["i"], ["shadow"]),
+        (["b"], []),
+        ("style-guide", "s"),
+        ("body::attr(data-note)", "<template> is no tag <noscript>"),
+        (".text", "One two"),
+        ([".text *::text, h1::text"], ["Blue lamp", "One", "two"]),
+        ("script[type]::text", '{"a": "<noscript>kept</noscript>"}'),
+        ("script[type]", '{"a": "<noscript>kept</noscript>"}'),
+    ],
+)
+def test_what_a_reader_does_not_see_is_not_there(rule, value):
+    assert extract_fields(INERT, {"field": rule}) == {"field": value}
+
+
+def test_what_a_reader_does_not_see_asks_for_nothing_and_links_nowhere():
+    assert not says_nofollow(INERT)
+    assert links_within(INERT, "https://a.org/", ["body", "head"]) == {"https://a.org/real"}
+
+
+def test_an_icon_has_no_title_for_a_page():
+    html = "<html><head></head><body><svg><title>icon</title></svg></body></html>"
+    assert extract_fields(html, DEFAULT_EXTRACT)["title"] is None
+
+
+@pytest.mark.parametrize("piece", ["<template>", "<script>", "<a b=''><!--", "</template>", "<p><"])
+def test_a_page_of_nothing_but_beginnings_is_read_in_time(piece):
+    began = time.monotonic()
+    extract_fields("<noscript></noscript>" + piece * 50_000, {"a": "h1"})
+    assert time.monotonic() - began < 20
 
 
 def test_each_faulty_selector_is_told_with_its_place():
