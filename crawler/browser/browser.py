@@ -83,6 +83,7 @@ class Browser(Tab):
         self._http_auth = HttpAuth(
             driver, {host: reveal(value, secrets) for host, value in profile.basic_auth}
         )
+        self._fragments = profile.keep_fragment
         self._downloads: Downloads | None = None
         if profile.downloads and options.inbox and options.files:
             limit, timeout = profile.download_limit, profile.download_timeout
@@ -120,7 +121,7 @@ class Browser(Tab):
         if self._downloads:
             self._downloads.begin()
         try:
-            response = self._fetch(page, ReadOptions(max_links, html))
+            response = self._fetch(page, ReadOptions(max_links, html, self._fragments))
         except PageError as error:
             if error.status is None and self.health.good and (status := self._details.status()):
                 raise PageError(
@@ -147,9 +148,12 @@ class Browser(Tab):
             BrowserLost: the session died or hangs.
         """
         self._step_runner(page, response, visit).run()
-        document = self.navigation.read_again(page.url, ReadOptions(max_links, html))
+        document = self.navigation.read_again(
+            page.url, ReadOptions(max_links, html, self._fragments)
+        )
         if visit.frames:
-            links = document.links + links_in_frames(self.driver, max_links)
+            inner = links_in_frames(self.driver, max_links, fragments=self._fragments)
+            links = document.links + inner
             document = replace(document, links=tuple(dict.fromkeys(links))[:max_links])
         shown = self._with_document(response, document)
         shown = replace(shown, files=response.files + self._files_of(page, visit))

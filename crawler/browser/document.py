@@ -37,11 +37,13 @@ PAUSE = 0.05
 class ReadOptions:
     """The parts of a document to read that cost something: at most ``links``, and the source.
 
-    ``html`` is a number where only so many characters of the source are to be read.
+    ``html`` is a number where only so many characters of the source are to be read. ``fragments``:
+    links keep theirs, and differ by them.
     """
 
     links: int
     html: bool | int = False
+    fragments: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class DocumentReader:
             PageError: it cannot be asked; the session is distrusted then.
             BrowserLost: it does not answer.
         """
-        arguments = (self._mark, self.number, options.links, options.html)
+        wanted = (options.links, options.html, options.fragments)
+        arguments = (self._mark, self.number, *wanted)
         with self._transport.within(timeout):
             facts = self._ask(arguments, timeout)
         return document_of(facts, (time.perf_counter() - start) * 1000)

@@ -185,8 +185,9 @@ class StepRunner:
         return PageError(self.live.page.url, reason, retryable=retryable)
 
 
-def links_in_frames(driver: Driver, limit: int) -> tuple[Link, ...]:
+def links_in_frames(driver: Driver, limit: int, *, fragments: bool = False) -> tuple[Link, ...]:
     """Return the links inside of the page's frames, of whatever site, at most ``limit``.
+    ``fragments``: they keep what follows #.
 
     Frames that are gone meanwhile have none.
     """
@@ -204,7 +205,8 @@ def links_in_frames(driver: Driver, limit: int) -> tuple[Link, ...]:
             except WebDriverException:
                 continue
             try:
-                facts = driver.execute_script(script("collect.js"), "_", 0, limit, False)
+                wanted = (limit, False, fragments)
+                facts = driver.execute_script(script("collect.js"), "_", 0, *wanted)
                 links.update(dict.fromkeys(links_of(facts)))
                 if depth < FRAME_DEPTH_MAX:
                     read(depth + 1)

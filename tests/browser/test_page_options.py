@@ -78,6 +78,19 @@ def reason(ask: Ask, *args, **fields) -> tuple[str, bool]:
 # Waits
 
 
+def test_fragments_choose_pages_only_for_a_crawl_that_says_so(ask):
+    # Given an app that shows its views by fragment
+    # When a crawl keeps fragments, then links keep theirs, and each view is shown
+    response, live = ask("/hash-app#/a", keep_fragment=True, frames=True)
+    assert live.text("h1") == "a"
+    assert paths(response) == ["hash-app#/a", "hash-app#/b", "framed#/c"]
+    assert ask("/hash-app#/b", keep_fragment=True)[1].text("h1") == "b"
+    # When it does not, then they are one page
+    response, live = ask("/hash-app#/a", frames=True)
+    assert live.text("h1") == "start"
+    assert paths(response) == ["hash-app", "framed"]
+
+
 def test_a_page_is_read_only_when_what_is_waited_for_is_there(ask):
     assert paths(ask("/comes")[0]) == []
     assert paths(ask("/comes", wait_for="#list")[0]) == ["from-late"]

@@ -20,6 +20,19 @@ def comes(request: Request) -> None:
     )
 
 
+@route("/hash-app")
+def hash_app(request: Request) -> None:
+    """An app that shows one of three views, by its fragment, and its frame of another."""
+    request.html(
+        "<div id=view></div><script>const show = () => {"
+        "const name = location.hash.slice(2) || 'start';"
+        "document.querySelector('#view').innerHTML = `<h1>${name}</h1>`"
+        " + ['a', 'b'].map(n => `<a href='#/${n}'>${n}</a>`).join('') };"
+        "addEventListener('hashchange', show); show()</script>"
+        "<iframe srcdoc='<a href=/framed#/c>c</a>'></iframe>"
+    )
+
+
 @route("/fetches")
 def fetches(request: Request) -> None:
     """A slow answer, and what comes of it: more than a look at finished loads would see."""

@@ -6,6 +6,7 @@
 //                      the document was collected for another page
 //            2 limit   most links to return
 //            3 html    whether to return the source; a number: its first characters only
+//            4 hashes  whether links keep what follows #
 // Returns    url, title, mime, ready
 //            seen      this document belongs to an earlier navigation
 //            age       ms since its navigation began
@@ -22,7 +23,7 @@
 //
 // Pages overwrite and shadow globals (<img name=title> is document.title), so facts are read from
 // the prototypes.
-const [mark, token, limit, wantHtml] = arguments;
+const [mark, token, limit, wantHtml, hashes] = arguments;
 const limitHtml = typeof wantHtml === "number" ? wantHtml : Infinity;
 
 const read = (name) => {
@@ -70,7 +71,7 @@ const addLinks = (root, all) => {
     // also drops addresses that cannot be parsed, and SVG's
     if (a.protocol !== "http:" && a.protocol !== "https:") continue;
     const address = a.href;
-    const hash = address.indexOf("#");
+    const hash = hashes ? -1 : address.indexOf("#");
     const key = (hash < 0 ? address : address.slice(0, hash)) + "\t" + line(a.rel);
     if (links[key] === undefined) count += 1;
     if (!links[key]) links[key] = line(a.textContent).slice(0, 200);
