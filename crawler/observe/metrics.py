@@ -205,6 +205,8 @@ def page_metrics(states: list[CrawlState]) -> Iterator[Metric]:
             ("reason", reason): number for reason, number in reasons(one.snapshot.reasons).items()
         },
     )
+    text = "Results and failures that no hook took (after, failed, after_all), until a retry."
+    yield gauge("crawler_undelivered", text, states, partial(count_of, "undelivered"))
     text = "Pages that may be in flight."
     yield gauge("crawler_concurrency_limit", text, states, lambda one: one.concurrency)
     text = "Wake-ups that are under way."

@@ -25,6 +25,7 @@ from crawler.definition.bounds import entry_pages
 from crawler.definition.crawl_plan import plan_of
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
+from crawler.frontier.outbox import Outbox
 from crawler.frontier.repair import audit_keys
 from crawler.local.embedded import Embedded, PrivateRedis
 from crawler.model import Claim, FailureClass, Outcome, Status
@@ -299,6 +300,32 @@ def test_single_pages_are_sent_back_by_url_or_by_id(desk):
 def test_a_retry_must_say_what(desk, words):
     desk.begin()
     assert "--all" in desk.run("retry", "shop", *words, status=2)
+
+
+def test_results_that_no_hook_took_are_shown_and_sent_again(desk):
+    # Given a crawl whose one result its hook did not take
+    crawl = desk.begin(after_attempts=1)
+    claim = crawl.frontier.claim("worker").claim
+    crawl.frontier.finish(claim, claim.page.url, result='{"url": "/"}', deliver=True)
+    assert crawl.status is Status.ACTIVE
+    ending = Outbox(crawl.frontier).failed(f"after-{claim.page.id}", "OSError: disk full")
+    # Then the crawl has ended, and each report says so
+    assert (ending.ended, ending.retry_in) == (True, None)
+    assert "1 not delivered" in desk.run("report", "shop")
+    assert "after     attempts 1  OSError: disk full" in desk.run("failed", "shop", "--after")
+    (line,) = desk.run("failed", "shop", "--after", "--json").splitlines()
+    assert json.loads(line)["handed"] == {"url": "/"}
+    # When it is sent again, a tick brings it to a worker, and the crawl goes on until it is taken
+    assert "1 sent" in desk.run("retry", "shop", "--after")
+    assert crawl.frontier.tick().tickets == (f"deliver-after-{claim.page.id}",)
+    assert crawl.status is Status.ACTIVE
+    assert crawl.frontier.wake({}, [f"after-{claim.page.id}"]).ended
+
+
+@pytest.mark.parametrize("words", [("failed", "--reason", "dns"), ("retry", "--all")])
+def test_after_stands_alone(desk, words):
+    desk.begin()
+    assert "--after" in desk.run(words[0], "shop", "--after", *words[1:], status=2)
 
 
 def test_many_failed_pages_are_listed_and_sent_back_in_batches(desk, monkeypatch):
