@@ -51,8 +51,8 @@ local function give_up(name, delivery, reason)
   count("undelivered")
 end
 
--- Count an attempt at the hook for the crawl's end that went wrong. True if it was the last one: the
--- hook is among the undelivered then, and is not called again.
+-- Count an attempt at the hook for the crawl's end that went wrong. True if it was the last one:
+-- the hook is among the undelivered then, and is not called again.
 local function end_hook_attempted(crawl, reason)
   local attempts = (crawl.end_hook_asks or 0) + 1
   set(crawl, "end_hook_asked", now, "end_hook_asks", attempts)
