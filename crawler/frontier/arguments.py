@@ -12,6 +12,8 @@ from . import entries
 
 #: Pages per script call, and characters of their URLs, so that no call takes long.
 BATCH, BATCH_LENGTH = 200, 100_000
+#: Pages that are given back, and dead letters, per call: fewer, as each is dearer.
+RELEASE_BATCH, LETTER_BATCH = 20, 100
 
 T = TypeVar("T")
 

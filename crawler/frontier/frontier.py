@@ -32,12 +32,19 @@ from ..storage.scripts import Scripts
 from ..storage.server import memory_alarms, text_of
 from . import entries
 from .answers import Added, Ending, Renewal, Tick, Verdict, Wake, parse_wake, to_seconds
-from .arguments import batches, pack_pages, pack_tallies, portions, rand, to_ms
+from .arguments import (
+    LETTER_BATCH,
+    RELEASE_BATCH,
+    batches,
+    pack_pages,
+    pack_tallies,
+    portions,
+    rand,
+    to_ms,
+)
 from .keys import delete_keys
 from .plan import decode_plan, encode_limits, encode_plan
 
-#: Pages that are given back, and dead letters, per call: fewer, as each is dearer.
-RELEASE_BATCH, LETTER_BATCH = 20, 100
 #: Buckets that known URLs have at first; see ``lua/lib/seen.lua``.
 BUCKETS = 32
 #: Seconds for which a seed loader counts as alive after it last said so.

@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING, Any
 from ..model import Json, Page
 from ..storage.errors import redis_errors
 from .answers import Ending, Verdict, to_seconds
-from .arguments import rand
+from .arguments import LETTER_BATCH, rand
 from .entries import decode_page
 
 if TYPE_CHECKING:
     from .frontier import Frontier
-
-#: Dead letters that are put back at once.
-LETTER_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
