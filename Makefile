@@ -1,12 +1,14 @@
 # make crawl [URL=https://…]   crawl a site (without URL: the bundled demo shop) into items.jsonl
 # make check                   lint, types, and the tests that need no browser: two minutes
 # make test                    run every test but the long ones
-# All do the set-up that they need, once. `make test` has the tests of a Selenium Grid after `make grid`
+# All do the set-up that they need, once. `make test` has the tests of a Selenium Grid after `make
+# grid`
 # (Java 17 and Maven).
 
 BIN := .venv/bin
 
-.PHONY: crawl grid check test test-soak bench bench-steps bench-long bench-frontier bench-scale lint style types docs setup clean
+.PHONY: crawl grid check test test-soak bench bench-steps \
+        bench-long bench-frontier bench-scale lint style types docs setup clean
 
 crawl: setup
 ifdef URL
@@ -26,23 +28,28 @@ test: setup
 test-soak: setup
 	$(BIN)/pytest -m soak
 
-# What a crawl costs next to Chrome alone, into benchmarks/results/ and README.md: an hour. QUICK=1: two minutes, to the screen.
+# What a crawl costs next to Chrome alone, into benchmarks/results/ and README.md: an hour.
+# QUICK=1: two minutes, to the screen.
 bench: setup
 	$(BIN)/python -m benchmarks.pages $(if $(QUICK),--quick,--save)
 
-# What each step of a run costs, into docs/performance.md: a minute. QUICK=1: fewer pages, to the screen.
+# What each step of a run costs, into docs/performance.md: a minute. QUICK=1: fewer pages, to the
+# screen.
 bench-steps: setup
 	$(BIN)/python -m benchmarks.pages.steps $(if $(QUICK),--quick,--save)
 
-# A crawl of 20,000 pages, into benchmarks/results/long/latest.json and docs/performance.md: ten minutes.
+# A crawl of 20,000 pages, into benchmarks/results/long/latest.json and docs/performance.md: ten
+# minutes.
 bench-long: setup
 	$(BIN)/python -m benchmarks.pages.long --save
 
-# What the frontier costs, into docs/scale.md: half an hour. QUICK=1: a minute, small sizes, to the screen.
+# What the frontier costs, into docs/scale.md: half an hour. QUICK=1: a minute, small sizes, to
+# the screen.
 bench-frontier: setup
 	$(BIN)/python -m benchmarks.frontier $(if $(QUICK),--quick)
 
-# How far one machine goes with more processes, into docs/performance.md: six minutes. QUICK=1: half a minute, to the screen.
+# How far one machine goes with more processes, into docs/performance.md: six minutes. QUICK=1:
+# half a minute, to the screen.
 bench-scale: setup
 	$(BIN)/python -m benchmarks.scale $(if $(QUICK),--quick,--save)
 
@@ -60,7 +67,8 @@ style: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
-# The package as setup.cfg installs it: tasks/ and config/ inside crawler/. Type checkers do not read that mapping, but they follow links.
+# The package as setup.cfg installs it: tasks/ and config/ inside crawler/. Type checkers do not
+# read that mapping, but they follow links.
 types: setup
 	@rm -rf build/types && mkdir -p build/types/crawler && ln -s "$(CURDIR)"/crawler/* "$(CURDIR)/tasks" "$(CURDIR)/config" build/types/crawler/
 	cd build/types && ../../$(BIN)/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
