@@ -18,6 +18,7 @@ from ..model import File, Page, Response
 from ..profile import Profile
 from ..secret_refs import reveal
 from .artifacts import screenshots
+from .artifacts.cookies import OVERFULL_STATUSES, clear_cookies
 from .artifacts.downloads import Downloads
 from .artifacts.http_auth import HttpAuth
 from .artifacts.login_state import LoginState
@@ -77,6 +78,7 @@ class Browser(Tab):
         )
         self.login = LoginState(driver)
         self._end = end or driver.delete
+        self.cookies_cleared = 0  # times that a site's cookies were too many
         self._details = ResponseDetails(driver, profile)
         secrets = options.secrets
         driver.secrets.add(*secrets.values())
@@ -193,6 +195,32 @@ class Browser(Tab):
         self.navigation.leave()
 
     def _fetch(self, page: Page, options: ReadOptions) -> Response:
+        """Return what comes for ``page``.
+
+        A server that refuses a request with many cookies is asked again without them, once.
+        """
+        try:
+            response = self._fetch_once(page, options)
+        except PageError as error:
+            if not self._clear_cookies(page.url, error.status):
+                raise
+        else:
+            if not self._clear_cookies(response.url, response.status):
+                return response
+        return self._fetch_once(page, options)
+
+    def _clear_cookies(self, url: str, status: int | None) -> bool:
+        """Clear the cookies that are sent to ``url`` if they may be the cause of ``status``; the
+        log-in keeps its own. Return whether there were any.
+        """
+        if status not in OVERFULL_STATUSES or not clear_cookies(
+            self.driver, url, status, self.login.has_cookie
+        ):
+            return False
+        self.cookies_cleared += 1
+        return True
+
+    def _fetch_once(self, page: Page, options: ReadOptions) -> Response:
         """Return what comes for ``page``: its document, or the files of a download.
 
         A host that asks for credentials gets those that the profile has for it, once.

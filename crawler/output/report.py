@@ -26,6 +26,8 @@ RETURNS = {
     # not its fault: no browser, a worker that ended, a log-in that had expired
     "released": "released",
     "logged_out": "logouts",  # log-ins that had expired
+    # asked for again at once, without the cookies of the site, which had become too many
+    "cookies_cleared": "cookies_cleared",
 }
 
 

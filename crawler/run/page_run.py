@@ -131,9 +131,12 @@ class PageRun:
         """
         permits, page = self._services.permits, self._page
         permits.check(page.url, page.lane)
+        cleared = self._browser.cookies_cleared
         try:
             return accept(self._crawl, page, self._browser, permits, self._login_check())
         finally:
+            if self._browser.cookies_cleared > cleared:
+                self._observer.count("cookies_cleared")
             if turn.paced or permits.crawl_delay(page.url):
                 self._frontier.sent(self._claim)
 

@@ -9,6 +9,7 @@ name                         counts
                              answers them
 ``attempt:5xx:timeout``      attempts at a page that ended with this class of HTTP status, and
                              for this reason
+``count:cookies_cleared``    no tally: the frontier adds it to the crawl's counts
 ============================ ==================================================================
 """
 
@@ -37,7 +38,10 @@ STEPS = (
 #: The last bucket of the histograms: all times of more than 2**16 ms (66 s).
 POWERS = 17
 
-#: A step of a run, and the seconds that it took.
+#: Begins the name of a sum that the frontier adds to the crawl's counts.
+COUNT = "count:"
+
+#: A step of a run, and the seconds that it took; or :data:`COUNT` with a name, and a number.
 StepTime = tuple[str, float]
 
 
@@ -50,6 +54,8 @@ def tallies(times: Iterable[StepTime]) -> dict[str, int]:
     """Return the sums that ``times`` add to the tallies of a crawl."""
     sums: dict[str, int] = {}
     for step, seconds in times:
+        if step.startswith(COUNT):
+            sums[step] = sums.get(step, 0) + int(seconds)
         if step in STEPS:
             for name, amount in (
                 (f"step:{step}:{bucket(seconds)}", 1),

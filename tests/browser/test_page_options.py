@@ -75,6 +75,35 @@ def reason(ask: Ask, *args, **fields) -> tuple[str, bool]:
     return failed.value.reason, failed.value.retryable
 
 
+# What a session carries
+
+
+@pytest.mark.parametrize("status", [400, 413, 431])
+def test_cookies_that_are_too_many_are_cleared_except_the_log_in(chrome, site, caplog, status):
+    # Given a log-in, and a site whose pages leave more cookies than its server takes
+    crawl = Crawl(name="tests", url=site.url(f"/hoards/{status}"), robots=False)
+    page = entry_pages(crawl)[0]
+    member = {"name": "member", "value": "yes", "domain": "127.0.0.1", "path": "/", "session": True}
+    with chrome.session(profile_of(crawl)) as browser:
+        browser.login.load({"cookies": [member]}, version=1)
+        before = browser.cookies_cleared
+        browser.request(page)
+        # When another page is asked for, then it is there, as a member's
+        assert browser.request(page).status == 200
+        assert browser.live(page, Response(page.url)).text("h1") == "member=yes"
+        assert browser.cookies_cleared == before + 1
+        browser.login.begin()
+    assert "with 41 cookies" in caplog.text
+
+
+def test_a_refusal_with_few_cookies_is_not_asked_for_again(chrome, site):
+    crawl = Crawl(name="tests", url=site.url("/refuses/400"), robots=False)
+    with chrome.session(profile_of(crawl)) as browser:
+        before = browser.cookies_cleared
+        assert browser.request(entry_pages(crawl)[0]).status == 400
+        assert browser.cookies_cleared == before
+
+
 # Waits
 
 

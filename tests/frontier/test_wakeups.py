@@ -49,6 +49,13 @@ def test_a_finisher_without_wake_ups_learns_the_wait_and_tallies_count_once(begi
         assert frontier.tallies()["step:request:7"] == 2
 
 
+def test_counts_among_the_sums_of_a_run_are_the_crawls(begin):
+    frontier, _ = begin(A)
+    frontier.finish(take(frontier), "-", wake={"count:cookies_cleared": 2, "step:request:7": 1})
+    assert frontier.snapshot().counts["cookies_cleared"] == 2
+    assert "count:cookies_cleared" not in frontier.tallies()
+
+
 def test_who_ends_a_crawl_is_given_no_wake_up(begin):
     frontier, _ = begin(A)
     ending = frontier.finish(take(frontier), "-", wake={})

@@ -48,6 +48,13 @@ def test_what_is_no_step_of_a_run_is_not_counted():
     }
 
 
+def test_counts_of_a_run_go_with_its_times():
+    observer = RunObserver("books")
+    observer.count("cookies_cleared")
+    observer.count("cookies_cleared")
+    assert observer.sums() == {"count:cookies_cleared": 2}
+
+
 def test_a_run_that_starts_nothing_hands_in_pending_timings(redis, tmp_path: Path):
     # Given a crawl that is over, and a process whose run before left steps to be handed in
     crawl = shop()

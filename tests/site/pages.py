@@ -160,6 +160,22 @@ def me(request: Request) -> None:
     )
 
 
+@route("/hoards/")
+def hoards(request: Request) -> None:
+    """Sets 40 cookies, and refuses requests that bring more than ten, with the status in its path."""
+    cookies = (request.headers.get("Cookie") or "").split("; ")
+    if len(cookies) > 10:
+        request.html("<h1>Too large</h1>", status=int(request.rest))
+        return
+    code = "for (let n = 0; n < 40; n += 1) document.cookie = `seen${n}=x; path=/hoards`"
+    request.html(f"<h1>{'; '.join(cookies)}</h1><script>{code}</script>")
+
+
+@route("/refuses/")
+def refuses(request: Request) -> None:
+    request.html("<h1>No</h1>", status=int(request.rest))
+
+
 @route("/logout")
 def logout(request: Request) -> None:
     request.html("<h1>Bye</h1><script>localStorage.clear()</script>")

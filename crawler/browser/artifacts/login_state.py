@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: The name, the domain and the path of a cookie.
+CookieKey = tuple[str, str, str]
+
 #: The document that is shown of an origin whose storage is wanted; no site minds the request.
 HARMLESS = "/robots.txt"
 #: Characters below which a cookie or an item of storage is no secret, but a language or a yes.
@@ -55,6 +58,7 @@ class LoginState:
         self._origins: set[str] = set()  # those in whose storage the log-in has something
         # origin -> script that puts its storage back, until a page of the origin was shown
         self._waiting: dict[str, str] = {}
+        self._cookies: set[CookieKey] = set()  # those of the log-in
         self._before = 0  # the newest entry of the tab's history when the log-in began
 
     def begin(self) -> None:
@@ -94,6 +98,7 @@ class LoginState:
                     log.warning("the storage of %s is not kept: %s", origin, first_line(error))
             self._origins = set(storage)
             cookies = self._driver.cdp("Network.getAllCookies")["cookies"]
+            self._cookies = set(map(cookie_key, cookies))
             login = {"cookies": cookies, "storage": storage}
             self._driver.secrets.add(*tokens(login))
             return login
@@ -109,6 +114,7 @@ class LoginState:
                 self._forget()
             self._driver.secrets.add(*tokens(login))
             self._set_cookies(login.get("cookies", ()))
+            self._cookies = set(map(cookie_key, login.get("cookies", ())))
             storage = login.get("storage", {})
             for origin in self._origins | set(storage):
                 items = storage.get(origin, {})
@@ -128,6 +134,10 @@ class LoginState:
             with self._all_or_lost():
                 self._driver.cdp("Page.removeScriptToEvaluateOnNewDocument", identifier=identifier)
 
+    def has_cookie(self, cookie: Mapping[str, Any]) -> bool:
+        """Whether a cookie that Chrome gave belongs to the log-in, whatever its value is now."""
+        return cookie_key(cookie) in self._cookies
+
     @contextmanager
     def _all_or_lost(self) -> Iterator[None]:
         """Do this block whole, or give the session up: half logged in it must serve no page."""
@@ -139,6 +149,7 @@ class LoginState:
     def _forget(self) -> None:
         """Drop the cookies, and the storage that waits to be put back."""
         self.version = 0
+        self._cookies = set()
         for origin in list(self._waiting):
             self.note_arrival(origin)
         self._driver.cdp("Network.clearBrowserCookies")
@@ -170,6 +181,11 @@ class LoginState:
         except WebDriverException as error:
             text, name, domain = first_line(error), cookie["name"], cookie["domain"]
             log.warning("cookie %s of %s is not one for this Chrome: %s", name, domain, text)
+
+
+def cookie_key(cookie: Mapping[str, Any]) -> CookieKey:
+    """Return what tells a cookie from others."""
+    return cookie["name"], cookie["domain"], cookie.get("path", "/")
 
 
 def tokens(login: Mapping[str, Json]) -> Iterator[str]:
