@@ -127,6 +127,7 @@ def test_the_command_says_its_version(installed):
     assert __version__ in done.stdout
 
 
+@pytest.mark.browser
 def test_one_page_is_run_without_redis(installed, shop, tmp_path):
     command = [installed / "crawler", "run", shop, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
