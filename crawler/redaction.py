@@ -61,7 +61,11 @@ class Secrets:
         """Return ``text`` with ``***`` for each of them, and for every password in a URL."""
         for value in sorted(self._values, key=len, reverse=True):
             as_json = (json.dumps(value), json.dumps(value, ensure_ascii=False))
-            for form in {value, quote(value, safe=""), *(form[1:-1] for form in as_json)}:
+            for form in {
+                value,
+                quote(value, safe="", errors="replace"),
+                *(form[1:-1] for form in as_json),
+            }:
                 text = text.replace(form, "***")
         return masked(text)
 

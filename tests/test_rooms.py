@@ -26,7 +26,7 @@ HOUSE = """
     net
     urls       storage      local       observe
     model      secret_refs  profile
-    version    errors       redaction   hooks
+    version    errors       redaction   hooks       text
 """
 #: Rooms that reach a neighbour on their own floor, or that lie on another floor than their folder.
 EXCEPTIONS = {

@@ -30,9 +30,21 @@ ATTRS = "return all(arguments[0]).map(e => e.getAttribute(arguments[1])).filter(
 ATTR = "const e = one(arguments[0]); return e && e.getAttribute(arguments[1])"
 ELEMENT = "return one(arguments[0])"
 EXISTS = "return one(arguments[0]) !== null"
-EXPRESSION = (
-    "return (async () => (\n%s\n))().then(value => ({value}), error => ({error: String(error)}))"
-)
+#: ChromeDriver cannot hand out half a surrogate pair: each becomes U+FFFD in the browser.
+EXPRESSION = r"""
+return (async () => (
+%s
+))().then((value) => {
+  const whole = (part, depth) => {
+    if (typeof part === "string") return part.replace(/\p{Surrogate}/gu, "\ufffd");
+    if (part === null || typeof part !== "object" || depth > 20) return part;
+    if (Array.isArray(part)) return part.map((item) => whole(item, depth + 1));
+    if (Object.getPrototypeOf(part) !== Object.prototype) return part;
+    const items = Object.entries(part);
+    return Object.fromEntries(items.map((item) => whole(item, depth + 1)));
+  };
+  return {value: whole(value, 0)};
+}, (error) => ({error: String(error)}))"""
 SCROLL = "const e = document.documentElement; scrollTo(0, e.scrollHeight); return e.scrollHeight"
 
 

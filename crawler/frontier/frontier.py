@@ -30,6 +30,7 @@ from ..storage.connection import RedisClient
 from ..storage.errors import redis_errors
 from ..storage.scripts import Scripts
 from ..storage.server import memory_alarms, text_of
+from ..text.encodable import encodable, encodable_value
 from . import entries
 from .answers import Added, Ending, Renewal, Tick, Verdict, Wake, parse_wake, to_seconds
 from .arguments import (
@@ -45,6 +46,8 @@ from .arguments import (
 from .keys import delete_keys
 from .plan import decode_plan, encode_limits, encode_plan
 
+#: Characters of a reason that are kept.
+REASON_MAX = 400
 #: Buckets that known URLs have at first; see ``lua/lib/seen.lua``.
 BUCKETS = 32
 #: Seconds for which a seed loader counts as alive after it last said so.
@@ -316,11 +319,13 @@ class Frontier:
     ) -> Ending:
         """Report that the page was not done; its class decides what becomes of it.
 
-        ``reason`` is one word or so, for the dead letter and for counting. ``delay`` is a
+        ``reason`` is one word or so, for the dead letter and for counting; at most 400 characters
+        of it are kept. ``delay`` is a
         Retry-After in seconds (capped by the policy); with INFRA and AWAY it is the time for which
         the crawl is held, by default one second, doubling up to a minute while nothing goes well.
         """
         wait = "" if delay is None else to_ms(delay)
+        reason = encodable(reason, REASON_MAX)
         report = (claim.page.id, claim.token, failure.value, reason, status or 0, wait)
         verdict, ended, retry = self.run_script("fail", *report, rand())
         return Ending(Verdict(verdict.decode()), bool(ended), to_seconds(retry))
@@ -555,7 +560,7 @@ class Frontier:
 
         ``login`` (JSON) is kept with the crawl, for every session of every worker.
         """
-        text = "" if login is None else json.dumps(login, separators=(",", ":"))
+        text = "" if login is None else json.dumps(encodable_value(login), separators=(",", ":"))
         verdict, _, version = self.run_script("before", claim.page.id, claim.token, text, "")
         return Verdict(verdict.decode()), int(version)
 

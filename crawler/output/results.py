@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from ..errors import SetupError
 from ..model import Json
+from ..text.encodable import encodable, encodable_value
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +90,8 @@ class JsonLines:
         while batch := read(self.position.stream):
             for stream, number, line in batch:
                 self.lost += max(0, number - self.position.number - 1)
-                length = self.position.length + self._file.write(
-                    line.encode("utf-8", "replace") + b"\n"
-                )
+                data = encodable(line).encode() + b"\n"
+                length = self.position.length + self._file.write(data)
                 self.position = Position(stream, number, length)
             self._file.flush()
             written += len(batch)
@@ -126,9 +126,9 @@ def write_lines(path: Path, records: Iterable[Mapping[str, Json]]) -> int:
     """Write ``records`` as JSON lines, whole or not at all; return how many."""
     temporary = path.with_name(path.name + ".new")
     count = 0
-    with temporary.open("w", encoding="utf-8", errors="replace") as file:
+    with temporary.open("w", encoding="utf-8") as file:
         for record in records:
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            file.write(json.dumps(encodable_value(record), ensure_ascii=False) + "\n")
             count += 1
     temporary.replace(path)
     return count

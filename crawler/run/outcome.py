@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from dataclasses import dataclass, field
 
 from ..errors import BrowserLost, CrawlerError, FrontierRefused, HookFailed, PageError
 from ..model import FailureClass, Page
 from ..redaction import Secrets
+from ..text.encodable import encodable, is_tellable, text_of_error
 
 log = logging.getLogger(__name__)
 
@@ -79,17 +81,24 @@ def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
 
 def one_line(error: Exception) -> str:
     """Return the type and the first line of an error, cut to what fits a table."""
-    first = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {first}"[:REASON_MAX] if first else type(error).__name__
+    first = text_of_error(error).strip().partition("\n")[0]
+    name = encodable(type(error).__name__, REASON_MAX)
+    return f"{name}: {first}"[:REASON_MAX] if first else name
 
 
 def without_secrets(error: Exception, secrets: Secrets, crawl: str) -> Exception:
-    """Return ``error``, or a substitute if the error or its traceback holds a secret.
+    """Return ``error``, or a substitute if the error or its traceback holds a secret, or if its
+    text cannot be made or encoded.
 
     The traceback of a replaced error is logged without the secret. ``crawl`` is the name to log.
     """
     text = secrets.redacted_traceback(error)
-    if text is None:
+    if text is None and is_tellable(error):
         return error
+    if text is None:
+        text = encodable("".join(traceback.format_exception(error)))
+        log.error("%s: an error whose text cannot be sent on:\n%s", crawl, text.rstrip())
+        return HookFailed(one_line(error))
+    text = encodable(text)
     log.error("%s: an error that holds a secret, which is left out here:\n%s", crawl, text.rstrip())
     return HookFailed(secrets.hide(one_line(error)))

@@ -19,6 +19,7 @@ from ..errors import CrawlerError, FrontierUnavailable, PageError
 from ..model import FailureClass, Json, Link, Response, Result
 from ..observe.logs import bind
 from ..redaction import Secrets, masked
+from ..text.encodable import encodable, encodable_value
 from .delivery import Deliveries, failure_arguments
 from .lease import RENEWALS, keep_lease
 from .next_runs import retry_until
@@ -141,10 +142,11 @@ class PageRun:
                 self._frontier.sent(self._claim)
 
     def extract(self, response: Response) -> Json:
-        """Return the page's data, by the crawl's hook or table."""
+        """Return the page's data, by the crawl's hook or table; its texts can be encoded."""
         if "extract" not in self._hooks:
-            return extract_by_table(self._crawl, response)
-        return self._hooks.call("extract", **self._live(response), browser=self._browser)
+            return encodable_value(extract_by_table(self._crawl, response))
+        data = self._hooks.call("extract", **self._live(response), browser=self._browser)
+        return encodable_value(data)
 
     def choose(self, response: Response) -> Chosen:
         """Return the links that may become pages: scope, ``filter`` and every robots.txt that is
@@ -350,9 +352,9 @@ def as_json(result: Result) -> str:
         HookError: ``extract`` returned data that cannot be JSON, or too much.
     """
     try:
-        text = json.dumps(
-            result.record(), ensure_ascii=False, allow_nan=False, separators=(",", ":")
-        )
+        record = result.record()
+        text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = encodable(text)
     except (TypeError, ValueError) as error:
         raise HookError("extract", error) from error
     if len(text) > RESULT_MAX:

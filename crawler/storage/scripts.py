@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from redis import exceptions as faults
 from redis.commands.core import Script
 
+from ..text.encodable import encodable
 from .connection import RedisClient
 from .errors import redis_errors
 
@@ -52,11 +53,12 @@ class Scripts:
 
     def run(self, name: str, prefix: str, *args: str | bytes | float) -> Any:
         """Run the script ``name`` on the crawl whose keys begin with ``prefix``, in one atomic
-        step.
+        step. Texts among ``args`` pass the gate: none can fail to be encoded.
 
         Raises:
             FrontierUnavailable, FrontierRefused, FrontierMisfit: see ``redis_errors``.
         """
+        args = tuple(encodable(arg) if isinstance(arg, str) else arg for arg in args)
         end = time.monotonic() + CLOSED_PATIENCE
         with redis_errors():
             while True:

@@ -29,6 +29,7 @@ def crawl(name):
 
 before_raises, raises, no_json = map(crawl, ("before", "raises", "no-json"))
 no_list, sleeps, adds = map(crawl, ("no-list", "sleeps", "adds"))
+half, mute = map(crawl, ("half", "mute"))
 
 @before_raises.before
 def broken_before(page):
@@ -44,6 +45,23 @@ def broken(page):
 @no_json.extract
 def bytes_of(page):
     return b"bytes" if page.url.endswith("/3") else {"url": page.url}
+
+@half.extract
+def half_a_character(page):
+    if page.url.endswith("/3"):
+        raise ValueError("no price in Ten \\ud83d")
+    return {"url": page.url}
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+    __repr__ = __str__
+
+@mute.extract
+def says_nothing(page):
+    if page.url.endswith("/3"):
+        raise Mute
+    return {"url": page.url}
 
 @no_list.filter
 def choose(links, page):
@@ -72,13 +90,15 @@ def hooks(ground: Ground) -> str:
 
 
 def test_a_hook_that_raises_or_returns_nonsense_fails_its_page_only(ground: Ground, hooks: str):
-    """Fault 24: four crawls at once, in each of which a hook does wrong at one page."""
+    """Fault 24: six crawls at once, in each of which a hook does wrong at one page."""
     worker = ground.worker(2, crawls=hooks)
     crawls = load_all([hooks])
     expected = {
         "before": "before: LookupError: nothing to log in with",
         "raises": "extract: KeyError: 'price'",
         "no-json": "extract: TypeError: Object of type bytes is not JSON serializable",
+        "half": "extract: ValueError: no price in Ten \ufffd",
+        "mute": "extract: Mute",
         "no-list": (
             "filter: TypeError: the filter hook choose must return the links to keep, not int"
         ),

@@ -144,3 +144,11 @@ def test_a_hundred_runs_logged_out_at_once_lead_to_one_log_in(begin):
     assert [turn.outcome for turn in turns if turn.claim] == [Outcome.PAGE]
     assert frontier.snapshot().counts["logouts"] == 1
     assert audit_keys(frontier) == []
+
+
+def test_a_log_in_with_half_a_character_is_kept_whole(begin):
+    frontier, _ = begin(A, before_all=True)
+    storage = {"https://a": {"local": {"draft \ud83d": "Hi \ud83d"}, "session": {}}}
+    frontier.before_all_done(frontier.claim("w1").claim, {"cookies": [], "storage": storage})
+    kept = frontier.login()["storage"]["https://a"]["local"]
+    assert kept == {"draft \ufffd": "Hi \ufffd"}

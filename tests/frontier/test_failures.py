@@ -40,6 +40,14 @@ def test_a_terminal_failure_is_not_retried(begin, failure):
     assert [letter.failure for letter in Listing(frontier).failed()] == [failure]
 
 
+def test_a_reason_with_half_a_character_is_reported_and_capped(begin):
+    frontier, _ = begin(A, B)
+    frontier.fail(take(frontier), FailureClass.HOOK, "no price in \ud83d" + "x" * 5_000)
+    (letter,) = Listing(frontier).failed()
+    assert letter.reason.startswith("no price in \ufffdx")
+    assert len(letter.reason) <= 400
+
+
 def test_a_page_that_crashes_twice_is_poison(begin):
     frontier, clock = begin(A, B, backoff=0)
     frontier.fail(take(frontier), FailureClass.CRASH, "tab")

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from selenium.common.exceptions import WebDriverException
 
 from ...model import Json
+from ...text.encodable import encodable_value
 from ..transport.base import first_line
 
 if TYPE_CHECKING:
@@ -30,9 +31,13 @@ CookieKey = tuple[str, str, str]
 HARMLESS = "/robots.txt"
 #: Characters below which a cookie or an item of storage is no secret, but a language or a yes.
 TOKEN_MIN = 12
-READ = """
+#: ChromeDriver cannot hand out half a surrogate pair: each becomes U+FFFD in the browser.
+READ = r"""
+const whole = (text) => text.replace(/\p{Surrogate}/gu, "\ufffd");
 const read = (get) => {
-  try { return Object.fromEntries(Object.entries(get())) } catch { return {} }
+  try {
+    return Object.fromEntries(Object.entries(get()).map((item) => item.map(whole)));
+  } catch { return {} }
 };
 return [location.origin, read(() => localStorage), read(() => sessionStorage)]"""
 #: Runs in the first document of an origin, before the scripts of the page do.
@@ -101,7 +106,9 @@ class LoginState:
             self._cookies = set(map(cookie_key, cookies))
             login = {"cookies": cookies, "storage": storage}
             self._driver.secrets.add(*tokens(login))
-            return login
+            whole: dict[str, Json] = encodable_value(login)
+            self._driver.secrets.add(*tokens(whole))
+            return whole
 
     def load(self, login: Mapping[str, Json], version: int) -> None:
         """Put into this session what ``keep`` returned in another, in place of an older log-in.

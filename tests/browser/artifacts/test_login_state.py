@@ -66,6 +66,21 @@ def hang(browser):
         time.sleep(600)
     log_in(browser)
 """
+#: Keeps half a surrogate pair in local storage when it logs in.
+HALF = """
+from crawler import Crawl
+
+half = Crawl(name="half", url="{url}", depth_limit=0, robots=False, attempts=1)
+
+@half.before_all
+def draft(browser):
+    page = browser.open("{url}")
+    page.evaluate("localStorage.setItem('draft', 'Hi ' + String.fromCharCode(0xd83d))")
+
+@half.extract
+def kept(page):
+    return page.evaluate("localStorage.getItem('draft')")
+"""
 
 
 @pytest.fixture
@@ -227,3 +242,10 @@ def test_a_log_in_that_raises_is_tried_thrice_with_a_reason(folder, site, member
         "before_all failed: TimeoutError: nothing matches '#welcome'" in done.stdout + done.stderr
     )
     assert (members.logins, members.refused) == (0, 3)
+
+
+def test_half_a_character_in_local_storage_loses_no_browser(folder: Folder, site: Server):
+    (folder.path / "half.py").write_text(HALF.format(url=site.url("/member/0?size=1")))
+    done = folder.run("start", "half.py", "-o", "items.jsonl", "-c", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [line["data"][:3] for line in folder.lines()] == ["Hi "]
