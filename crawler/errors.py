@@ -143,6 +143,7 @@ class PageError(BrowserError):
     "redirect_loop", …; Chrome's own ``ERR_…`` in lower case where there is no better one).
     ``status`` is the HTTP status, or None if no response arrived. ``retryable`` says whether a
     later attempt may succeed; ``retry_after`` is how many seconds the host asks to wait, or None.
+    ``advice`` says in one line what to change; "" if there is nothing to say.
     """
 
     def __init__(
@@ -152,14 +153,16 @@ class PageError(BrowserError):
         status: int | None = None,
         retryable: bool = False,
         retry_after: float | None = None,
+        advice: str = "",
     ) -> None:
-        super().__init__(url, reason, status, retryable, retry_after)
+        super().__init__(url, reason, status, retryable, retry_after, advice)
         self.url, self.reason, self.status, self.retryable = url, reason, status, retryable
-        self.retry_after = retry_after
+        self.retry_after, self.advice = retry_after, advice
 
     def __str__(self) -> str:
         status = f", status {self.status}" if self.status else ""
-        return f"{self.reason}{status} at {self.url}"
+        advice = f": {self.advice}" if self.advice else ""
+        return f"{self.reason}{status} at {self.url}{advice}"
 
 
 class HookFailed(CrawlerError):

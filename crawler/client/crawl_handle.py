@@ -121,7 +121,7 @@ class CrawlHandle:
         """
         start = 0
         while batch := Listing(self.frontier).failed(start, FAILED_BATCH):
-            yield from (one for one in batch if reason in (None, one.reason))
+            yield from (one for one in batch if _is_for(one.reason, reason))
             start += len(batch)
 
     def results(self, after: str = "0") -> Iterator[tuple[str, Json]]:
@@ -199,7 +199,7 @@ class CrawlHandle:
         def is_chosen(failed: FailedPage) -> bool:
             page = failed.page
             named = names is None or names & {page.url, page.key, page.id}
-            return bool(named) and reason in (None, failed.reason)
+            return bool(named) and _is_for(failed.reason, reason)
 
         if names is None and reason is None:
             count = self.frontier.retry_failed()
@@ -223,3 +223,8 @@ class CrawlHandle:
                 moved = self.frontier.retry_failed(ids)
                 count, start, ids = count + moved, start - moved, []
         return count
+
+
+def _is_for(reason: str, wanted: str | None) -> bool:
+    """Whether a page that failed for ``reason`` is wanted: None is any; a word needs no advice."""
+    return wanted is None or reason == wanted or reason.startswith(f"{wanted}: leads to ")

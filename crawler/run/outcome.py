@@ -61,7 +61,8 @@ def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
             return FailureClass.THROTTLE, error.reason, status
         case PageError():
             failure = FailureClass.RETRY if error.retryable else FailureClass.TERMINAL
-            return failure, error.reason, error.status
+            reason = f"{error.reason}: {error.advice}" if error.advice else error.reason
+            return failure, reason, error.status
         case BrowserLost(away=True):
             return FailureClass.AWAY, "browser_away", None
         case BrowserLost(hung=True):

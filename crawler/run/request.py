@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -12,11 +13,15 @@ from ..definition.browser_profile import visit_of
 from ..definition.extraction import needs_html
 from ..errors import PageError
 from ..model import Page, Response
+from ..redaction import masked
+from .moved import advice
 
 if TYPE_CHECKING:
     from ..browser.browser import Browser
     from ..definition.crawl import Crawl
     from ..net.permits import Permits
+
+log = logging.getLogger(__name__)
 
 YEAR = 31_536_000.0
 #: HTTP statuses of faults that may pass (RFC 9110; 522 and 524: a CDN cannot reach the origin).
@@ -71,10 +76,28 @@ def admit(response: Response, crawl: Crawl, page: Page, browser: Browser, permit
         # the same reason as for a response without a document
         reason = "auth_required" if status == 401 else f"http_{status}"
         raise PageError(page.url, reason, status, status in RETRY_STATUSES, wait)
-    if refusal := scope_of(crawl).refuses(response.url, page):
-        raise PageError(page.url, f"redirect_{refusal}", status)
-    if response.url != page.url:
+    refusal = scope_of(crawl).refuses(response.url, page)
+    if refusal:
+        raise _moved(crawl, page, response, f"redirect_{refusal}", refusal)
+    if response.url == page.url:
+        return
+    try:
         permits.check(response.url, page.lane)
+    except PageError as error:
+        if page.depth or error.reason not in ("private_address", "robots"):
+            raise
+        raise _moved(crawl, page, response, error.reason, error.reason) from error
+
+
+def _moved(crawl: Crawl, page: Page, response: Response, reason: str, refusal: str) -> PageError:
+    """Return the error for a page that led out of bounds; for one of the definition itself, with
+    an advice, which is logged, too.
+    """
+    hint = "" if page.depth else advice(crawl, page, response.url, refusal)
+    error = PageError(page.url, reason, response.status, advice=hint)
+    if hint:
+        log.warning("%s: %s", crawl.name, masked(str(error)))
+    return error
 
 
 def retry_after(value: str | None) -> float | None:

@@ -124,7 +124,7 @@ def kind_of(reason: str) -> str:
 
     Of a hook's error, that is the step and the class, without the text.
     """
-    return ": ".join(reason.split(": ")[:2])
+    return ": ".join(reason.partition(": leads to ")[0].split(": ")[:2])
 
 
 def host(url: str) -> str:

@@ -56,6 +56,13 @@ def test_counts_among_the_sums_of_a_run_are_the_crawls(begin):
     assert "count:cookies_cleared" not in frontier.tallies()
 
 
+def test_an_advice_after_a_reason_makes_no_tally_of_its_own(begin):
+    frontier, _ = begin(A)
+    reason = "redirect_scope: leads to https://b.test/; to follow it, write allow"
+    frontier.fail(take(frontier), FailureClass.TERMINAL, reason, status=200)
+    assert frontier.tallies()["attempt:2xx:redirect_scope"] == 1
+
+
 def test_who_ends_a_crawl_is_given_no_wake_up(begin):
     frontier, _ = begin(A)
     ending = frontier.finish(take(frontier), "-", wake={})

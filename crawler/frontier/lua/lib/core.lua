@@ -80,8 +80,9 @@ local TALLIES_MAX = 500
 local function tally(name, by) redis.call("HINCRBY", key("tallies"), name, by or 1) end
 
 -- An attempt at a page is over: count it by class of status and by reason, if that is one of our
--- words, else by class of failure.
+-- words (an advice may follow it), else by class of failure.
 local function attempted(status, class, reason)
+  reason = string.match(reason, "^(redirect_%w+): ") or reason
   if #reason > 40 or not string.match(reason, "^[%w_]+$") then reason = class end
   status = status >= 100 and status < 600 and math.floor(status / 100) .. "xx" or "none"
   local name = "attempt:" .. status .. ":" .. reason
