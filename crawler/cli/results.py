@@ -26,13 +26,20 @@ from .group import Mistake
     type=click.Choice(FORMATS),
     help="[default: by the name of the file, else jsonl]",
 )
-def export(name: str, file: str, kind: str | None) -> None:
+@click.option(
+    "--raw",
+    is_flag=True,
+    help="CSV: leave texts that a spreadsheet would run as a formula as they are; without this, an"
+    " apostrophe is put before them.",
+)
+def export(name: str, file: str, kind: str | None, raw: bool) -> None:
     """Write the results of NAME as JSON lines, CSV or Parquet."""
     path = None if file == "-" else Path(file)
     kind = kind or (format_of(path) if path else "jsonl")
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
-        stream = write_export(path, Listing(crawl.frontier).results, kind, sys.stdout)
+        results = Listing(crawl.frontier).results
+        stream = write_export(path, results, kind, sys.stdout, raw=raw)
     if path:
         click.echo(f"{stream.pages} pages in {path}", err=True)
     if stream.lost:

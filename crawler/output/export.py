@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -13,6 +14,7 @@ from typing import Any, TextIO
 
 from ..errors import SetupError
 from ..model import Json
+from ..text.encodable import encodable
 from .results import Read
 
 #: Columns of the page, which stand before those of its ``extract``.
@@ -20,6 +22,11 @@ PAGE_COLUMNS = ("url", "final_url", "status", "depth", "links", "ms")
 #: Rows of a Parquet file that are compressed together.
 ROW_GROUP = 5_000
 FORMATS = ("jsonl", "csv", "parquet")
+
+#: The beginning of a text that a spreadsheet runs as a formula, fullwidth signs included.
+FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+#: A text that is no more than a number.
+NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 
 Row = dict[str, Json]
 
@@ -67,9 +74,13 @@ class Columns:
                 kinds.add("str" if is_huge else type(value).__name__)
 
 
-def write_export(path: Path | None, read: Read, kind: str, out: TextIO) -> Stream:
+def write_export(
+    path: Path | None, read: Read, kind: str, out: TextIO, *, raw: bool = False
+) -> Stream:
     """Write all results to ``path``, whole or not at all; to ``out`` if ``path`` is None. Return
     the stream, which counts them.
+
+    Texts that a spreadsheet would run as formulas are made harmless in CSV, except with ``raw``.
 
     Raises:
         SetupError: the file cannot be written, or Parquet needs pyarrow, which is not installed.
@@ -81,14 +92,20 @@ def write_export(path: Path | None, read: Read, kind: str, out: TextIO) -> Strea
             raise SetupError("Parquet needs a file: -o results.parquet")
         _replacing(path, lambda temporary: _parquet(temporary, stream, pyarrow))
         return stream
-    put = _csv if kind == "csv" else _jsonl
+
+    def put(file: TextIO) -> None:
+        if kind == "csv":
+            _csv(file, stream, raw=raw)
+        else:
+            _jsonl(file, stream)
+
     if path is None:
-        put(out, stream)
+        put(out)
         return stream
 
     def into(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
-            put(file, stream)
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            put(file)
 
     _replacing(path, into)
     return stream
@@ -109,15 +126,18 @@ def _replacing(path: Path, make: Callable[[Path], None]) -> None:
 
 def _jsonl(file: TextIO, stream: Stream) -> None:
     for text in stream:
-        file.write(text + "\n")
+        file.write(encodable(text) + "\n")
 
 
-def _csv(file: TextIO, stream: Stream) -> None:
+def _csv(file: TextIO, stream: Stream, *, raw: bool) -> None:
+    def cell(value: Json) -> Json:
+        return value if raw or not isinstance(value, str) else harmless(value)
+
     columns = _columns(stream)
     writer = csv.writer(file)
-    writer.writerow(columns.kinds)
+    writer.writerow(map(cell, columns.kinds))
     for row in rows(stream):
-        writer.writerow([_cell(row.get(name)) for name in columns.kinds])
+        writer.writerow([_cell(cell(row.get(name))) for name in columns.kinds])
 
 
 def _parquet(path: Path, stream: Stream, pyarrow: Any) -> None:
@@ -179,8 +199,13 @@ def _fields(item: Json) -> Row:
     }
 
 
+def harmless(text: str) -> str:
+    """Return ``text`` with an apostrophe before it if a spreadsheet would run it as a formula."""
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
+
+
 def _cell(value: Json) -> Json:
-    """Return ``value`` as text: a text as it is, any other value as JSON."""
-    return (
-        value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    )
+    """Return ``value`` as text that can be encoded, any other value than a text as JSON."""
+    if value is None:
+        return None
+    return encodable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

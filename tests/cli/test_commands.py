@@ -536,6 +536,24 @@ def test_results_leave_as_a_table_with_a_row_for_each_item(desk):
     )
 
 
+def test_texts_that_a_spreadsheet_would_run_are_made_harmless(desk):
+    crawl = desk.begin("/a", concurrency_limit=1)
+    evil = ['=HYPERLINK("x")', "+1+cmd", "@SUM(1)", "-2+3", "\t=1", "\r=1", "  =1", "\uff1d1"]
+    mild = ["-3.5", "+1e5", "a=b", "", "'quoted"]
+    items = [{"title": text, "number": -3.5, "=1+1": "x"} for text in evil + mild]
+    finish(crawl.frontier, items)
+    for more, titles, column in (
+        ((), [f"'{text}" for text in evil] + mild, "'=1+1"),
+        (("--raw",), evil + mild, "=1+1"),
+    ):
+        desk.run("export", "shop", "-o", "out.csv", *more)
+        with (desk.folder.path / "out.csv").open(newline="") as file:
+            table = list(csv.DictReader(file))
+        assert [row["title"] for row in table] == titles
+        assert {row["number"] for row in table} == {"-3.5"}
+        assert {row[column] for row in table} == {"x"}
+
+
 @pytest.mark.skipif(not HAS_PYARROW, reason="pyarrow is not installed")
 @pytest.mark.usefixtures("full")
 def test_results_leave_as_parquet_with_types(desk):
