@@ -37,6 +37,7 @@ class Profile:
     # after which a session is replaced, if it is not before; None: as the endpoint says
     pages: int | None = None
     flags: tuple[str, ...] = ()
+    interstitial_wait: float = 5.0  # seconds within which a declared refresh is a link; 0: none
     keep_fragment: bool = False  # whether what follows # in a link chooses a page
 
     @property

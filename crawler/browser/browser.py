@@ -86,6 +86,7 @@ class Browser(Tab):
             driver, {host: reveal(value, secrets) for host, value in profile.basic_auth}
         )
         self._fragments = profile.keep_fragment
+        self._interstitial_wait = profile.interstitial_wait
         self._downloads: Downloads | None = None
         if profile.downloads and options.inbox and options.files:
             limit, timeout = profile.download_limit, profile.download_timeout
@@ -123,7 +124,7 @@ class Browser(Tab):
         if self._downloads:
             self._downloads.begin()
         try:
-            response = self._fetch(page, ReadOptions(max_links, html, self._fragments))
+            response = self._fetch(page, self._read_options(max_links, html))
         except PageError as error:
             if error.status is None and self.health.good and (status := self._details.status()):
                 raise PageError(
@@ -150,9 +151,7 @@ class Browser(Tab):
             BrowserLost: the session died or hangs.
         """
         self._step_runner(page, response, visit).run()
-        document = self.navigation.read_again(
-            page.url, ReadOptions(max_links, html, self._fragments)
-        )
+        document = self.navigation.read_again(page.url, self._read_options(max_links, html))
         if visit.frames:
             inner = links_in_frames(self.driver, max_links, fragments=self._fragments)
             links = document.links + inner
@@ -208,6 +207,9 @@ class Browser(Tab):
             if not self._clear_cookies(response.url, response.status):
                 return response
         return self._fetch_once(page, options)
+
+    def _read_options(self, max_links: int, html: bool) -> ReadOptions:
+        return ReadOptions(max_links, html, self._fragments, self._interstitial_wait)
 
     def _clear_cookies(self, url: str, status: int | None) -> bool:
         """Clear the cookies that are sent to ``url`` if they may be the cause of ``status``; the

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets as random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import PageError
@@ -38,12 +38,14 @@ class ReadOptions:
     """The parts of a document to read that cost something: at most ``links``, and the source.
 
     ``html`` is a number where only so many characters of the source are to be read. ``fragments``:
-    links keep theirs, and differ by them.
+    links keep theirs, and differ by them. A refresh that the page declares within
+    ``interstitial_wait`` seconds is a link, too; 0: none is.
     """
 
     links: int
     html: bool | int = False
     fragments: bool = False
+    interstitial_wait: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +112,24 @@ class DocumentReader:
             PageError: it cannot be asked; the session is distrusted then.
             BrowserLost: it does not answer.
         """
-        wanted = (options.links, options.html, options.fragments)
+        wanted = (options.links, options.html, options.fragments, options.interstitial_wait)
         arguments = (self._mark, self.number, *wanted)
         with self._transport.within(timeout):
             facts = self._ask(arguments, timeout)
-        return document_of(facts, (time.perf_counter() - start) * 1000)
+        document = document_of(facts, (time.perf_counter() - start) * 1000)
+        return self._with_refresh(document, options)
+
+    def _with_refresh(self, document: Document, options: ReadOptions) -> Document:
+        """Return ``document``, with the link to where Chrome is about to take it, if it says so."""
+        target, seconds = self._transport.refresh or ("", 0.0)
+        if not options.links or not target or seconds > options.interstitial_wait:
+            return document
+        url = target if options.fragments else target.partition("#")[0]
+        if document.stale or not url.startswith(("http://", "https://")):
+            return document
+        return replace(
+            document, links=tuple(dict.fromkeys((*document.links, Link(url, "refresh"))))
+        )
 
     def _ask(self, arguments: tuple[Any, ...], timeout: float) -> Mapping[str, Any]:
         health, source = self._transport.health, script("collect.js")

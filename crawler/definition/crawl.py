@@ -96,6 +96,7 @@ class Crawl:
     wait_until: str | None
     wait_quiet: float | None
     wait_timeout: float
+    interstitial_wait: float
     scroll: bool
     scroll_timeout: float
     steps: tuple[Mapping[str, Any], ...]

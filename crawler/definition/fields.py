@@ -590,6 +590,11 @@ class Fields(BaseModel):
         "For how long any of this is waited for; then the page is tried again.",
         "wait_timeout=20",
     )
+    interstitial_wait: Annotated[Seconds, Field(ge=0, le=600)] = _field(
+        5.0,
+        "Within how many seconds a declared refresh is followed, as a link; 0 for none.",
+        "interstitial_wait=10",
+    )
     scroll: Flag = _field(
         False, "Whether a page is scrolled to its end, as long as it grows.", "scroll=True"
     )

@@ -17,14 +17,16 @@ from crawler.browser.chrome.emulation import KINDS
 from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.page import LivePage
 from crawler.browser.pool import Chrome
+from crawler.browser.transport.javascript import script
 from crawler.definition.bounds import entry_pages
 from crawler.definition.browser_profile import profile_of
 from crawler.definition.extraction import extract_by_table
 from crawler.definition.fields import BLOCK_KINDS
 from crawler.definition.network import guard_of
 from crawler.errors import DefinitionError, PageError
-from crawler.model import Response, Result
+from crawler.model import Page, Response, Result
 from crawler.net.permits import Permits
+from crawler.profile import Profile
 from crawler.run.request import accept
 from tests.site.server import Server
 
@@ -73,6 +75,37 @@ def reason(ask: Ask, *args, **fields) -> tuple[str, bool]:
     with pytest.raises(PageError) as failed:
         ask(*args, **fields)
     return failed.value.reason, failed.value.retryable
+
+
+# Where a page goes on to by itself
+
+
+@pytest.mark.parametrize("way", ["meta", "header"])
+def test_a_declared_refresh_within_some_seconds_is_a_link(ask, way):
+    path = f"/refresh-by-{way}"
+    response, _ = ask(path)
+    assert paths(response) == ["other", "behind"]
+    assert [link.rel for link in response.links] == ["", "refresh"]
+    assert paths(ask(path, interstitial_wait=1)[0]) == ["other"]
+    assert paths(ask(path, interstitial_wait=0)[0]) == ["other"]
+    # When the next page declares none, then none is left over
+    assert "behind" not in paths(ask("/ok")[0])
+
+
+def test_the_script_alone_finds_the_refresh_of_a_meta_element(chrome, site):
+    source = script("collect.js")
+    with chrome.session(Profile("tests")) as browser:
+        browser.request(Page(site.url("/refresh-by-meta")))
+        facts = browser.driver.execute_script(source, "mark", 1, 100, False, False, 5)
+        assert f"{site.url('/behind')}\trefresh\t" in facts["links"]
+        assert (
+            "behind"
+            not in browser.driver.execute_script(source, "mark", 1, 100, False, False, 1)["links"]
+        )
+
+
+def test_a_page_that_loads_itself_again_links_nowhere_else(ask):
+    assert {*paths(ask("/refresh-of-itself")[0])} <= {"other", "refresh-of-itself"}
 
 
 # What a session carries

@@ -90,6 +90,7 @@ TABLE: dict[str, tuple[Any, Probe, dict[str, Any]]] = {
     "restrict_css": (["main"], links, {}),
     "nofollow": (True, links, {}),
     "keep_fragment": (True, links, {}),
+    "interstitial_wait": (0, lambda crawl: profile_of(crawl).interstitial_wait, {}),
     "ignore_tracking": (False, links, {}),
     "ignore_params": (["view"], links, {}),
     "private_hosts": (["wiki.corp"], refusals, {}),

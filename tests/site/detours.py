@@ -87,6 +87,23 @@ def script_loop_back(request: Request) -> None:
     script(request, "location.href = '/script-loop'")
 
 
+@route("/refresh-by-meta")
+def refresh_by_meta(request: Request) -> None:
+    head = "<meta http-equiv=Refresh content=\"2; URL='behind#top'\">"
+    request.html("<a href=/other>other</a>", head=head)
+
+
+@route("/refresh-by-header")
+def refresh_by_header(request: Request) -> None:
+    request.html("<a href=/other>other</a>", Refresh="2; url=/behind")
+
+
+@route("/refresh-of-itself")
+def refresh_of_itself(request: Request) -> None:
+    head = "<meta http-equiv=refresh content=3>"
+    request.html("<a href=/other>other</a>", head=head)
+
+
 @route("/meta-circle")
 def meta_circle(request: Request) -> None:
     script(request, "", head="<meta http-equiv=refresh content='0;url=/meta-circle-back'>")

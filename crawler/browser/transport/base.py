@@ -121,6 +121,9 @@ class Transport(ABC):
     """
 
     health: Health
+    #: Where the page's declared refresh leads, and after how many seconds; None: it declares none,
+    #: or this way to the page does not tell.
+    refresh: tuple[str, float] | None = None
 
     @abstractmethod
     def go(self, url: str, timeout: float) -> Arrival:

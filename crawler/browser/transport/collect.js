@@ -7,6 +7,7 @@
 //            2 limit   most links to return
 //            3 html    whether to return the source; a number: its first characters only
 //            4 hashes  whether links keep what follows #
+//            5 patience  seconds within which a declared refresh is a link, too
 // Returns    url, title, mime, ready
 //            seen      this document belongs to an earlier navigation
 //            age       ms since its navigation began
@@ -23,7 +24,7 @@
 //
 // Pages overwrite and shadow globals (<img name=title> is document.title), so facts are read from
 // the prototypes.
-const [mark, token, limit, wantHtml, hashes] = arguments;
+const [mark, token, limit, wantHtml, hashes, patience] = arguments;
 const limitHtml = typeof wantHtml === "number" ? wantHtml : Infinity;
 
 const read = (name) => {
@@ -86,6 +87,22 @@ const addLinks = (root, all) => {
   }
 };
 addLinks(document, Document.prototype.querySelectorAll);
+const refresh =
+  patience &&
+  limit &&
+  Document.prototype.querySelector.call(document, "meta[http-equiv=refresh i]");
+if (refresh) {
+  const form = /^\s*([\d.]+)\s*[;,\s]\s*(?:url\s*=\s*)?(["']?)(.+?)\2\s*$/is;
+  try {
+    const [, seconds, , target] = form.exec(refresh.getAttribute("content"));
+    const to = new URL(target, document.baseURI);
+    if (!hashes) to.hash = "";
+    const http = to.protocol === "http:" || to.protocol === "https:";
+    if (http && parseFloat(seconds) <= patience) links[to.href + "\trefresh"] = "";
+  } catch {
+    // It leads nowhere, or to this page.
+  }
+}
 let rows = "";
 for (const key in links) rows += key + "\t" + links[key] + "\n";
 

@@ -100,6 +100,7 @@ class MainDocument:
         self.frame, self.loader = "", ""
         self.stages: set[str] = set()
         self.leaving, self.leaves = "", 0.0
+        self.refresh: tuple[str, float] | None = None  # declared: its URL, and its seconds
 
     def note(self, method: str, params: Mapping[str, Any]) -> None:
         """Note an event of Chrome."""
@@ -114,7 +115,7 @@ class MainDocument:
         if "parentId" in frame:
             return
         self.frame, self.loader = frame["id"], frame["loaderId"]
-        self.stages, self.leaving = set(), ""
+        self.stages, self.leaving, self.refresh = set(), "", None
         if kind == "BackForwardCacheRestore":  # it loaded long ago
             self.stages |= {*STAGES.values()}
 
@@ -127,6 +128,8 @@ class MainDocument:
                 if self.leaving == "begun":
                     self.leaving = ""
             case "Page.frameScheduledNavigation":
+                if params["reason"] in ("metaTagRefresh", "httpHeaderRefresh"):
+                    self.refresh = params["url"], params["delay"]
                 if params["delay"] <= FOLLOW and not self.leaving:
                     self._leave("scheduled", time.monotonic() + params["delay"] + FOLLOW)
             case "Page.frameClearedScheduledNavigation":
@@ -260,6 +263,11 @@ class DevTools(Transport):
             with contextlib.suppress(Late):
                 self._settle(end)
         return value
+
+    @property
+    def refresh(self) -> tuple[str, float] | None:  # type: ignore[override]
+        """Where the page's declared refresh leads, and after how many seconds."""
+        return self._document.refresh
 
     def cdp(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a command by ChromeDriver: what it sets outlives this line, and its events do not
