@@ -17,6 +17,8 @@ from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
 from crawler.model import Plan
 
+pytestmark = pytest.mark.slow
+
 URLS = 10_000
 #: Milliseconds of processor time for which one step may keep Redis busy.
 STEP_MAX = 20

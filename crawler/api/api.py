@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 
 from ..client.client import Client
+from ..client.wakeups import WakeUps
 from ..config.settings import TOKEN, Settings
 from ..errors import CrawlerError, DefinitionError, FrontierError, UnknownCrawl
 from ..model import Json
@@ -140,7 +141,10 @@ class Api:
             }
         )
         client = Client(impatient)
-        _ = client.known  # an error now is better than one with the first order
+        # an error now is better than one with the first order, and so is a delay
+        _ = client.known
+        if isinstance(client.send, WakeUps):
+            client.send.prepare()
         jobs = Jobs(client, private=settings.api_private, retention=settings.job_retention)
         return cls(jobs, tokens, rate=settings.api_rate, body_max=settings.api_body_max)
 

@@ -60,6 +60,14 @@ class WakeUps:
         app.conf.update(sender_settings(self.settings))
         return app
 
+    def prepare(self) -> None:
+        """Import Celery and make all that a message needs, without a connection.
+
+        A server calls it as it starts: it takes most of a second, and the first request has no time
+        for it.
+        """
+        _ = self.template, self.app.producer_pool
+
     def __call__(self, name: str, ticket: str, delay: float = 0.0) -> None:
         """Send the wake-up ``ticket`` for one run of the crawl ``name``.
 

@@ -396,6 +396,7 @@ def test_a_variant_runs_under_its_own_name_wherever_its_code_is_known(library):
 # Without Redis
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["frozen", "gone"])
 def test_without_redis_every_request_is_told_so_in_five_seconds(tmp_path, how):
     redis = PrivateRedis(tmp_path / "redis").start()

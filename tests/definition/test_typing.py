@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import get_type_hints
 
+import pytest
+
 from crawler import Crawl
 from crawler.definition.fields import Fields
 
@@ -43,6 +45,7 @@ def test_a_crawl_has_each_field_with_its_type():
     assert hints.keys() == expected.keys()
 
 
+@pytest.mark.slow
 def test_mypy_knows_the_fields_and_refuses_a_misspelt_one(tmp_path):
     (tmp_path / "right.py").write_text(RIGHT)
     (tmp_path / "wrong.py").write_text(WRONG)
