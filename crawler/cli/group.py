@@ -13,6 +13,12 @@ from ..config import SettingsError
 from ..errors import CrawlerError, CrawlExists, DefinitionError
 from ..output.report import ExitStatus
 from ..redaction import masked
+from ..text.printable import printable
+
+
+def echo(text: str = "", *, err: bool = False) -> None:
+    """Print ``text``, which may hold what strangers wrote: its control characters as escapes."""
+    click.echo(printable(text, keep="\n"), err=err)
 
 
 class Mistake(click.ClickException):
@@ -64,8 +70,8 @@ class Group(click.Group):
             sys.exit(ExitStatus.INTERRUPTED)
         except (CrawlerError, SettingsError) as error:
             if ctx.params.get("verbose"):
-                click.echo(masked(traceback.format_exc()), err=True)
-            raise Mistake(masked(explain(error))) from error
+                echo(masked(traceback.format_exc()), err=True)
+            raise Mistake(printable(masked(explain(error)), keep="\n")) from error
 
 
 def explain(error: Exception) -> str:

@@ -19,7 +19,7 @@ from ..storage.connection import RedisClient
 from ..storage.errors import redis_errors
 from ..storage.server import server_time
 from .common import find_crawl, names, open_client
-from .group import Mistake
+from .group import Mistake, echo
 
 #: The lists of pages that ``--lists`` shows.
 LISTS = ("queued", "processing", "delayed", "failed")
@@ -51,17 +51,17 @@ def info(name: str | None, lists: str | None, count: int, as_json: bool) -> None
         console = redis_cli(client.settings.redis_url or "", client.redis)
     if as_json:
         whole = [record | ({lists: pages} if lists else {}) for record in records]
-        click.echo(json.dumps(whole[0] if name else whole, ensure_ascii=False))
+        echo(json.dumps(whole[0] if name else whole, ensure_ascii=False))
         return
     for (crawl, snapshot), record in zip(crawls, records, strict=True):
-        click.echo("\n".join(report.lines(snapshot)))
-        click.echo(f"  now      {state_line(record['now'])}")
+        echo("\n".join(report.lines(snapshot)))
+        echo(f"  now      {state_line(record['now'])}")
         if name:
-            click.echo(f"  redis    {console} HGETALL {shlex.quote(crawl.frontier.key('meta'))}")
+            echo(f"  redis    {console} HGETALL {shlex.quote(crawl.frontier.key('meta'))}")
     for page in pages:
-        click.echo("  " + "  ".join(str(value) for value in page.values() if value is not None))
+        echo("  " + "  ".join(str(value) for value in page.values() if value is not None))
     if not crawls:
-        click.echo("no crawl is known here")
+        echo("no crawl is known here")
 
 
 def current_state(frontier: Frontier, snapshot: Snapshot) -> dict[str, Json]:

@@ -20,7 +20,7 @@ from ..errors import UnknownCrawl
 from ..frontier.entries import FailedPage
 from ..model import Json, Priority
 from .common import find_crawl, open_client, standing
-from .group import Mistake
+from .group import Mistake, echo
 
 
 @click.command()
@@ -40,12 +40,12 @@ def failed(name: str, reason: str | None, after: bool, as_json: bool) -> None:
         count = 0
         for letter in crawl.failed(reason):
             count += 1
-            click.echo(json.dumps(record(letter), ensure_ascii=False) if as_json else line(letter))
+            echo(json.dumps(record(letter), ensure_ascii=False) if as_json else line(letter))
         if not as_json:
             hint = f"; to try them again: crawler retry {name} " + (
                 f"--reason {shlex.quote(reason)}" if reason else "--all"
             )
-            click.echo(
+            echo(
                 f"{count} of {snapshot.accepted} pages"
                 f" failed{f' ({reason})' if reason else ''}{hint if count else ''}",
                 err=True,
@@ -58,14 +58,14 @@ def list_undelivered(crawl: CrawlHandle, as_json: bool) -> None:
     for letter in crawl.undelivered():
         count += 1
         if as_json:
-            click.echo(json.dumps(letter.record(), ensure_ascii=False))
+            echo(json.dumps(letter.record(), ensure_ascii=False))
         else:
             delivery = letter.delivery
             url = delivery.page.url if delivery.page else "(the crawl's end)"
-            click.echo(f"{delivery.hook:<9} attempts {delivery.attempts}  {letter.reason}  {url}")
+            echo(f"{delivery.hook:<9} attempts {delivery.attempts}  {letter.reason}  {url}")
     if not as_json:
         hint = f"; to call the hooks again: crawler retry {crawl.name} --after" if count else ""
-        click.echo(f"{count} not delivered{hint}", err=True)
+        echo(f"{count} not delivered{hint}", err=True)
 
 
 def record(letter: FailedPage) -> dict[str, Json]:
@@ -106,17 +106,17 @@ def retry(
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
         if after:
-            click.echo(f"{crawl.redeliver()} sent to their hooks again, with the next tick")
+            echo(f"{crawl.redeliver()} sent to their hooks again, with the next tick")
             return
         sent = crawl.retry(urls or None, reason=reason)
-        click.echo(f"{sent} pages sent back")
+        echo(f"{sent} pages sent back")
         if sent < len(urls):
             raise Mistake(
                 f"{len(urls) - sent} of the pages are not among the failed ones: crawler failed"
                 f" {name}"
             )
         if sent:
-            click.echo(standing(client, crawl.snapshot()))
+            echo(standing(client, crawl.snapshot()))
 
 
 @click.command()
@@ -187,10 +187,10 @@ def enqueue(
             priority=Priority[priority.upper()],
             depth=depth,
             reopen=reopen,
-            progress=lambda text: click.echo(text, err=True),
+            progress=lambda text: echo(text, err=True),
         )
-        click.echo(f"{name}: {fed}")
-        click.echo(standing(client, handle.snapshot()))
+        echo(f"{name}: {fed}")
+        echo(standing(client, handle.snapshot()))
 
 
 def find_definition(client: Client, name: str, reference: str | None) -> Crawl:

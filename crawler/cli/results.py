@@ -12,7 +12,7 @@ from ..frontier.listing import Listing
 from ..output import report as end_report
 from ..output.export import FORMATS, write_export
 from .common import find_crawl, open_client
-from .group import Mistake
+from .group import Mistake, echo
 
 
 @click.command()
@@ -41,9 +41,9 @@ def export(name: str, file: str, kind: str | None, raw: bool) -> None:
         results = Listing(crawl.frontier).results
         stream = write_export(path, results, kind, sys.stdout, raw=raw)
     if path:
-        click.echo(f"{stream.pages} pages in {path}", err=True)
+        echo(f"{stream.pages} pages in {path}", err=True)
     if stream.lost:
-        click.echo(
+        echo(
             f"warning: {stream.lost} older results are no longer in Redis (results_limit)", err=True
         )
 
@@ -70,6 +70,6 @@ def report(name: str, as_json: bool) -> None:
     with open_client() as client:
         _, snapshot = find_crawl(client, name)
     if as_json:
-        click.echo(json.dumps(end_report.report(snapshot)))
+        echo(json.dumps(end_report.report(snapshot)))
     else:
-        click.echo("\n".join(end_report.lines(snapshot)))
+        echo("\n".join(end_report.lines(snapshot)))

@@ -13,6 +13,7 @@ from ..definition.network import guard_of, proxies_of, robots_names
 from ..net.permits import Permits
 from ..run.dry_run import DryRun, dry_run
 from ..services import endpoint
+from .group import echo
 
 
 @click.command()
@@ -45,10 +46,10 @@ def run(crawl: str, url: str | None, after: bool, as_json: bool, changes: tuple[
         outcome = dry_run(definition, chrome, permits, url, after=after)
     group = permits.robots_group(outcome.result.page.url)
     if as_json:
-        click.echo(json.dumps(record(outcome) | {"robots_group": group}, ensure_ascii=False))
+        echo(json.dumps(record(outcome) | {"robots_group": group}, ensure_ascii=False))
     else:
-        click.echo(text(outcome))
-        click.echo(robots_text(permits, group))
+        echo(text(outcome))
+        echo(robots_text(permits, group))
 
 
 def robots_text(permits: Permits, group: str | None) -> str:

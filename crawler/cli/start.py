@@ -37,7 +37,7 @@ from ..output import report
 from ..output.report import ExitStatus
 from ..output.results import JsonLines, write_lines
 from ..services import endpoint
-from .group import Mistake
+from .group import Mistake, echo
 from .progress import Progress
 
 #: Seconds between two looks at the crawl.
@@ -108,12 +108,12 @@ def start(
     else:
         snapshot = watch_shared(order, Client(settings))
     if as_json:
-        click.echo(json.dumps(report.report(snapshot)))
+        echo(json.dumps(report.report(snapshot)))
     else:
-        click.echo("\n".join(report.lines(snapshot)))
-        click.echo(f"  results  {', '.join(map(str, order.files))}")
+        echo("\n".join(report.lines(snapshot)))
+        echo(f"  results  {', '.join(map(str, order.files))}")
         if order.output and (folder := order.output / "errors" / definition.name).is_dir():
-            click.echo(f"  errors   {folder} (what Chrome showed)")
+            echo(f"  errors   {folder} (what Chrome showed)")
     if not report.succeeded(snapshot):
         sys.exit(ExitStatus.CRAWL_FAILED)
 
@@ -353,7 +353,7 @@ def command(order: Order) -> str:
 
 def say(text: str) -> None:
     """Print ``text`` on standard error."""
-    click.echo(text, err=True)
+    echo(text, err=True)
 
 
 def leave(text: str) -> None:

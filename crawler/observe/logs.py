@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from ..model import Json
 from ..redaction import masked
+from ..text.printable import printable
 
 T = TypeVar("T")
 
@@ -71,4 +72,4 @@ class JsonFormatter(logging.Formatter):
         plain = {
             name: masked(value) if isinstance(value, str) else value for name, value in line.items()
         }
-        return json.dumps(plain, ensure_ascii=False, default=str)
+        return printable(json.dumps(plain, ensure_ascii=False, default=str))
