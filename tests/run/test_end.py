@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from crawler.definition.loading import load_all
+from crawler.frontier.outbox import Outbox
 from tests.support.ground import Ground
 from tests.support.webdriver import Doc
 
@@ -68,9 +69,11 @@ def test_a_tick_repeats_the_end_hook_of_a_stopped_crawl(ground: Ground):
     # nobody was at work, so this ends it, and no hook of it is known here
     assert frontier.stop("enough")
     ground.worker(crawls=crawls)
-    for times in (1, 2, 3):
+    for times in range(1, 6):
         frontier.redis.hset(frontier.key("meta"), "end_hook_asked", 0)  # as if a minute had passed
         ground.until(lambda times=times: notes.read_text() == "shop STOPPED 0\n" * times)
     frontier.redis.hset(frontier.key("meta"), "end_hook_asked", 0)
     assert not frontier.tick().ended  # it is not told for ever
-    assert frontier.end_hook_pending()
+    (letter,) = ground.until(lambda: Outbox(frontier).undelivered())
+    assert (letter.delivery.attempts, letter.reason) == (5, "OSError: the mail server is away")
+    assert not frontier.end_hook_pending()

@@ -10,4 +10,9 @@
 local crawl, refusal = load()
 if not crawl then return without(refusal, 0) end
 if not ENDED[crawl.status] or crawl.end_hook_done == 1 then return 0 end
-return end_hook_attempted(crawl, ARGV[1]) and 0 or 1
+-- the run that ended the crawl makes the first attempt unasked
+if (crawl.end_hook_asks or 0) == 0 then set(crawl, "end_hook_asks", 1) end
+set(crawl, "end_hook_asked", now)
+if crawl.end_hook_asks < (crawl.after_attempts or 5) then return 1 end
+give_up_end_hook(crawl, ARGV[1])
+return 0

@@ -20,7 +20,13 @@ if ENDED[crawl.status] then
   -- The run that ended the crawl may have died before it could call the hook.
   local pending = crawl.end_hook_done ~= 1
   if pending and now - (crawl.end_hook_asked or now) >= END_GRACE then
-    if not end_hook_attempted(crawl, "its process died") then ended = 1 end
+    local attempts = crawl.end_hook_asks or 0
+    if attempts >= (crawl.after_attempts or 5) then
+      give_up_end_hook(crawl, "its process died")
+    else
+      set(crawl, "end_hook_asked", now, "end_hook_asks", attempts + 1)
+      ended = 1
+    end
   end
   return { 0, ended, crawl.status, "", "", unpack(delivery_tickets(TICKET_LIFE)) }
 end

@@ -51,17 +51,12 @@ local function give_up(name, delivery, reason)
   count("undelivered")
 end
 
--- Count an attempt at the hook for the crawl's end that went wrong. True if it was the last one:
--- the hook is among the undelivered then, and is not called again.
-local function end_hook_attempted(crawl, reason)
-  local attempts = (crawl.end_hook_asks or 0) + 1
-  set(crawl, "end_hook_asked", now, "end_hook_asks", attempts)
-  if attempts < (crawl.after_attempts or 5) then return false end
+-- No run calls the hook for the crawl's end any more: it is among the undelivered.
+local function give_up_end_hook(crawl, reason)
   set(crawl, "end_hook_done", 1)
-  redis.call("RPUSH", key("undelivered"),
-    string.format('[%.0f,"after_all",%d,0,0,null,null,%s]', now, attempts, cjson.encode(reason)))
+  redis.call("RPUSH", key("undelivered"), string.format('[%.0f,"after_all",%d,0,0,null,null,%s]',
+    now, crawl.end_hook_asks or 0, cjson.encode(reason)))
   count("undelivered")
-  return true
 end
 
 -- Tickets for the deliveries that are due, at most so many; their runs have `life` ms to take them.
