@@ -162,14 +162,19 @@ CIRCLES = (
     Row("/replace-storm", (UNSETTLED, HUNG), "the same", hasty=True, doubt=None),
     Row(
         "/meta-loop",
-        (Done(("/from-meta-loop",), "meta-loop"), UNSETTLED),
+        (Done(("/from-meta-loop", "/meta-loop"), "meta-loop"), UNSETTLED),
         "by chance seen between two loads",
         doubt=None,
     ),
     Row(
         "/meta-circle",
         (
-            *(Done((f"/from-{n}",), n, url=f"/{n}") for n in ("meta-circle", "meta-circle-back")),
+            Done(("/from-meta-circle", "/meta-circle-back"), "meta-circle", url="/meta-circle"),
+            Done(
+                ("/from-meta-circle-back", "/meta-circle"),
+                "meta-circle-back",
+                url="/meta-circle-back",
+            ),
             UNSETTLED,
         ),
         "the same",
@@ -233,7 +238,7 @@ DOWNLOADS = (
     failed("/download", "download"),
     failed("/to?url=/download", "download"),
     Row("/download-by-script", (Done(("/from-script",), "Mine"),)),
-    named("/meta-download"),
+    named("/meta-download", "/download"),
     named("/click-download", "/ok"),
     named("/blob-download"),
     named("/frame-download"),
