@@ -181,8 +181,9 @@ class PageRun:
         Raises:
             HookError: that hook raised; the page is tried again.
         """
-        ms = (time.monotonic() - self._began) * 1_000
-        result = Result(self._crawl.name, self._page, response, data, len(response.links), ms)
+        result = Result(
+            self._crawl.name, self._page, response, data, len(response.links), self._elapsed_ms()
+        )
         if self._after_first:
             self._observer.step("after", self._page)
             self._hooks.call("after", **self._after_arguments(result))
