@@ -25,7 +25,7 @@ from .config import settings as configuration
 from .config.settings import Settings
 from .definition.crawl import Crawl
 from .definition.digest import digest_of
-from .definition.network import guard_of, proxies_of, robots_names
+from .definition.network import guard_of, plain_headers, proxies_of, robots_names
 from .frontier.frontier import Frontier
 from .local.processes import process_name
 from .model import Json, Outcome, Result
@@ -170,7 +170,7 @@ class Services:
                 pace=frontier.set_lane_delay,
                 proxies=proxies_of(crawl, configuration.secrets(SECRET_PREFIX)),
                 names=robots_names(crawl),
-                user_agent=crawl.user_agent,
+                headers=plain_headers(crawl),
             )
         return self._permits[crawl]
 

@@ -171,6 +171,17 @@ class Browser(Tab):
         page = Page(url)
         return self.live(page, self.request(page))
 
+    def document_at(self, url: str) -> tuple[int | None, str] | None:
+        """Go to ``url``; return the status and the text of the document that came, None if none
+        did; an error's document has no text here. Raises BrowserLost.
+        """
+        try:
+            status = self.request(Page(url), max_links=0).status
+        except PageError as error:
+            return (error.status, "") if error.status and error.status >= 400 else None
+        text = self.evaluate("document.body ? document.body.textContent : ''")
+        return status, str(text or "")
+
     def live(self, page: Page, response: Response) -> LivePage:
         """Return the page that this session shows now, for hooks."""
         return LivePage(self.driver, self.transport, page, response)

@@ -9,7 +9,7 @@ import click
 from ..browser.pool import Chrome
 from ..config import settings as configuration
 from ..definition.loading import load
-from ..definition.network import guard_of, proxies_of, robots_names
+from ..definition.network import guard_of, plain_headers, proxies_of, robots_names
 from ..net.permits import Permits
 from ..run.dry_run import DryRun, dry_run
 from ..services import endpoint
@@ -41,7 +41,7 @@ def run(crawl: str, url: str | None, after: bool, as_json: bool, changes: tuple[
             obey=definition.robots,
             proxies=proxies_of(definition, chrome.endpoint.secrets),
             names=robots_names(definition),
-            user_agent=definition.user_agent,
+            headers=plain_headers(definition),
         )
         outcome = dry_run(definition, chrome, permits, url, after=after)
     group = permits.robots_group(outcome.result.page.url)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urljoin
 
 from ..definition.fields import AUTO
-from ..definition.network import guard_of
+from ..definition.network import guard_of, plain_headers
 from ..errors import SetupError
 from ..net.fetch import FetchError, fetch, unpacked
 from ..urls import robots, sitemaps
@@ -100,7 +100,7 @@ def urls_of_sitemaps(
 
     def get(url: str) -> Iterator[bytes]:
         keep_alive()
-        body = _fetch_sitemap(url, addresses, _headers(crawl))
+        body = _fetch_sitemap(url, addresses, plain_headers(crawl))
         for start in range(0, len(body), CHUNK_SIZE):
             yield body[start : start + CHUNK_SIZE]
 
@@ -112,11 +112,6 @@ def urls_of_sitemaps(
             for entry in sitemaps.read_sitemaps(url, get, tell=warn):
                 keep_alive()
                 yield entry
-
-
-def _headers(crawl: Crawl) -> dict[str, str]:
-    """Return the headers with which the crawl asks for robots.txt and sitemaps."""
-    return {"User-Agent": crawl.user_agent} if crawl.user_agent else {}
 
 
 def _fetch_sitemap(
@@ -146,7 +141,7 @@ def _sitemaps_of_robots(crawl: Crawl, addresses: Callable[[str], Iterable[str]])
             response = fetch(
                 f"{origin}/robots.txt",
                 max_bytes=robots.SIZE_MAX,
-                headers=_headers(crawl),
+                headers=plain_headers(crawl),
                 addresses=addresses,
             )
             body = unpacked(response.body, robots.SIZE_MAX)

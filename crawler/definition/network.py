@@ -31,6 +31,14 @@ def robots_names(crawl: Crawl) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, (own, AGENT))))
 
 
+def plain_headers(crawl: Crawl) -> dict[str, str]:
+    """Return the headers with which the crawl asks for robots.txt and sitemaps: as far as it gives
+    them, those of its browsers.
+    """
+    own = {"User-Agent": crawl.user_agent, "Accept-Language": crawl.language}
+    return {name: value for name, value in own.items() if value} | dict(crawl.headers or {})
+
+
 def proxies_of(crawl: Crawl, secrets: Mapping[str, str]) -> Proxies:
     """Return the proxies that the crawl's browsers go through in turn. Raises DefinitionError.
 

@@ -4,13 +4,10 @@ and kept for all workers.
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 import weakref
-from collections.abc import Callable, Sequence
-
-from redis.exceptions import RedisError
+from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import BrowserUnavailable, PageError
 from ..storage.connection import RedisClient
@@ -18,15 +15,14 @@ from ..urls import robots
 from ..urls.proxy_url import Proxy
 from ..urls.url import host_of, origin_of
 from .chrome_flags import private_literal_flags, proxy_flags
-from .fetch import FetchError, fetch, unpacked
+from .fetch import FetchError
 from .gateway import Gateway
 from .guard import Guard
 from .proxies import Proxies
+from .robots_files import Browse, RobotsFiles
 
 log = logging.getLogger(__name__)
 
-#: Seconds for which a robots.txt is waited for.
-ROBOTS_TIMEOUT = 10.0
 #: Reasons of Chrome when its proxy, which is our gateway, has no connection to a page, or to where
 #: the page went on by itself.
 PROXY_REASONS = frozenset((
@@ -45,7 +41,7 @@ class Permits:
     once a day; without ``redis``, this process remembers it. ``pace`` is called with a lane and its
     Crawl-delay, in seconds, when a site asks for one. With ``proxies``, Chrome and robots.txt go
     through one of them at a time. ``names`` are those by which a robots.txt may address the crawl,
-    the first one first; it is fetched as ``user_agent``, or as celery-crawler.
+    the first one first; ``headers`` are sent when it is asked for.
     """
 
     def __init__(
@@ -58,10 +54,10 @@ class Permits:
         pace: Callable[[str, float], None] | None = None,
         proxies: Proxies | None = None,
         names: Sequence[str] = (robots.AGENT,),
-        user_agent: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.names, self._user_agent = tuple(names), user_agent
-        self.guard, self.obey, self.redis, self.prefix, self.pace = guard, obey, redis, prefix, pace
+        self.names, self.guard, self.obey, self.pace = tuple(names), guard, obey, pace
+        self._files = RobotsFiles(guard, redis, prefix, headers or {})
         self._sites: dict[str, tuple[float, robots.Rules]] = {}
         self._proxies = proxies or Proxies()
         self._gateways: dict[Proxy | None, Gateway] = {}
@@ -123,9 +119,14 @@ class Permits:
             return error
         return PageError(error.url, reason, retryable=reason != "private_address")
 
-    def check(self, url: str, lane: str = "") -> None:
+    def check(self, url: str, lane: str = "", browse: Browse | None = None) -> bool:
         """Pass if ``url`` may be requested. It may take as long as a look-up of its name and a
         fetch of robots.txt.
+
+        Where a plain request cannot tell what robots.txt says, ``browse`` goes there. Without it,
+        such a site counts as one without the file, for this once.
+
+        Return whether ``browse`` was used: its tab shows another document now.
 
         Raises:
             PageError: ``private_address``, ``robots`` (both final), ``robots_unavailable`` (its
@@ -137,15 +138,15 @@ class Permits:
         if self.guard.refuses(host_of(url)):
             raise PageError(url, "private_address")
         if not self.obey:
-            return
+            return False
         try:
-            until, rules = self._rules(origin_of(url), lane)
+            until, rules, browsed = self._rules(origin_of(url), lane, browse)
         except FetchError as error:
             if error.reason == "private":
                 raise PageError(url, "private_address") from error
             raise PageError(url, error.reason, retryable=True) from error
         if rules.allowed(url):
-            return
+            return browsed
         if rules.everything is None:
             raise PageError(url, "robots")
         raise PageError(
@@ -171,54 +172,24 @@ class Permits:
         site = self._sites.get(origin_of(url)) if self.obey else None
         return site is not None and site[1].everything is None and not site[1].allowed(url)
 
-    def _rules(self, origin: str, lane: str) -> tuple[float, robots.Rules]:
-        """Return the time (by the monotonic clock) until which the rules of ``origin`` hold, and
-        the rules.
+    def _rules(
+        self, origin: str, lane: str, browse: Browse | None
+    ) -> tuple[float, robots.Rules, bool]:
+        """Return the time (by the monotonic clock) until which the rules of ``origin`` hold, the
+        rules, and whether a browser went for them.
         """
         now = time.monotonic()
         known = self._sites.get(origin)
         if known and now < known[0]:
-            return known
-        status, body, keep = self._ask(origin)
-        rules = robots.parse_robots(status, body, self.names)
+            return *known, False
+        gateway = self._gateway.port if self._gateway and self._proxies else None
+        file = self._files.get(origin, gateway, browse)
+        if file is None:
+            return now, robots.Rules(everything=True), False
+        rules = robots.parse_robots(file.status, file.body, self.names)
         if len(self._sites) >= SITES_MAX:
             del self._sites[next(iter(self._sites))]
-        self._sites[origin] = now + keep, rules
+        self._sites[origin] = now + file.keep, rules
         if rules.crawl_delay and self.pace:
             self.pace(lane, rules.crawl_delay)
-        return self._sites[origin]
-
-    def _ask(self, origin: str) -> tuple[int, str, float]:
-        """Return status, text and remaining life, in seconds, of the robots.txt of ``origin``: as
-        kept in Redis, else as fetched now.
-        """
-        # a site may answer to one name as it does not to another
-        agent = robots.product_token(self._user_agent or "")
-        key = f"{self.prefix}robots:{f'{agent}:' if agent else ''}{origin}"
-        if self.redis is not None:
-            try:
-                if text := self.redis.get(key):
-                    answer = json.loads(text)
-                    life = max(1.0, float(self.redis.ttl(key)))
-                    return answer["status"], answer["body"], life
-            except RedisError as error:
-                log.warning("cannot read the kept robots.txt of %s: %s", origin, error)
-        status, body = self._fetch(origin)
-        keep = robots.parse_robots(status).keep
-        if self.redis is not None:
-            try:
-                self.redis.set(key, json.dumps({"status": status, "body": body}), ex=round(keep))
-            except RedisError as error:
-                log.warning("cannot keep the robots.txt of %s: %s", origin, error)
-        return status, body, keep
-
-    def _fetch(self, origin: str) -> tuple[int, str]:
-        answer = fetch(
-            f"{origin}/robots.txt",
-            timeout=ROBOTS_TIMEOUT,
-            max_bytes=robots.SIZE_MAX,
-            headers={"User-Agent": self._user_agent or robots.AGENT},
-            addresses=self.guard.addresses,
-            gateway=self._gateway.port if self._gateway and self._proxies else None,
-        )
-        return answer.status, robots.decode_robots(unpacked(answer.body, robots.SIZE_MAX))
+        return now + file.keep, rules, file.by_browser

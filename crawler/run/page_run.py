@@ -131,7 +131,7 @@ class PageRun:
         page was claimed.
         """
         permits, page = self._services.permits, self._page
-        permits.check(page.url, page.lane)
+        permits.check(page.url, page.lane, self._browser.document_at)
         cleared = self._browser.cookies_cleared
         try:
             return accept(self._crawl, page, self._browser, permits, self._login_check())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..browser.browser import Browser
     from ..definition.crawl import Crawl
     from ..net.permits import Permits
+    from ..net.robots_files import Browse
 
 log = logging.getLogger(__name__)
 
@@ -61,15 +62,26 @@ def accept(
         raise permits.explain(error) from error
     if check_login:
         check_login(response)
-    admit(response, crawl, page, browser, permits)
+    if admit(response, crawl, page, browser, permits, browser.document_at):
+        response = browser.request(page, html=html)  # the tab went to a robots.txt meanwhile
     if visit:
         response = browser.settle(page, response, visit, html=html)
         admit(response, crawl, page, browser, permits)  # a step may have led elsewhere
     return response
 
 
-def admit(response: Response, crawl: Crawl, page: Page, browser: Browser, permits: Permits) -> None:
-    """Raise PageError unless the crawl accepts ``response``, by its status and its URL."""
+def admit(
+    response: Response,
+    crawl: Crawl,
+    page: Page,
+    browser: Browser,
+    permits: Permits,
+    browse: Browse | None = None,
+) -> bool:
+    """Raise PageError unless the crawl accepts ``response``, by its status and its URL.
+
+    Return whether ``browse`` was used, as :meth:`Permits.check` does.
+    """
     status = response.status
     if status is not None and status >= 400 and status not in crawl.accept_status:
         wait = retry_after(browser.header("Retry-After")) if status in PATIENCE_STATUSES else None
@@ -80,9 +92,9 @@ def admit(response: Response, crawl: Crawl, page: Page, browser: Browser, permit
     if refusal:
         raise _moved(crawl, page, response, f"redirect_{refusal}", refusal)
     if response.url == page.url:
-        return
+        return False
     try:
-        permits.check(response.url, page.lane)
+        return permits.check(response.url, page.lane, browse)
     except PageError as error:
         if page.depth or error.reason not in ("private_address", "robots"):
             raise

@@ -108,8 +108,9 @@ def test_a_missing_file_allows_all_and_a_failing_server_forbids_all(site, redis,
 def test_the_group_for_the_name_of_the_crawl_counts_and_is_known(site, redis):
     # Given a site that allows a page to one crawler only
     site.body = b"User-agent: *\nDisallow: /\n\nUser-agent: ExampleBot\nAllow: /\n"
+    own_name = {"User-Agent": "Example/1"}
     others = permits(site, redis=redis)
-    own = permits(site, redis=redis, names=("ExampleBot", "celery-crawler"), user_agent="Example/1")
+    own = permits(site, redis=redis, names=("ExampleBot", "celery-crawler"), headers=own_name)
     # Then it may have it, under its own name, and says which group counted
     assert refusal(others, url(site, "/a")) == ("robots", False)
     own.check(url(site, "/a"))
