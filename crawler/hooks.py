@@ -20,9 +20,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
+import sys
+import sysconfig
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
+from pathlib import Path
+from types import CodeType
 from typing import Any
 
 Hook = Callable[..., Any]
@@ -153,6 +159,104 @@ def call(hook: Hook | None, available: Mapping[str, Any]) -> Any:
 def hook_name(hook: object) -> str:
     """Return the name of ``hook`` for a message."""
     return str(getattr(hook, "__qualname__", None) or type(hook).__qualname__)
+
+
+#: The beginning of the note on each error of a hook.
+NOTE = "raised by the hook "
+
+
+def note_place(error: BaseException, step: str, hook: object, crawl: str, url: str = "") -> str:
+    """Note in ``error`` which hook of which crawl raised it, at which ``url`` ("": at none), and
+    where in its author's code; return that place, as "shop/crawls.py:31" ("": it is not known).
+
+    The note is part of each traceback of the error: a line, and a second one with the place.
+    """
+    place = code_place(error, hook)
+    at, line = f" at {url}" if url else "", f"\n{place}" if place else ""
+    error.add_note(f"{NOTE}{step} of the crawl {crawl}{at}{line}")
+    return place
+
+
+def note_of(error: BaseException) -> str:
+    """Return the note that :func:`note_place` left in ``error``; "" if there is none."""
+    notes = getattr(error, "__notes__", ())
+    return next((note for note in notes if isinstance(note, str) and note.startswith(NOTE)), "")
+
+
+def code_place(error: BaseException, hook: object) -> str:
+    """Return the deepest line of its author's code that ``error`` went through: not of a library's,
+    nor of ours. Without one, the line where ``hook`` is defined; "" if it is not known.
+    """
+    lines = [
+        (frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)
+    ]
+    code = _code_of(hook)
+    theirs = [(file, line) for file, line in lines if not _is_library(file)]
+    # or the hook itself is part of a package that is installed
+    theirs = theirs or [(file, line) for file, line in lines if code and file == code.co_filename]
+    if not theirs and code:
+        theirs = [(code.co_filename, code.co_firstlineno)]
+    return f"{_short_path(theirs[-1][0])}:{theirs[-1][1]}" if theirs else ""
+
+
+#: The place at the end of a reason.
+_PLACE = re.compile(r" \([^()]+:\d+\)$")
+
+
+def without_place(reason: str) -> str:
+    """Return the ``reason`` of a failure without the place in the code, if it names one."""
+    return _PLACE.sub("", reason)
+
+
+def is_raised_by(error: BaseException, hook: object) -> bool:
+    """Whether ``error`` went through the code of ``hook``."""
+    code = _code_of(hook)
+    return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def _code_of(hook: object) -> CodeType | None:
+    """Return the code of ``hook``, if it is its author's own."""
+    while isinstance(hook, partial):
+        hook = hook.func
+    if callable(hook):
+        hook = inspect.unwrap(hook)
+    hook = getattr(hook, "__func__", hook)
+    if not hasattr(hook, "__code__"):
+        hook = getattr(type(hook), "__call__", hook)  # noqa: B004 -- of an object
+    code = getattr(hook, "__code__", None)
+    return code if isinstance(code, CodeType) and not _is_ours(code.co_filename) else None
+
+
+def _is_ours(file: str) -> bool:
+    return Path(file).is_relative_to(Path(__file__).parent)
+
+
+@cache
+def _libraries() -> tuple[Path, ...]:
+    paths = sysconfig.get_paths()
+    return tuple({Path(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+def _is_library(file: str) -> bool:
+    """Whether ``file`` is Python's, an installed package's, or ours."""
+    path = Path(file)
+    return (
+        file.startswith("<frozen")
+        or not {"site-packages", "dist-packages"}.isdisjoint(path.parts)
+        or any(path.is_relative_to(folder) for folder in _libraries())
+        or _is_ours(file)
+    )
+
+
+def _short_path(file: str) -> str:
+    """Return ``file`` as it is imported: relative to the nearest folder on ``sys.path``, which is
+    the same on every machine that runs the code.
+    """
+    path = Path(file)
+    folders = [Path(folder or ".").absolute() for folder in sys.path]
+    within = [folder for folder in folders if path.is_relative_to(folder)]
+    deepest = max(within, key=lambda folder: len(folder.parts), default=None)
+    return str(path.relative_to(deepest)) if deepest else file
 
 
 def _value(value: Any) -> Any:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import functools
+import json
 
 import pytest
 
-from crawler.hooks import ARGUMENTS, Lazy, call, hook_faults, wants
+from crawler.hooks import ARGUMENTS, Lazy, call, code_place, hook_faults, note_of, note_place, wants
 
 AVAILABLE = {"crawl": "C", "page": "P", "snapshot": "S", "stop": "X"}
 
@@ -113,3 +114,33 @@ def test_a_caller_can_ask_what_a_hook_wants():
     assert wants(lambda response=None: None, "response")
     assert wants(lambda **all_of_it: None, "response")
     assert not wants(lambda page: None, "response")
+
+
+def line_of(function, offset):
+    """The line of this file that is so many lines below the head of ``function``."""
+    return f"test_hooks.py:{function.__code__.co_firstlineno + offset}"
+
+
+def price_of(text):
+    return json.loads(text)["price"]
+
+
+def test_the_place_of_an_error_is_in_its_authors_code():
+    # Given a hook whose function fails in a library
+    with pytest.raises(ValueError, match="Expecting") as caught:
+        call(functools.partial(price_of, "{"), {})
+    # Then the place is the line that called the library
+    assert code_place(caught.value, price_of).endswith(line_of(price_of, 1))
+    # And without such a line, that of the hook, however it is wrapped
+    for hook in (price_of, functools.partial(price_of, "{"), functools.wraps(price_of)(lambda: 1)):
+        assert code_place(ValueError(), hook).endswith(line_of(price_of, 0))
+    assert code_place(ValueError(), len) == ""
+
+
+def test_the_note_of_an_error_names_hook_crawl_url_and_line():
+    error = ValueError("no price")
+    place = note_place(error, "extract", price_of, "shop", "http://shop/")
+    assert (
+        note_of(error) == f"raised by the hook extract of the crawl shop at http://shop/\n{place}"
+    )
+    assert note_of(ValueError()) == ""

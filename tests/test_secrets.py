@@ -184,7 +184,7 @@ def test_no_password_cookie_or_token_is_read_anywhere_whatever_goes_wrong(folder
     assert {path[-1]: reason.partition(":")[0] for path, reason in failed.items()} == dict.fromkeys(
         "123456", "extract"
     )
-    assert failed["/member/2"] == "extract: LookupError: my cookie is ***"
+    assert failed["/member/2"].startswith("extract: LookupError: my cookie is *** (")
     # And what was stored for the sessions is where it belongs
     assert b"canary-cookie" in kept
     # And nothing of it can be read anywhere else

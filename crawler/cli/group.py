@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from ..config import SettingsError
-from ..errors import CrawlerError, CrawlExists, DefinitionError
+from ..errors import CrawlerError, CrawlExists, DefinitionError, HookFailed
+from ..hooks import note_of
 from ..output.report import ExitStatus
 from ..redaction import masked
 from ..text.printable import printable
@@ -25,6 +26,12 @@ class Mistake(click.ClickException):
     """A mistake that the user can mend: one line (or one per fault), exit status 2."""
 
     exit_code = ExitStatus.MISTAKE
+
+
+class HookMistake(click.ClickException):
+    """An error of a crawl's own code, exit status 1."""
+
+    exit_code = ExitStatus.CRAWL_FAILED
 
 
 class LazyCommand(click.Command):
@@ -58,7 +65,8 @@ class LazyCommand(click.Command):
 class Group(click.Group):
     """A group whose commands end in one line for each error that a user can mend.
 
-    ``-v`` adds the cause. Programming errors pass unchanged: they should be seen.
+    ``-v`` adds the cause. An error of a hook is three lines: what, which hook, and where in its
+    author's code. Other programming errors pass unchanged: they should be seen.
     """
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -68,10 +76,24 @@ class Group(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             sys.exit(ExitStatus.INTERRUPTED)
-        except (CrawlerError, SettingsError) as error:
+        except Exception as error:
+            note = note_of(error)
+            if not note and not isinstance(error, CrawlerError | SettingsError):
+                raise
             if ctx.params.get("verbose"):
                 echo(masked(traceback.format_exc()), err=True)
+            if note:
+                raise HookMistake(
+                    printable(masked(explain_hook(error, note)), keep="\n")
+                ) from error
             raise Mistake(printable(masked(explain(error)), keep="\n")) from error
+
+
+def explain_hook(error: Exception, note: str) -> str:
+    """Return three lines on an error of a hook: its text, its hook and page, its line of code."""
+    first = str(error).strip().partition("\n")[0]
+    text = first if isinstance(error, HookFailed) else f"{type(error).__name__}: {first}"
+    return "\n  ".join([text.removesuffix(": "), *note.splitlines()])
 
 
 def explain(error: Exception) -> str:

@@ -14,7 +14,7 @@ from ..definition.crawl_plan import plan_of
 from ..definition.digest import digest_of
 from ..errors import CrawlExists, SetupError, UnknownCrawl
 from ..frontier.frontier import Frontier
-from ..hooks import Lazy, call
+from ..hooks import Lazy, call, note_place
 from ..model import Priority, Status
 from ..storage.connection import RedisClient, connect
 from ..storage.errors import redis_errors
@@ -270,7 +270,11 @@ class Client:
         """
         if hook := crawl.hooks.get("start"):
             snapshot = Lazy(self.frontier(crawl.name).snapshot)
-            call(hook, {"crawl": crawl, "ticket": ticket, "snapshot": snapshot})
+            try:
+                call(hook, {"crawl": crawl, "ticket": ticket, "snapshot": snapshot})
+            except Exception as error:
+                note_place(error, "start", hook, crawl.name)
+                raise
         else:
             self.send(crawl.name, ticket, delay)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import FrontierRefused
 from ..frontier.listing import Listing
 from ..frontier.outbox import Outbox, UndeliveredLetter
+from ..hooks import without_place
 from ..model import Json, Priority, Snapshot, Status
 
 if TYPE_CHECKING:
@@ -226,5 +227,8 @@ class CrawlHandle:
 
 
 def _is_for(reason: str, wanted: str | None) -> bool:
-    """Whether a page that failed for ``reason`` is wanted: None is any; a word needs no advice."""
-    return wanted is None or reason == wanted or reason.startswith(f"{wanted}: leads to ")
+    """Whether a page that failed for ``reason`` is wanted: None is any; a word needs no advice, and
+    a hook's error no line.
+    """
+    advised = reason.startswith(f"{wanted}: leads to ")
+    return wanted is None or wanted in (reason, without_place(reason)) or advised

@@ -22,7 +22,9 @@ from ..definition.digest import digest_of
 from ..errors import FrontierRefused
 from ..frontier.arguments import BATCH
 from ..frontier.frontier import PRODUCER_LIFE, Frontier
+from ..hooks import note_place
 from ..model import Link, Page, Priority
+from ..redaction import masked
 from ..urls.sitemap_xml import Entry
 
 log = logging.getLogger(__name__)
@@ -205,7 +207,12 @@ def _page_maker(
         if isinstance(seed, Entry) and seed.unclear:
             return "malformed"
         url = seed.url if isinstance(seed, Entry) else seed
-        if reason := scope.judge(Link(url), entry):
+        try:
+            reason = scope.judge(Link(url), entry)
+        except Exception as error:  # a function as scope
+            note_place(error, "scope", crawl.scope, crawl.name, masked(url))
+            raise
+        if reason:
             return reason
         target = scope.look(url)
         return Page(target.url, depth, target.key, target.lane, priority, id=target.id)

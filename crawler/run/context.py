@@ -7,13 +7,15 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..hooks import Lazy, call
+from ..hooks import Lazy, call, note_place
+from ..redaction import masked
 from .outcome import HookError
 
 if TYPE_CHECKING:
     from ..browser.pool import Chrome
     from ..definition.crawl import Crawl
     from ..frontier.frontier import Frontier
+    from ..model import Page
     from ..net.permits import Permits
     from .snapshots import ErrorSnapshots
 
@@ -76,8 +78,9 @@ class Hooks:
     def __contains__(self, step: str) -> bool:
         return step in self._crawl.calls
 
-    def call(self, step: str, **arguments: Any) -> Any:
-        """Return what the hook of ``step`` returns; None if there is none.
+    def call(self, step: str, at: Page | None = None, /, **arguments: Any) -> Any:
+        """Return what the hook of ``step`` returns; None if there is none. ``at`` is the page that
+        it is called for.
 
         Raises:
             HookError: the hook raised.
@@ -88,4 +91,10 @@ class Hooks:
         try:
             return call(hook, self._common | arguments)
         except Exception as error:
-            raise HookError(step, error) from error
+            raise self.error(step, error, at) from error
+
+    def error(self, step: str, error: Exception, at: Page | None) -> HookError:
+        """Return ``error`` as that of the hook of ``step``, with its place in the author's code."""
+        url = masked(at.url) if at else ""
+        hook = self._crawl.scope if step == "scope" else self._crawl.calls.get(step)
+        return HookError(step, error, note_place(error, step, hook, self._crawl.name, url))

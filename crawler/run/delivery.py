@@ -18,7 +18,7 @@ from ..frontier.outbox import Delivery, Outbox
 from ..model import File, Json, Outcome, Page, Response, Result
 from ..redaction import Secrets, masked
 from .lease import RENEWALS, lease_renewal
-from .outcome import HookError, one_line, without_secrets
+from .outcome import HookError, without_secrets
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
@@ -49,10 +49,10 @@ class Deliveries:
         try:
             interval = policy_of(self._crawl).lease / RENEWALS
             with lease_renewal().renewing(lambda: self._renew(name), lambda: None, interval):
-                self._hooks.call(hook, **arguments)
+                self._hooks.call(hook, page, **arguments)
         except HookError as error:
             secrets = secrets or Secrets(secrets_of(self._crawl))
-            reason = secrets.hide(one_line(error.cause))
+            reason = secrets.hide(error.reason)
             self._note_failure(name, page, reason)
             raise without_secrets(error.cause, secrets, self._crawl.name) from None
         self._next_runs.note_delivered(name)

@@ -12,7 +12,7 @@ from ..definition.credentials import secrets_of
 from ..errors import FrontierUnavailable
 from ..model import Outcome
 from ..redaction import Secrets
-from .outcome import HookError, one_line, without_secrets
+from .outcome import HookError, without_secrets
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
@@ -138,7 +138,7 @@ class NextRuns:
         except HookError as error:
             secrets = Secrets(secrets_of(self._crawl))
             cause = without_secrets(error.cause, secrets, self._crawl.name)
-            again = self._frontier.end_hook_failed(secrets.hide(one_line(error.cause)))
+            again = self._frontier.end_hook_failed(secrets.hide(error.reason))
             words = "%s: after_all failed; it is called again" if again else "%s: after_all gave up"
             log.error(words, self._crawl.name, exc_info=cause)
         except Exception:

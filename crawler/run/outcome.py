@@ -7,6 +7,7 @@ import traceback
 from dataclasses import dataclass, field
 
 from ..errors import BrowserLost, CrawlerError, FrontierRefused, HookFailed, PageError
+from ..hooks import note_of
 from ..model import FailureClass, Page
 from ..redaction import Secrets
 from ..text.encodable import encodable, is_tellable, text_of_error
@@ -33,11 +34,19 @@ class Failure:
 
 
 class HookError(CrawlerError):
-    """A hook raised ``cause`` at ``step``. Never leaves a run, where one place acts on it."""
+    """A hook raised ``cause`` at ``step``, in the line ``place`` ("shop/crawls.py:31") of its
+    author's code. Never leaves a run, where one place acts on it.
+    """
 
-    def __init__(self, step: str, cause: Exception) -> None:
-        super().__init__(step, cause)
-        self.step, self.cause = step, cause
+    def __init__(self, step: str, cause: Exception, place: str = "") -> None:
+        super().__init__(step, cause, place)
+        self.step, self.cause, self.place = step, cause, place
+
+    @property
+    def reason(self) -> str:
+        """The error in a line, with its place; it may hold a secret."""
+        text = one_line(self.cause)
+        return f"{text} ({self.place})" if self.place else text
 
 
 class LoggedOut(CrawlerError):
@@ -73,9 +82,9 @@ def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
             # Redis is full: the page can wait until it is not
             return FailureClass.INFRA, one_line(error), None
         case HookError(step="after"):  # one that needs the page, before it is reported
-            return FailureClass.RETRY, f"{error.step}: {one_line(error.cause)}", None
+            return FailureClass.RETRY, f"{error.step}: {error.reason}", None
         case HookError():
-            return FailureClass.HOOK, f"{error.step}: {one_line(error.cause)}", None
+            return FailureClass.HOOK, f"{error.step}: {error.reason}", None
         case _:
             return FailureClass.TERMINAL, f"internal: {one_line(error)}", None
 
@@ -98,8 +107,11 @@ def without_secrets(error: Exception, secrets: Secrets, crawl: str) -> Exception
         return error
     if text is None:
         text = encodable("".join(traceback.format_exception(error)))
-        log.error("%s: an error whose text cannot be sent on:\n%s", crawl, text.rstrip())
-        return HookFailed(one_line(error))
-    text = encodable(text)
-    log.error("%s: an error that holds a secret, which is left out here:\n%s", crawl, text.rstrip())
-    return HookFailed(secrets.hide(one_line(error)))
+        what = "an error whose text cannot be sent on"
+    else:
+        text, what = encodable(text), "an error that holds a secret, which is left out here"
+    log.error("%s: %s:\n%s", crawl, what, text.rstrip())
+    substitute = HookFailed(secrets.hide(one_line(error)))
+    if note := note_of(error):
+        substitute.add_note(secrets.hide(encodable(note)))
+    return substitute

@@ -16,6 +16,7 @@ from ..definition.crawl_plan import policy_of
 from ..definition.credentials import secrets_of
 from ..definition.extraction import extract_by_table
 from ..errors import CrawlerError, FrontierUnavailable, PageError
+from ..hooks import is_raised_by
 from ..model import FailureClass, Json, Link, Response, Result
 from ..observe.logs import bind
 from ..redaction import Secrets, masked
@@ -23,7 +24,7 @@ from ..text.encodable import encodable, encodable_value
 from .delivery import Deliveries, failure_arguments
 from .lease import RENEWALS, keep_lease
 from .next_runs import retry_until
-from .outcome import Failure, HookError, LoggedOut, diagnose, one_line, without_secrets
+from .outcome import Failure, HookError, LoggedOut, diagnose, without_secrets
 from .request import LoginCheck, accept
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ class PageRun:
                 yield
         except FrontierUnavailable:
             raise  # no report is possible; the page comes back when its lease has run out
-        except Exception as error:
+        except Exception as raised:
+            # a function as scope is asked in several steps
+            by_scope = is_raised_by(raised, self._crawl.scope)
+            error = self._hooks.error("scope", raised, self._page) if by_scope else raised
             self.failure = self._fail(error, next_runs)
             cause = error.cause if isinstance(error, HookError) else error
             if isinstance(error, HookError) or not isinstance(error, CrawlerError):
@@ -105,9 +109,9 @@ class PageRun:
         login = self._browser.login
         login.begin()
         try:
-            self._hooks.call("before_all", browser=self._browser)
+            self._hooks.call("before_all", self._page, browser=self._browser)
         except HookError as error:
-            reason = self._secrets.hide(one_line(error.cause))
+            reason = self._secrets.hide(error.reason)
             next_runs.note(self._frontier.before_all_failed(self._claim, reason))
             raise
         state = login.keep() if "before_all" in self._hooks else None
@@ -120,7 +124,7 @@ class PageRun:
 
     def before(self) -> None:
         """Call the hook ``before``."""
-        self._hooks.call("before", page=self._page, browser=self._browser)
+        self._hooks.call("before", self._page, page=self._page, browser=self._browser)
 
     def request(self, turn: Turn) -> Response:
         """Return the response to the page, after the crawl's waits and steps. Errors: see
@@ -145,7 +149,8 @@ class PageRun:
         """Return the page's data, by the crawl's hook or table; its texts can be encoded."""
         if "extract" not in self._hooks:
             return encodable_value(extract_by_table(self._crawl, response))
-        data = self._hooks.call("extract", **self._live(response), browser=self._browser)
+        live = self._live(response)
+        data = self._hooks.call("extract", self._page, **live, browser=self._browser)
         return encodable_value(data)
 
     def choose(self, response: Response) -> Chosen:
@@ -156,7 +161,7 @@ class PageRun:
         hook = "filter" in self._hooks
 
         def keep(**links: Any) -> Any:
-            return self._hooks.call("filter", **{**live, **links})
+            return self._hooks.call("filter", self._page, **{**live, **links})
 
         try:
             chosen = choose(
@@ -168,8 +173,8 @@ class PageRun:
                 explain=self._observer.explain,
             )
         except TypeError as error:
-            if hook:  # it returned no list of links
-                raise HookError("filter", error) from error
+            if hook and not is_raised_by(error, self._crawl.scope):  # it returned no list of links
+                raise self._hooks.error("filter", error, self._page) from error
             raise
         chosen = permitted(chosen, self._services.permits)
         self._observer.choice(chosen)
@@ -186,7 +191,7 @@ class PageRun:
         )
         if self._after_first:
             self._observer.step("after", self._page)
-            self._hooks.call("after", **self._after_arguments(result))
+            self._hooks.call("after", self._page, **self._after_arguments(result))
         return result
 
     def deregister(self, result: Result, chosen: Chosen) -> Ending:
@@ -196,7 +201,7 @@ class PageRun:
         With no hook to come, the next runs' wake-ups are asked for at once: a round trip less. With
         one, its delivery is promised in the same step.
         """
-        text, response = as_json(result), result.response
+        text, response = self._line(result), result.response
         final = scope_of(self._crawl).rules.canonical(response.url)
         ms = response.timing.get("response")
         deliver = "after" in self._hooks and not self._after_first
@@ -232,6 +237,13 @@ class PageRun:
 
     # -- their parts
 
+    def _line(self, result: Result) -> str:
+        """Return ``result`` as a line of JSON. Raises HookError: ``extract`` gave no JSON."""
+        try:
+            return as_json(result)
+        except (TypeError, ValueError) as error:
+            raise self._hooks.error("extract", error, self._page) from error
+
     def _live(self, response: Response) -> dict[str, Any]:
         """Return the arguments of hooks that see the page as the tab shows it."""
         page = self._browser.live(self._page, response)
@@ -246,9 +258,10 @@ class PageRun:
 
         def check(response: Response) -> None:
             self._observer.step("logged_out", self._page)
-            page, browser = self._browser.live(self._page, response), self._browser
-            if self._hooks.call("logged_out", page=page, response=response, browser=browser):
-                raise LoggedOut(self._page.url, browser.login.version, response.status)
+            here, browser = self._page, self._browser
+            page = browser.live(here, response)
+            if self._hooks.call("logged_out", here, page=page, response=response, browser=browser):
+                raise LoggedOut(here.url, browser.login.version, response.status)
 
         return check
 
@@ -350,15 +363,11 @@ def as_json(result: Result) -> str:
     """Return ``result`` as a line of JSON.
 
     Raises:
-        HookError: ``extract`` returned data that cannot be JSON, or too much.
+        TypeError, ValueError: its data cannot be JSON, or are too much.
     """
-    try:
-        record = result.record()
-        text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        text = encodable(text)
-    except (TypeError, ValueError) as error:
-        raise HookError("extract", error) from error
+    record = result.record()
+    text = encodable(json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
     if len(text) > RESULT_MAX:
         size = f"the result has {len(text):,} characters of JSON; at most {RESULT_MAX:,} are kept"
-        raise HookError("extract", ValueError(size))
+        raise ValueError(size)
     return text

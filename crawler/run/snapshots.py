@@ -17,6 +17,7 @@ from pathlib import Path
 from ..browser.artifacts.capture import capture
 from ..browser.browser import Browser
 from ..frontier.frontier import Frontier
+from ..hooks import without_place
 from ..model import Json, Page
 from ..urls.url import InvalidURL, host_of
 
@@ -122,9 +123,9 @@ class ErrorSnapshots:
 def kind_of(reason: str) -> str:
     """Return a reason without what is particular to one page.
 
-    Of a hook's error, that is the step and the class, without the text.
+    Of a hook's error, that is the step and the class, without the text and the line.
     """
-    return ": ".join(reason.partition(": leads to ")[0].split(": ")[:2])
+    return ": ".join(without_place(reason).partition(": leads to ")[0].split(": ")[:2])
 
 
 def host(url: str) -> str:

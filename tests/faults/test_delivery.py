@@ -79,6 +79,12 @@ def read(result, page):
 """
 
 
+def at(words: str) -> str:
+    """The line of HOOKS that holds ``words``, as a reason names it."""
+    line = next(n for n, line in enumerate(HOOKS.splitlines(), 1) if words in line)
+    return f"(hooks.py:{line})"
+
+
 @pytest.fixture
 def hooks(ground: Ground) -> str:
     path = ground.folder / "hooks.py"
@@ -128,7 +134,10 @@ def test_what_a_hook_never_takes_is_a_dead_letter(ground: Ground, hooks: str):
     assert snapshot.counts["undelivered"] == 1
     (letter,) = outbox.undelivered()
     assert letter.delivery.page.url.endswith("/3")
-    assert (letter.reason, letter.delivery.attempts) == ("LookupError: no such table", 3)
+    assert (letter.reason, letter.delivery.attempts) == (
+        f"LookupError: no such table {at('LookupError')}",
+        3,
+    )
     assert rows(ground) == {"/", *PATHS} - {"/3"}
     assert "gave up on http://127.0.0.1/3" in worker.said()
     # When the hook is mended, and the letter is sent again
@@ -170,4 +179,4 @@ def test_the_hook_for_the_end_is_called_again_and_counted(ground: Ground, hooks:
         letters = Outbox(frontier).undelivered()
         return [letter.reason for letter in letters if letter.delivery.hook == "after_all"]
 
-    assert ground.until(reasons) == ["OSError: no mail"]
+    assert ground.until(reasons) == [f"OSError: no mail (hooks.py:{HOOKS.count(chr(10)) + 3})"]

@@ -10,6 +10,7 @@ from crawler.definition.loading import load_all
 from crawler.errors import FrontierRefused
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
+from crawler.frontier.outbox import Outbox
 from crawler.model import FailureClass, Page, Status
 from tests.support.ground import SITE, Ground, consistent, ended_well, on_site, shop
 from tests.support.webdriver import Doc
@@ -81,6 +82,52 @@ def add(result):
 """
 
 
+#: The code that all hooks of PLACES share, and the line of it that raises.
+PRICES = """def price(page=None, **rest):
+    return {"url": page}["price"]
+"""
+LINE = "prices.py:2"
+
+PLACES = """
+from crawler import Crawl
+from prices import price
+
+def crawl(step, **fields):
+    made = Crawl(
+        name=step.replace("_", "-"), url="http://127.0.0.1/", robots=False, backoff=0.05,
+        backoff_cap=0.1, breaker_failures=0, attempts=1, after_attempts=1, **fields,
+    )
+    if step not in ("scope", "extract"):
+        made.extract(lambda page: {"url": page.url})
+    return made
+
+def breaks(step, *names):
+    made = crawl(step)
+    getattr(made, step)(eval(f"lambda {', '.join(names)}: price({', '.join(names)})"))
+    return made
+
+class At:
+    def __call__(self, url):
+        return price(url)
+
+before, extract = breaks("before", "page"), breaks("extract", "page")
+link = breaks("filter", "link")
+after, failed, after_all = breaks("after", "page"), breaks("failed", "page"), breaks("after_all")
+scope = crawl("scope", scope=At())
+start = crawl("start")
+
+@start.start
+def send():
+    price()
+"""
+
+
+def at(words: str) -> str:
+    """The line of HOOKS that holds ``words``, as a reason names it."""
+    line = next(n for n, line in enumerate(HOOKS.splitlines(), 1) if words in line)
+    return f"(hooks.py:{line})"
+
+
 @pytest.fixture
 def hooks(ground: Ground) -> str:
     path = ground.folder / "hooks.py"
@@ -94,13 +141,16 @@ def test_a_hook_that_raises_or_returns_nonsense_fails_its_page_only(ground: Grou
     worker = ground.worker(2, crawls=hooks)
     crawls = load_all([hooks])
     expected = {
-        "before": "before: LookupError: nothing to log in with",
-        "raises": "extract: KeyError: 'price'",
-        "no-json": "extract: TypeError: Object of type bytes is not JSON serializable",
-        "half": "extract: ValueError: no price in Ten \ufffd",
-        "mute": "extract: Mute",
+        "before": f"before: LookupError: nothing to log in with {at('nothing to log')}",
+        "raises": f"extract: KeyError: 'price' {at('KeyError')}",
+        "no-json": (
+            f"extract: TypeError: Object of type bytes is not JSON serializable {at('no_json.')}"
+        ),
+        "half": f"extract: ValueError: no price in Ten \ufffd {at('ValueError')}",
+        "mute": f"extract: Mute {at('raise Mute')}",
         "no-list": (
             "filter: TypeError: the filter hook choose must return the links to keep, not int"
+            f" {at('no_list.')}"
         ),
     }
     frontiers = {name: ground.crawl(crawls[name]) for name in expected}
@@ -109,6 +159,36 @@ def test_a_hook_that_raises_or_returns_nonsense_fails_its_page_only(ground: Grou
         ended_well(frontiers[name], {"/", *PATHS} - {"/3"}, {"/3": reason}, log=ground.redis)
         assert Listing(frontiers[name]).failed()[0].failure is FailureClass.HOOK
     assert "KeyError: 'price'" in worker.said()
+
+
+def test_every_hook_error_names_crawl_url_step_file_and_line(ground: Ground):
+    # Given crawls whose hooks raise, in a function that all share
+    (ground.folder / "prices.py").write_text(PRICES)
+    places = ground.folder / "places.py"
+    places.write_text(PLACES)
+    ground.chrome_on({"/": Doc(links=["/gone"]), "/gone": Doc(status=404)})
+    crawls = load_all([str(places)])
+    worker = ground.worker(2, crawls=str(places))
+    # When they have run
+    frontiers = {name: ground.crawl(crawl, wake=name != "start") for name, crawl in crawls.items()}
+    for name in frontiers.keys() - {"start"}:
+        ground.until_end(frontiers[name])
+    # Then the log names, for each of them, the hook, the crawl, the URL and the line
+    for name in crawls:
+        step = name.replace("-", "_")
+        url = {"after-all": "", "start": "", "failed": f" at {SITE}/gone"}.get(name, f" at {SITE}/")
+        note = f"raised by the hook {step} of the crawl {name}{url}\n{LINE}"
+        ground.until(lambda note=note: note in worker.said())
+    # And the frontier keeps it as the reason
+    error = f"KeyError: 'price' ({LINE})"
+    for name in ("before", "extract", "filter", "scope"):
+        reason = next(
+            page.reason for page in Listing(frontiers[name]).failed() if page.page.url == f"{SITE}/"
+        )
+        assert reason == f"{name}: {error}"
+    for name in ("after", "failed", "after-all"):
+        undelivered = ground.until(lambda name=name: Outbox(frontiers[name]).undelivered())
+        assert {letter.reason for letter in undelivered} == {error}
 
 
 def test_a_hook_that_never_returns_costs_its_page_and_briefly_a_slot(ground: Ground, hooks: str):

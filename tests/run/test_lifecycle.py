@@ -111,7 +111,7 @@ def test_a_hook_that_raises_fails_its_page_and_the_crawl_goes_on(folder, shop):
     assert done.returncode == 0, done.stderr
     (failed,) = folder.lines("out/failed.jsonl")
     assert failed["url"].endswith("/categories/poems/")
-    assert failed["reason"] == "extract: LookupError: no rhyme found"
+    assert failed["reason"] == "extract: LookupError: no rhyme found (books.py:6)"
     assert len(folder.lines("out/items.jsonl")) == 19
     assert (
         "LookupError: no rhyme found" in (folder.path / "state" / "worker.log").read_text()

@@ -137,6 +137,8 @@ def test_a_kind_of_failure_counts_once_within_a_limit_of_kinds(redis):
         ("http_404", "http_404"),
         ("extract: KeyError: 'price'", "extract: KeyError"),
         ("filter: ValueError", "filter: ValueError"),
+        ("filter: ValueError (shop/crawls.py:7)", "filter: ValueError"),
+        ("extract: KeyError: 'price' (shop.py:31)", "extract: KeyError"),
     ],
 )
 def test_failures_of_a_hook_are_of_one_kind_whatever_they_say(reason, kind):

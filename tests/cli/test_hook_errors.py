@@ -1,0 +1,51 @@
+"""The error of a hook as a user sees it: what, which hook at which page, and the line of code."""
+
+from __future__ import annotations
+
+import pytest
+
+pytestmark = pytest.mark.browser
+pytest_plugins = ["tests.site.shop"]
+
+CRAWL = """
+from crawler import Crawl
+
+def price(text):
+    return {{"text": text}}["price"]
+
+shop = Crawl(name="shop", url="{url}", depth_limit=0)
+
+@shop.before_all
+def log_in(browser):
+    {before_all}
+
+@shop.logged_out
+def is_out(page):
+    {logged_out}
+"""
+#: The line in which ``price`` raises.
+LINE = "shop.py:5"
+
+
+@pytest.mark.parametrize("step", ["logged_out", "before_all"])
+def test_run_shows_the_error_of_a_hook_in_three_lines(step, folder, shop):
+    code = {"before_all": "pass", "logged_out": "pass"} | {step: "price(1)"}
+    (folder.path / "shop.py").write_text(CRAWL.format(url=shop, **code))
+    done = folder.run("run", "shop.py")
+    assert done.returncode == 1
+    said = done.stderr[done.stderr.index("Error: ") :]
+    assert said.splitlines() == [
+        "Error: KeyError: 'price'",
+        f"  raised by the hook {step} of the crawl shop at {shop}",
+        f"  {LINE}",
+    ]
+    assert "Traceback" in folder.run("-v", "run", "shop.py").stderr
+
+
+def test_the_report_of_a_start_names_the_line_of_its_hook(folder, shop):
+    (folder.path / "shop.py").write_text(
+        CRAWL.format(url=shop, before_all="price(1)", logged_out=0)
+    )
+    done = folder.run("start", "shop.py", "-c", "1")
+    assert done.returncode == 1
+    assert f"before_all failed: KeyError: 'price' ({LINE})" in done.stdout
