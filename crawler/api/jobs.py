@@ -305,7 +305,7 @@ class Jobs:
 
     def results(self, id: str, after: str = "0") -> Iterator[str]:  # noqa: A002
         """Return the results of the job ``id`` that Redis keeps, after the place ``after``: lines
-        of JSON, each with its ``place``.
+        of JSON, each with its ``place``. After a fail-over that lost the place, all are sent.
 
         Raises:
             UnknownJob: at once, not with the first line.
@@ -314,7 +314,9 @@ class Jobs:
         return self._lines(self._frontier(id), after)
 
     def _lines(self, frontier: Frontier, after: str) -> Iterator[str]:
-        while batch := Listing(frontier).results(after, RESULTS):
+        listing = Listing(frontier)
+        after = listing.place_to_resume(after)
+        while batch := listing.results(after, RESULTS):
             for after, _, text in batch:
                 yield f'{{"place":"{after}",{text[1:]}\n'
 

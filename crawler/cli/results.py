@@ -10,9 +10,13 @@ import click
 
 from ..frontier.listing import Listing
 from ..output import report as end_report
-from ..output.export import FORMATS, write_export
+from ..output.export import FORMATS, Stream, print_export, write_export
+from ..output.whole_files import WholeFile
 from .common import find_crawl, open_client
 from .group import Mistake, echo
+
+#: How to export to a file that is there, and is not known as an earlier export.
+ADVICE = "choose another file, or replace it with --overwrite"
 
 
 @click.command()
@@ -32,14 +36,22 @@ from .group import Mistake, echo
     help="CSV: leave texts that a spreadsheet would run as a formula as they are; without this, an"
     " apostrophe is put before them.",
 )
-def export(name: str, file: str, kind: str | None, raw: bool) -> None:
+@click.option(
+    "--overwrite", is_flag=True, help="Replace FILE, whatever it holds. [default: if we wrote it]"
+)
+def export(name: str, file: str, kind: str | None, raw: bool, overwrite: bool) -> None:
     """Write the results of NAME as JSON lines, CSV or Parquet."""
     path = None if file == "-" else Path(file)
     kind = kind or (format_of(path) if path else "jsonl")
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
         results = Listing(crawl.frontier).results
-        stream = write_export(path, results, kind, sys.stdout, raw=raw)
+        if path:
+            target = WholeFile(path, client.settings.state_dir, advice=ADVICE, overwrite=overwrite)
+            stream = write_export(target, results, kind, raw=raw)
+        else:
+            stream = Stream(results)
+            print_export(sys.stdout, stream, kind, raw=raw)
     if path:
         echo(f"{stream.pages} pages in {path}", err=True)
     if stream.lost:

@@ -9,6 +9,7 @@ import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -29,19 +30,21 @@ from ..definition.crawl import Crawl
 from ..definition.crawl_plan import policy_of
 from ..definition.digest import digest_of
 from ..definition.loading import load, module_path
-from ..frontier.listing import Listing
+from ..errors import CrawlExists, FrontierUnavailable
 from ..frontier.server_checks import check_server
 from ..local.embedded import Embedded, PrivateWorkers
 from ..model import Snapshot
 from ..output import report
 from ..output.report import ExitStatus
-from ..output.results import JsonLines, write_lines
 from ..services import endpoint
 from .group import Mistake, echo
 from .progress import Progress
+from .start_files import StartFiles
 
 #: Seconds between two looks at the crawl.
 LOOK_INTERVAL = 0.25
+#: Seconds for which a Redis that runs elsewhere may be away, as during a fail-over.
+REDIS_PATIENCE = 60.0
 
 
 @click.command()
@@ -51,7 +54,10 @@ LOOK_INTERVAL = 0.25
     "--file",
     "file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="One JSON object per page. [default: NAME.jsonl]",
+    help=(
+        "The results: one JSON object per page; a table, written at the end, if its name ends in"
+        " .csv or .parquet. [default: NAME.jsonl]"
+    ),
 )
 @click.option(
     "--output",
@@ -77,7 +83,10 @@ LOOK_INTERVAL = 0.25
 @click.option(
     "--reset",
     is_flag=True,
-    help="Begin anew: forget what an earlier crawl of this name knows, and overwrite its files.",
+    help=(
+        "Begin anew: forget what an earlier crawl of this name knows, and overwrite its files;"
+        " those of a crawl that has not ended are kept as FILE.old."
+    ),
 )
 @click.option("--update", is_flag=True, help="Go on with a definition that has changed since.")
 @click.option("--json", "as_json", is_flag=True, help="Print the end report as JSON.")
@@ -92,21 +101,26 @@ def start(
     as_json: bool,
 ) -> None:
     """Crawl all of CRAWL, and end when nothing is left. Started again, it goes on where it was
-    interrupted.
+    interrupted; a crawl that has ended is not crawled again, but its files are completed.
     """
     definition = load(crawl, changes)
     definition.validate()
     settings = configuration.load()
-    order = Order(definition, crawl, file, output, reset, update)
+    if file == Path("-"):
+        raise Mistake(
+            "start continues a file after an interruption, so -o - has no meaning; for a pipe:"
+            f" crawler export {definition.name} | ..."
+        )
+    order = Order(definition, crawl, file, output, changes, concurrency, reset, update)
     if not settings.redis_url:
-        snapshot = crawl_embedded(order, Embedded(settings), concurrency)
+        snapshot, complete = crawl_embedded(order, Embedded(settings))
     elif concurrency:
         raise Mistake(
             "--concurrency is for a crawl with its own workers; CRAWLER_REDIS_URL is set, so"
             " the workers' own counts hold"
         )
     else:
-        snapshot = watch_shared(order, Client(settings))
+        snapshot, complete = watch_shared(order, Client(settings))
     if as_json:
         echo(json.dumps(report.report(snapshot)))
     else:
@@ -114,7 +128,7 @@ def start(
         echo(f"  results  {', '.join(map(str, order.files))}")
         if order.output and (folder := order.output / "errors" / definition.name).is_dir():
             echo(f"  errors   {folder} (what Chrome showed)")
-    if not report.succeeded(snapshot):
+    if not complete or not report.succeeded(snapshot):
         sys.exit(ExitStatus.CRAWL_FAILED)
 
 
@@ -126,6 +140,8 @@ class Order:
     reference: str
     file: Path | None
     output: Path | None
+    changes: tuple[str, ...]
+    concurrency: int | None
     reset: bool
     update: bool
 
@@ -133,7 +149,8 @@ class Order:
     def files(self) -> tuple[Path, ...]:
         """The files for results; without a request for any, one with the name of the crawl."""
         items = self.output and self.output / "items.jsonl"
-        files = tuple(path for path in (self.file, items) if path)
+        given = {path.absolute(): path for path in (items, self.file) if path}
+        files = tuple(given.values())
         return files or (Path(f"{self.crawl.name}.jsonl"),)
 
     @property
@@ -142,34 +159,100 @@ class Order:
         return self.output and self.output.absolute() / "errors"
 
 
-def crawl_embedded(order: Order, embedded: Embedded, concurrency: int | None) -> Snapshot:
-    """Crawl with services of our own, and end all of them, however the crawl ends."""
-    count = concurrency or order.crawl.concurrency_limit
+def crawl_embedded(order: Order, embedded: Embedded) -> tuple[Snapshot, bool]:
+    """Crawl with services of our own, and end all of them, however the crawl ends. Return the last
+    snapshot, and whether all files are complete.
+    """
+    count = order.concurrency or order.crawl.concurrency_limit
     with ExitStack() as ending:
         # last: any Chrome that is left, also that of a worker that was killed
         ending.callback(sweep, embedded.folder)
         ending.enter_context(embedded)
         settings = worker_settings(order, embedded.settings)
-        handle, new = Client(settings).start(
-            order.crawl, reset=order.reset, update=order.update, alone=True, progress=say
+        client = Client(settings)
+        files = ending.enter_context(open_files(order, client))
+        handle, new = begin(order, client, files, alone=True)
+        if handle.status.ended:
+            return complete_files(order, handle, files)
+        workers = PrivateWorkers(settings, count, log=embedded.folder / "worker.log")
+        ending.callback(workers.kill)
+        workers.start()
+        probe_chrome(order.crawl, settings)
+        say_start(order, handle, new, f"{count} browsers")
+        with count_interrupts() as interrupts, Progress() as progress:
+            snapshot = watch(
+                handle, files.follow, progress, interrupts, each=workers.restart_if_dead
+            )
+            if interrupts.count:
+                pages = f"{snapshot.processing} pages in flight"
+                say(f"draining: {pages} (Ctrl-C again to end at once)")
+                drain(workers, interrupts)
+                workers.kill()
+                snapshot = handle.snapshot()
+                files.finish(handle, snapshot)
+                leave(how_to_go_on(order, snapshot))
+        complete = files.finish(handle, snapshot)
+        drain(workers, interrupts)
+        return snapshot, complete
+
+
+@contextmanager
+def open_files(order: Order, client: Client) -> Iterator[StartFiles]:
+    """Open the files of ``order``, before anything is started, and close them at the end.
+
+    Raises:
+        SetupError: one cannot be written, or holds something else.
+    """
+    files = StartFiles(
+        order.crawl,
+        client.frontier(order.crawl.name),
+        order.files,
+        order.output,
+        client.settings.state_dir,
+        command=command(order),
+        say=say,
+    )
+    try:
+        files.claim(reset=order.reset)
+        yield files
+    finally:
+        files.close()
+
+
+def begin(
+    order: Order, client: Client, files: StartFiles, *, alone: bool = False
+) -> tuple[CrawlHandle, bool]:
+    """Start the crawl; return its handle, and whether it is new. One that has ended is left as it
+    is: its files alone are completed.
+
+    Raises:
+        CrawlExists: another definition of it is in the frontier.
+    """
+    frontier = client.frontier(order.crawl.name)
+    digest = frontier.digest()
+    ended = digest is not None and frontier.snapshot().status.ended
+    if order.reset:
+        files.set_aside()
+    try:
+        handle, new = client.start(
+            order.crawl, reset=order.reset, update=order.update, alone=alone, progress=say
         )
-        with result_files(order, handle, settings.state_dir) as follow:
-            workers = PrivateWorkers(settings, count, log=embedded.folder / "worker.log")
-            ending.callback(workers.kill)
-            workers.start()
-            probe_chrome(order.crawl, settings)
-            say_start(order, handle, new, f"{count} browsers")
-            with count_interrupts() as interrupts, Progress() as progress:
-                snapshot = watch(handle, follow, progress, interrupts, each=workers.restart_if_dead)
-                if interrupts.count:
-                    pages = f"{snapshot.processing} pages in flight"
-                    say(f"draining: {pages} (Ctrl-C again to end at once)")
-                    drain(workers, interrupts)
-                    workers.kill()
-                    follow()
-                    leave(how_to_go_on(order, handle.snapshot()))
-            drain(workers, interrupts)
-        return snapshot
+    except CrawlExists:
+        if not ended or digest != digest_of(order.crawl):
+            raise
+        handle, new = client.handle(order.crawl.name), False
+    files.begin(forget=ended)
+    return handle, new
+
+
+def complete_files(order: Order, handle: CrawlHandle, files: StartFiles) -> tuple[Snapshot, bool]:
+    """Complete the files of a crawl that has ended."""
+    snapshot = handle.snapshot()
+    say(
+        f"{handle.name} has {snapshot.status}: it is not crawled again, only its files are"
+        f" completed; to crawl again: {command(order)} --reset"
+    )
+    return snapshot, files.finish(handle, snapshot)
 
 
 def worker_settings(order: Order, settings: Settings) -> Settings:
@@ -212,26 +295,26 @@ def probe_chrome(crawl: Crawl, settings: Settings) -> None:
             pass
 
 
-def watch_shared(order: Order, client: Client) -> Snapshot:
+def watch_shared(order: Order, client: Client) -> tuple[Snapshot, bool]:
     """Start the crawl on workers that run elsewhere, and follow it. An interrupt ends the command,
-    not the crawl.
+    not the crawl. Return the last snapshot, and whether all files are complete.
     """
     for warning in check_server(client.redis):
         say(f"warning: {warning}")
-    handle, new = client.start(order.crawl, reset=order.reset, update=order.update, progress=say)
-    say_start(order, handle, new, able_workers(order.crawl, client))
-    with (
-        result_files(order, handle, client.settings.state_dir) as follow,
-        count_interrupts() as interrupts,
-        Progress() as progress,
-    ):
-        snapshot = watch(handle, follow, progress, interrupts)
-        if interrupts.count:
-            leave(
-                f"the crawl goes on; watch it again with: {command(order)}; end it with: crawler"
-                f" stop {shlex.quote(handle.name)}"
-            )
-    return snapshot
+    with open_files(order, client) as files:
+        handle, new = begin(order, client, files)
+        if handle.status.ended:
+            return complete_files(order, handle, files)
+        say_start(order, handle, new, able_workers(order.crawl, client))
+        with count_interrupts() as interrupts, Progress() as progress:
+            snapshot = watch(handle, files.follow, progress, interrupts, patience=REDIS_PATIENCE)
+            complete = files.finish(handle, snapshot)
+            if interrupts.count:
+                leave(
+                    f"the crawl goes on; watch it again with: {command(order)}; end it with:"
+                    f" crawler stop {shlex.quote(handle.name)}"
+                )
+        return snapshot, complete
 
 
 def able_workers(crawl: Crawl, client: Client) -> str:
@@ -258,49 +341,34 @@ def watch(
     progress: Progress,
     interrupts: Interrupts,
     each: Callable[[], None] = lambda: None,
+    patience: float = 0.0,
 ) -> Snapshot:
     """Watch the crawl until it ends or an interrupt comes; return its last snapshot.
 
-    ``follow`` brings the result files up to date. ``each`` is called at each look.
+    ``follow`` brings the result files up to date. ``each`` is called at each look. ``patience`` is
+    for how many seconds Redis may be away.
     """
+    seen = time.monotonic()
+    away = False
     while True:
-        snapshot = handle.snapshot()
-        follow()
+        try:
+            snapshot = handle.snapshot()
+            follow()
+        except FrontierUnavailable as error:
+            if interrupts.count or time.monotonic() - seen > patience:
+                raise
+            if not away:
+                say(f"warning: {error}; trying again for {patience:g} s")
+            away = True
+            interrupts.event.wait(LOOK_INTERVAL)
+            continue
+        seen, away = time.monotonic(), False
         progress.show(snapshot)
         if snapshot.status.ended:
-            follow()
             return snapshot
         each()
         if interrupts.event.wait(LOOK_INTERVAL):
             return snapshot
-
-
-@contextmanager
-def result_files(order: Order, handle: CrawlHandle, state: Path) -> Iterator[Callable[[], object]]:
-    """Open the result files of the crawl, and yield the function that brings them up to date.
-
-    The other files of an output folder are written at the end.
-    """
-    frontier = handle.frontier
-    origin = f"{handle.name} {frontier.origin()}"
-    listing = Listing(frontier)
-    files = [JsonLines(path, origin, state, anew=order.reset) for path in order.files]
-    try:
-        yield lambda: [file.follow(listing.results) for file in files]
-        if order.output:
-            failed = (page.record() for page in handle.failed())
-            write_lines(order.output / "failed.jsonl", failed)
-            whole = json.dumps(report.report(handle.snapshot()), indent=2)
-            (order.output / "report.json").write_text(whole + "\n")
-        for file in files:
-            if file.lost:
-                say(
-                    f"warning: {file.lost} results were gone from Redis before they reached"
-                    f" {file.path}"
-                )
-    finally:
-        for file in files:
-            file.close()
 
 
 @dataclass
@@ -348,6 +416,10 @@ def command(order: Order) -> str:
         words += ["-o", str(order.file)]
     if order.output:
         words += ["--output", str(order.output)]
+    if order.concurrency:
+        words += ["-c", str(order.concurrency)]
+    for change in order.changes:
+        words += ["--set", change]
     return shlex.join(words)
 
 

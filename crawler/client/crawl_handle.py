@@ -129,8 +129,11 @@ class CrawlHandle:
         """Yield (place, result) for each page, as far as Redis keeps results (``results_limit``).
 
         ``after`` is the place of the last result that the caller has: a reader goes on from there.
+        If a fail-over lost that place, all results come again; a page is known by its URL.
         """
-        while batch := Listing(self.frontier).results(after):
+        listing = Listing(self.frontier)
+        after = listing.place_to_resume(after)
+        while batch := listing.results(after):
             for after, _, text in batch:
                 yield after, json.loads(text)
 

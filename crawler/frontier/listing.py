@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..model import Claim, Page
@@ -106,13 +106,44 @@ class Listing:
         """
         with redis_errors():
             stream = self.redis.xrange(self.key("results"), f"({after}", "+", count)
-        return [
-            (id_.decode(), int(fields[b"n"]), fields[b"json"].decode("utf-8", "replace"))
-            for id_, fields in stream
-        ]
+        return _decoded(stream)
+
+    def results_from(self, place: str, count: int = 500) -> list[tuple[str, int, str]]:
+        """Return results from the stream id ``place`` on, as ``results`` does, its own too.
+
+        If its own is not the first, it is gone: trimmed, or lost by a fail-over.
+        """
+        with redis_errors():
+            stream = self.redis.xrange(self.key("results"), place, "+", count)
+        return _decoded(stream)
+
+    def place_to_resume(self, after: str) -> str:
+        """Return ``after``, or "0" if the stream went back: a fail-over lost the result there, and
+        those that are done again may have earlier places.
+        """
+        stream = self.key("results")
+        with redis_errors():
+            if after == "0" or self.redis.xrange(stream, after, after, 1):
+                return after
+            oldest = self.redis.xrange(stream, "-", "+", 1)
+        was_trimmed = oldest and _order(oldest[0][0].decode()) > _order(after)
+        return after if was_trimmed else "0"
 
     def seen(self, key: str) -> bool:
         """Whether the canonical URL ``key`` is known: queued once, whatever became of it, or the
         end of a redirect.
         """
         return bool(self.frontier.run_script("seen", *entries.fingerprint(key)))
+
+
+def _order(place: str) -> tuple[int, int]:
+    """Return a stream id as numbers, which are in the order of the stream."""
+    time, _, number = place.partition("-")
+    return int(time), int(number or 0)
+
+
+def _decoded(stream: Sequence[tuple[bytes, Mapping[bytes, bytes]]]) -> list[tuple[str, int, str]]:
+    return [
+        (id_.decode(), int(fields[b"n"]), fields[b"json"].decode("utf-8", "replace"))
+        for id_, fields in stream
+    ]

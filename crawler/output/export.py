@@ -6,7 +6,7 @@ import csv
 import importlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -16,12 +16,15 @@ from ..errors import SetupError
 from ..model import Json
 from ..text.encodable import encodable
 from .results import Read
+from .whole_files import WholeFile
 
 #: Columns of the page, which stand before those of its ``extract``.
 PAGE_COLUMNS = ("url", "final_url", "status", "depth", "links", "ms")
 #: Rows of a Parquet file that are compressed together.
 ROW_GROUP = 5_000
 FORMATS = ("jsonl", "csv", "parquet")
+#: Lines of a file of results that are read at a time.
+LINES_AT_ONCE = 500
 
 #: The beginning of a text that a spreadsheet runs as a formula, fullwidth signs included.
 FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
@@ -74,11 +77,8 @@ class Columns:
                 kinds.add("str" if is_huge else type(value).__name__)
 
 
-def write_export(
-    path: Path | None, read: Read, kind: str, out: TextIO, *, raw: bool = False
-) -> Stream:
-    """Write all results to ``path``, whole or not at all; to ``out`` if ``path`` is None. Return
-    the stream, which counts them.
+def write_export(file: WholeFile, read: Read, kind: str, *, raw: bool = False) -> Stream:
+    """Write all results to ``file``, whole or not at all. Return the stream, which counts them.
 
     Texts that a spreadsheet would run as formulas are made harmless in CSV, except with ``raw``.
 
@@ -86,42 +86,56 @@ def write_export(
         SetupError: the file cannot be written, or Parquet needs pyarrow, which is not installed.
     """
     stream = Stream(read)
-    if kind == "parquet":
-        pyarrow = _pyarrow()
-        if path is None:
-            raise SetupError("Parquet needs a file: -o results.parquet")
-        _replacing(path, lambda temporary: _parquet(temporary, stream, pyarrow))
-        return stream
+    check_format(kind)
 
-    def put(file: TextIO) -> None:
-        if kind == "csv":
-            _csv(file, stream, raw=raw)
+    def put(path: Path) -> None:
+        if kind == "parquet":
+            _parquet(path, stream, _pyarrow())
         else:
-            _jsonl(file, stream)
+            with path.open("w", encoding="utf-8", newline="") as out:
+                print_export(out, stream, kind, raw=raw)
 
-    if path is None:
-        put(out)
-        return stream
-
-    def into(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            put(file)
-
-    _replacing(path, into)
+    file.write(put)
     return stream
 
 
-def _replacing(path: Path, make: Callable[[Path], None]) -> None:
-    temporary = path.with_name(path.name + ".new")
-    try:
-        make(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise SetupError(
-            f"cannot write the results to {path}: {error.strerror or error}"
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+def print_export(out: TextIO, stream: Stream, kind: str, *, raw: bool = False) -> None:
+    """Write all results of ``stream`` to ``out`` as they come.
+
+    Raises:
+        SetupError: ``kind`` is Parquet, which needs a file.
+    """
+    if kind == "parquet":
+        raise SetupError("Parquet needs a file: -o results.parquet")
+    if kind == "csv":
+        _csv(out, stream, raw=raw)
+    else:
+        _jsonl(out, stream)
+
+
+def check_format(kind: str) -> None:
+    """Raise SetupError if ``kind`` is Parquet, and pyarrow is not installed."""
+    if kind == "parquet":
+        _pyarrow()
+
+
+def lines_of(path: Path) -> Read:
+    """Return a function that reads a file of results as a stream is read."""
+
+    def read(place: str) -> list[tuple[str, int, str]]:
+        offset, _, number = place.partition("-")
+        start, count = int(offset), int(number or 0)
+        batch = []
+        with path.open("rb") as file:
+            file.seek(start)
+            for line in islice(file, LINES_AT_ONCE):
+                if not line.endswith(b"\n"):
+                    break
+                start, count = start + len(line), count + 1
+                batch.append((f"{start}-{count}", count, line.decode().rstrip("\n")))
+        return batch
+
+    return read
 
 
 def _jsonl(file: TextIO, stream: Stream) -> None:

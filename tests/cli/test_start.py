@@ -39,9 +39,10 @@ def test_a_crawl_that_has_finished_is_not_begun_again_by_accident(folder, shop):
     first = folder.run("start", shop, "-o", "items.jsonl", "-c", "1", "--set", "depth_limit=0")
     assert first.returncode == 0, first.stderr
     again = folder.run("start", shop, "-o", "items.jsonl", "-c", "1", "--set", "depth_limit=0")
-    assert again.returncode == 2
+    assert again.returncode == 0
     assert "--reset" in again.stderr
     assert len(again.stderr.strip().splitlines()) == 1
+    assert len(folder.lines()) == 1
     anew = folder.run(
         "start", shop, "-o", "items.jsonl", "-c", "1", "--set", "depth_limit=0", "--reset"
     )

@@ -13,3 +13,16 @@ def test_results_can_be_read_on_from_where_one_stopped(begin):
     (last, _, _), *_ = Listing(frontier).results(count=1)
     assert [text for _, _, text in Listing(frontier).results(after=last)] == ["1", "2"]
     assert frontier.snapshot().counts["items"] == 3
+
+
+def test_a_place_that_a_fail_over_lost_begins_again(begin):
+    frontier, _ = begin(A, B, C)
+    for n in range(3):
+        frontier.finish(take(frontier), "-", result=str(n), item=True)
+    first, second, third = (place for place, _, _ in Listing(frontier).results())
+    resume = Listing(frontier).place_to_resume
+    assert [resume(place) for place in ("0", first, third)] == ["0", first, third]
+    frontier.redis.xdel(frontier.key("results"), third)  # the new master never had it
+    assert resume(third) == "0"
+    frontier.redis.xtrim(frontier.key("results"), 1, approximate=False)
+    assert (resume(first), resume(second)) == (first, second)

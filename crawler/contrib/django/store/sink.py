@@ -40,7 +40,7 @@ def store(crawl: CrawlHandle) -> int:
 
     A batch and the place after it are one transaction, so a process that is killed repeats nothing
     and loses nothing; of two processes that store one crawl, one waits. A page that was fetched
-    again replaces its row.
+    again replaces its row, also after a fail-over that lost the place.
     """
     using = router.db_for_write(StoredResult)
     StoredCrawl.objects.using(using).get_or_create(name=crawl.name)
@@ -63,9 +63,13 @@ def _batch(crawl: CrawlHandle, definition: Crawl | None, using: str) -> int:
         progress = same.get()
         if progress.origin != origin:  # another crawl of this name, with a stream of its own
             progress.origin, progress.position, progress.number = origin, "0", 0
-        batch = Listing(crawl.frontier).results(progress.position, BATCH)
+        listing = Listing(crawl.frontier)
+        place = listing.place_to_resume(progress.position)
+        batch = listing.results(place, BATCH)
         if not batch:
             return 0
+        if place == "0":  # a fail-over took back what was stored: its pages come again
+            progress.number = min(progress.number, batch[0][1] - 1)
         rows: dict[str, StoredResult] = {}
         for progress.position, number, text in batch:
             _count_lost(progress, number)

@@ -1,0 +1,290 @@
+"""The files of `crawler start` whatever dies: real commands, a real Redis; a test plays the
+workers' part.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from crawler.frontier.frontier import Frontier
+from tests.support.desk import SITE, Desk, finish
+from tests.support.folder import until, urls
+
+DEFINITION = f'name = "shop"\nurl = "{SITE}/"\nbreaker_failures = 0\n'
+#: Runs a command with room for so many bytes in a file.
+LIMITED = (
+    "import resource, sys; limit = int(sys.argv.pop(1));"
+    "resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit));"
+    "from crawler.cli import main; main(sys.argv[1:])"
+)
+
+
+@pytest.fixture
+def shop(desk) -> Desk:
+    """A folder with the definition of the crawl "shop"."""
+    (desk.folder.path / "shop.toml").write_text(DEFINITION)
+    return desk
+
+
+@pytest.fixture
+def ended(shop) -> Desk:
+    """The crawl "shop", with four pages, that has ended."""
+    handle = shop.begin("/a", "/b", "/c")
+    for number in range(4):
+        finish(handle.frontier, {"title": f"Page {number}", "price": number})
+    assert handle.status.ended
+    return shop
+
+
+def start(desk: Desk, *words: str) -> subprocess.Popen[str]:
+    return desk.folder.begin("start", "shop.toml", *words)
+
+
+def frontier_of(desk: Desk) -> Frontier:
+    return desk.client.frontier("shop")
+
+
+def add(desk: Desk, count: int, first: int = 0) -> None:
+    """Queue ``count`` pages."""
+    handle = desk.client.handle("shop")
+    handle.enqueue(f"{SITE}/{n}" for n in range(first, first + count))
+    handle.frontier.recover()
+
+
+def names(desk: Desk, file: str = "items.jsonl") -> list[str]:
+    return sorted(urls(desk.folder.lines(file)))
+
+
+def size(desk: Desk, file: str = "items.jsonl") -> int:
+    path = desk.folder.path / file
+    return path.stat().st_size if path.exists() else 0
+
+
+# a crawl that has ended
+
+
+def test_start_on_an_ended_crawl_writes_its_files_and_crawls_nothing(ended):
+    out = ended.run("start", "shop.toml", "-o", "items.jsonl")
+    assert "4 done" in out
+    pages = names(ended)
+    assert pages == sorted([f"{SITE}/", f"{SITE}/a", f"{SITE}/b", f"{SITE}/c"])
+    assert ended.wake_ups() == 0
+    # cut in the middle of a line, then removed
+    path = ended.folder.path / "items.jsonl"
+    path.write_bytes(path.read_bytes()[:-40])
+    ended.run("start", "shop.toml", "-o", "items.jsonl")
+    assert names(ended) == pages
+    path.unlink()
+    ended.run("start", "shop.toml", "-o", "items.jsonl", "--output", "out")
+    assert names(ended) == names(ended, "out/items.jsonl") == pages
+    assert ended.folder.lines("out/failed.jsonl") == []
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_table_is_written_whole_and_again_when_asked(desk):
+    for _ in range(2):
+        desk.run("start", "shop.toml", "-o", "books.csv")
+        with (desk.folder.path / "books.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert [row["title"] for row in rows] == [f"Page {n}" for n in range(4)]
+    assert sorted(path.name for path in desk.folder.path.iterdir()) == [
+        "books.csv",
+        "shop.toml",
+        "state",
+    ]
+
+
+@pytest.mark.usefixtures("ended")
+@pytest.mark.parametrize("words", [(), ("--reset",)])
+@pytest.mark.parametrize("name", ["items.jsonl", "books.csv", "out/report.json"])
+def test_a_file_that_is_not_ours_stops_the_command_before_anything_happens(desk, words, name):
+    path = desk.folder.path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("precious\n")
+    file = ("--output", "out") if name.startswith("out/") else ("-o", name)
+    out = desk.run("start", "shop.toml", *file, *words, status=2)
+    assert f"{name} exists" in out
+    assert len(out.strip().splitlines()) == 1
+    assert path.read_text() == "precious\n"
+    assert desk.client.handle("shop").counts["done"] == 4  # nothing was reset
+
+
+@pytest.mark.usefixtures("ended")
+@pytest.mark.parametrize("name", ["-", "pipe", "folder", "shop.toml/items.jsonl"])
+def test_a_path_that_can_hold_no_results_is_one_clear_line(desk, name):
+    os.mkfifo(desk.folder.path / "pipe")
+    (desk.folder.path / "folder").mkdir()
+    out = desk.run("start", "shop.toml", "-o", name, status=2)
+    assert name.split("/")[0] in out.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("ended")
+def test_an_export_replaces_only_what_an_export_wrote(desk):
+    path = desk.folder.path / "books.csv"
+    path.write_text("precious\n")
+    out = desk.run("export", "shop", "-o", "books.csv", status=2)
+    assert "--overwrite" in out
+    assert path.read_text() == "precious\n"
+    desk.run("export", "shop", "-o", "books.csv", "--overwrite")
+    desk.run("export", "shop", "-o", "books.csv")
+    assert path.read_text().count("Page") == 4
+    desk.run("start", "shop.toml", "-o", "items.jsonl")
+    desk.redis.xtrim(frontier_of(desk).key("results"), 2, approximate=False)
+    assert "--overwrite" in desk.run("export", "shop", "-o", "items.jsonl", status=2)
+    desk.run("export", "shop", "-o", "/dev/null")
+    assert not os.path.isfile("/dev/null")  # noqa: PTH113 - a device
+
+
+@pytest.mark.usefixtures("ended")
+def test_another_definition_of_an_ended_crawl_is_not_taken_for_it(desk):
+    (desk.folder.path / "shop.toml").write_text(f"{DEFINITION}depth_limit = 1\n")
+    out = desk.run("start", "shop.toml", "-o", "items.jsonl", status=2)
+    assert "--reset" in out
+
+
+# files that cannot be written
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_full_disk_ends_with_the_command_that_completes_the_file(desk):
+    out = desk.run("start", "shop.toml", "-o", "/dev/full", status=1)
+    assert "No space left on device" in out
+    words = ["start", "shop.toml", "-o", "items.jsonl", "--set", "concurrency_limit=4"]
+    limited = subprocess.run(
+        [sys.executable, "-c", LIMITED, "300", *words],
+        cwd=desk.folder.path,
+        env=desk.folder.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert limited.returncode == 1, limited.stderr
+    problem, advice = limited.stderr.strip().splitlines()[-2:]
+    assert problem == "error: cannot write the results to items.jsonl: File too large"
+    command = advice.partition("complete them with: crawler ")[2]
+    assert command.split() == words
+    assert len(desk.folder.lines()) < 4
+    desk.run(*command.split())
+    assert len(names(desk)) == 4
+
+
+def test_a_removed_or_full_file_is_said_while_the_crawl_goes_on(shop):
+    words = ["300", "start", "shop.toml", "-o", "items.jsonl"]
+    watcher = subprocess.Popen(
+        [sys.executable, "-c", LIMITED, *words],
+        cwd=shop.folder.path,
+        env=shop.folder.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    until(lambda: frontier_of(shop).digest() and frontier_of(shop).snapshot().queued, watcher)
+    add(shop, 3)
+    finish(frontier_of(shop))
+    until(lambda: size(shop), watcher)
+    (shop.folder.path / "items.jsonl").unlink()
+    until(lambda: size(shop), watcher)  # written again
+    # until a page is left, the crawl goes on
+    finish(frontier_of(shop), "x" * 500)
+    lines = iter(watcher.stderr.readline, "")
+    assert any("was removed" in line for line in lines)
+    assert any("File too large; the crawl goes on" in line for line in lines)
+    finish(frontier_of(shop))
+    finish(frontier_of(shop))
+    _, said = watcher.communicate(timeout=30)
+    assert watcher.returncode == 1
+    assert "complete them with: crawler start shop.toml -o items.jsonl" in said
+    shop.run("start", "shop.toml", "-o", "items.jsonl")
+    assert len(names(shop)) == len(set(names(shop))) == 4
+
+
+# deaths
+
+
+@pytest.mark.parametrize("cycles", [3, pytest.param(60, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("name", ["items.jsonl", "items.csv"])
+def test_a_watcher_that_is_killed_again_and_again_doubles_and_loses_nothing(shop, cycles, name):
+    chance = random.Random(cycles)
+    watcher = start(shop, "-o", name)
+    until(lambda: frontier_of(shop).digest() and frontier_of(shop).snapshot().queued, watcher)
+    pages = 1
+    for cycle in range(cycles):
+        count = chance.randrange(5, 40)
+        add(shop, count, 100 * cycle)
+        pages += count
+        for _ in range(count - 1):  # one page stays, so the crawl goes on
+            finish(frontier_of(shop), {"n": pages})
+        if chance.random() < 0.5:
+            watcher.kill()
+        else:
+            watcher.send_signal(chance.choice([signal.SIGINT, signal.SIGTERM]))
+        watcher.communicate(timeout=30)
+        watcher = start(shop, "-o", name)
+    for _ in range(cycles + 1):
+        finish(frontier_of(shop), {"n": pages})
+    _, said = watcher.communicate(timeout=60)
+    assert watcher.returncode == 0, said
+    if name.endswith(".csv"):
+        with (shop.folder.path / name).open(newline="") as file:
+            found = sorted(row["url"] for row in csv.DictReader(file))
+    else:
+        found = names(shop)
+    assert len(found) == len(set(found)) == pages
+
+
+def test_of_two_watchers_one_writes_and_the_other_takes_over(shop):
+    first = start(shop, "-o", "items.jsonl")
+    until(lambda: frontier_of(shop).digest() and frontier_of(shop).snapshot().queued, first)
+    add(shop, 20)
+    finish(frontier_of(shop))
+    until(lambda: size(shop), first)
+    shop.folder.environ["CRAWLER_STATE_DIR"] = str(shop.folder.path / "other")
+    second = start(shop, "-o", "items.jsonl")
+    third = start(shop, "-o", "third.jsonl")
+    lines = iter(second.stderr.readline, "")
+    assert any("another `crawler start` writes items.jsonl" in line for line in lines)
+    until(lambda: size(shop, "third.jsonl"), third)
+    first.kill()
+    first.wait()
+    for _ in range(20):
+        finish(frontier_of(shop))
+    for watcher in (second, third):
+        _, said = watcher.communicate(timeout=30)
+        assert watcher.returncode == 0, said
+    assert len(names(shop)) == len(set(names(shop))) == 21
+    assert names(shop, "third.jsonl") == names(shop)
+
+
+# beginning again
+
+
+def test_the_results_of_an_unfinished_crawl_outlive_its_reset(shop):
+    handle = shop.begin("/a", "/b")
+    finish(handle.frontier)
+    first = start(shop, "-o", "items.jsonl")
+    until(lambda: size(shop), first)
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=30)
+    before = (shop.folder.path / "items.jsonl").read_text()
+    second = start(shop, "-o", "items.jsonl", "--reset")
+    until(lambda: frontier_of(shop).digest() and frontier_of(shop).snapshot().queued == 1, second)
+    finish(frontier_of(shop))
+    _, said = second.communicate(timeout=30)
+    assert "the results of the crawl before are kept in items.jsonl.old" in said
+    assert (shop.folder.path / "items.jsonl.old").read_text() == before
+    assert len(names(shop)) == 1
+    # an ended crawl is replaced
+    third = start(shop, "-o", "items.jsonl", "--reset")
+    until(lambda: frontier_of(shop).digest() and frontier_of(shop).snapshot().queued, third)
+    finish(frontier_of(shop))
+    third.communicate(timeout=30)
+    assert not (shop.folder.path / "items.jsonl.old.2").exists()
+    assert json.loads((shop.folder.path / "items.jsonl").read_text())["url"] == f"{SITE}/"
