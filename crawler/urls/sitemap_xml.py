@@ -28,6 +28,8 @@ KINDS = {
     "rdf": ("item", "link"),
     "feed": ("entry", "link"),
 }
+#: The element of an RSS item that is its URL if it has no link, unless it says isPermaLink="false".
+_PERMALINK = "guid"
 #: Elements that end a URL whose own end is missing.
 _NEIGHBOURS = frozenset((
     *KINDS, "url", "sitemap", "loc", "lastmod", "changefreq", "priority", "item", "entry", "title",
@@ -177,7 +179,9 @@ class _Reader:
         self._open: list[str] = []  # elements, by their full names in lower case
         self._root = self._entry = self._location = ""
         self._urls: list[Entry] | None = None  # of the entry that is open
+        self._permalinks: list[Entry] = []  # of that entry, in case it has no other URL
         self._text: _Location | None = None  # of the URL that is open
+        self._text_element = ""  # in which it stands
         self._trusts_entities = True
 
     def read(self, window: _Window) -> Iterator[tuple[bool, Entry]]:
@@ -230,13 +234,13 @@ class _Reader:
         if not self._root:
             self._begin(name)
         if self._text:
-            own_end = tag["end"] and name == self._location
+            own_end = tag["end"] and name == self._text_element
             if not own_end and name.rpartition(":")[2] not in _NEIGHBOURS and ":" not in name:
                 self._text.add(tag.group(), literal=True)
                 self._text.unclear = True
                 return
             if not own_end:
-                self._notes.add(f"unclosed <{self._location}>", self._text.raw())
+                self._notes.add(f"unclosed <{self._text_element}>", self._text.raw())
                 yield from self._close_to(len(self._open) - 1)
         if tag["end"]:
             yield from self._close(name)
@@ -261,16 +265,24 @@ class _Reader:
         parent = self._open[-1] if self._open else ""
         self._open.append(name)
         if name == self._entry:
-            self._urls = []
-        elif name == self._location and parent == self._entry:
-            if self._root == "feed":
-                self._urls = self._urls or self._linked(attributes)
-            else:
-                self._text = _Location(self._notes, self._trusts_entities)
+            self._urls, self._permalinks = [], []
+        elif name == self._location and parent == self._entry and self._root == "feed":
+            self._urls = self._urls or self._linked(attributes)
+        elif parent == self._entry and (
+            name == self._location or self._is_permalink(name, attributes)
+        ):
+            self._text = _Location(self._notes, self._trusts_entities)
+            self._text_element = name
+
+    def _is_permalink(self, name: str, attributes: str) -> bool:
+        """Whether an element of an RSS item is its URL (RSS 2.0: a guid is, unless it says no)."""
+        if self._root != "rss" or name != _PERMALINK:
+            return False
+        return _attributes(attributes).get("ispermalink", "true").lower() != "false"
 
     def _linked(self, attributes: str) -> list[Entry]:
         """Return the URL of an Atom entry, if this is the link to the page that it is about."""
-        values = {name: one or two for name, one, two in _ATTRIBUTE.findall(attributes)}
+        values = _attributes(attributes)
         if values.get("rel", "alternate") != "alternate" or "href" not in values:
             return []
         location = _Location(self._notes, self._trusts_entities)
@@ -290,15 +302,23 @@ class _Reader:
         """Close the open elements down to the one at ``place``; yield the entries among them."""
         while len(self._open) > place:
             name = self._open.pop()
-            if self._text and name == self._location:
+            if self._text and name == self._text_element:
                 if self._urls is not None:
-                    self._urls.append(self._text.entry())
+                    urls = self._urls if name == self._location else self._permalinks
+                    urls.append(self._text.entry())
                 self._text = None
             elif name == self._entry and self._urls is not None:
                 urls, self._urls = self._urls, None
+                if not any(entry.url for entry in urls):
+                    urls = self._permalinks or urls
                 without = Entry(f"<{name}> without <{self._location}>", unclear=True)
                 for entry in urls or [without]:
                     yield self._root == "sitemapindex", entry if entry.url else without
+
+
+def _attributes(text: str) -> dict[str, str]:
+    """Return the values of a tag's attributes by their names, in lower case."""
+    return {name.lower(): one or two for name, one, two in _ATTRIBUTE.findall(text)}
 
 
 class _Location:

@@ -232,6 +232,8 @@ def test_a_sitemap_that_ends_too_early_says_so_and_invents_no_url():
         "<feed xmlns='http://www.w3.org/2005/Atom'><link href='{0}'/><entry>"
         "<link rel='self' href='{0}x'/><link href='{0}1?a&amp;b'/></entry>"
         "<entry><link rel='alternate' href='/2'></link></entry></feed>",
+        "<rss version='2.0'><channel><item><title>x</title><guid>{0}1?a&amp;b</guid></item><item>"
+        "<guid isPermaLink='true'>{0}9</guid><link>{0}2</link></item></channel></rss>",
         "<rdf:RDF xmlns:rdf='r'><channel><link>{0}</link></channel>"
         "<item><link>{0}1?a&amp;b</link></item><item><link>{0}2</link></item></rdf:RDF>",
     ],
@@ -240,6 +242,11 @@ def test_feeds_are_lists_of_urls(body):
     site = Site(a=body.format(HOME).encode())
     assert site.urls() == ["1?a&b", "2"]
     assert site.wrong == {}
+
+
+def test_an_item_with_a_guid_that_is_no_url_is_unclear():
+    item = b"<rss><channel><item><guid isPermaLink='false'>17</guid></item></channel></rss>"
+    assert Site(a=item).urls() == ["? <item> without <link>"]
 
 
 def test_no_entity_is_resolved():
