@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import repeat
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from kombu import Exchange, Queue
 from redis.backoff import NoBackoff
@@ -16,6 +16,8 @@ from .settings import SENTINEL_SCHEMES, Settings
 
 #: The module of our transports, by the name that it is installed under.
 TRANSPORTS = "crawler.tasks.transport"
+#: Characters of a path that may stand in a URL's host as they are.
+PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 #: Seconds to wait for a Sentinel, which has little to do.
 SENTINEL_TIMEOUT = 1.0
 #: Seconds that a sender waits for an answer of the broker. It asks a silent broker three times: to
@@ -92,13 +94,27 @@ def broker(settings: Settings) -> dict[str, Any]:
     url = settings.broker_url or ""
     if urlsplit(url).scheme in SENTINEL_SCHEMES:
         return sentinels(settings, url)
-    # Kombu takes a prefix such as "redis+" for the name of a transport, whatever the settings say.
     socket = url.startswith("redis+socket://")
     return {
-        "broker_url": url.removeprefix("redis+") if socket else settings.broker_url,
+        "broker_url": _socket_url(url) if socket else settings.broker_url,
         "broker_transport": f"{TRANSPORTS}:{'SocketTransport' if socket else 'Transport'}",
         "broker_transport_options": transport_options(settings),
     }
+
+
+def _socket_url(url: str) -> str:
+    """Return the URL of a socket in the form that its transport takes.
+
+    Kombu takes a prefix such as "redis+" for the name of a transport, whatever the settings say. It
+    reads a host in lower case, and per cent codes in it.
+    """
+    parts = urlsplit(url)
+    user, at, _ = parts.netloc.rpartition("@")
+    path = "".join(
+        character if character in PLAIN else "".join(f"%{byte:02x}" for byte in character.encode())
+        for character in unquote(parts.path)
+    )
+    return f"redis://{user}{at}{path}/{dict(parse_qsl(parts.query)).get('virtual_host', 0)}"
 
 
 def sentinels(settings: Settings, url: str) -> dict[str, Any]:

@@ -415,7 +415,9 @@ def _checked(url: str, schemes: tuple[str, ...]) -> str:
     if parts.scheme in ("unix", "redis+socket"):
         if not path:
             raise ValueError("names no socket")
-        path = ""
+        if others := query.keys() - {"virtual_host"} if "+" in scheme else ():
+            raise ValueError(f"has {min(others)}; a broker's socket takes virtual_host only")
+        path = query.get("virtual_host", "")
     elif not all(one.hostname for one in hosts):
         raise ValueError("names no host")
     if parts.scheme in SENTINEL_SCHEMES:

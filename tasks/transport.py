@@ -18,6 +18,12 @@ from urllib.parse import quote
 
 from kombu.transport import redis, virtual
 from kombu.utils.url import as_url, maybe_sanitize_url
+from redis.connection import UnixDomainSocketConnection
+
+#: Arguments of a connection that a Unix socket has no use for.
+TCP_PARAMETERS = (
+    *("host", "port", "socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"),
+)
 
 # kombu has no types: what is derived from it is Any, or unknown, by version of its stubs.
 
@@ -114,6 +120,20 @@ class Channel(_Channel, redis.Channel):  # type: ignore[misc, name-defined, unus
     """A channel to a Redis that a URL names."""
 
 
+class SocketChannel(Channel):
+    """A channel to the Redis at a Unix socket; the host is its path."""
+
+    connection_class = UnixDomainSocketConnection
+
+    def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
+        """Return the arguments of a connection, with a path in the place of host and port."""
+        parameters = super()._connparams(asynchronous)
+        path = parameters["host"]
+        for name in TCP_PARAMETERS:
+            parameters.pop(name, None)
+        return {**parameters, "path": path}
+
+
 class SentinelChannel(_Channel, redis.SentinelChannel):  # type: ignore[misc, name-defined, unused-ignore]
     """A channel to the Redis that Sentinels name."""
 
@@ -134,12 +154,9 @@ class _Transport:
     def as_uri(self, uri: str, include_password: bool = False, mask: str = "**") -> str:
         """Return the broker's URL as kombu's own transport would, in logs and for Flower.
 
-        ``uri`` is the host, or for a socket the rest of its URL.
+        ``uri`` is the host.
         """
         connection: Any = self.client  # type: ignore[attr-defined]
-        if "://" in uri:
-            url = f"{self.scheme}+{uri}"
-            return url if include_password else str(maybe_sanitize_url(url, mask=mask))
         scheme = "rediss" if connection.ssl and self.scheme == "redis" else self.scheme
         where = connection.info()
         password = where["password"] if include_password else mask
@@ -164,12 +181,23 @@ class Transport(_Transport, redis.Transport):  # type: ignore[misc, name-defined
 
 
 class SocketTransport(Transport):
-    """The transport to a Redis at a Unix socket: ``socket:///path?virtual_host=0``.
+    """The transport to a Redis at a Unix socket, whose path stands for the host, in per cent codes:
+    ``redis://%2Frun%2Fredis.sock/0``.
 
-    Kombu's own form, ``redis+socket://``, names kombu's transport, whatever the settings say.
+    Kombu's own form, ``redis+socket://``, names kombu's transport, whatever the settings say; and
+    ``socket://`` alone is no scheme to Celery where it shows its settings.
     """
 
-    can_parse_url = True
+    Channel = SocketChannel
+
+    def as_uri(self, uri: str, include_password: bool = False, mask: str = "**") -> str:
+        """Return the broker's URL as kombu writes it; ``uri`` is the path of the socket."""
+        where = self.client.info()
+        names = (where["userid"], where["password"])
+        user = ":".join(quote(name or "", safe="") for name in names) if any(names) else ""
+        at = f"{user}@" if user else ""
+        url = f"redis+socket://{at}{quote(uri)}?virtual_host={where['virtual_host'] or 0}"
+        return url if include_password else str(maybe_sanitize_url(url, mask=mask))
 
 
 class SentinelTransport(_Transport, redis.SentinelTransport):  # type: ignore[misc, name-defined, unused-ignore]

@@ -21,9 +21,9 @@ def reach_broker(settings: Settings) -> str:
         SetupError: it does not answer.
     """
     config = sender_settings(settings)
-    url: str = config["broker_url"]
+    url = settings.broker_url or ""
     connection = Connection(
-        f"redis+{url}" if url.startswith("socket://") else url,
+        url if url.startswith("redis+socket://") else config["broker_url"],
         transport_options=config["broker_transport_options"],
         ssl=config.get("broker_use_ssl"),
     )

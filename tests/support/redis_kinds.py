@@ -268,9 +268,16 @@ class Watched:
 
     service = "shop"
 
-    def __init__(self, folder: Path, *, password: str, tls: Certificates | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        password: str,
+        sentinel_password: str = "",
+        tls: Certificates | None = None,
+    ) -> None:
         self._ending = ExitStack()
-        self.tls, self.password = tls, password
+        self.tls, self.password, self.sentinel_password = tls, password, sentinel_password
         own = (
             "appendonly yes",
             "repl-diskless-sync-delay 0",
@@ -288,6 +295,7 @@ class Watched:
             f"sentinel auth-pass {self.service} {password}",
             f"sentinel down-after-milliseconds {self.service} 500",
             f"sentinel failover-timeout {self.service} 3000",
+            *([f"requirepass {sentinel_password}"] if sentinel_password else ()),
         )
         self.replica.wait_for("MASTER <-> REPLICA sync: Finished")
         self.sentinels = [
@@ -301,6 +309,8 @@ class Watched:
     def url(self) -> str:
         hosts = ",".join(one.address for one in self.sentinels)
         base, query = ("rediss", f"?ssl_ca_certs={self.tls.ca}") if self.tls else ("redis", "")
+        if self.sentinel_password:
+            query += f"{'&' if query else '?'}sentinel_password={self.sentinel_password}"
         return f"{base}+sentinel://:{self.password}@{hosts}/{self.service}/0{query}"
 
     def wait_for_failover(self) -> None:

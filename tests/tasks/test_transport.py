@@ -20,6 +20,7 @@ URLS = [
     "redis://me:s3cret@db/1",
     "rediss://me:s3cret@db:6379/1?ssl_ca_certs=/ca.pem",
     "redis+socket:///run/redis.sock?virtual_host=1",
+    "redis+socket://me:s3cret@/run/My%20redis.sock?virtual_host=1",
     "redis+sentinel://:s3cret@a:1,b/shop/3",
 ]
 
