@@ -26,10 +26,19 @@ FORMATS = ("jsonl", "csv", "parquet")
 #: Lines of a file of results that are read at a time.
 LINES_AT_ONCE = 500
 
-#: The beginning of a text that a spreadsheet runs as a formula, fullwidth signs included.
-FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-#: A text that is no more than a number.
-NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
+#: Characters before a formula that a reader may drop: white space, control characters and those
+#: without width, quotes.
+BEFORE_FORMULA = r"[\s\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2060\ufeff\"']*"
+#: The beginning of a text that a spreadsheet runs as a formula, wide and small signs included.
+FORMULA = re.compile(
+    rf"[\t\r\n]|{BEFORE_FORMULA}[=+\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b]"
+)
+#: A text that is no more than a number, with separators, a unit of money or a per cent sign.
+NUMBER = re.compile(
+    r"[+-]?[ \u00a0]?[$\u20ac\u00a3\u00a5]?(\d[\d., '\u2019\u00a0\u202f]*|[.,]\d+)([eE][+-]?\d+)?"
+    r"[ \u00a0]?[%$\u20ac\u00a3\u00a5]?",
+    re.ASCII,
+)
 
 Row = dict[str, Json]
 

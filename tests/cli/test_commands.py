@@ -456,7 +456,8 @@ def test_results_leave_as_a_table_with_a_row_for_each_item(desk):
 def test_texts_that_a_spreadsheet_would_run_are_made_harmless(desk):
     crawl = desk.begin("/a", concurrency_limit=1)
     evil = ['=HYPERLINK("x")', "+1+cmd", "@SUM(1)", "-2+3", "\t=1", "\r=1", "  =1", "\uff1d1"]
-    mild = ["-3.5", "+1e5", "a=b", "", "'quoted"]
+    evil += ["\ufe661", "\uff0b1", '"=1"', "'=1", "\ufeff=1", "\u200b@x", "\x00=1", "-1 -2", "+"]
+    mild = ["-3.5", "+1e5", "a=b", "", "'quoted", "-1,234.50", "-5 %", "+49 170 1234", "-\u20ac5"]
     items = [{"title": text, "number": -3.5, "=1+1": "x"} for text in evil + mild]
     finish(crawl.frontier, items)
     for more, titles, column in (
