@@ -17,9 +17,11 @@ from ..errors import PageError
 from ..model import File, Page, Response
 from ..profile import Profile
 from ..secret_refs import reveal
+from ..text.encodable import encodable
 from .artifacts import screenshots
 from .artifacts.cookies import OVERFULL_STATUSES, clear_cookies
 from .artifacts.downloads import Downloads
+from .artifacts.files import keep
 from .artifacts.http_auth import HttpAuth
 from .artifacts.login_state import LoginState
 from .artifacts.response_details import ResponseDetails
@@ -159,6 +161,19 @@ class Browser(Tab):
         shown = self._with_document(response, document)
         shown = replace(shown, files=response.files + self._files_of(page, visit))
         return self._details.add_to(shown, response)
+
+    def keep_html(self, page: Page, response: Response) -> Response:
+        """Write the HTML of ``response`` to a file of ``page``; return the response with that file.
+
+        HTML that is too large is not kept; without a folder none is.
+        """
+        folder = self.options.files
+        if folder is None or response.html is None:
+            return response
+        data = encodable(response.html).encode()
+        if not screenshots.fits(page, "html", data):
+            return response
+        return replace(response, files=(*response.files, keep(folder, page, "html", data)))
 
     def open(self, url: str) -> LivePage:
         """Go to ``url``, of any site, and return the page that came: for hooks, before or beside

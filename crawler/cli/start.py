@@ -63,8 +63,8 @@ REDIS_PATIENCE = 60.0
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     help=(
-        "A folder for items.jsonl, failed.jsonl, report.json, and errors/ with what Chrome showed"
-        " at each kind of failure."
+        "A folder for items.jsonl, failed.jsonl, report.json, errors/ with what Chrome showed at"
+        " each kind of failure, and files/ with what pages leave."
     ),
 )
 @click.option(
@@ -128,6 +128,9 @@ def start(
         echo(f"  results  {', '.join(map(str, order.files))}")
         if order.output and (folder := order.output / "errors" / definition.name).is_dir():
             echo(f"  errors   {folder} (what Chrome showed)")
+        usual = settings.files_dir or order.files_dir or settings.state_dir / "files"
+        if not settings.redis_url and (kept := usual / definition.name).is_dir():
+            echo(f"  files    {kept}")
     if not complete or not report.succeeded(snapshot):
         sys.exit(ExitStatus.CRAWL_FAILED)
 
@@ -152,6 +155,11 @@ class Order:
         given = {path.absolute(): path for path in (items, self.file) if path}
         files = tuple(given.values())
         return files or (Path(f"{self.crawl.name}.jsonl"),)
+
+    @property
+    def files_dir(self) -> Path | None:
+        """The folder for files that pages leave; None: the usual one."""
+        return self.output and self.output.absolute() / "files"
 
     @property
     def errors(self) -> Path | None:
@@ -262,6 +270,7 @@ def worker_settings(order: Order, settings: Settings) -> Settings:
         update={
             "crawls": (code,) if code else (),
             "errors_dir": order.errors or settings.errors_dir,
+            "files_dir": settings.files_dir or order.files_dir,
         }
     )
 

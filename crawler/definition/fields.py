@@ -646,7 +646,9 @@ class Fields(BaseModel):
         (), "Statuses other than success with which a page counts as done.", "accept_status=[404]"
     )
     keep_html: Flag = _field(
-        False, "Whether results carry the HTML of their page.", "keep_html=True"
+        False,
+        "Whether the HTML of each page, as rendered, is kept as a file, which its result names.",
+        "keep_html=True",
     )
     error_snapshots: Annotated[Whole, Field(ge=0, le=1_000)] = _field(
         20,

@@ -67,7 +67,7 @@ def accept(
     if visit:
         response = browser.settle(page, response, visit, html=html)
         admit(response, crawl, page, browser, permits)  # a step may have led elsewhere
-    return response
+    return browser.keep_html(page, response) if crawl.keep_html else response
 
 
 def admit(

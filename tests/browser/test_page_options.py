@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from crawler import Crawl
+from crawler.browser.artifacts import screenshots
 from crawler.browser.chrome.emulation import KINDS
 from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.page import LivePage
@@ -473,6 +474,15 @@ def test_a_picture_shows_the_window_the_page_or_an_element(ask, tmp_path):
 def test_the_picture_of_a_page_without_end_has_one(ask):
     _, live = ask("/tall?pixels=40000")
     assert size_of(live.screenshot(whole=True))[1] == 16_384
+
+
+def test_kept_html_is_of_the_rendered_page_and_bounded(ask, files, monkeypatch, caplog):
+    response, _ = ask("/tall", keep_html=True)
+    (file,) = response.files
+    assert (files / "tests" / file.name).read_text() == response.html
+    monkeypatch.setattr(screenshots, "SIZE_MAX", 10)
+    assert ask("/tall", keep_html=True)[0].files == ()
+    assert "the html of" in caplog.text
 
 
 def test_pictures_and_prints_are_kept_by_option_and_the_result_names_them(ask, files):

@@ -50,6 +50,21 @@ def test_a_crawl_that_has_finished_is_not_begun_again_by_accident(folder, shop):
     assert len(folder.lines()) == 1
 
 
+def test_kept_html_is_a_file_that_the_line_of_its_page_names(folder, shop):
+    words = ("start", shop, "--set", "depth_limit=1", "--set", "page_limit=3", "-c", "1")
+    done = folder.run(*words, "--set", "keep_html=true", "--output", "out")
+    assert done.returncode == 0, done.stderr
+    kept = re.search(r"files +(\S+)", done.stdout)[1]
+    lines = folder.lines("out/items.jsonl")
+    assert len(lines) == 3
+    for line in lines:
+        (file,) = line["files"]
+        html = (folder.path / "out" / "files" / kept.rpartition("/")[2] / file["name"]).read_text()
+        assert html.startswith("<html lang")
+        assert line["data"]["title"] in html
+        assert len(html.encode()) == file["size"]
+
+
 def test_ctrl_c_drains_and_the_next_start_loses_and_repeats_no_page(folder, shop, shop_pages):
     words = ("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
     first = folder.begin(*words)

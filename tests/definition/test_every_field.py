@@ -17,7 +17,7 @@ from crawler.definition.bounds import entry_pages, scope_of
 from crawler.definition.browser_profile import profile_of, visit_of
 from crawler.definition.choosing import choose
 from crawler.definition.crawl_plan import plan_of
-from crawler.definition.extraction import extract_by_table, needs_html
+from crawler.definition.extraction import extract_by_table
 from crawler.definition.fields import Fields
 from crawler.definition.network import guard_of, proxies_of, robots_names
 from crawler.errors import PageError
@@ -103,7 +103,6 @@ TABLE: dict[str, tuple[Any, Probe, dict[str, Any]]] = {
     "user_agent": ("ExampleBot/1", lambda crawl: (robots_names(crawl), profile_of(crawl)), {}),
     "proxy": (["http://127.0.0.1:1"], lambda crawl: bool(proxies_of(crawl, {})), {}),
     "extract": ({"h1": "h1"}, taken, {}),
-    "keep_html": (True, needs_html, {"hooks": True}),
     "accept_status": ([404], outcome, {}),
     "message": ({"shop": 7}, lambda crawl: crawl.message, {}),
     "login": (
@@ -177,6 +176,7 @@ BESIDE = {
 #: Fields that services read, by the tests that show what they do.
 ELSEWHERE = {
     "robots": ("tests/net/test_permits.py", "test_a_crawl_that_does_not_obey_does_not_ask"),
+    "keep_html": ("tests/cli/test_start.py", '"keep_html=true"'),
     "error_snapshots": ("tests/test_secrets.py", "error_snapshots=50"),
     "proxy_pause": ("tests/browser/test_page_secrets.py", '"proxy_pause": 60'),
 }

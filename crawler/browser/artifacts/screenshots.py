@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 #: Pixels of a page's height that are in a picture of the whole of it: Chrome's own limit for one
 #: surface.
 HEIGHT_MAX = 16_384
-#: Bytes that a picture or a PDF may have to be kept by an option of the crawl.
+#: Bytes that a picture, a PDF or the HTML of a page may have to be kept by an option of the crawl.
 SIZE_MAX = 20_000_000
 
 
