@@ -292,6 +292,23 @@ def _shared(settings: Settings, pid: int) -> Client:  # noqa: ARG001 - one clien
     return Client(settings)
 
 
+def enqueue(
+    crawl: Crawl | str,
+    urls: str | Iterable[str],
+    *,
+    priority: Priority = Priority.NORMAL,
+    depth: int = 0,
+    reopen: bool = False,
+    settings: Settings | None = None,
+) -> EnqueueReport:
+    """Queue ``urls`` at a crawl that was started, or at the crawl of that name: from a hook of
+    another crawl, too. Return what became of them. At once, also in a transaction of Django.
+
+    Errors: see :meth:`Client.enqueue`.
+    """
+    return shared(settings).enqueue(crawl, urls, priority=priority, depth=depth, reopen=reopen)
+
+
 def start(
     crawl: Crawl | str, *, settings: Settings | None = None, reset: bool = False
 ) -> CrawlHandle:

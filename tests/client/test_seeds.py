@@ -16,6 +16,7 @@ import pytest
 import redis as redis_py
 
 from crawler import Crawl
+from crawler.client import enqueue
 from crawler.client.client import Client
 from crawler.config import settings as configuration
 from crawler.definition.bounds import entry_pages
@@ -319,6 +320,14 @@ def test_a_crawl_is_fed_from_python_and_its_workers_are_woken(library, sent):
     assert fed.examples == {"scope": "https://other.example/x"}
     assert len(sent) == 2
     assert library.enqueue("shop", f"{SITE}/b").new == 1
+
+
+def test_a_hook_feeds_another_crawl_by_its_name(library):
+    library.start(shop())
+    settings = library.settings
+    fed = enqueue("shop", [f"{SITE}/a"], priority=Priority.HIGH, settings=settings)
+    assert fed.new == 1
+    assert Listing(library.frontier("shop")).queued()[0].priority is Priority.HIGH
 
 
 def test_a_crawl_that_is_unknown_or_over_is_not_fed(library):
