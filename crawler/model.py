@@ -318,3 +318,4 @@ class Snapshot:
     held_until: float | None = None  # no claim before (infrastructure is away)
     tickets: int = 0
     begun: float | None = None  # when the first page was handed out, epoch seconds
+    delivering: int = 0  # results and failures that their hooks have yet to take

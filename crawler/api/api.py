@@ -116,6 +116,10 @@ class Api:
             re.compile(r"/jobs"): {"GET": self._list, "POST": self._create},
             re.compile(r"/jobs/(?P<id>[^/]*)"): {"GET": self._get, "DELETE": self._stop},
             re.compile(r"/jobs/(?P<id>[^/]*)/results"): {"GET": self._results},
+            re.compile(r"/jobs/(?P<id>[^/]*)/undelivered"): {
+                "GET": self._undelivered,
+                "POST": self._redeliver,
+            },
         }
         self._open: dict[re.Pattern[str], dict[str, Operation]] = {
             re.compile(r"/health"): {"GET": self._health},
@@ -254,6 +258,15 @@ class Api:
         after = self._query(request, {"after": RESULT_PLACE}).get("after", "0")
         lines = (line.encode("utf-8", "replace") for line in self.jobs.results(id, after))
         return ApiResponse(200, lines, LINES)
+
+    def _undelivered(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
+        self._query(request, {})
+        lines = (line.encode("utf-8", "replace") for line in self.jobs.undelivered(id))
+        return ApiResponse(200, lines, LINES)
+
+    def _redeliver(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
+        self._query(request, {})
+        return ApiResponse(202, as_json(job_record(self.jobs.redeliver(id))))
 
     def _health(self, request: ApiRequest) -> ApiResponse:
         self._query(request, {})

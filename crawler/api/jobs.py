@@ -143,7 +143,9 @@ class Job:
 
 
 #: The counts of a job, as its snapshot names them.
-COUNTS = ("accepted", "queued", "delayed", "processing", "done", "failed")
+COUNTS = ("accepted", "queued", "delayed", "processing", "done", "failed", "delivering")
+#: Another one, of dead letters of hooks.
+UNDELIVERED = "undelivered"
 #: The state of a job by the last status of its crawl.
 ENDS = {Status.FINISHED: "done", Status.FAILED: "failed", Status.STOPPED: "stopped"}
 
@@ -320,6 +322,32 @@ class Jobs:
             for after, _, text in batch:
                 yield f'{{"place":"{after}",{text[1:]}\n'
 
+    def undelivered(self, id: str) -> Iterator[str]:  # noqa: A002
+        """Return what no hook of the job ``id`` took, the oldest first: lines of JSON.
+
+        Raises:
+            UnknownJob: at once, not with the first line.
+        """
+        self._order_record(id)
+        if self._frontier(id).digest() is None:
+            return iter(())
+        letters = self.client.handle(PREFIX + id).undelivered()
+        return (json.dumps(letter.record()) + "\n" for letter in letters)
+
+    def redeliver(self, id: str) -> Job:  # noqa: A002
+        """Call the hooks of the job ``id`` again that gave up. A job that has ended ends again.
+
+        Raises:
+            UnknownJob: no job has this id.
+            JobConflict: the job is about to begin.
+        """
+        self._order_record(id)
+        try:
+            self.client.handle(PREFIX + id).redeliver()
+        except (UnknownCrawl, FrontierRefused) as error:
+            raise JobConflict(f"the job {id!r} is about to begin: no hook was called") from error
+        return self.get(id)
+
     # -- for the tick
 
     def settle(self, frontier: Frontier) -> None:
@@ -379,7 +407,10 @@ class Jobs:
             state=ENDS.get(snapshot.status) or ("new" if started is None else "running"),
             status=snapshot.status.value,
             reason=snapshot.reason,
-            counts={name: getattr(snapshot, name) for name in COUNTS},
+            counts={
+                **{name: getattr(snapshot, name) for name in COUNTS},
+                UNDELIVERED: snapshot.counts.get(UNDELIVERED, 0),
+            },
             created=created,
             started=started,
             finished=snapshot.ended,
@@ -396,7 +427,7 @@ class Jobs:
             state="failed" if lost else "new",
             status=None,
             reason="it never began, or its crawl was cleared" if lost else None,
-            counts=dict.fromkeys(COUNTS, 0),
+            counts=dict.fromkeys((*COUNTS, UNDELIVERED), 0),
             created=created,
             started=None,
             finished=None,

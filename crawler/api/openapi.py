@@ -31,6 +31,8 @@ COUNTS = {
     "processing": "Pages in flight.",
     "done": "Pages that are done.",
     "failed": "Pages that failed.",
+    "delivering": "Results and failures on their way to hooks.",
+    "undelivered": "Results and failures that no hook took.",
 }
 
 
@@ -60,6 +62,11 @@ def describe_api(*, authenticated: bool) -> dict[str, Json]:
                 "delete": stop_job(admitted),
             },
             "/jobs/{id}/results": {"parameters": [_ID], "get": get_results(admitted)},
+            "/jobs/{id}/undelivered": {
+                "parameters": [_ID],
+                "get": get_undelivered(admitted),
+                "post": redeliver(admitted),
+            },
             "/health": {"get": health()},
             "/openapi.json": {"get": describe()},
         },
@@ -140,6 +147,31 @@ def get_results(admitted: tuple[int, ...]) -> dict[str, Json]:
         "summary": "What a job's pages gave so far, one line of JSON each",
         "parameters": [_parameter("after", _text(RESULT_PLACE.pattern), after)],
         "responses": {"200": lines, **_problems(404, *admitted)},
+    }
+
+
+def get_undelivered(admitted: tuple[int, ...]) -> dict[str, Json]:
+    """Return the operation that reads what no hook took."""
+    lines = {
+        "description": "The lines, the oldest first: hook, url, attempts, reason, at, handed.",
+        "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+    }
+    return {
+        "operationId": "getUndelivered",
+        "summary": "Results and failures that no hook took, one line of JSON each",
+        "responses": {"200": lines, **_problems(404, *admitted)},
+    }
+
+
+def redeliver(admitted: tuple[int, ...]) -> dict[str, Json]:
+    """Return the operation that calls hooks again."""
+    return {
+        "operationId": "redeliver",
+        "summary": "Call the hooks again that gave up. To repeat it is harmless",
+        "responses": {
+            "202": _json("They are called with the next tick of a worker.", JOB),
+            **_problems(404, 409, *admitted),
+        },
     }
 
 
@@ -282,7 +314,7 @@ def _located(description: str) -> dict[str, Json]:
     location = {"required": True, "schema": {"type": "string"}, "description": "Where the job is."}
     links = {
         name: {"operationId": name, "parameters": {"id": "$response.body#/id"}}
-        for name in ("getJob", "stopJob", "getResults")
+        for name in ("getJob", "stopJob", "getResults", "getUndelivered", "redeliver")
     }
     return {**_json(description, JOB), "headers": {"Location": location}, "links": links}
 

@@ -12,6 +12,7 @@ from redis import Redis
 
 from ..frontier.frontier import Frontier
 from ..frontier.listing import Listing
+from ..frontier.outbox import Outbox
 from ..model import Json, Page, Snapshot
 from ..output import report
 from ..redaction import masked
@@ -22,7 +23,7 @@ from .common import find_crawl, names, open_client
 from .group import Mistake, echo
 
 #: The lists of pages that ``--lists`` shows.
-LISTS = ("queued", "processing", "delayed", "failed")
+LISTS = ("queued", "processing", "delayed", "failed", "deliveries")
 
 
 @click.command()
@@ -72,15 +73,33 @@ def current_state(frontier: Frontier, snapshot: Snapshot) -> dict[str, Json]:
         "queued": snapshot.queued,
         "delayed": snapshot.delayed,
         "processing": snapshot.processing,
+        "on their way to hooks": snapshot.delivering,
+        "last error of a hook": last_error(frontier) if snapshot.delivering else None,
         "wake-ups under way": snapshot.tickets,
         "lanes": lanes,
         "seconds on hold": round(held) if held > 0 else None,
     }
 
 
+def last_error(frontier: Frontier) -> str | None:
+    """Return the error that keeps a delivery from its hook, with the time of its next attempt; None
+    if there was none.
+    """
+    for waiting in Outbox(frontier).waiting():
+        if waiting.reason:
+            hook, when = waiting.delivery.hook, max(0.0, waiting.wait)
+            return f"{hook}: {waiting.reason}, called again in {when:.0f} s"
+    return None
+
+
 def state_line(state: dict[str, Json]) -> str:
     """Return the current state for people; what does not apply is left out."""
-    return ", ".join(f"{number} {word}" for word, number in state.items() if number is not None)
+    parts = [
+        f"{number} {word}" if isinstance(number, int) else str(number)
+        for word, number in state.items()
+        if number is not None and (number or word != "on their way to hooks")
+    ]
+    return ", ".join(parts)
 
 
 def page_rows(frontier: Frontier, name: str, count: int) -> Iterator[dict[str, Json]]:
@@ -89,6 +108,9 @@ def page_rows(frontier: Frontier, name: str, count: int) -> Iterator[dict[str, J
         case "processing":
             for claim in Listing(frontier).processing(0, count):
                 yield {"worker": claim.worker, "attempt": claim.page.attempt} | place(claim.page)
+        case "deliveries":
+            for waiting in Outbox(frontier).waiting(count):
+                yield waiting.record()
         case "failed":
             for failed in Listing(frontier).failed(0, count):
                 cause = {"reason": failed.reason, "status": failed.status}

@@ -50,15 +50,17 @@ class Progress:
     def line(self, snapshot: Snapshot) -> str:
         """Return one line for a log."""
         failed = f", {snapshot.failed} failed" if snapshot.failed else ""
+        hooks = f" {snapshot.delivering} for hooks," if snapshot.delivering else ""
         return (
             f"{snapshot.name}: {snapshot.status.value.lower()}, {snapshot.done} done{failed},"
-            f" {snapshot.queued + snapshot.delayed} queued, {snapshot.processing} in flight,"
+            f" {snapshot.queued + snapshot.delayed} queued, {snapshot.processing} in flight,{hooks}"
             f" {self.rate():.1f} pages/s"
         )
 
     def table(self, snapshot: Snapshot) -> Table:
         """Return the live table."""
-        title = f"{snapshot.name} · {snapshot.status.value.lower()}"
+        hooks = f" · {snapshot.delivering} for hooks" if snapshot.delivering else ""
+        title = f"{snapshot.name} · {snapshot.status.value.lower()}{hooks}"
         table = Table(title=title, title_justify="left")
         for column in ("done", "failed", "queued", "delayed", "in flight", "pages/s", "seconds"):
             table.add_column(column, justify="right", min_width=7)

@@ -14,6 +14,8 @@ from . import entries
 BATCH, BATCH_LENGTH = 200, 100_000
 #: Pages that are given back, and dead letters, per call: fewer, as each is dearer.
 RELEASE_BATCH, LETTER_BATCH = 20, 100
+#: Characters of a reason that are kept.
+REASON_MAX = 400
 
 T = TypeVar("T")
 

@@ -35,6 +35,7 @@ from . import entries
 from .answers import Added, Ending, Renewal, Tick, Verdict, Wake, parse_wake, to_seconds
 from .arguments import (
     LETTER_BATCH,
+    REASON_MAX,
     RELEASE_BATCH,
     batches,
     pack_pages,
@@ -46,8 +47,6 @@ from .arguments import (
 from .keys import delete_keys
 from .plan import decode_plan, encode_limits, encode_plan
 
-#: Characters of a reason that are kept.
-REASON_MAX = 400
 #: Buckets that known URLs have at first; see ``lua/lib/seen.lua``.
 BUCKETS = 32
 #: Seconds for which a seed loader counts as alive after it last said so.
@@ -316,6 +315,7 @@ class Frontier:
         *,
         status: int | None = None,
         delay: float | None = None,
+        own: bool = True,
     ) -> Ending:
         """Report that the page was not done; its class decides what becomes of it.
 
@@ -323,11 +323,12 @@ class Frontier:
         of it are kept. ``delay`` is a
         Retry-After in seconds (capped by the policy); with INFRA and AWAY it is the time for which
         the crawl is held, by default one second, doubling up to a minute while nothing goes well.
+        ``own``: the caller has the claim, and calls the hook ``failed``; else a tick asks for it.
         """
         wait = "" if delay is None else to_ms(delay)
         reason = encodable(reason, REASON_MAX)
         report = (claim.page.id, claim.token, failure.value, reason, status or 0, wait)
-        verdict, ended, retry = self.run_script("fail", *report, rand())
+        verdict, ended, retry = self.run_script("fail", *report, rand(), int(own))
         return Ending(Verdict(verdict.decode()), bool(ended), to_seconds(retry))
 
     def release(self, worker: str) -> int:
@@ -398,16 +399,22 @@ class Frontier:
             return Outcome.PAUSED
         return Outcome.STOPPED if status in (Status.STOPPING, Status.STOPPED) else Outcome.FINISHED
 
-    def wake(self, tallies: Mapping[str, int] | None = None, delivered: Sequence[str] = ()) -> Wake:
+    def wake(
+        self,
+        tallies: Mapping[str, int] | None = None,
+        delivered: Sequence[str] = (),
+        worker: str = "",
+    ) -> Wake:
         """Issue the missing wake-ups; the caller sends each of them, once. If none is missing, say
         when there will be work.
 
         ``tallies`` (see ``run/timings.py``) are added to the crawl's in the same step; if the call
         has to be repeated, perhaps twice. ``delivered`` are names of deliveries that their hooks
-        took; the last one may end the crawl.
+        took in ``worker``; the last one may end the crawl.
         """
+        sums = pack_tallies(tallies or {})
         ended, *reply = self.run_script(
-            "grant", secrets.token_hex(6), pack_tallies(tallies or {}), " ".join(delivered)
+            "grant", secrets.token_hex(6), sums, " ".join(delivered), worker
         )
         return replace(parse_wake(reply), ended=bool(ended))
 
@@ -605,7 +612,7 @@ class Frontier:
         """
         reply = self.run_script("snapshot")
         status, reason, generation, active, started, ended, held = reply[:7]
-        processing, delayed, tickets, begun, counts, reasons = reply[7:]
+        processing, delayed, tickets, begun, counts, reasons, delivering = reply[7:]
         numbers = parse_counts(counts)
         main = {name: numbers.pop(name, 0) for name in ("accepted", "queued", "done", "failed")}
         return Snapshot(
@@ -624,6 +631,7 @@ class Frontier:
             held_until=to_seconds(held),
             tickets=tickets,
             begun=to_seconds(begun),
+            delivering=delivering,
         )
 
     def tallies(self) -> dict[str, int]:

@@ -8,14 +8,15 @@ raised, is tried again, and after ``after_attempts`` it is a dead letter.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..model import Json, Page
 from ..storage.errors import redis_errors
+from ..text.encodable import encodable
 from .answers import Ending, Verdict, to_seconds
-from .arguments import LETTER_BATCH, rand
+from .arguments import LETTER_BATCH, REASON_MAX, rand
 from .entries import decode_page
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class Delivery:
     """A result (``hook`` is "after"), a failure ("failed") or the crawl's end ("after_all", which
     has no ``page``) on its way to its hook.
 
-    ``handed`` is the record that the hook gets, as JSON. ``attempts`` counts this one.
+    ``handed`` is the record that the hook gets, as JSON; empty where it is not asked for.
+    ``attempts`` counts this one.
     """
 
     name: str
@@ -44,12 +46,13 @@ class Delivery:
 @dataclass(frozen=True, slots=True)
 class UndeliveredLetter:
     """A dead letter: a delivery that its hook did not take, and the ``reason`` of the last attempt.
-    ``at`` is epoch seconds.
+    ``at`` is epoch seconds. ``ended``: that it became one ended the crawl.
     """
 
     delivery: Delivery
     reason: str
     at: float
+    ended: bool = False
 
     def record(self) -> dict[str, Json]:
         """Return it as JSON, for people and programs."""
@@ -64,26 +67,59 @@ class UndeliveredLetter:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingDelivery:
+    """A delivery on its way. ``worker`` makes the attempt now ("": none does), the next one is due
+    in ``wait`` seconds, and ``reason`` is the error of the last one ("": there was none).
+    """
+
+    delivery: Delivery
+    worker: str
+    wait: float
+    reason: str
+
+    def record(self) -> dict[str, Json]:
+        """Return it as JSON, for people and programs."""
+        delivery = self.delivery
+        return {
+            "hook": delivery.hook,
+            "url": delivery.page.url if delivery.page else None,
+            "attempts": delivery.attempts,
+            "reason": self.reason or None,
+            "worker": self.worker or None,
+            "wait": round(self.wait, 1),
+        }
+
+
 class Outbox:
     """The deliveries of the crawl of ``frontier``. Errors are those of its methods."""
 
     def __init__(self, frontier: Frontier) -> None:
         self._frontier = frontier
 
-    def take(self, name: str, worker: str) -> tuple[Delivery | None, bool]:
+    def take(self, name: str, worker: str) -> Delivery | UndeliveredLetter | None:
         """Return the delivery ``name``, for ``worker`` to make the next attempt; None if it is not
-        there any more. Whether this very call ended the crawl comes second.
+        there any more. It is a dead letter if each process that made an attempt died: then that
+        may have ended the crawl, see ``UndeliveredLetter.ended``.
         """
         reply = self._frontier.run_script("deliver", name, worker)
-        if len(reply) == 1:
-            return None, bool(reply[0])
+        if not reply:
+            return None
+        if len(reply) == 2:
+            ended, entry = reply
+            delivery = Delivery(name, decode_page(entry), 0, {})
+            return UndeliveredLetter(delivery, "its process died", 0.0, ended=bool(ended))
         attempts, entry, handed = reply
-        return Delivery(name, decode_page(entry), attempts, json.loads(handed)), False
+        return Delivery(name, decode_page(entry), attempts, json.loads(handed))
 
-    def failed(self, name: str, reason: str) -> Ending:
-        """Say that the hook raised. ``retry_in`` is None if the delivery is a dead letter now."""
-        retry, ended = self._frontier.run_script("delivery_failed", name, reason, rand())
-        return Ending(Verdict.OK, bool(ended), to_seconds(retry))
+    def failed(self, name: str, reason: str, worker: str) -> Ending:
+        """Say that the hook raised in ``worker``. ``retry_in`` is None if the delivery is a dead
+        letter now.
+        """
+        reason = encodable(reason, REASON_MAX)
+        reply = self._frontier.run_script("delivery_failed", name, reason, rand(), worker)
+        verdict, retry, ended = reply
+        return Ending(Verdict(verdict.decode()), bool(ended), to_seconds(retry))
 
     def renew(self, name: str, worker: str) -> bool:
         """Say that ``worker`` is still at work on the delivery. Whether it is still its own."""
@@ -93,14 +129,12 @@ class Outbox:
         """Say that ``worker`` is gone: the delivery is due now. Whether it was this worker's."""
         return bool(self._frontier.run_script("delivery_renew", name, worker, 1) == b"OK")
 
-    def waiting(self) -> dict[str, str]:
-        """Return the deliveries on their way, by name, with the worker that makes the attempt; ""
-        if none does.
+    def waiting(self, count: int = 100, *, held: bool = False) -> list[WaitingDelivery]:
+        """Return deliveries on their way, at most ``count``, the next one first; with ``held`` only
+        those of which a worker makes an attempt now.
         """
-        reply = [
-            part.decode("utf-8", "replace") for part in self._frontier.run_script("deliveries")
-        ]
-        return dict(zip(reply[::2], reply[1::2], strict=True))
+        reply = self._frontier.run_script("deliveries", int(held), count)
+        return [decode_waiting(one) for one in reply]
 
     def undelivered(self, start: int = 0, count: int = 100) -> list[UndeliveredLetter]:
         """Return dead letters, the oldest first; at most ``count`` from ``start`` on."""
@@ -116,11 +150,21 @@ class Outbox:
         number = 0
         while sent := int(self._frontier.run_script("redeliver", LETTER_BATCH)):
             number += sent
+        if number:
+            self._frontier.enlist()
         return number
 
     @property
     def _redis(self) -> Any:
         return self._frontier.redis
+
+
+def decode_waiting(reply: Sequence[Any]) -> WaitingDelivery:
+    """Return a delivery of the reply of the script ``deliveries``."""
+    name, attempts, worker, wait, reason, entry = reply
+    delivery = Delivery(name.decode(), decode_page(entry), attempts, {})
+    last = json.loads(reason.decode("utf-8", "replace"))
+    return WaitingDelivery(delivery, worker.decode("utf-8", "replace"), wait / 1_000, last)
 
 
 def decode_undelivered(raw: bytes) -> UndeliveredLetter:

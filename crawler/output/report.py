@@ -50,6 +50,7 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
         "items": counts.get("items", 0),
         "retries": counts.get("retried", 0),
         "failures": dict(ranked(snapshot.reasons)),
+        "delivering": snapshot.delivering,
         "undelivered": counts.get("undelivered", 0),
         "returns": {name: n for name, count in RETURNS.items() if (n := counts.get(count, 0))},
         "skipped": dict(sorted(skipped(snapshot).items())),
@@ -88,6 +89,8 @@ def lines(snapshot: Snapshot) -> list[str]:
         if facts[title]:
             parts = ", ".join(f"{name} {count}" for name, count in facts[title].items())
             text.append(f"  {title:<8} {parts}")
+    if delivering := facts["delivering"]:
+        text.append(f"  hooks    {delivering} on their way to hooks; the crawl ends after them")
     if undelivered := facts["undelivered"]:
         see = f"crawler failed {snapshot.name} --after"
         text.append(f"  hooks    {undelivered} not delivered, gave up; see: {see}")
@@ -102,9 +105,12 @@ def state(snapshot: Snapshot) -> str:
 
 def standing(snapshot: Snapshot) -> str:
     """Return where a crawl stands, in a line: its state and the counts of its pages."""
+    hooks = f", {snapshot.delivering} on their way to hooks" if snapshot.delivering else ""
+    if undelivered := snapshot.counts.get("undelivered", 0):
+        hooks += f", {undelivered} not taken by hooks (crawler failed {snapshot.name} --after)"
     return (
         f"{state(snapshot)}; {snapshot.done} done, {snapshot.failed} failed,"
-        f" {snapshot.queued + snapshot.delayed} waiting, {snapshot.processing} in flight"
+        f" {snapshot.queued + snapshot.delayed} waiting, {snapshot.processing} in flight{hooks}"
     )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..definition.crawl_plan import policy_of
 from ..definition.credentials import secrets_of
-from ..frontier.outbox import Delivery, Outbox
+from ..frontier.outbox import Delivery, Outbox, UndeliveredLetter
 from ..model import File, Json, Outcome, Page, Response, Result
 from ..redaction import Secrets, masked
 from .lease import RENEWALS, lease_renewal
@@ -59,8 +59,13 @@ class Deliveries:
 
     def make_again(self, name: str) -> Outcome:
         """Make the delivery ``name`` again, without a live page; unless it is done already."""
-        delivery, ended = self._outbox.take(name, self._worker)
-        self._next_runs.note_end(ended)
+        delivery = self._outbox.take(name, self._worker)
+        if isinstance(delivery, UndeliveredLetter):
+            self._next_runs.note_end(delivery.ended)
+            hook, page = delivery.delivery.hook, delivery.delivery.page
+            words = "%s: %s gave up on %s: each process that called it died"
+            log.error(words, self._crawl.name, hook, masked(page.url) if page else name)
+            return Outcome.DUPLICATE
         if delivery is None or delivery.page is None:
             return Outcome.DUPLICATE
         arguments = handed_arguments(self._crawl.name, delivery, delivery.page)
@@ -72,8 +77,10 @@ class Deliveries:
 
     def _note_failure(self, name: str, page: Page, reason: str) -> None:
         """Have the delivery made again, or count it as undelivered."""
-        ending = self._outbox.failed(name, reason)
+        ending = self._outbox.failed(name, reason, self._worker)
         self._next_runs.note_end(ending.ended)
+        if not ending.accepted:
+            return
         hook, url = name.partition("-")[0], masked(page.url)
         if ending.retry_in is None:
             log.error("%s: %s gave up on %s: %s", self._crawl.name, hook, url, reason)

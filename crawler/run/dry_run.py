@@ -120,6 +120,7 @@ class NoFrontier:
         self,
         sums: Mapping[str, int],  # noqa: ARG002
         delivered: Sequence[str],  # noqa: ARG002
+        worker: str,  # noqa: ARG002
     ) -> Wake:
         """Grant no further run."""
         return Wake()

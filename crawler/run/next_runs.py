@@ -43,6 +43,7 @@ class NextRuns:
         self, crawl: Crawl, services: RunServices, hooks: Hooks, observer: Observer
     ) -> None:
         self._crawl, self._frontier, self._start = crawl, services.frontier, services.start
+        self._worker = services.worker
         self._hooks, self._observer = hooks, observer
         self._ended = False  # a step of this run ended the crawl
         self._wake: Wake | None = None  # granted already, as the page was reported
@@ -60,8 +61,10 @@ class NextRuns:
         self._delivered.append(name)
 
     def retry_delivery(self, name: str, wait: float) -> None:
-        """Let a run make the delivery again in ``wait`` seconds; a tick does if that goes wrong."""
-        if wait <= TIMER_MAX:
+        """Let a run make the delivery again in ``wait`` seconds; a tick does if that goes wrong,
+        and where a hook ``start`` begins runs, which knows no delay.
+        """
+        if wait <= TIMER_MAX and "start" not in self._hooks:
             self._start_one(f"{DELIVERY_TICKET}{name}", wait)
 
     def note_end(self, ended: bool) -> None:
@@ -122,7 +125,9 @@ class NextRuns:
             self._observer.defer()
         else:
             sums, delivered = self._observer.sums(), tuple(self._delivered)
-            wake = self._retry_until_started(lambda: self._frontier.wake(sums, delivered))
+            wake = self._retry_until_started(
+                lambda: self._frontier.wake(sums, delivered, self._worker)
+            )
             if wake.ended:
                 self._end_crawl()
         for ticket in wake.tickets:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Deliveries under way that a tick looks at; each is one process's.
+HELD_MAX = 1_000
+
 
 class Crawls(Protocol):
     """The crawls of an installation, as a client knows them."""
@@ -106,10 +109,10 @@ def release_dead(frontier: Frontier) -> None:
     """
     for claim in Listing(frontier).processing():
         if is_gone(claim.worker):
-            frontier.fail(claim, FailureClass.CRASH, "worker_died")
+            frontier.fail(claim, FailureClass.CRASH, "worker_died", own=False)
             url = masked(claim.page.url)
             log.warning("%s: the process %s died over %s", frontier.name, claim.worker, url)
     outbox = Outbox(frontier)
-    for name, worker in outbox.waiting().items():
-        if worker and is_gone(worker):
-            outbox.release(name, worker)
+    for waiting in outbox.waiting(HELD_MAX, held=True):
+        if is_gone(waiting.worker):
+            outbox.release(waiting.delivery.name, waiting.worker)

@@ -22,6 +22,8 @@ from crawler.definition.bounds import scope_of
 from crawler.definition.crawl_plan import policy_of
 from crawler.definition.network import guard_of
 from crawler.errors import UnknownCrawl
+from crawler.frontier.frontier import Frontier
+from crawler.frontier.outbox import Outbox
 from crawler.local.embedded import PrivateRedis
 from crawler.model import FailureClass
 from crawler.services import Services
@@ -87,6 +89,8 @@ def test_an_order_is_answered_with_the_job_and_where_it_is(service):
         "processing": 0,
         "done": 0,
         "failed": 0,
+        "delivering": 0,
+        "undelivered": 0,
     }
     assert (job["started"], job["finished"], job["processing"]) == (None, None, 0)
     seen = service.ask("GET", reply.headers["location"]).json
@@ -187,6 +191,8 @@ def test_nobody_gets_in_without_a_token(service):
             ("GET", "/jobs/x"),
             ("DELETE", "/jobs/x"),
             ("GET", "/jobs/x/results"),
+            ("GET", "/jobs/x/undelivered"),
+            ("POST", "/jobs/x/undelivered"),
         ):
             reply = service.ask(method, path, token=token)
             assert (reply.status, reply.headers.get("www-authenticate")) == (401, "Bearer"), (
@@ -338,6 +344,34 @@ def test_results_are_lines_and_a_reader_goes_on_where_it_was(service, jobs):
     rest = service.ask("GET", f"/jobs/{job.id}/results?after={reply.lines[41]['place']}")
     assert rest.lines == reply.lines[42:]
     assert service.ask("GET", "/jobs/unknown/results").status == 404
+
+
+def test_results_that_no_hook_took_are_listed_and_delivered_again(service, jobs):
+    # Given an ended job, of whose one result its hook gave up
+    job, _ = jobs.create(Order(url=PUBLIC))
+    frontier, outbox = (there := jobs.client.frontier(f"job-{job.id}")), Outbox(there)
+    claim = frontier.claim("a worker").claim
+    frontier.finish(claim, PUBLIC, result='{"url": "/"}', deliver=True)
+    assert service.ask("GET", f"/jobs/{job.id}").json["counts"]["delivering"] == 1
+    name = f"after-{claim.page.id}"
+    for attempt in range(1, 6):
+        outbox.failed(name, f"OSError: {attempt} (shop.py:7)", "a worker")
+        outbox.take(name, "a worker")
+    frontier.end_hook_done()
+    jobs.settle(frontier)
+    # Then it is counted, and listed with hook, page, attempts and error
+    seen = service.ask("GET", f"/jobs/{job.id}").json
+    assert (seen["state"], seen["counts"]["undelivered"]) == ("done", 1)
+    (line,) = service.ask("GET", f"/jobs/{job.id}/undelivered").lines
+    assert (line["hook"], line["url"], line["attempts"]) == ("after", PUBLIC, 5)
+    assert line["reason"] == "OSError: 5 (shop.py:7)"
+    # When its hooks are to be called again, the next tick does so
+    again = service.ask("POST", f"/jobs/{job.id}/undelivered")
+    assert (again.status, again.json["state"]) == (202, "running")
+    assert again.json["counts"]["undelivered"] == 0
+    assert frontier.name in Frontier.names(jobs.redis, "")
+    assert frontier.tick().tickets == (f"deliver-{name}",)
+    assert service.ask("POST", "/jobs/unknown/undelivered").status == 404
 
 
 # What a tick does

@@ -105,7 +105,7 @@ def keeps_its_promises(service: Service, folder: Path) -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "No issues found" in done.stdout
-    assert "Operations:       6 selected / 6 total" in done.stdout
+    assert "Operations:       8 selected / 8 total" in done.stdout
     jobs = service.ask("GET", "/jobs?limit=100").json["jobs"]
     assert len(jobs) > 5  # among its requests were orders that were taken
 
@@ -141,6 +141,8 @@ def test_both_give_the_same_answers(redis_server, tmp_path):
         ("GET", "/jobs?cursor=x", None),
         ("PUT", "/jobs", None),
         ("GET", "/jobs/same/results", None),
+        ("GET", "/jobs/same/undelivered", None),
+        ("POST", "/jobs/same/undelivered", None),
         ("GET", "/jobs/none", None),
         ("GET", "/health", None),
         ("GET", "/jobs/", None),

@@ -225,18 +225,23 @@ def test_results_that_no_hook_took_are_shown_and_sent_again(desk):
     claim = crawl.frontier.claim("worker").claim
     crawl.frontier.finish(claim, claim.page.url, result='{"url": "/"}', deliver=True)
     assert crawl.status is Status.ACTIVE
-    ending = Outbox(crawl.frontier).failed(f"after-{claim.page.id}", "OSError: disk full")
+    ending = Outbox(crawl.frontier).failed(f"after-{claim.page.id}", "OSError: disk full", "worker")
     # Then the crawl has ended, and each report says so
     assert (ending.ended, ending.retry_in) == (True, None)
     assert "1 not delivered" in desk.run("report", "shop")
     assert "after     attempts 1  OSError: disk full" in desk.run("failed", "shop", "--after")
     (line,) = desk.run("failed", "shop", "--after", "--json").splitlines()
     assert json.loads(line)["handed"] == {"url": "/"}
-    # When it is sent again, a tick brings it to a worker, and the crawl goes on until it is taken
+    # When it is sent again, a tick brings it to a worker, and the crawl ends when it is taken
     assert "1 sent" in desk.run("retry", "shop", "--after")
     assert crawl.frontier.tick().tickets == (f"deliver-after-{claim.page.id}",)
-    assert crawl.status is Status.ACTIVE
-    assert crawl.frontier.wake({}, [f"after-{claim.page.id}"]).ended
+    assert crawl.status is Status.STOPPING
+    assert "1 on their way to hooks" in desk.run("info", "shop")
+    assert Outbox(crawl.frontier).take(f"after-{claim.page.id}", "another").attempts == 1
+    assert not crawl.frontier.wake({}, [f"after-{claim.page.id}"], "worker").ended
+    assert crawl.frontier.wake({}, [f"after-{claim.page.id}"], "another").ended
+    assert crawl.status is Status.FINISHED
+    assert "hooks" not in desk.run("report", "shop")
 
 
 @pytest.mark.parametrize("words", [("failed", "--reason", "dns"), ("retry", "--all")])

@@ -43,6 +43,11 @@ def retry(client: Client, name: str) -> str:
     return f"tries {client.handle(name).retry()} failed pages again"
 
 
+def redeliver(client: Client, name: str) -> str:
+    """Call the hooks of the crawl again that gave up."""
+    return f"sends {client.handle(name).redeliver()} results to their hooks again"
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """An action: its name in the address, the label of its button, its function, the statuses in
@@ -55,7 +60,7 @@ class Action:
     when: Collection[str]
     ask: str = ""
     needs_definition: bool = False  # only where the definition is known
-    needs_failed: bool = False
+    needs: str | None = None  # only where this count is not 0
 
 
 ACTIONS = (
@@ -63,7 +68,8 @@ ACTIONS = (
     Action("pause", "Pause", pause, (Status.NEW, Status.ACTIVE, Status.DRAINING)),
     Action("resume", "Resume", resume, (Status.PAUSED, Status.STOPPING, Status.STOPPED)),
     Action("stop", "Stop", stop, (Status.NEW, Status.ACTIVE, Status.DRAINING, Status.PAUSED)),
-    Action("retry", "Retry failed", retry, (*Status,), needs_failed=True),
+    Action("retry", "Retry failed", retry, (*Status,), needs="failed"),
+    Action("redeliver", "Call hooks again", redeliver, (*Status,), needs="undelivered"),
     Action(
         "restart",
         "Start anew",

@@ -24,6 +24,7 @@ from ...config import SettingsError
 from ...config import settings as configuration
 from ...errors import CrawlerError, UnknownCrawl
 from ...frontier.listing import Listing
+from ...frontier.outbox import Outbox
 from ...model import CRAWL_NAME
 from ...output.report import ranked
 from ...redaction import masked
@@ -98,6 +99,7 @@ class CrawlAdmin(admin.ModelAdmin):
             page("<str:name>/change/", require_GET(self.crawl), "change"),
             page("<str:name>/failed/", require_GET(self.failed), "failed"),
             page("<str:name>/retry/", require_POST(self.retry), "retry"),
+            page("<str:name>/undelivered/", require_GET(self.undelivered), "undelivered"),
             page("<str:name>/do/<slug:action>/", require_POST(self.act), "act"),
         ]
 
@@ -155,6 +157,22 @@ class CrawlAdmin(admin.ModelAdmin):
             context["reasons"] = ranked(handle.snapshot().reasons)
             context |= neighbours(start, PAGES, more=len(failed) > PAGES)
         return self.page(request, "failed", context)
+
+    def undelivered(self, request: HttpRequest, name: str) -> HttpResponse:
+        """Show the results and failures that no hook of a crawl took, oldest first, and the next
+        ones of those on their way.
+        """
+        require(self.has_view_permission(request))
+        name, start = crawl_name(name), offset(request.GET.get("from"))
+        context: dict[str, Any] = {"title": f"Undelivered results of {name}", "name": name}
+        context |= rows.page_links(name)
+        with filling(context):
+            outbox = Outbox(client().handle(name).frontier)
+            letters = outbox.undelivered(start, PAGES + 1)
+            context["letters"] = [rows.undelivered_row(letter) for letter in letters[:PAGES]]
+            context["waiting"] = [one.record() for one in outbox.waiting(IN_FLIGHT)]
+            context |= neighbours(start, PAGES, more=len(letters) > PAGES)
+        return self.page(request, "undelivered", context)
 
     def live(self, request: HttpRequest) -> HttpResponse:
         """Return the rows of the crawls that an open page shows, as JSON."""

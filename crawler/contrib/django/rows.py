@@ -10,13 +10,14 @@ from django.urls import reverse
 from ...client.client import Client
 from ...errors import UnknownCrawl
 from ...frontier.entries import FailedPage
+from ...frontier.outbox import UndeliveredLetter
 from ...model import Claim, Json, Snapshot
 from ...output.report import ranked, skipped
 from .actions import ACTIONS, NOT_STARTED
 from .client import find_snapshot
 
 Row = dict[str, Json]
-COUNTS = ("queued", "delayed", "processing", "done", "failed")
+COUNTS = ("queued", "delayed", "processing", "done", "failed", "delivering")
 
 
 def crawl_row(client: Client, name: str) -> Row:
@@ -30,12 +31,13 @@ def snapshot_row(name: str, snapshot: Snapshot | None, *, defined: bool) -> Row:
     """
     status: str = snapshot.status.value if snapshot else NOT_STARTED
     counts = {count: getattr(snapshot, count) if snapshot else 0 for count in COUNTS}
+    counts["undelivered"] = snapshot.counts.get("undelivered", 0) if snapshot else 0
     actions = [
         action.name
         for action in ACTIONS
         if status in action.when
         and (defined or not action.needs_definition)
-        and (counts["failed"] or not action.needs_failed)
+        and (action.needs is None or counts[action.needs])
     ]
     return {
         "name": name,
@@ -59,13 +61,18 @@ def page_links(name: str) -> Row:
     """Return the addresses of a crawl's pages in the admin."""
     return {
         f"{page}_url": reverse(f"admin:crawler_crawl_{page}", args=[quote(name)])
-        for page in ("change", "failed", "retry")
+        for page in ("change", "failed", "retry", "undelivered")
     }
 
 
 def failed_row(failed: FailedPage) -> Row:
     """Return the row of a page that failed for good."""
     return failed.record() | {"id": failed.page.id, "at": moment(failed.at)}
+
+
+def undelivered_row(letter: UndeliveredLetter) -> Row:
+    """Return the row of a result or failure that no hook took."""
+    return letter.record() | {"at": moment(letter.at)}
 
 
 def claim_row(claim: Claim) -> Row:

@@ -6,16 +6,19 @@
 -- Uses     meta, counts, outbox (hashes), outbox_due (zset), undelivered (list)
 -- With     core, outbox
 -- Returns  attempts (this one included), entry, what the hook is handed; or ended (1 for the call
---          that ended the crawl) alone, where there is no such delivery any more
+--          that ended the crawl) and entry, where it is a dead letter now; or nothing, where there is
+--          no such delivery any more
 -- Cost     O(log n)
 local crawl, refusal = load()
-if not crawl then return without(refusal, { 0 }) end
+if not crawl then return without(refusal, {}) end
 local delivery = read_delivery(ARGV[1])
-if not delivery then return { 0 } end
+if not delivery then return {} end
 -- each attempt died before it could say anything
 if delivery.attempts >= (crawl.after_attempts or 5) then
-  give_up(ARGV[1], delivery, "its process died")
-  return { over(crawl) and 1 or 0 }
+  local last = cjson.decode(delivery.reason)
+  local reason = "its process died" .. (last ~= "" and " (before that: " .. last .. ")" or "")
+  give_up(crawl, ARGV[1], delivery, reason)
+  return { over(crawl) and 1 or 0, delivery.entry }
 end
 delivery.attempts, delivery.worker = delivery.attempts + 1, ARGV[2]
 write_delivery(ARGV[1], delivery)

@@ -4,22 +4,24 @@
 -- ARGV     1 name    of the delivery
 --          2 reason  for the dead letter
 --          3 rand    a random number in [0,1), for the back-off
+--          4 worker  that made the attempt
 -- Uses     meta, counts, outbox (hashes), outbox_due (zset), undelivered (list)
--- With     core, outbox
--- Returns  ms until the next attempt ("": there is none), ended (1 for the call that ended the
---          crawl)
+-- With     core, lanes, leave, outbox
+-- Returns  verdict ("OK", "STALE": the delivery is not this worker's any more), ms until the next
+--          attempt ("": there is none), ended (1 for the call that ended the crawl)
 -- Cost     O(log n)
 local crawl, refusal = load()
-if not crawl then return without(refusal, { "", 0 }) end
+if not crawl then return without(refusal, { "STALE", "", 0 }) end
 local delivery = read_delivery(ARGV[1])
-if not delivery then return { "", 0 } end
+if not delivery or delivery.worker ~= ARGV[4] then return { "STALE", "", 0 } end
 if delivery.attempts >= (crawl.after_attempts or 5) then
-  give_up(ARGV[1], delivery, ARGV[2])
-  return { "", over(crawl) and 1 or 0 }
+  give_up(crawl, ARGV[1], delivery, ARGV[2])
+  return { "OK", "", over(crawl) and 1 or 0 }
 end
 local pause = math.min(REDELIVERY_MAX, REDELIVERY * 2 ^ math.min(30, delivery.attempts - 1))
 pause = math.max(1, math.floor(pause * (0.5 + tonumber(ARGV[3]) / 2)))
-delivery.worker = ""
+delivery.worker, delivery.reason = "", cjson.encode(ARGV[2])
 write_delivery(ARGV[1], delivery)
 schedule(ARGV[1], now + pause)
-return { pause, 0 }
+if redis.call("HLEN", key("outbox")) >= OUTBOX_MAX then hold(crawl, pause) end
+return { "OK", pause, 0 }

@@ -5,6 +5,7 @@
 -- ARGV     1 nonce   random; the tickets are named after it
 --          2 sums    "name amount name amount ...": the caller's addition to the tallies
 --          3 taken   names of deliveries, separated by spaces
+--          4 worker  that made them
 -- Uses     meta, counts, tallies, reasons, tokens, outbox, lane:<lane> (hashes), processing,
 --          failed, queued..., ready (lists), delayed, snoozed, tickets, outbox_due (zsets), lanes
 --          (set)
@@ -16,7 +17,7 @@ local crawl, refusal = load()
 if not crawl then return without(refusal, { 0, "" }) end -- cleared while the caller worked
 local ended = 0
 if ARGV[3] ~= "" then
-  delivered(ARGV[3])
+  delivered(ARGV[3], ARGV[4])
   if over(crawl) then ended = 1 end
 end
 return { ended, unpack(next_wake(crawl, ARGV[1], ARGV[2])) }

@@ -1,6 +1,6 @@
 #!lua
 -- redeliver: put dead letters of deliveries back into the outbox, as if no hook had been tried. A
--- crawl that has ended is re-opened by it, and ends again when they are delivered.
+-- crawl that has ended begins no page by it, and ends again, as it did, when they are delivered.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 count   letters to put back at most: the oldest ones
 -- Uses     meta, counts, outbox (hashes), outbox_due (zset), undelivered (list)
@@ -22,5 +22,9 @@ for _, letter in ipairs(letters) do
   count("undelivered", -1)
 end
 redis.call("LTRIM", key("undelivered"), #letters, -1)
-if #letters > 0 and ENDED[crawl.status] then become(crawl, "ACTIVE") end
+-- no page is begun: it ends as it did, once the hooks were called
+if #letters > 0 and ENDED[crawl.status] then
+  set(crawl, "end_as", crawl.status)
+  become(crawl, "STOPPING", crawl.reason)
+end
 return #letters

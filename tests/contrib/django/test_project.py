@@ -288,8 +288,8 @@ def answers(name):
     if name:
         client.force_login(User.objects.get(username=name))
     base = "/admin/crawler/crawl/"
-    pages = ("", "books/change/", "books/failed/", "+live/?name=books")
-    actions = ("books/do/pause/", "books/do/resume/", "books/retry/")
+    pages = ("", "books/change/", "books/failed/", "books/undelivered/", "+live/?name=books")
+    actions = ("books/do/pause/", "books/do/resume/", "books/retry/", "books/do/redeliver/")
     statuses = [client.get(base + page).status_code for page in pages]
     statuses += [client.post(base + action).status_code for action in actions]
     strict = Client(enforce_csrf_checks=True, headers={"host": "127.0.0.1"})
@@ -304,12 +304,58 @@ print(json.dumps(found | {"status": client().handle("books").status}))
 
 def test_only_operators_operate_and_links_and_forged_forms_do_nothing(project):
     assert project.python(ROUND) == {
-        "": [302] * 8 + [403],
-        "stranger": [403] * 7 + [405, 403],
-        "looker": [200] * 4 + [403] * 3 + [405, 403],
-        "operator": [200] * 4 + [302] * 3 + [405, 403],
+        "": [302] * 10 + [403],
+        "stranger": [403] * 9 + [405, 403],
+        "looker": [200] * 5 + [403] * 4 + [405, 403],
+        "operator": [200] * 5 + [302] * 4 + [405, 403],
         "status": "ACTIVE",
     }
+
+
+UNDELIVERED = """
+import json
+from django.contrib.auth.models import User
+from django.test import Client
+from crawler import Page
+from crawler.contrib.django.client import client
+from crawler.frontier.outbox import Outbox
+there = client()
+handle, _ = there.start(there.known["books"])
+frontier, outbox = handle.frontier, Outbox(handle.frontier)
+frontier.enqueue([Page("http://x.test/slow")])
+names = []
+while (claim := frontier.claim("w").claim):
+    frontier.finish(claim, claim.page.url, result='{"url": "/"}', deliver=True)
+    names.append(f"after-{claim.page.id}")
+for attempt in range(5):
+    outbox.failed(names[0], "OperationalError: database is <locked> (catalogue/crawls.py:28)", "w")
+    outbox.take(names[0], "w")
+outbox.failed(names[1], "OSError: slow disk", "w")
+browser = Client(headers={"host": "127.0.0.1"})
+browser.force_login(User.objects.get(username="ada"))
+base = "/admin/crawler/crawl/"
+texts = [browser.get(base + page).content.decode() for page in ("books/undelivered/", "")]
+live = browser.get(base + "+live/?name=books").json()["crawls"][0]
+browser.post(base + "books/do/redeliver/")
+after = browser.get(base + "books/undelivered/").content.decode()
+print(json.dumps([texts, live, after, len(outbox.waiting())]))
+"""
+
+
+def test_the_admin_shows_undelivered_results_and_calls_hooks_again(project):
+    (page, crawls), live, after, waiting = project.python(UNDELIVERED)
+    # The dead letter, with its page, its error and its attempts, and the one on its way
+    assert '<td>after</td><td class="reason">OperationalError: database is &lt;locked&gt;' in page
+    assert '(catalogue/crawls.py:28)</td><td class="number">5</td>' in page
+    assert '<td class="reason">OSError: slow disk</td><td class="number">1</td>' in page
+    assert "Call the hooks again for all" in page
+    # The counts, in the list and in the answer to an open page
+    assert 'data-count="undelivered">1</a>' in crawls
+    assert (live["counts"]["undelivered"], live["counts"]["delivering"]) == (1, 1)
+    assert "redeliver" in live["actions"]
+    # And afterwards, both are on their way
+    assert "Every result was taken by its hook, or is on its way." in after
+    assert waiting == 2
 
 
 HOSTILE = """

@@ -156,6 +156,9 @@ local function seconds(ms) return string.format("%g s", ms / 1000) end
 -- Limits that pass with time: they stop the crawl, its queue kept for a resume with a higher limit.
 local function check_time(crawl)
   if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return end
+  -- every page is done, and only hooks are waited for
+  local pages = counted("queued") + delayed() + processing()
+  if pages == 0 and redis.call("HLEN", key("outbox")) > 0 then return end
   if crawl.time_limit and active(crawl) >= crawl.time_limit then
     become(crawl, "STOPPING", "time limit " .. seconds(crawl.time_limit) .. " reached")
   elseif crawl.idle_limit and now - (crawl.last_done or crawl.active_since) >= crawl.idle_limit then
@@ -220,7 +223,7 @@ end
 local function promise(crawl, name, worker, entry, handed)
   local attempts, due = 0, now
   if worker ~= "" then attempts, due = 1, now + crawl.lease end
-  local delivery = table.concat({ attempts, worker, entry, handed }, "\n")
+  local delivery = table.concat({ attempts, worker, '""', entry, handed }, "\n")
   redis.call("HSET", key("outbox"), name, delivery)
   redis.call("ZADD", key("outbox_due"), due, name)
 end

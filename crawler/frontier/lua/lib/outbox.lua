@@ -1,18 +1,22 @@
 -- outbox: results and failures that a hook has yet to take. A library; needs core.
 -- A delivery has the name "after-ID" or "failed-ID", with the id of its page. It is in the hash
--- `outbox` as lines: attempts, the worker that delivers it now (or ""), the entry of the page, and
--- what the hook is handed, as JSON; `outbox_due` says when it is to be tried (again).
+-- `outbox` as lines: attempts, the worker that delivers it now (or ""), the error of the last
+-- attempt as JSON, the entry of the page, and what the hook is handed, as JSON; `outbox_due` says
+-- when it is to be tried (again).
 -- What no hook took in so many attempts is a dead letter, in `undelivered`:
 -- [at,name,attempts,bytes of the entry,bytes of what was handed,entry,handed,reason].
 
 -- ms before the second attempt, doubling; and at most
 local REDELIVERY, REDELIVERY_MAX = 1000, 600000
+-- Deliveries that wait, from which on a failing one lets no page be claimed until its next attempt;
+-- and dead letters at which the crawl stops: what hooks write to is away.
+local OUTBOX_MAX, UNDELIVERED_MAX = 1000, 10000
 
 local function schedule(name, at) redis.call("ZADD", key("outbox_due"), at, name) end
 
 local function write_delivery(name, delivery)
   redis.call("HSET", key("outbox"), name, table.concat({
-    delivery.attempts, delivery.worker, delivery.entry, delivery.handed,
+    delivery.attempts, delivery.worker, delivery.reason, delivery.entry, delivery.handed,
   }, "\n"))
 end
 
@@ -20,8 +24,12 @@ end
 local function read_delivery(name)
   local value = redis.call("HGET", key("outbox"), name)
   if not value then return nil end
-  local attempts, worker, entry, handed = string.match(value, "^(%d+)\n([^\n]*)\n([^\n]*)\n(.*)$")
-  return { attempts = tonumber(attempts), worker = worker, entry = entry, handed = handed }
+  local line = "([^\n]*)\n"
+  local attempts, worker, reason, entry, handed =
+    string.match(value, "^(%d+)\n" .. line .. line .. line .. "(.*)$")
+  return {
+    attempts = tonumber(attempts), worker = worker, reason = reason, entry = entry, handed = handed,
+  }
 end
 
 -- Let `worker`, which reported the page, make the first attempt at `name`, if it was promised.
@@ -33,22 +41,31 @@ local function adopt(crawl, name, worker)
   schedule(name, now + crawl.lease)
 end
 
--- Forget the deliveries that hooks took: `names`, separated by spaces.
-local function delivered(names)
+local function forget(name)
+  redis.call("HDEL", key("outbox"), name)
+  redis.call("ZREM", key("outbox_due"), name)
+end
+
+-- Forget the deliveries that the hooks of `worker` took: `names`, separated by spaces. One that is
+-- another worker's by now, or of a crawl that was begun again meanwhile, stays.
+local function delivered(names, worker)
   for name in string.gmatch(names, "%S+") do
-    redis.call("HDEL", key("outbox"), name)
-    redis.call("ZREM", key("outbox_due"), name)
+    local value = redis.call("HGET", key("outbox"), name)
+    if value and string.match(value, "^%d+\n([^\n]*)\n") == worker then forget(name) end
   end
 end
 
 -- No hook takes this: keep it as a dead letter.
-local function give_up(name, delivery, reason)
-  delivered(name)
+local function give_up(crawl, name, delivery, reason)
+  forget(name)
   local head = string.format('[%.0f,"%s",%d,%d,%d,', now, name, delivery.attempts,
     #delivery.entry, #delivery.handed)
   redis.call("RPUSH", key("undelivered"),
     head .. table.concat({ delivery.entry, delivery.handed, cjson.encode(reason) }, ",") .. "]")
-  count("undelivered")
+  local letters = count("undelivered")
+  if letters >= UNDELIVERED_MAX and (crawl.status == "ACTIVE" or crawl.status == "DRAINING") then
+    become(crawl, "STOPPING", letters .. " results were not taken by their hooks")
+  end
 end
 
 -- No run calls the hook for the crawl's end any more: it is among the undelivered.

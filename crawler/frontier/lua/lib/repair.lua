@@ -155,6 +155,25 @@ local function examine_counts(queued)
   end
 end
 
+-- Each delivery is due at some time.
+local function examine_deliveries()
+  for _, name in ipairs(redis.call("HKEYS", key("outbox"))) do
+    if not redis.call("ZSCORE", key("outbox_due"), name) then
+      find(command("ZADD", "outbox_due", now, name), "the delivery %s is never due", name)
+    end
+  end
+  for _, name in ipairs(redis.call("ZRANGE", key("outbox_due"), 0, -1)) do
+    if redis.call("HEXISTS", key("outbox"), name) == 0 then
+      find(command("ZREM", "outbox_due", name), "the delivery %s is due, but not there", name)
+    end
+  end
+  local n, listed = counted("undelivered"), redis.call("LLEN", key("undelivered"))
+  if n ~= listed then
+    find(command("HSET", "counts", "undelivered", listed),
+      "%d dead letters of hooks are counted, and there are %d", n, listed)
+  end
+end
+
 -- By lane: where its list and its zset say that it is, and its number of pages in flight.
 local function lanes_of_crawl()
   local places, running = {}, {}
@@ -193,6 +212,7 @@ local function examine_all(crawl)
     for name in pairs(places) do replace_lane(crawl, name, running[name] or 0) end
   end
   examine_counts(queued)
+  examine_deliveries()
   return wrong
 end
 
@@ -201,7 +221,10 @@ local function examine(crawl)
   local step = ARGV[1]
   if step == "all" then return examine_all(crawl) end
   if step == "pages" then examine_pages(crawl) end
-  if step == "counts" then examine_counts(tonumber(ARGV[2])) end
+  if step == "counts" then
+    examine_counts(tonumber(ARGV[2]))
+    examine_deliveries()
+  end
   if step == "lanes" then
     local queued = 0
     for i = 2, #ARGV, 3 do

@@ -13,7 +13,8 @@
     const part = shown.get(crawl.name);
     if (!part) return;
     for (const [name, count] of Object.entries(crawl.counts)) {
-      part.querySelector(`[data-count="${name}"]`).textContent = count;
+      const cell = part.querySelector(`[data-count="${name}"]`); // the list has not all of them
+      if (cell) cell.textContent = count;
     }
     const status = part.querySelector("[data-status]");
     status.dataset.status = crawl.status;
