@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from html.entities import html5
 from typing import NamedTuple
+from urllib.parse import urljoin
 
 #: Characters that a tag may have, and that are looked at before a ``<`` is judged.
 TAG_MAX = 16_384
@@ -20,13 +21,15 @@ TAG_MAX = 16_384
 _TEXT_MAX = 16_384
 #: Slips of one kind in one document.
 _SLIPS_MAX = 200_000
-#: The elements that are entries, and those that hold their URLs, by the name of the root.
+#: The elements that are entries, and those that hold their URLs, by the name of the root. Some
+#: files have pages and sitemaps in one list.
+_OF_SITEMAPS = {"url": "loc", "sitemap": "loc"}
 KINDS = {
-    "urlset": ("url", "loc"),
-    "sitemapindex": ("sitemap", "loc"),
-    "rss": ("item", "link"),
-    "rdf": ("item", "link"),
-    "feed": ("entry", "link"),
+    "urlset": _OF_SITEMAPS,
+    "sitemapindex": _OF_SITEMAPS,
+    "rss": {"item": "link"},
+    "rdf": {"item": "link"},
+    "feed": {"entry": "link"},
 }
 #: The element of an RSS item that is its URL if it has no link, unless it says isPermaLink="false".
 _PERMALINK = "guid"
@@ -38,7 +41,7 @@ _NEIGHBOURS = frozenset((
 _NAME = r"[A-Za-z_][\w.-]*(?::[A-Za-z_][\w.-]*)?"
 _TAG = re.compile(
     rf"<(?P<end>/?)(?P<name>{_NAME})"
-    r"(?P<attributes>(?:\s+[\w:.-]+\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'))*)\s*(?P<empty>/?)>"
+    r"(?P<attributes>(?:\s+[\w:.-]+\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'|[^\s\"'<>=]+))*)\s*(?P<empty>/?)>"
 )
 _ATTRIBUTE = re.compile(r"([\w:.-]+)\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
 _DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>", re.IGNORECASE | re.DOTALL)
@@ -46,6 +49,8 @@ _START = re.compile(rf"<\?xml\s|<(?:[\w.-]+:)?(?:{'|'.join(KINDS)})[\s>]", re.IG
 #: What may stand before the root, except for the declaration.
 _PROLOGUE = re.compile(r"(?:\s+|<!--.*?-->|<\?(?!xml\s).*?\?>)*", re.DOTALL | re.IGNORECASE)
 _REFERENCE = re.compile(r"&(?:#(\d{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]*));|&")
+#: Characters that no URL has, and that a browser would drop: a line that is broken in its midst.
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _OF_XML = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 
 
@@ -177,7 +182,9 @@ class _Reader:
     def __init__(self, notes: Notes) -> None:
         self._notes = notes
         self._open: list[str] = []  # elements, by their full names in lower case
-        self._root = self._entry = self._location = ""
+        self._bases: list[str] = []  # of URLs in them, by xml:base
+        self._root = ""
+        self._entry = self._location = ""  # the entry that was begun last, and where its URL stands
         self._urls: list[Entry] | None = None  # of the entry that is open
         self._permalinks: list[Entry] = []  # of that entry, in case it has no other URL
         self._text: _Location | None = None  # of the URL that is open
@@ -245,33 +252,46 @@ class _Reader:
         if tag["end"]:
             yield from self._close(name)
             return
-        if name == self._entry and self._urls is not None:
-            self._notes.add(f"unclosed <{name}>")
-            yield from self._close_to(self._open.index(name))
+        if self._urls is not None and self._location_of(name):
+            self._notes.add(f"unclosed <{self._entry}>")
+            yield from self._close_to(self._open.index(self._entry))
+        if tag["attributes"] and _ATTRIBUTE.sub("", tag["attributes"]).strip():
+            self._notes.add("attribute without quotes", tag.group())
         self._open_element(name, tag["attributes"])
         if tag["empty"]:
             yield from self._close(name)
 
     def _begin(self, name: str) -> None:
         """Take the element ``name`` as the root."""
-        prefix, _, local = name.rpartition(":")
+        local = name.rpartition(":")[2]
         if local not in KINDS:
             raise DocumentError("no sitemap, but some other document")
-        prefix = f"{prefix}:" if prefix and local != "rdf" else ""
-        self._root, (entry, location) = local, KINDS[local]
-        self._entry, self._location = prefix + entry, prefix + location
+        self._root = local
+
+    def _location_of(self, name: str) -> str:
+        """Return the element that holds the URL of an entry ``name``; "" if that is no entry.
+
+        Both have one prefix: ``image:loc`` is another thing than ``loc``.
+        """
+        prefix, colon, local = name.rpartition(":")
+        location = KINDS[self._root].get(local, "")
+        return location and f"{prefix}{colon}{location}"
 
     def _open_element(self, name: str, attributes: str) -> None:
         parent = self._open[-1] if self._open else ""
+        base = _attributes(attributes).get("xml:base", "") if "xml:base" in attributes else ""
+        outer = self._bases[-1] if self._bases else ""
         self._open.append(name)
-        if name == self._entry:
+        self._bases.append(urljoin(outer, base) if base else outer)
+        if self._urls is None and (location := self._location_of(name)):
+            self._entry, self._location = name, location
             self._urls, self._permalinks = [], []
-        elif name == self._location and parent == self._entry and self._root == "feed":
+        elif self._urls is None or parent != self._entry:
+            return
+        elif name == self._location and self._root == "feed":
             self._urls = self._urls or self._linked(attributes)
-        elif parent == self._entry and (
-            name == self._location or self._is_permalink(name, attributes)
-        ):
-            self._text = _Location(self._notes, self._trusts_entities)
+        elif name == self._location or self._is_permalink(name, attributes):
+            self._text = _Location(self._notes, self._trusts_entities, self._bases[-1])
             self._text_element = name
 
     def _is_permalink(self, name: str, attributes: str) -> bool:
@@ -285,7 +305,7 @@ class _Reader:
         values = _attributes(attributes)
         if values.get("rel", "alternate") != "alternate" or "href" not in values:
             return []
-        location = _Location(self._notes, self._trusts_entities)
+        location = _Location(self._notes, self._trusts_entities, self._bases[-1])
         location.add(values["href"])
         return [location.entry()]
 
@@ -302,6 +322,7 @@ class _Reader:
         """Close the open elements down to the one at ``place``; yield the entries among them."""
         while len(self._open) > place:
             name = self._open.pop()
+            self._bases.pop()
             if self._text and name == self._text_element:
                 if self._urls is not None:
                     urls = self._urls if name == self._location else self._permalinks
@@ -312,8 +333,9 @@ class _Reader:
                 if not any(entry.url for entry in urls):
                     urls = self._permalinks or urls
                 without = Entry(f"<{name}> without <{self._location}>", unclear=True)
+                is_index = name.rpartition(":")[2] == "sitemap"
                 for entry in urls or [without]:
-                    yield self._root == "sitemapindex", entry if entry.url else without
+                    yield is_index, entry if entry.url else without
 
 
 def _attributes(text: str) -> dict[str, str]:
@@ -322,10 +344,12 @@ def _attributes(text: str) -> dict[str, str]:
 
 
 class _Location:
-    """The text of a URL, while it is read."""
+    """The text of a URL, while it is read. A relative one is resolved by ``base``, if that is
+    given.
+    """
 
-    def __init__(self, notes: Notes, trusts_entities: bool) -> None:
-        self._notes, self._trusts_entities = notes, trusts_entities
+    def __init__(self, notes: Notes, trusts_entities: bool, base: str = "") -> None:
+        self._notes, self._trusts_entities, self._base = notes, trusts_entities, base
         self._parts: list[tuple[str, bool]] = []
         self._size = 0
         self.unclear = False
@@ -345,9 +369,10 @@ class _Location:
     def entry(self) -> Entry:
         """Return the URL that the text means."""
         resolved = [text if literal else self._resolved(text) for text, literal in self._parts]
-        if self.unclear:
+        url = "".join(resolved).strip()
+        if self.unclear or _CONTROL.search(url):
             return Entry(self.raw(), unclear=True)
-        return Entry("".join(resolved).strip())
+        return Entry(urljoin(self._base, url) if self._base and url else url)
 
     def _resolved(self, text: str) -> str:
         return _REFERENCE.sub(self._character, text) if "&" in text else text

@@ -11,6 +11,7 @@ import codecs
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import TypeVar
 from urllib.parse import urljoin
 
@@ -50,9 +51,10 @@ def read_sitemaps(
     seen, waiting = {url}, [(url, 0)]
     while waiting:
         here, depth = waiting.pop()
-        repaired, left_out, words = Notes(), Notes(), []
+        repaired, left_out, words, count = Notes(), Notes(), [], 0
         try:
             for is_index, found in _entries(fetch(here), repaired):
+                count += 1
                 entry = _absolute(found, here)
                 if not is_index:
                     yield entry
@@ -65,6 +67,8 @@ def read_sitemaps(
                 elif entry.url not in seen:
                     seen.add(entry.url)
                     waiting.append((entry.url, depth + 1))
+            if not count:
+                words.append("lists nothing")
         except (DocumentError, OSError, zlib.error) as trouble:
             words.append(str(trouble) or type(trouble).__name__)
         if repaired:
@@ -78,13 +82,15 @@ def read_sitemaps(
 def _absolute(entry: Entry, base: str) -> Entry:
     """Return ``entry`` with its URL as seen from ``base``.
 
-    A host without its scheme (``www.shop.example/a``) reads as a path; such an entry is unclear.
+    A host without its scheme (``www.shop.example/a``) reads as a path, and so does a URL with
+    something before it (``"https://…``); such entries are unclear.
     """
     url = entry.url
     if entry.unclear or not url or _SCHEME.match(url):
         return entry
     host, first = urljoin(base, "/").split("/")[2].lower(), url.split("/")[0].lower()
-    if first and (first == host or first.startswith("www.")):
+    within = "://" in url.partition("?")[0].partition("#")[0]
+    if within or (first and (first == host or first.startswith("www."))):
         return Entry(url, unclear=True)
     try:
         return Entry(urljoin(base, url))
@@ -187,12 +193,22 @@ def _limited(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _from_text(pieces: Iterable[str]) -> Iterator[Entry]:
-    """Yield the URLs of a document with one on each line."""
-    line = ""
-    for piece in pieces:
+    """Yield the URLs of a document with one on each line. What is no URL, nor the path of one, is
+    unclear.
+
+    Raises:
+        DocumentError: it begins with something else, or is empty.
+    """
+    line, is_list = "", False
+    for piece in chain(pieces, "\n"):
         *lines, line = (line + piece).split("\n")
-        yield from (Entry(url) for one in lines if (url := one.strip()))
+        for url in filter(None, map(str.strip, lines)):
+            unclear = not (_SCHEME.match(url) or url.startswith("/"))
+            if unclear and not is_list and not url.startswith("#"):
+                raise DocumentError("neither a sitemap nor a list of URLs")
+            is_list = True
+            yield Entry(url, unclear)
         if len(line) > _CHUNK:
             raise DocumentError("neither a sitemap nor a list of URLs")
-    if url := line.strip():
-        yield Entry(url)
+    if not is_list:
+        raise DocumentError("is empty")

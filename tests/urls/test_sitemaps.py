@@ -249,6 +249,49 @@ def test_an_item_with_a_guid_that_is_no_url_is_unclear():
     assert Site(a=item).urls() == ["? <item> without <link>"]
 
 
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (urlset(f'"{HOME}1"'), f'? "{HOME}1"'),  # no relative path
+        (urlset(f"{HOME}1\n  2"), "? 1\n  2"),  # a line that is broken in its midst
+        (b"/1\nno url\n", "1|? no url"),
+        (b"<urlset xmlns:s='x'><s:url><s:loc>/1</s:loc></s:url></urlset>", "1"),
+        (f"<urlset a=b><url><loc>{HOME}1</loc></url></urlset>".encode(), "1"),
+        (
+            b"<feed xml:base='/blog/'><entry><link href='1'/></entry>"
+            b"<entry xml:base='/x/'><link href='2'/></entry></feed>",
+            "blog/1|x/2",
+        ),
+    ],
+)
+def test_each_url_is_the_one_that_stands_there(body, found):
+    assert "|".join(Site(a=body).urls()) == found
+
+
+def test_pages_and_sitemaps_may_stand_in_one_list():
+    entries = b"<url><loc>/1</loc></url><sitemap><loc>/b</loc></sitemap>"
+    for root in (b"urlset", b"sitemapindex"):
+        site = Site(a=b"<%b>%b</%b>" % (root, entries, root), b=urlset(HOME + "2"))
+        assert site.urls() == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("body", "trouble"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"<urlset></urlset>", "lists nothing"),
+        (b'{"items": []}', "neither a sitemap nor a list of URLs"),
+        (b"Not found", "neither a sitemap nor a list of URLs"),
+        (b"<urlset a=b><url><loc>/1</loc></url></urlset>", "without quotes 1 (<urlset a=b>)"),
+    ],
+)
+def test_nothing_that_lists_no_url_passes_without_a_word(body, trouble):
+    site = Site(a=body)
+    site.urls()
+    assert trouble in site.wrong[HOME + "a"]
+
+
 def test_no_entity_is_resolved():
     bomb = (
         b'<!DOCTYPE x [<!ENTITY a "http://shop.example/aaaa"><!ENTITY b "&a;&a;&a;"><!ENTITY f'
