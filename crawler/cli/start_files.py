@@ -91,7 +91,7 @@ class StartFiles:
         self._report = (
             WholeFile(folder / "report.json", state, is_ours=self._is_report) if output else None
         )
-        self._aside: list[Path] = []
+        self._aside: list[tuple[Path, str | None]] = []  # with the other crawl that they are of
         self._faults: list[str] = []
 
     def _follower(self, path: Path) -> ResultsFile:
@@ -100,11 +100,11 @@ class StartFiles:
         if kind not in TABLES:
             return self._lines(path, self._say)
         table = WholeFile(path, self._state)
-        spool = self._lines(table.spool, self._say)
+        spool = self._lines(table.spool, self._say, shown=path)
         self._tables.append(Table(kind, table, spool))
         return spool
 
-    def _lines(self, path: Path, say: Say) -> ResultsFile:
+    def _lines(self, path: Path, say: Say, shown: Path | None = None) -> ResultsFile:
         return ResultsFile(
             path,
             self._crawl.name,
@@ -112,6 +112,7 @@ class StartFiles:
             self._state,
             identity=self._identity,
             say=say,
+            shown=shown,
         )
 
     def _identity(self, url: str) -> str:
@@ -136,8 +137,17 @@ class StartFiles:
             check_format(table.kind)
         for whole in self._wholes:
             whole.check()
+        missing = [table for table in self._tables if not table.file.path.exists()]
         for file in self._files:
-            file.claim(reset=reset)
+            # lines in the private state, of a table that is no longer there, may go
+            file.claim(reset=reset, replace=any(table.spool is file for table in missing))
+        if not reset:
+            self._set_aside_spools(missing)
+
+    def _set_aside_spools(self, tables: list[Table]) -> None:
+        for table in tables:
+            if table.spool.other_crawl and (aside := table.spool.set_aside()):
+                self._aside.append((aside, table.spool.other_crawl))
 
     @property
     def _wholes(self) -> list[WholeFile]:
@@ -146,20 +156,23 @@ class StartFiles:
 
     def set_aside(self) -> None:
         """Rename files with results, so that the crawl begins with new ones."""
-        files: list[ResultsFile | WholeFile] = [*self._files]
-        for file in (*files, *(table.file for table in self._tables)):
+        for file in self._files:
             if aside := file.set_aside():
-                self._aside.append(aside)
+                self._aside.append((aside, file.other_crawl))
+        for table in self._tables:
+            if aside := table.file.set_aside():
+                self._aside.append((aside, table.spool.other_crawl))
 
     def begin(self, *, forget: bool) -> None:
         """Follow the crawl that was started. ``forget``: the files that were set aside go, as the
-        earlier crawl had ended.
+        earlier crawl had ended; those of other crawls stay.
         """
-        for aside in self._aside:
-            if forget or aside.parent == self._state / "exports":
+        for aside, other_crawl in self._aside:
+            if aside.parent == self._state / "exports" or (forget and other_crawl is None):
                 aside.unlink(missing_ok=True)
             else:
-                self._say(f"the results of the crawl before are kept in {aside}")
+                whose = f"crawl {other_crawl!r}" if other_crawl else "crawl before"
+                self._say(f"the results of the {whose} are kept in {aside}")
         for file in self._files:
             file.begin()
 

@@ -118,11 +118,15 @@ class ResultsFile:
         *,
         identity: Callable[[str], str],
         say: Callable[[str], None],
+        shown: Path | None = None,
     ) -> None:
         self.path, self.crawl, self.source = path, crawl, source
+        self._shown = shown or path  # the file that a user knows
         self.problem: str | None = None
         self.position = Position()
         self.held = False
+        #: The other crawl whose results the file holds, if it is to be set aside.
+        self.other_crawl: str | None = None
         self._identity, self._say = identity, say
         self._memo = Memo(state, path)
         self._origin = ""
@@ -136,10 +140,11 @@ class ResultsFile:
 
     # -- before the crawl begins
 
-    def claim(self, *, reset: bool) -> None:
+    def claim(self, *, reset: bool, replace: bool = False) -> None:
         """Open and lock the file, and check that it may be written. Nothing in it changes.
 
-        ``reset``: results of an earlier crawl of this name may be overwritten, too.
+        ``reset``: it may hold results of an earlier crawl of this name, too, or results that were
+        written here for another crawl; ``replace``: the latter only.
 
         Raises:
             SetupError: it cannot be written, or holds something else.
@@ -150,18 +155,21 @@ class ResultsFile:
         except OSError as error:
             raise SetupError(self._cannot(error)) from error
         try:
-            self._check_claim(reset=reset)
+            self._check_claim(reset=reset, replace=replace or reset)
         except BaseException:
             self.close()
             raise
 
-    def _check_claim(self, *, reset: bool) -> None:
+    def _check_claim(self, *, reset: bool, replace: bool) -> None:
         if not self.held:
             if reset:
                 raise SetupError(f"another `crawler start` writes {self.path}: end it first")
             return
         self._origin = self.source.origin()
         self._recall()
+        if replace and self._crawl_of_file() not in (None, self.crawl):
+            self.other_crawl = self._crawl_of_file()
+            return
         if not self._checked and not (reset and self._is_of_this_name()):
             self._check_owner(self._survey())
 
@@ -396,6 +404,13 @@ class ResultsFile:
         start = max(0, end - TAIL)
         return blake2b(os.pread(self._fd, end - start, start), digest_size=8).hexdigest()
 
+    def _crawl_of_file(self) -> str | None:
+        """Return the name of the crawl for which the file was written here; None: it was not, or
+        was changed since.
+        """
+        note = self._memo.read()
+        return str(note["crawl"]) if "crawl" in note and self._is_at(note, whole=True) else None
+
     def _is_of_this_name(self) -> bool:
         """Whether the file holds results of a crawl of this name, an earlier one too."""
         note = self._memo.read()
@@ -415,7 +430,7 @@ class ResultsFile:
             return
         if known and note.get("crawl") == self.crawl:
             raise SetupError(
-                f"{self.path} holds the results of an earlier crawl {self.crawl!r}: move it away,"
+                f"{self._shown} holds the results of an earlier crawl {self.crawl!r}: move it away,"
                 " choose another file, or begin anew with --reset"
             )
         if 2 * survey.shared <= survey.common:
@@ -432,7 +447,7 @@ class ResultsFile:
     @property
     def _foreign(self) -> str:
         return (
-            f"{self.path} exists and is not of this crawl: move it away, or choose another file"
+            f"{self._shown} exists and is not of this crawl: move it away, or choose another file"
             " (nothing was written to it)"
         )
 

@@ -288,3 +288,40 @@ def test_the_results_of_an_unfinished_crawl_outlive_its_reset(shop):
     third.communicate(timeout=30)
     assert not (shop.folder.path / "items.jsonl.old.2").exists()
     assert json.loads((shop.folder.path / "items.jsonl").read_text())["url"] == f"{SITE}/"
+
+
+@pytest.mark.usefixtures("ended")
+@pytest.mark.parametrize("name", ["items.jsonl", "items.csv"])
+def test_the_results_of_another_crawl_are_kept_beside_the_new_file(desk, name):
+    # Given a file with the results of the crawl "shop"
+    desk.run("start", "shop.toml", "-o", name)
+    before = (desk.folder.path / name).read_bytes()
+    other = DEFINITION.replace('"shop"', '"other"')
+    (desk.folder.path / "other.toml").write_text(other)
+    # When another crawl is to write there, it says no, unless it may begin with new files
+    assert f"{name} exists" in desk.run("start", "other.toml", "-o", name, status=2)
+    process = desk.folder.begin("start", "other.toml", "-o", name, "--reset")
+    frontier = desk.client.frontier("other")
+    until(lambda: frontier.digest() and frontier.snapshot().queued, process)
+    finish(frontier)
+    _, said = process.communicate(timeout=30)
+    # Then neither result is lost
+    assert (process.returncode, f"the crawl 'shop' are kept in {name}.old" in said) == (0, True)
+    assert (desk.folder.path / f"{name}.old").read_bytes() == before
+    assert len((desk.folder.path / name).read_text().splitlines()) == (1 if "json" in name else 2)
+
+
+@pytest.mark.usefixtures("ended")
+def test_a_table_that_was_moved_away_leaves_its_name_to_another_crawl(desk):
+    # Given a table that was moved away, whose lines are still in the private state
+    desk.run("start", "shop.toml", "-o", "items.csv")
+    (desk.folder.path / "items.csv").rename(desk.folder.path / "mine.csv")
+    (desk.folder.path / "other.toml").write_text(DEFINITION.replace('"shop"', '"other"'))
+    # When another crawl writes a table there, then it has its own lines only
+    process = desk.folder.begin("start", "other.toml", "-o", "items.csv")
+    frontier = desk.client.frontier("other")
+    until(lambda: frontier.digest() and frontier.snapshot().queued, process)
+    finish(frontier)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert len((desk.folder.path / "items.csv").read_text().splitlines()) == 2
