@@ -35,7 +35,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         **broker(settings),
         "broker_connection_retry_on_startup": True,
         "broker_pool_limit": 10,
-        # JSON only: whoever can write to the broker could otherwise run code here.
+        # JSON only: a writer to the broker could otherwise run code here.
         "accept_content": ["json"],
         "task_serializer": "json",
         "result_serializer": "json",
@@ -49,7 +49,7 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
         "worker_disable_prefetch": True,
         "worker_prefetch_multiplier": 1,
         "worker_eta_task_limit": 100,
-        # One queue. A typing error in a name must not make another that nobody reads.
+        # One queue. A typing error in a name must not make another that no worker reads.
         "task_default_queue": queue,
         "task_queues": [Queue(queue, Exchange(queue, type="direct"), routing_key=queue)],
         "task_create_missing_queues": False,

@@ -207,7 +207,7 @@ class Settings(BaseSettings):
     ``SE_SESSION_REQUEST_TIMEOUT``."""
 
     session_idle: Seconds = 120.0
-    """Seconds after which a session of a Grid that serves nobody is given back; below its
+    """Seconds after which an unused session of a Grid is given back; below its
     ``SE_NODE_SESSION_TIMEOUT`` (300)."""
 
     session_pages: int = Field(default=500, ge=1)

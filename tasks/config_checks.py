@@ -32,7 +32,7 @@ def broken_settings(app: Any, consumer: Any, settings: Settings) -> Iterator[str
         return  # a worker of the project's other queues
     if PICKLE & set(app.conf.accept_content):
         yield (
-            "pickle is accepted: whoever can write to the broker can run code here; set"
+            "pickle is accepted: a writer to the broker can run code here; set"
             " accept_content to ['json']"
         )
     yield from _late_acks(app.conf, settings)

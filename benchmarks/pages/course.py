@@ -23,9 +23,7 @@ TIMES = 20
 
 
 class Course:
-    """What is used as a crawl of ``pages`` pages goes on, looked at by whoever waits for its
-    end.
-    """
+    """The use of the machine in the course of a crawl of ``pages`` pages, as its caller looks."""
 
     def __init__(self, pages: int) -> None:
         self.pages = pages

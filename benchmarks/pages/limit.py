@@ -1,7 +1,7 @@
 """The limit: one headless shell, spoken to in its own protocol, that pushes what a page holds as
 soon as it is parsed.
 
-Nothing is waited for that nobody reads, there is no WebDriver in between, and nobody asks anything
+Nothing is waited for that is not read, there is no WebDriver in between, and no one asks anything
 of a page later. A crawler needs more than that; how much more is what the benchmark shows. It runs
 in a process of its own.
 """

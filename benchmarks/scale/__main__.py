@@ -86,7 +86,7 @@ def markdown(rows: dict[int, Found], taken: dict[int, str], flight: Found | None
                 f"the crawl's (it could do {1_000 / last.cpu['endpoint']:,.0f} pages/s). The"
                 " machine's is everybody's: the"
             ),
-            "benchmark's, and that of whoever else is there, too.",
+            "benchmark's, and that of everything else there, too.",
             "",
             (
                 f"| processes | pages/s | in proportion | {' | '.join(roles)} | of the machine | by"

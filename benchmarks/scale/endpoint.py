@@ -2,7 +2,7 @@
 while and no processor time.
 
 It speaks just as much of W3C WebDriver as a crawl of plain pages needs. Its site is made up: the
-address ``http://127.0.0.1:1/1000/17``, where nobody listens, is page 17 of 1,000, and leads where
+address ``http://127.0.0.1:1/1000/17``, where nothing listens, is page 17 of 1,000, and leads where
 ``site.links`` says.
 """
 

@@ -84,7 +84,7 @@ REDIS_PATIENCE = 60.0
     "--reset",
     is_flag=True,
     help=(
-        "Begin anew: forget what an earlier crawl of this name knows, and overwrite its files;"
+        "Begin again: forget what an earlier crawl of this name knows, and overwrite its files;"
         " those of a crawl that has not ended are kept as FILE.old."
     ),
 )
@@ -163,7 +163,7 @@ class Order:
 
     @property
     def errors(self) -> Path | None:
-        """The folder for error snapshots; None: nobody asks for them."""
+        """The folder for error snapshots; None: none are kept."""
         return self.output and self.output.absolute() / "errors"
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def secrets_of(crawl: Crawl) -> frozenset[str]:
-    """Return the values that nobody may read: the passwords of URLs, headers, credentials, and the
+    """Return the values that are secret: the passwords of URLs, headers, credentials, and the
     texts that steps and a log-in fill in. Raises DefinitionError.
     """
     texts = [step.value for step in parse_steps(crawl.steps) if step.action in ("fill", "choose")]

@@ -658,8 +658,7 @@ class Fields(BaseModel):
     )
     message: Message = _field(
         None,
-        "JSON from whoever starts it, for its hooks: they ask for `crawl`, and read"
-        " `crawl.message`.",
+        "JSON from its starter, for its hooks: they ask for `crawl`, and read `crawl.message`.",
         'message={"shop": 7}',
     )
 

@@ -228,7 +228,7 @@ class ResultsFile:
     # -- opening
 
     def _open(self) -> None:
-        """Open the file anew, and try to lock it."""
+        """Open the file again, and try to lock it."""
         self.close()
         self._checked = False
         if self.path.exists() and not is_file_or_device(self.path):
@@ -431,7 +431,7 @@ class ResultsFile:
         if known and note.get("crawl") == self.crawl:
             raise SetupError(
                 f"{self._shown} holds the results of an earlier crawl {self.crawl!r}: move it away,"
-                " choose another file, or begin anew with --reset"
+                " choose another file, or begin again with --reset"
             )
         if 2 * survey.shared <= survey.common:
             raise SetupError(self._foreign)

@@ -45,7 +45,7 @@ def read_sitemaps(
     """Yield the entries of the sitemap at ``url`` and of those that it lists, as they arrive.
 
     Relative URLs are resolved. Entries that are unclear are among them, and so are URLs that cannot
-    be fetched: whoever counts what is left out needs them. ``tell`` hears, once for each, of the
+    be fetched: the caller counts what is left out. ``tell`` hears, once for each, of the
     sitemaps that cannot be read, that are repaired, or that list some that cannot be fetched.
     """
     seen, waiting = {url}, [(url, 0)]

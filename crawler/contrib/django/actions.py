@@ -72,10 +72,10 @@ ACTIONS = (
     Action("redeliver", "Call hooks again", redeliver, (*Status,), needs="undelivered"),
     Action(
         "restart",
-        "Start anew",
+        "Start again",
         start,
         (Status.FINISHED, Status.STOPPED, Status.FAILED),
         needs_definition=True,
-        ask="Begin anew? The pages and results of the last time are forgotten.",
+        ask="Begin again? The pages and results of the last time are forgotten.",
     ),
 )

@@ -27,7 +27,7 @@ local function examine_claim(id, raw)
       redis.call("HSET", key("inflight"), id, claim_value(token, "repair", now, raw))
       redis.call("HSET", key("tokens"), token, id)
       redis.call("ZADD", key("leases"), now, id)
-    end, "page %s is in processing, but nobody holds it", id)
+    end, "page %s is in processing, but no worker holds it", id)
     return token
   end
   if not redis.call("ZSCORE", key("leases"), id) then
@@ -86,7 +86,7 @@ local function queue_length(name)
   return n
 end
 
--- Whether a lane waits for a page that nobody holds.
+-- Whether a lane waits for a page that no worker holds.
 local function waits_in_vain(lane)
   return lane.sending ~= "" and redis.call("HEXISTS", key("inflight"), lane.sending) == 0
 end
@@ -101,7 +101,7 @@ local function examine_lane(crawl, name, listed, running)
   if lane.r ~= running then
     note("lane '%s' counts %d pages in flight, and has %d", name, lane.r, running)
   end
-  if waits_in_vain(lane) then note("lane '%s' waits for a page that nobody holds", name) end
+  if waits_in_vain(lane) then note("lane '%s' waits for a page that no worker holds", name) end
   local expected = (lane.place == "ready" or lane.place == "snoozed") and lane.place or ""
   if listed ~= expected then
     local where = listed ~= "" and listed or "no place"

@@ -28,7 +28,7 @@ class Command(commands.Command):
         parser.add_argument(
             "--reset",
             action="store_true",
-            help="Begin anew if it has ended; its earlier pages are forgotten.",
+            help="Begin again if it has ended; its earlier pages are forgotten.",
         )
         parser.add_argument(
             "--wait",
