@@ -41,8 +41,8 @@ inspect_timeout = 3_000.0
 
 tasks_columns = "name,state,args,result,received,runtime,worker,uuid"
 
-#: Keep what was seen over a restart, in the file `db` (FLOWER_DB). No other user may write it: it is
-#: read as pickle.
+#: Keep what was seen over a restart, in the file `db` (FLOWER_DB). It is read as pickle: no other
+#: user may write it.
 persistent = True
 db = "flower.db"
 #: Milliseconds between two times that it is saved.
