@@ -312,6 +312,8 @@ class Snapshot:
     # started, items, retried, reaped, stale, crashed, dup, skipped_…
     counts: Mapping[str, int] = field(default_factory=dict)
     reasons: Mapping[str, int] = field(default_factory=dict)  # failed pages by reason
+    # of some counts: the first page, or link, that was counted
+    examples: Mapping[str, str] = field(default_factory=dict)
     started: float | None = None
     ended: float | None = None
     active: float = 0.0

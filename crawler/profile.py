@@ -38,6 +38,7 @@ class Profile:
     pages: int | None = None
     flags: tuple[str, ...] = ()
     interstitial_wait: float = 5.0  # seconds within which a declared refresh is a link; 0: none
+    frames: str = "links"  # what documents in frames are; see the field of a crawl
     keep_fragment: bool = False  # whether what follows # in a link chooses a page
 
     @property

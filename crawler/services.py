@@ -34,6 +34,7 @@ from .observe.logs import binding
 from .observe.tracing import Tracer
 from .run.context import RunServices
 from .run.lifecycle import execute as execute_run
+from .run.looks import Looks
 from .run.observer import RunObserver
 from .run.outcome import Failure
 from .run.snapshots import ErrorSnapshots
@@ -55,6 +56,7 @@ class Services:
         self.pid = os.getpid()
         self.client = Client(settings)
         self._permits: WeakKeyDictionary[Crawl, Permits] = WeakKeyDictionary()
+        self._looks: WeakKeyDictionary[Crawl, Looks] = WeakKeyDictionary()
         self._pending_timings: WeakKeyDictionary[Crawl, deque[StepTime]] = WeakKeyDictionary()
 
     @classmethod
@@ -148,6 +150,7 @@ class Services:
             self.worker,
             self.snapshots(crawl, frontier),
             self.rate.completion if self.rate else nullcontext,
+            self._looks.setdefault(crawl, Looks()),
         )
 
     def snapshots(self, crawl: Crawl, frontier: Frontier) -> ErrorSnapshots | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from ..definition.steps import Visit
 from ..errors import PageError
@@ -25,10 +25,13 @@ from .artifacts.files import keep
 from .artifacts.http_auth import HttpAuth
 from .artifacts.login_state import LoginState
 from .artifacts.response_details import ResponseDetails
-from .document import Document, ReadOptions
+from .document import Document, ReadOptions, Thin
+from .frames import FrameReader
 from .navigation import Navigation
 from .page import LivePage, Tab
-from .steps import StepRunner, links_in_frames
+from .steps import StepRunner
+from .transport.base import PageMoved
+from .transport.javascript import script
 
 if TYPE_CHECKING:
     from .transport.base import Transport
@@ -73,15 +76,16 @@ class Browser(Tab):
         super().__init__(driver, transport)
         self.health = transport.health
         self.profile, self.options = profile, options
-        self.navigation = Navigation(
-            transport,
-            page_load_timeout=options.page_load_timeout,
-            load_strategy=profile.load_strategy,
-        )
         self.login = LoginState(driver)
         self._end = end or driver.delete
         self.cookies_cleared = 0  # times that a site's cookies were too many
         self._details = ResponseDetails(driver, profile)
+        self.navigation = Navigation(
+            transport,
+            page_load_timeout=options.page_load_timeout,
+            load_strategy=profile.load_strategy,
+            header=self._details.header,
+        )
         secrets = options.secrets
         driver.secrets.add(*secrets.values())
         self._http_auth = HttpAuth(
@@ -89,6 +93,9 @@ class Browser(Tab):
         )
         self._fragments = profile.keep_fragment
         self._interstitial_wait = profile.interstitial_wait
+        self._frames, self.in_frames = profile.frames, profile.frames == "part"
+        #: How little the page holds that was read last; None: it holds links or text.
+        self.thin: Thin | None = None
         self._downloads: Downloads | None = None
         if profile.downloads and options.inbox and options.files:
             limit, timeout = profile.download_limit, profile.download_timeout
@@ -143,8 +150,10 @@ class Browser(Tab):
         *,
         html: bool = False,
         max_links: int = LINKS_MAX,
+        admits: Callable[[str], bool] = lambda url: True,  # noqa: ARG005
     ) -> Response:
         """Do on ``page``, whose ``response`` is shown, what ``visit`` asks for, and read it again.
+        Documents in frames that ``admits`` are a part of it, if ``visit`` asks for that.
 
         Raises:
             PageError: ``wait_timeout`` or ``step_<number>_<action>`` if something did not come (see
@@ -154,10 +163,8 @@ class Browser(Tab):
         """
         self._step_runner(page, response, visit).run()
         document = self.navigation.read_again(page.url, self._read_options(max_links, html))
-        if visit.frames:
-            inner = links_in_frames(self.driver, max_links, fragments=self._fragments)
-            links = document.links + inner
-            document = replace(document, links=tuple(dict.fromkeys(links))[:max_links])
+        if visit.frames in ("inner", "part"):
+            document = self._with_frames(document, visit.frames == "part", max_links, admits)
         shown = self._with_document(response, document)
         shown = replace(shown, files=response.files + self._files_of(page, visit))
         return self._details.add_to(shown, response)
@@ -197,9 +204,30 @@ class Browser(Tab):
         text = self.evaluate("document.body ? document.body.textContent : ''")
         return status, str(text or "")
 
+    def look_again(
+        self, seconds: float, links: int | None, text: int | None, *, scroll: bool
+    ) -> dict[str, Any] | None:
+        """Wait at most ``seconds`` for content that the page, which was read, gets late; return
+        what ``late.js`` tells, or None after a dialog.
+
+        ``links`` and characters of ``text`` are what it held; None: what it holds now. With
+        ``scroll`` it is scrolled to its end, and back.
+
+        Raises:
+            BrowserError: the page cannot be asked.
+        """
+        self.driver.leave_frame()
+        arguments = (seconds, links, text, scroll)
+        try:
+            return cast("dict[str, Any] | None", self.transport.ask(script("late.js"), *arguments))
+        except PageMoved:
+            return {"url": self.transport.address()}
+
     def live(self, page: Page, response: Response) -> LivePage:
         """Return the page that this session shows now, for hooks."""
-        return LivePage(self.driver, self.transport, page, response)
+        live = LivePage(self.driver, self.transport, page, response)
+        live.in_frames = self.in_frames
+        return live
 
     def header(self, name: str) -> str | None:
         """Ask the server of the page that is shown for one of its headers; None: it gives none."""
@@ -235,7 +263,8 @@ class Browser(Tab):
         return self._fetch_once(page, options)
 
     def _read_options(self, max_links: int, html: bool) -> ReadOptions:
-        return ReadOptions(max_links, html, self._fragments, self._interstitial_wait)
+        follow = self._frames in ("links", "inner")
+        return ReadOptions(max_links, html, self._fragments, self._interstitial_wait, follow)
 
     def _clear_cookies(self, url: str, status: int | None) -> bool:
         """Clear the cookies that are sent to ``url`` if they may be the cause of ``status``; the
@@ -279,6 +308,7 @@ class Browser(Tab):
 
     def _with_document(self, response: Response, document: Document) -> Response:
         """Return ``response`` with what ``document``, which is shown, holds."""
+        self.thin = document.thin
         return replace(
             response,
             url=document.url,
@@ -288,6 +318,25 @@ class Browser(Tab):
             title=document.title,
             links=document.links,
             timing={**document.timing, "total": self.navigation.elapsed_ms()},
+        )
+
+    def _with_frames(
+        self, document: Document, part: bool, max_links: int, admits: Callable[[str], bool]
+    ) -> Document:
+        """Return ``document`` with the links inside of its frames; with ``part`` only those that
+        ``admits``, and with their source.
+        """
+        options = {"admits": admits} if part else {}
+        reader = FrameReader(self.driver, max_links, fragments=self._fragments, **options)
+        source = reader.read()
+        links = tuple(dict.fromkeys(document.links + reader.links))[:max_links]
+        if not part:
+            return replace(document, links=links)
+        return replace(
+            document,
+            links=links,
+            html=None if document.html is None else source,
+            thin=None if reader.count else document.thin,
         )
 
     def _is_download(self) -> bool:

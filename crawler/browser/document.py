@@ -31,6 +31,11 @@ ATTEMPTS = 5
 DIALOGS = 25
 #: Seconds between two attempts.
 PAUSE = 0.05
+#: Characters of text below which a document holds hardly any, and below which it shows nothing
+#: beside its frames.
+BARE_TEXT, FRAMES_TEXT = 200, 60
+#: Characters more than twice as many, with which a document has got content.
+GROWTH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,48 @@ class ReadOptions:
 
     ``html`` is a number where only so many characters of the source are to be read. ``fragments``:
     links keep theirs, and differ by them. A refresh that the page declares within
-    ``interstitial_wait`` seconds is a link, too; 0: none is.
+    ``interstitial_wait`` seconds is a link, too; 0: none is. ``frames``: so are the documents in
+    frames.
     """
 
     links: int
     html: bool | int = False
     fragments: bool = False
     interstitial_wait: float = 0.0
+    frames: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Thin:
+    """How little a document holds that holds hardly anything: characters of ``text`` that are seen,
+    ``links``, ``frames`` that are seen, ``scripts``.
+
+    ``leads``: a script of it may lead elsewhere later. ``refresh``: seconds and target of one that
+    it declares.
+    """
+
+    text: int
+    links: int
+    frames: int
+    scripts: int
+    leads: bool
+    refresh: tuple[float, str] | None
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether there is no link and hardly any text."""
+        return not self.links and self.text < BARE_TEXT
+
+    @property
+    def is_frames(self) -> bool:
+        """Whether there is nothing but frames."""
+        return bool(self.frames) and not self.links and self.text < FRAMES_TEXT
+
+    def outgrown_by(self, later: Thin | None) -> bool:
+        """Whether ``later``, the same document's, holds content that came in the meantime."""
+        if later is None:
+            return True
+        return later.links > self.links or later.text > 2 * self.text + GROWTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +113,7 @@ class Document:
     origin: float | None
     reloaded: bool
     by_worker: bool
+    thin: Thin | None = None  # None: it holds links or text
 
     @property
     def is_error_page(self) -> bool:
@@ -113,7 +154,9 @@ class DocumentReader:
             BrowserLost: it does not answer.
         """
         wanted = (options.links, options.html, options.fragments, options.interstitial_wait)
-        arguments = (self._mark, self.number, *wanted)
+        declared = self._transport.refresh
+        leaves = declared is not None and declared[1] <= options.interstitial_wait
+        arguments = (self._mark, self.number, *wanted, options.frames, leaves)
         with self._transport.within(timeout):
             facts = self._ask(arguments, timeout)
         document = document_of(facts, (time.perf_counter() - start) * 1000)
@@ -122,10 +165,14 @@ class DocumentReader:
     def _with_refresh(self, document: Document, options: ReadOptions) -> Document:
         """Return ``document``, with the link to where Chrome is about to take it, if it says so."""
         target, seconds = self._transport.refresh or ("", 0.0)
-        if not options.links or not target or seconds > options.interstitial_wait:
+        if not target or document.stale or seconds > options.interstitial_wait:
             return document
         url = target if options.fragments else target.partition("#")[0]
-        if document.stale or not url.startswith(("http://", "https://")):
+        if not url.startswith(("http://", "https://")):
+            return document
+        if document.thin:
+            document = replace(document, thin=replace(document.thin, refresh=(seconds, target)))
+        if not options.links or url == document.url.partition("#")[0]:
             return document
         return replace(
             document, links=tuple(dict.fromkeys((*document.links, Link(url, "refresh"))))
@@ -194,7 +241,17 @@ def document_of(facts: Mapping[str, Any], passed: float) -> Document:
         origin=facts["origin"],
         reloaded=facts["type"] == "reload",
         by_worker=facts["worker"],
+        thin=thin_of(facts["thin"]),
     )
+
+
+def thin_of(facts: Mapping[str, Any] | None) -> Thin | None:
+    """Return how little is there, as ``collect.js`` tells."""
+    if facts is None:
+        return None
+    seconds, target = facts["refresh"] or (None, "")
+    refresh = None if seconds is None else (float(seconds), str(target))
+    return Thin(**{**facts, "refresh": refresh})
 
 
 def links_of(facts: Mapping[str, Any]) -> tuple[Link, ...]:

@@ -16,11 +16,13 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import urljoin
 
 from ..errors import BrowserLost, PageError
 from .document import PAUSE, Document, DocumentReader, ReadOptions
 from .reasons import page_error
 from .transport.base import (
+    FOLLOW,
     Arrival,
     DialogOpen,
     PageMoved,
@@ -40,19 +42,36 @@ REREADS = 3
 #: Documents that may take each other's place, as they load, until a page counts as one that never
 #: settles.
 MOVES = 10
+#: Pages with hardly anything that may lead to each other, one after the other, until that counts
+#: as a circle.
+INTERSTITIALS_MAX = 5
+#: Statuses of errors that are perhaps none: a page that asks for patience, and leads on.
+CHALLENGES = frozenset({403, 429, 503})
+#: The value of a refresh, as HTML reads it: ``2;URL='x'``, ``5, url=x``, ``3``.
+REFRESH = re.compile(
+    r"\s*(\d+|(?=\.))[\d.]*(?:\s*[;,\s]\s*(?:url\s*=\s*)?(.*))?", re.IGNORECASE | re.DOTALL
+)
+#: Seconds between two looks at a page that may lead on, and seconds for which one that has
+#: declared it may be late.
+LOOK_PAUSE, LATE = 0.1, 1.0
 
 
 class Navigation:
     """Takes the tab of one session from page to page.
 
     ``page_load_timeout`` is in seconds. ``start`` is the time, by perf_counter, of the navigation
-    to the page that is shown.
+    to the page that is shown. ``header`` asks the server of that page for one of its headers.
     """
 
     def __init__(
-        self, transport: Transport, *, page_load_timeout: float, load_strategy: str
+        self,
+        transport: Transport,
+        *,
+        page_load_timeout: float,
+        load_strategy: str,
+        header: Callable[[str], str | None] = lambda name: None,  # noqa: ARG005
     ) -> None:
-        self._transport, self._health = transport, transport.health
+        self._transport, self._health, self._header = transport, transport.health, header
         self.page_load_timeout = page_load_timeout
         # the states of a document that has loaded
         self._ready = ("complete",) if load_strategy == "normal" else ("interactive", "complete")
@@ -105,7 +124,7 @@ class Navigation:
             raise page_error(url, document.error, document.status)
         if not document.is_web:
             raise PageError(url, "unsupported_scheme")
-        return document
+        return self._followed(document) if document.thin else document
 
     def read_again(self, url: str, options: ReadOptions) -> Document:
         """Return the document that the page ``url``, which is shown, has become.
@@ -130,6 +149,78 @@ class Navigation:
     def elapsed_ms(self) -> float:
         """Return the milliseconds since the navigation to this page."""
         return (time.perf_counter() - self.start) * 1000
+
+    def _followed(self, document: Document) -> Document:
+        """Return the document to which ``document``, which holds hardly anything, leads by itself
+        within ``interstitial_wait``: by a refresh that it declares, or by a script; itself, if it
+        stays. One that loads itself again is what there is, the second time.
+
+        Raises:
+            PageError: "refresh_loop": such pages lead to each other again and again.
+        """
+        for _ in range(INTERSTITIALS_MAX):
+            document = self._with_header(document)
+            after = self._after(document)
+            stays = after.origin == document.origin or after.url == document.url
+            if stays or after.thin is None:
+                return after
+            document = after
+        raise PageError(self._url, "refresh_loop", document.status)
+
+    def _with_header(self, document: Document) -> Document:
+        """Return ``document`` with the refresh that a header declares, where only its server tells:
+        one with nothing is worth a request.
+        """
+        thin, patience = document.thin, self._options.interstitial_wait
+        if thin is None or not thin.is_bare or thin.refresh or not patience:
+            return document
+        if self._transport.tells_refresh or not (value := self._header("Refresh")):
+            return document
+        refresh = parse_refresh(value, document.url)
+        if refresh is None or refresh[0] > patience:
+            return document
+        return replace(document, thin=replace(thin, refresh=refresh))
+
+    def _after(self, document: Document) -> Document:
+        """Return what becomes of ``document`` while it may lead on: the document that takes its
+        place, or itself, with what it holds by then.
+        """
+        thin, patience = document.thin, self._options.interstitial_wait
+        if thin is None or not patience:
+            return document
+        if (document.status or 0) >= 400 and document.status not in CHALLENGES:
+            return document
+        if thin.refresh and thin.refresh[0] <= FOLLOW:
+            return document  # it was waited for, as the page loaded
+        # who waits for something on each page waits for what a script brings
+        if thin.refresh is None and not (thin.is_bare and thin.leads and self._options.links):
+            return document
+        seconds = patience if thin.refresh is None else thin.refresh[0] + LATE
+        end, lean = time.perf_counter() + seconds, replace(self._options, html=False)
+        while time.perf_counter() < end:
+            time.sleep(LOOK_PAUSE)
+            now = self.reader.read(self.start, lean, self.page_load_timeout + GRACE)
+            if now.origin != document.origin:
+                self._restless = True
+                return self._next(document)
+            if thin.refresh is None and thin.outgrown_by(now.thin):
+                return self._complete()
+        return document
+
+    def _next(self, before: Document) -> Document:
+        """Return the document that took the place of ``before``, with the links of both."""
+        now = self._complete()
+        if now.is_error_page:
+            raise page_error(self._url, now.error, now.status)
+        if now.stale or not now.is_web:
+            raise PageError(self._url, "no_document" if now.stale else "unsupported_scheme")
+        here = now.url.partition("#")[0]
+        rest = [
+            link
+            for link in before.links
+            if link.rel != "refresh" and link.url.partition("#")[0] != here
+        ]
+        return replace(now, links=tuple(dict.fromkeys((*now.links, *rest))))
 
     def _is_previous(self, document: Document) -> bool:
         """Whether the page before stands in the way of this one.
@@ -268,3 +359,20 @@ class Navigation:
         if document.stale:
             raise PageError(url, "no_content" if code else "no_document")
         return document
+
+
+def parse_refresh(value: str, url: str) -> tuple[float, str] | None:
+    """Return the seconds and the target of the header ``Refresh`` of the page at ``url``; None: it
+    is none, or does not lead to the web.
+    """
+    found = REFRESH.fullmatch(value)
+    if not found:
+        return None
+    target = (found[2] or "").strip()
+    if quote := re.match(r"""(["'])(.*?)(?:\1|$)""", target, re.DOTALL):
+        target = quote[2]
+    try:
+        address = urljoin(url, target)
+    except ValueError:
+        return None
+    return (float(found[1] or 0), address) if address.startswith(("http:", "https:")) else None

@@ -14,7 +14,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from ..model import Json, Page, Response
 from .artifacts import screenshots
 from .transport.base import TransportError
-from .transport.javascript import script
+from .transport.javascript import finding
 
 if TYPE_CHECKING:
     from .transport.base import Transport
@@ -56,8 +56,15 @@ class Tab:
     value is None, or an empty list.
     """
 
+    #: Whether documents in frames, of the same origin, are parts of this one.
+    in_frames = False
+
     def __init__(self, driver: Driver, transport: Transport) -> None:
         self.driver, self.transport = driver, transport
+
+    def finding(self, function: str) -> str:
+        """Return a JavaScript ``function`` with what finds elements of this page."""
+        return finding(function, in_frames=self.in_frames)
 
     @property
     def url(self) -> str:
@@ -186,14 +193,14 @@ class Tab:
     def element(self, css: str) -> WebElement:
         """Return Selenium's element for the first that matches; LookupError if there is none."""
         with selector_errors(css):
-            element = self.driver.execute_script(script("find.js") + ELEMENT, css)
+            element = self.driver.execute_script(finding(ELEMENT), css)
         if not isinstance(element, WebElement):
             raise LookupError(f"nothing matches {css!r} at {self.url}")
         return element
 
     def _select(self, js: str, css: str, *args: Any) -> Any:
         with selector_errors(css):
-            return self.transport.ask(script("find.js") + js, css, *args)
+            return self.transport.ask(self.finding(js), css, *args)
 
 
 class LivePage(Tab):

@@ -1,4 +1,4 @@
-"""Do a visit in Chrome: waits, scrolling, steps; and read the links inside of frames."""
+"""Do a visit in Chrome: waits, scrolling, steps."""
 
 from __future__ import annotations
 
@@ -10,19 +10,15 @@ from typing import TYPE_CHECKING
 
 from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver import ActionChains
-from selenium.webdriver.common.by import By
 
 from ..definition.steps import Step, Visit, key_of
 from ..errors import PageError
-from ..model import Link
 from ..secret_refs import reveal
-from .document import links_of
 from .transport.base import ScriptError, ScriptTimeout, TransportError, first_line
 from .transport.javascript import script
 
 if TYPE_CHECKING:
     from .page import LivePage
-    from .transport.webdriver import Driver
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +27,6 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE, PAUSE = 0.005, 0.05
 #: Seconds for which the next round of a repeated step is waited for; then the last one was the end.
 REPEAT_TIMEOUT = 2.0
-#: Frames that are read, and how deep they may lie in each other.
-FRAMES_MAX, FRAME_DEPTH_MAX = 50, 4
 
 CHOOSE = """
 const [list, wanted] = arguments;
@@ -88,7 +82,7 @@ class StepRunner:
         loads = (quiet and quiet * 1000, self._watch, self._images)
         args = (list(selectors), bool(until), *loads)
         end, pause = time.monotonic() + timeout, FIRST_PAUSE
-        while missing := self._missing(script("find.js") + js, args):
+        while missing := self._missing(self.live.finding(js), args):
             if time.monotonic() > end:
                 url, rest = self.live.page.url, ", ".join(missing)
                 log.info("%s: not within %g s: %s", url, timeout, rest)
@@ -183,38 +177,3 @@ class StepRunner:
             text = first_line(error) if isinstance(error, WebDriverException) else str(error)
             log.info("%s: %s: %s", self.live.page.url, reason, text)
         return PageError(self.live.page.url, reason, retryable=retryable)
-
-
-def links_in_frames(driver: Driver, limit: int, *, fragments: bool = False) -> tuple[Link, ...]:
-    """Return the links inside of the page's frames, of whatever site, at most ``limit``.
-    ``fragments``: they keep what follows #.
-
-    Frames that are gone meanwhile have none.
-    """
-    links: dict[Link, None] = {}
-    left = FRAMES_MAX
-
-    def read(depth: int) -> None:
-        nonlocal left
-        for frame in driver.find_elements(By.CSS_SELECTOR, "iframe, frame"):
-            if left <= 0 or len(links) >= limit:
-                return
-            left -= 1
-            try:
-                driver.switch_to.frame(frame)
-            except WebDriverException:
-                continue
-            try:
-                wanted = (limit, False, fragments)
-                facts = driver.execute_script(script("collect.js"), "_", 0, *wanted)
-                links.update(dict.fromkeys(links_of(facts)))
-                if depth < FRAME_DEPTH_MAX:
-                    read(depth + 1)
-            except WebDriverException as error:
-                url, text = driver.health.url, first_line(error)
-                log.debug("a frame of %s cannot be read: %s", url, text)
-            driver.switch_to.parent_frame()
-
-    read(1)
-    driver.switch_to.default_content()
-    return tuple(links)[:limit]

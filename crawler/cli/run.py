@@ -11,6 +11,7 @@ from ..config import settings as configuration
 from ..definition.loading import load
 from ..definition.network import guard_of, plain_headers, proxies_of, robots_names
 from ..net.permits import Permits
+from ..output.hints import hint_lines
 from ..run.dry_run import DryRun, dry_run
 from ..services import endpoint
 from .group import echo
@@ -65,6 +66,7 @@ def record(outcome: DryRun) -> dict[str, object]:
         **outcome.result.record(),
         "kept": [page.url for page in outcome.kept],
         "dropped": [{"url": link.url, "reason": reason} for link, reason in outcome.dropped],
+        "hints": outcome.hints,
     }
 
 
@@ -78,5 +80,6 @@ def text(outcome: DryRun) -> str:
         *(f"  {page.url}" for page in outcome.kept),
         f"{len(outcome.dropped)} links dropped",
         *(f"  {reason:<12} {link.url}" for link, reason in outcome.dropped),
+        *(f"hint: {line}" for line in hint_lines(outcome.hints)),
     ]
     return "\n".join(lines)

@@ -20,7 +20,7 @@ PROXY_PAGES = 100
 _OF_PROFILE = (
     *("user_agent", "language", "window", "load_strategy", "images", "block", "timezone"),
     *("geolocation", "mobile", "scale", "console", "timings"),
-    *("download_limit", "download_timeout", "keep_fragment", "interstitial_wait"),
+    *("download_limit", "download_timeout", "keep_fragment", "interstitial_wait", "frames"),
 )
 _OF_VISIT = (
     *("wait_for", "wait_until", "wait_quiet", "wait_timeout", "scroll", "scroll_timeout"),

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ..urls.scope import Chosen
     from .crawl import Crawl
 
+#: ``rel`` of links that are what a page is, and of no region of it.
+INHERENT = ("refresh", "frame")
 #: Calls the filter hook with ``link`` or ``links``, and with all else that its caller has for it.
 Keep = Callable[..., Any]
 
@@ -75,14 +77,20 @@ def _allowed_by_page(
         return links, None
     from . import selectors  # parsel takes 0.1 s to import, and few crawls need it here
 
+    # where a page leads by itself, and the documents of a frameset, are no advice of the page
+    inherent = tuple(link for link in links if link.rel in INHERENT)
     if crawl.nofollow and selectors.says_nofollow(html):
-        return (), "nofollow"
+        return inherent, "nofollow"
     if not crawl.restrict_css:
         return links, None
     look = scope_of(crawl).look
     inside = {look(link).key for link in selectors.links_within(html, url, crawl.restrict_css)}
     # the scope drops links that have a reason of their own, and counts them under it
-    within = tuple(link for link in links if look(link.url).key in inside or look(link.url).reason)
+    within = tuple(
+        link
+        for link in links
+        if link in inherent or look(link.url).key in inside or look(link.url).reason
+    )
     return within, "restrict"
 
 

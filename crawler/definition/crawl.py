@@ -101,7 +101,7 @@ class Crawl:
     scroll_timeout: float
     steps: tuple[Mapping[str, Any], ...]
     login: Mapping[str, Any] | None
-    frames: bool
+    frames: Literal["links", "inner", "part", "ignore"]
     screenshot: Literal["window", "page"] | None
     pdf: bool
     response_headers: bool

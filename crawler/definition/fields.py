@@ -156,6 +156,11 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(part)
 
 
+def _frames(value: object) -> object:
+    """Return the word that a flag means, which this field was before."""
+    return {True: "inner", False: "ignore"}[value] if isinstance(value, bool) else value
+
+
 def _as_list(value: object) -> object:
     """Return a list: of a single value, one with that value; of a set, one in an order that is the
     same in every process.
@@ -277,6 +282,7 @@ Size = Annotated[Whole, Field(ge=1, le=16_384)]
 Text = Annotated[str, Field(strict=True)]
 #: A limit, or none.
 OrNone = Annotated[T | None, BeforeValidator(_none_in_words)]
+Frames = Annotated[Literal["links", "inner", "part", "ignore"], BeforeValidator(_frames)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_list)]
 Urls = Annotated[
     tuple[Annotated[Text, AfterValidator(_url)], ...],
@@ -592,7 +598,8 @@ class Fields(BaseModel):
     )
     interstitial_wait: Annotated[Seconds, Field(ge=0, le=600)] = _field(
         5.0,
-        "Within how many seconds a declared refresh is followed, as a link; 0 for none.",
+        "For how long a page with hardly anything on it may take to lead on by itself, and within"
+        " how many seconds a declared refresh of any other page is a link; 0 for none.",
         "interstitial_wait=10",
     )
     scroll: Flag = _field(
@@ -616,7 +623,13 @@ class Fields(BaseModel):
         ' "button", "expect": ".account"}',
         repr=False,
     )
-    frames: Flag = _field(False, "Whether links inside of frames count, too.", "frames=True")
+    frames: Frames = _field(
+        "links",
+        "Whether documents in frames are links of their page (links), or also the links inside of"
+        " them (inner, true); whether those in scope are a part of the page (part); or none of"
+        " this (ignore, false).",
+        'frames="part"',
+    )
     screenshot: Literal["window", "page"] | None = _field(
         None,
         "Whether a picture of each page is kept: of the window, or of the whole page.",

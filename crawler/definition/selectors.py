@@ -180,12 +180,13 @@ def links_within(html: str, url: str, regions: Iterable[str]) -> frozenset[str]:
     """
     root = read_document(html)
     base = urljoin(url, root.css("base::attr(href)").get(""))
-    hrefs = (
-        link.attrib["href"].strip()
-        for css in regions
-        for link in root.css(css).css("a[href], area[href]")
-    )
-    return frozenset(_resolved(base, href) for href in hrefs)
+    targets = set()
+    for css in regions:
+        for link in root.css(css).css("a[href], area[href], iframe[src], object[data]"):
+            href = link.attrib.get("href") or link.attrib.get("src") or link.attrib["data"]
+            frame = link.xpath("ancestor::*[@data-frame][1]/@data-frame").get()
+            targets.add(_resolved(frame or base, href.strip()))
+    return frozenset(targets)
 
 
 def _resolved(base: str, href: str) -> str:

@@ -76,14 +76,15 @@ class Visit:
     scroll: bool = False
     scroll_timeout: float = 30.0
     steps: tuple[Step, ...] = ()
-    frames: bool = False
+    frames: str = "links"  # "inner" and "part": they are read, too
     screenshot: str | None = None  # "window" or "page"
     pdf: bool = False
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""
         waits = (self.wait_for, self.wait_until, self.wait_quiet)
-        return any((*waits, self.scroll, self.steps, self.frames, self.screenshot, self.pdf))
+        frames = self.frames in ("inner", "part")
+        return any((*waits, self.scroll, self.steps, frames, self.screenshot, self.pdf))
 
     @property
     def watches(self) -> bool:

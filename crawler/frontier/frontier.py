@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
+from urllib.parse import unquote
 
 from ..errors import CrawlExists, FrontierRefused
 from ..model import (
@@ -612,7 +613,7 @@ class Frontier:
         """
         reply = self.run_script("snapshot")
         status, reason, generation, active, started, ended, held = reply[:7]
-        processing, delayed, tickets, begun, counts, reasons, delivering = reply[7:]
+        processing, delayed, tickets, begun, counts, reasons, delivering, examples = reply[7:]
         numbers = parse_counts(counts)
         main = {name: numbers.pop(name, 0) for name in ("accepted", "queued", "done", "failed")}
         return Snapshot(
@@ -625,6 +626,7 @@ class Frontier:
             processing=processing,
             counts=numbers,
             reasons=parse_counts(reasons),
+            examples=parse_examples(examples),
             started=to_seconds(started),
             ended=to_seconds(ended),
             active=active / 1_000,
@@ -647,3 +649,9 @@ def parse_counts(flat: Sequence[bytes]) -> dict[str, int]:
     """Return a script's list of names and numbers in turn as a mapping."""
     pairs = zip(flat[::2], flat[1::2], strict=True)
     return {name.decode("utf-8", "replace"): int(number) for name, number in pairs}
+
+
+def parse_examples(flat: Sequence[bytes]) -> dict[str, str]:
+    """Return a script's list of names and quoted examples in turn as a mapping."""
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    return {name.decode("utf-8", "replace"): unquote(text.decode()) for name, text in pairs}

@@ -10,9 +10,9 @@ from typing import Any
 STEP = 500
 #: Keys with fixed names, but for ``meta``.
 FIXED = (
-    "counts", "tallies", "reasons", "ready", "snoozed", "delayed", "processing", "inflight",
-    "tokens", "leases", "done", "failed", "acks", "tickets", "timer", "producers", "results",
-    "login", "logouts", "failure_kinds", "outages", "seeds", "outbox", "outbox_due",
+    "counts", "examples", "tallies", "reasons", "ready", "snoozed", "delayed", "processing",
+    "inflight", "tokens", "leases", "done", "failed", "acks", "tickets", "timer", "producers",
+    "results", "login", "logouts", "failure_kinds", "outages", "seeds", "outbox", "outbox_due",
     "undelivered",
     "witnessed",  # of a crawl that an earlier version wrote
 )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from ..model import Json, Snapshot, Status
+from .hints import hint_lines, hints
 
 
 class ExitStatus(IntEnum):
@@ -54,6 +55,7 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
         "undelivered": counts.get("undelivered", 0),
         "returns": {name: n for name, count in RETURNS.items() if (n := counts.get(count, 0))},
         "skipped": dict(sorted(skipped(snapshot).items())),
+        "hints": hints(snapshot.counts, snapshot.examples),
         "started": snapshot.started,
         "ended": snapshot.ended,
         "seconds": seconds,
@@ -89,6 +91,7 @@ def lines(snapshot: Snapshot) -> list[str]:
         if facts[title]:
             parts = ", ".join(f"{name} {count}" for name, count in facts[title].items())
             text.append(f"  {title:<8} {parts}")
+    text += [f"  hint     {line}" for line in hint_lines(facts["hints"])]
     if delivering := facts["delivering"]:
         text.append(f"  hooks    {delivering} on their way to hooks; the crawl ends after them")
     if undelivered := facts["undelivered"]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..hooks import Lazy, call, note_place
 from ..redaction import masked
+from .looks import Looks
 from .outcome import HookError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class RunServices:
 
     ``worker`` names the process in the frontier. ``permits`` are those of the crawl. Each report of
     a page is made within ``completion()``, which may wait to limit the rate of runs. ``snapshots``
-    keeps error snapshots; None: none are kept.
+    keeps error snapshots; None: none are kept. ``looks`` decides which pages are looked at again.
     """
 
     frontier: Frontier
@@ -43,6 +44,7 @@ class RunServices:
     worker: str
     snapshots: ErrorSnapshots | None = None
     completion: Callable[[], AbstractContextManager[None]] = nullcontext
+    looks: Looks = field(default_factory=Looks)
 
 
 class Stop:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from ..definition.bounds import entry_pages, scope_of
 from ..errors import PageError
 from ..frontier.answers import Ending, Renewal, Verdict, Wake
-from ..model import Claim, Link, Outcome, Page, Result, Snapshot, Status, Turn
+from ..model import Claim, Json, Link, Outcome, Page, Result, Snapshot, Status, Turn
+from ..output.hints import hints
+from ..redaction import masked
 from .context import RunServices
 from .lifecycle import execute
+from .looks import DryLooks, Looks
 from .observer import Silent
 from .outcome import Failure, LoggedOut
 
@@ -29,22 +33,30 @@ CLAIM_LIFE = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class DryRun:
-    """The result of one page, the pages that would be queued, and the other links with the reason
-    for each.
+    """The result of one page, the pages that would be queued, the other links with the reason for
+    each, and what may be wrong although the page is done (see ``output/hints.py``).
     """
 
     result: Result
     kept: tuple[Page, ...]
     dropped: tuple[tuple[Link, str], ...]
+    hints: Mapping[str, Json] = field(default_factory=dict)
 
 
 def dry_run(
-    crawl: Crawl, chrome: Chrome, permits: Permits, url: str | None = None, *, after: bool = False
+    crawl: Crawl,
+    chrome: Chrome,
+    permits: Permits,
+    url: str | None = None,
+    *,
+    after: bool = False,
+    looks: Looks | None = None,
 ) -> DryRun:
     """Run the entry page of ``crawl``, or ``url``, without a frontier: nothing is queued or kept.
 
     Hooks get the arguments of a run, with the snapshot of an empty crawl. The hook ``after``, which
-    may write to a database, is called only with ``after``.
+    may write to a database, is called only with ``after``. ``looks`` decides whether the page is
+    looked at again; None: it is, for seconds, if it has scripts.
 
     Raises:
         PageError: the page failed.
@@ -52,7 +64,8 @@ def dry_run(
     """
     page = entry_pages(crawl)[0] if url is None else scope_of(crawl).entry(url)
     frontier = cast("Frontier", NoFrontier(crawl.name, page, first="before_all" in crawl.calls))
-    services, links = RunServices(frontier, chrome, permits, _start, worker=""), Links()
+    services = RunServices(frontier, chrome, permits, _start, worker="", looks=looks or DryLooks())
+    links = Links()
     trial = crawl.without("failed") if after else crawl.without("after", "failed")
     trial.after_needs_page = True  # no later run is there to call it again
     outcome = execute(trial, services, observer=links)
@@ -64,18 +77,30 @@ def dry_run(
         not isinstance(outcome, Result) or links.chosen is None
     ):  # a frontier of one page has no other
         raise AssertionError(outcome)
-    return DryRun(outcome, links.chosen.pages, links.chosen.reasons)
+    chosen, counts = links.chosen, links.counts
+    return DryRun(outcome, chosen.pages, chosen.reasons, hints(counts, links.examples))
 
 
 class Links(Silent):
-    """An observer that keeps the links of the page, with the reasons of those that are dropped."""
+    """An observer that keeps the links of the page, with the reasons of those that are dropped, and
+    what is counted.
+    """
 
     explain = True
     chosen: Chosen | None = None
 
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
+
     def choice(self, chosen: Chosen) -> None:
         """Keep the links."""
         self.chosen = chosen
+
+    def count(self, name: str, example: str = "") -> None:
+        """Keep what is counted."""
+        self.counts[name] += 1
+        self.examples.setdefault(name, masked(example))
 
 
 def _start(crawl: Crawl, ticket: str, delay: float = 0.0) -> None:

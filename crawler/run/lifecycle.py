@@ -97,6 +97,7 @@ def execute(
                 data = work.extract(response)
                 observer.step("filter", page)
                 links = work.choose(response)
+                work.note_hints(response, data, links)
                 result = work.result(response, data)
                 observer.step("queue.deregister", page)
                 ending = work.deregister(result, links)

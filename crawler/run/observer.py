@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from ..redaction import masked
-from .timings import COUNT, StepTime, drain, tallies
+from .timings import COUNT, StepTime, drain, example_of, tallies
 
 if TYPE_CHECKING:
     from ..model import Page
@@ -28,8 +28,8 @@ class Observer(Protocol):
     def choice(self, chosen: Chosen) -> None:
         """Note the links that may become pages, and those that may not."""
 
-    def count(self, name: str) -> None:
-        """Note that the crawl's count ``name`` goes up by one."""
+    def count(self, name: str, example: str = "") -> None:
+        """Note that the crawl's count ``name`` goes up by one, perhaps with an example of it."""
 
     def sums(self) -> dict[str, int]:
         """Return the times that the frontier does not have yet, as tallies; see ``timings``."""
@@ -52,7 +52,7 @@ class Silent:
     def choice(self, chosen: Chosen) -> None:
         """Note nothing."""
 
-    def count(self, name: str) -> None:
+    def count(self, name: str, example: str = "") -> None:
         """Note nothing."""
 
     def sums(self) -> dict[str, int]:
@@ -104,9 +104,11 @@ class RunObserver:
     def choice(self, chosen: Chosen) -> None:
         """Note nothing: the frontier counts what is dropped."""
 
-    def count(self, name: str) -> None:
+    def count(self, name: str, example: str = "") -> None:
         """Note it among the times, which go to the frontier with the report."""
         self._times.append((COUNT + name, 1.0))
+        if example:
+            self._times.append((example_of(name, masked(example)), 1.0))
 
     def sums(self) -> dict[str, int]:
         """Return the times of this run, and those that earlier runs left, as tallies."""

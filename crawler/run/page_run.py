@@ -23,6 +23,7 @@ from ..redaction import Secrets, masked
 from ..text.encodable import encodable, encodable_value
 from .delivery import Deliveries, failure_arguments
 from .lease import RENEWALS, keep_lease
+from .looks import Late, asks_for_fields, is_empty, look_again, suspicion
 from .next_runs import retry_until
 from .outcome import Failure, HookError, LoggedOut, diagnose, without_secrets
 from .request import LoginCheck, accept
@@ -179,6 +180,41 @@ class PageRun:
         chosen = permitted(chosen, self._services.permits)
         self._observer.choice(chosen)
         return chosen
+
+    def note_hints(self, response: Response, data: Json, chosen: Chosen) -> None:
+        """Count what may be wrong with the page although it is done; see ``output/hints.py``.
+
+        If it holds hardly anything, or gave nothing, it may be looked at again, for seconds.
+        """
+        crawl, page, thin = self._crawl, self._page, self._browser.thin
+        count, looks = self._observer.count, self._services.looks
+        for link in response.links:
+            if link.rel == "refresh" and scope_of(crawl).judge(link, page):
+                count("hint_refresh_out", f"{page.url} to {link.url}")
+        if thin and thin.is_frames:
+            count("hint_frames", page.url)
+        if asks_for_fields(crawl) and is_empty(data):
+            count("hint_empty", page.url)
+        why = suspicion(crawl, page, response, thin, data, chosen)
+        if seconds := looks.seconds(page.lane, why):
+            began = time.monotonic()
+            late = look_again(self._browser, response, seconds, scroll=looks.scrolls)
+            looks.note(time.monotonic() - began)
+            if late:
+                self._note_late(late)
+
+    def _note_late(self, late: Late) -> None:
+        """Count what a second look found."""
+        count, url = self._observer.count, self._page.url
+        count("looks")
+        if late.left:
+            count("hint_left", url)
+        elif late.grown:
+            count("hint_late", url)
+            if late.css:
+                count("late_css", late.css)
+        elif late.scrolled and not self._crawl.scroll:
+            count("hint_scroll", url)
 
     def result(self, response: Response, data: Json) -> Result:
         """Return the result of the page, after a hook ``after`` that needs the page took it.

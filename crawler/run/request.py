@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..definition.bounds import scope_of
 from ..definition.browser_profile import visit_of
 from ..definition.extraction import needs_html
 from ..errors import PageError
-from ..model import Page, Response
+from ..model import Link, Page, Response
 from ..redaction import masked
 from .moved import advice
 
@@ -65,9 +66,15 @@ def accept(
     if admit(response, crawl, page, browser, permits, browser.document_at):
         response = browser.request(page, html=html)  # the tab went to a robots.txt meanwhile
     if visit:
-        response = browser.settle(page, response, visit, html=html)
+        admits = partial(_is_part, crawl, page, response)
+        response = browser.settle(page, response, visit, html=html, admits=admits)
         admit(response, crawl, page, browser, permits)  # a step may have led elsewhere
     return browser.keep_html(page, response) if crawl.keep_html else response
+
+
+def _is_part(crawl: Crawl, page: Page, response: Response, url: str) -> bool:
+    """Whether a document at ``url``, in a frame of ``page``, belongs to the crawl."""
+    return url == response.url or scope_of(crawl).judge(Link(url), page) is None
 
 
 def admit(

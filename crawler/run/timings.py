@@ -10,6 +10,7 @@ name                         counts
 ``attempt:5xx:timeout``      attempts at a page that ended with this class of HTTP status, and
                              for this reason
 ``count:cookies_cleared``    no tally: the frontier adds it to the crawl's counts
+``example:hint_late=URL``    no tally: the frontier keeps the first one as an example of that count
 ============================ ==================================================================
 """
 
@@ -19,6 +20,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from urllib.parse import quote
 
 #: Steps of a run that are timed, in their order. ``start``, the last step, sends the sums. Without
 #: a hook ``after``, the step ``queue.deregister`` sends them, and the next run of the process sends
@@ -40,8 +42,13 @@ POWERS = 17
 
 #: Begins the name of a sum that the frontier adds to the crawl's counts.
 COUNT = "count:"
+#: Begins the name of an example of a count; ``=`` and the quoted example follow.
+EXAMPLE = "example:"
+#: Characters of an example that are kept.
+EXAMPLE_MAX = 300
 
-#: A step of a run, and the seconds that it took; or :data:`COUNT` with a name, and a number.
+#: A step of a run, and the seconds that it took; or :data:`COUNT` or :data:`EXAMPLE` with a name,
+#: and a number.
 StepTime = tuple[str, float]
 
 
@@ -56,13 +63,20 @@ def tallies(times: Iterable[StepTime]) -> dict[str, int]:
     for step, seconds in times:
         if step.startswith(COUNT):
             sums[step] = sums.get(step, 0) + int(seconds)
-        if step in STEPS:
+        elif step.startswith(EXAMPLE):
+            sums[step] = 1
+        elif step in STEPS:
             for name, amount in (
                 (f"step:{step}:{bucket(seconds)}", 1),
                 (f"step:{step}:us", int(seconds * 1_000_000)),
             ):
                 sums[name] = sums.get(name, 0) + amount
     return sums
+
+
+def example_of(name: str, text: str) -> str:
+    """Return the name of the sum that keeps ``text`` as an example of the count ``name``."""
+    return f"{EXAMPLE}{name}={quote(text[:EXAMPLE_MAX], safe=':/?&=#,;@+', errors='replace')}"
 
 
 def drain(pending: deque[StepTime]) -> Iterator[StepTime]:

@@ -89,13 +89,53 @@ def script_loop_back(request: Request) -> None:
 
 @route("/refresh-by-meta")
 def refresh_by_meta(request: Request) -> None:
+    """One that the page declares, which has content of its own."""
     head = "<meta http-equiv=Refresh content=\"2; URL='behind#top'\">"
-    request.html("<a href=/other>other</a>", head=head)
+    request.html(f"<a href=/other>other</a><p>{'much ' * 250}", head=head)
 
 
 @route("/refresh-by-header")
 def refresh_by_header(request: Request) -> None:
-    request.html("<a href=/other>other</a>", Refresh="2; url=/behind")
+    request.html(f"<a href=/other>other</a><p>{'much ' * 250}", Refresh="2; url=/behind")
+
+
+#: Pages that are shown until they lead on, by a refresh or by a script: their heads or bodies.
+ONWARD = {
+    "meta": "<meta http-equiv=refresh content='2; url=/behind'>",
+    "timer": "<script>setTimeout(() => { location = '/behind' }, 300)</script>",
+    "load": "<script>onload = () => setTimeout(() => location.replace('/behind'), 300)</script>",
+    "form": "<form action=/behind></form><script>setTimeout(() => document.forms[0].submit(), 300)</script>",
+    "chain": "<script>setTimeout(() => { location = '/onward/timer' }, 300)</script>",
+    "circle": "<script>setTimeout(() => { location = '/onward/back' }, 200)</script>",
+    "back": "<script>setTimeout(() => { location = '/onward/circle' }, 200)</script>",
+    "again": "<meta http-equiv=refresh content=2>",
+    "out": "<meta http-equiv=refresh content='2; url=http://localhost:{port}/behind'>",
+    "inert": "<noscript><meta http-equiv=refresh content='2; url=/behind'></noscript>"
+    "<template><meta http-equiv=refresh content='2; url=/behind'></template>",
+    "late": "<div id=app></div><script>setTimeout(() => { if (!window.x) app.innerHTML = '<h1>Come</h1><a href=/a>a</a>';"
+    " else location = '/behind' }, 300)</script>",
+}
+
+
+@route("/onward/")
+def onward(request: Request) -> None:
+    code = ONWARD[request.rest].replace("{port}", str(request.server.server_address[1]))
+    request.html(f"Wait. <a href=/from-onward>on</a>{code}" if "meta" in code else f"Wait.{code}")
+
+
+@route("/onward-header")
+def onward_header(request: Request) -> None:
+    request.html("Wait.", Refresh="2; url=/behind")
+
+
+@route("/onward-404")
+def onward_404(request: Request) -> None:
+    request.html("Not here." + ONWARD["meta"], status=404)
+
+
+@route("/behind")
+def behind(request: Request) -> None:
+    request.html("<h1>Behind</h1><a href=/from-behind>on</a>", title="Behind")
 
 
 @route("/refresh-of-itself")

@@ -199,6 +199,25 @@ def frameset(request: Request) -> None:
     )
 
 
+@route("/wrapped/")
+def wrapped(request: Request) -> None:
+    """Pages that are nothing but frames, or have some: of this site and of another."""
+    port = request.server.server_address[1]
+    content = f"<h1>Inside</h1><p class=price>7</p><a href=/from-inside>on</a><iframe src=http://localhost:{port}/b></iframe>"
+    bodies = {
+        "set": "<frameset cols='20%,80%'><frame src=/wrapped/inside><frame src=/a></frameset>",
+        "one": "<iframe src=/wrapped/inside width=800 height=600></iframe>",
+        "srcdoc": f'<iframe width=800 height=600 srcdoc="{content}"></iframe>',
+        "written": "<iframe id=f width=800 height=600></iframe>"
+        f"<script>f.contentDocument.body.innerHTML = `{content}`</script>",
+        "lazy": "<h1>Top</h1><p style='height:9000px'></p><iframe loading=lazy src=/wrapped/inside></iframe>",
+        "object": "<object type=text/html data=/wrapped/inside width=800 height=600></object>",
+        "inside": content,
+    }
+    text = f"<title>{request.rest}</title>{bodies[request.rest]}"
+    request.answer(text.encode(), Content_Type="text/html")
+
+
 @route("/frame-top")
 def frame_top(request: Request) -> None:
     """A frame that puts itself in the page's place."""

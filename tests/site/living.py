@@ -20,6 +20,29 @@ def comes(request: Request) -> None:
     )
 
 
+@route("/app/")
+def app(request: Request) -> None:
+    """Apps that get their content half a second after they were loaded."""
+    fill = "document.getElementById('root').innerHTML = '<h1>Shop</h1>' + [1, 2].map(n => `<a href=/item/${n}>${n}</a>`).join('')"
+    bodies = {
+        "empty": f"<div id=root>Loading…</div><script>setTimeout(() => {{ {fill} }}, 500)</script>",
+        "text": f"<p>{'Words. ' * 60}</p><div id=root></div><script>setTimeout(() => {{ {fill} }}, 500)</script>",
+        "plain": "<h1>Small</h1><script>1</script>",
+        "static": "<h1>Small</h1>",
+        "full": f"<h1>Shop</h1><p>{'Words. ' * 60}</p><a href=/a>a</a><script>1</script>",
+        "leaves": "<div id=root>Loading…</div><script src=/app-leaves.js></script>",
+        "endless": "<h1>List</h1><div id=root></div><script>let n = 0; const more = () => { for (let i = 0; i < 10; i += 1)"
+        " root.insertAdjacentHTML('beforeend', `<p style='height:300px'><a href=/item/${n}>${n++}</a></p>`) };"
+        " more(); onscroll = () => n < 40 && more()</script>",
+    }
+    request.html(bodies[request.rest], title="App")
+
+
+@route("/app-leaves.js")
+def app_leaves(request: Request) -> None:
+    request.answer(b"setTimeout(() => { location = '/a' }, 500)", Content_Type="text/javascript")
+
+
 @route("/hash-app")
 def hash_app(request: Request) -> None:
     """An app that shows one of three views, by its fragment, and its frame of another."""

@@ -30,7 +30,7 @@ class Request(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         self.query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-        self.server.hits[self.path] += 1
+        self.server.hits[self.path] += self.command != "HEAD"
         _, _, self.rest = parts.path[1:].partition("/")
         route = ROUTES.get(parts.path) or ROUTES.get(parts.path[: len(parts.path) - len(self.rest)])
         with contextlib.suppress(ConnectionError):
@@ -39,7 +39,7 @@ class Request(BaseHTTPRequestHandler):
             else:
                 self.html("<h1>Not here</h1><a href=/ok>back</a>", title="Not found", status=404)
 
-    do_POST = do_GET  # noqa: N815
+    do_POST = do_HEAD = do_GET  # noqa: N815
 
     def form(self) -> dict[str, str]:
         length = int(self.headers.get("Content-Length") or 0)
@@ -54,7 +54,8 @@ class Request(BaseHTTPRequestHandler):
         if status != 204:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def html(
         self, body: str, *, title: str = "", head: str = "", status: int = 200, **headers: str

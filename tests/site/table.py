@@ -162,7 +162,7 @@ CIRCLES = (
     Row("/replace-storm", (UNSETTLED, HUNG), "the same", hasty=True, doubt=None),
     Row(
         "/meta-loop",
-        (Done(("/from-meta-loop", "/meta-loop"), "meta-loop"), UNSETTLED),
+        (Done(("/from-meta-loop",), "meta-loop"), UNSETTLED),
         "by chance seen between two loads",
         doubt=None,
     ),
@@ -241,7 +241,7 @@ DOWNLOADS = (
     named("/meta-download", "/download"),
     named("/click-download", "/ok"),
     named("/blob-download"),
-    named("/frame-download"),
+    named("/frame-download", "/download"),
     failed("/unknown-kind", "download"),
     failed("/pdf", "download", why="a headless shell has no viewer, so nobody's is used"),
 )
@@ -293,7 +293,7 @@ ANSWERS = (
     failed("/401-digest", "auth_required", status=401),
     failed("/401-other", "auth_required", status=401),
     failed("/407", "bad_response", why="no proxy is there that may ask"),
-    named("/401-frame", why="a password that a part asks for holds nothing up"),
+    named("/401-frame", "/401-body", why="a password that a part asks for holds nothing up"),
 )
 DOCUMENTS = (
     Row("/links-100000", (Done(100_000, "links-100000"),)),
@@ -307,11 +307,14 @@ DOCUMENTS = (
         "a title, a link and its text of a megabyte each",
     ),
     Row("/lines", (Done(("/from-lines", "/xyz"), "li ne s \ufffd"),)),
-    named("/frames"),
-    named("/frames-many"),
-    named("/frames-deep"),
-    named("/frames-recursive"),
-    Row("/frameset", (Done((), "frameset"),)),
+    named(
+        "/frames",
+        *("/a", "/no-link", "/204", "/404", "/no-answer", "/download", "/401", "/alert", "/b"),
+    ),
+    named("/frames-many", *(f"/a?{n}" for n in range(100))),
+    named("/frames-deep", "/frames-deep?n=1"),
+    named("/frames-recursive", "/frames-recursive?n=0", "/frames-recursive?n=1"),
+    Row("/frameset", (Done(("/a", "/b"), "frameset"),)),
     named("/frame-denied"),
     named("/sandboxed"),
     named("/trusted-types"),

@@ -15,6 +15,10 @@ from typing import Any
 from ...errors import BrowserError, BrowserLost
 from .javascript import call_of
 
+#: Seconds for which a page that has loaded may put off going elsewhere by itself, and is waited
+#: for. ChromeDriver waits as long.
+FOLLOW = 1.0
+
 
 class TransportError(BrowserError):
     """Something that was asked of a page failed; the text is Chrome's. The session is alive."""
@@ -124,6 +128,8 @@ class Transport(ABC):
     #: Where the page's declared refresh leads, and after how many seconds; None: it declares none,
     #: or this way to the page does not tell.
     refresh: tuple[str, float] | None = None
+    #: Whether ``refresh`` knows those that a header declares.
+    tells_refresh: bool = False
 
     @abstractmethod
     def go(self, url: str, timeout: float) -> Arrival:

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from ...errors import BrowserError, BrowserLost
 from .base import (
+    FOLLOW,
     Arrival,
     DebuggerAddress,
     DialogOpen,
@@ -39,9 +40,6 @@ log = logging.getLogger(__name__)
 #: Seconds in which the line must be open, and in which Chrome must answer what it does without
 #: asking the page.
 ANSWER_TIMEOUT = 10.0
-#: Seconds for which a page that has loaded may put off going elsewhere by itself, and is waited
-#: for. ChromeDriver waits as long.
-FOLLOW = 1.0
 #: Dialogs of one page that are dismissed.
 DIALOGS = 50
 #: How often a page may go elsewhere by itself, within its document or out of it, in so many
@@ -156,6 +154,8 @@ class DevTools(Transport):
     Raises:
         NoLine: the line cannot be opened. (So does ``attach``.)
     """
+
+    tells_refresh = True
 
     def __init__(
         self,

@@ -1,7 +1,9 @@
 // find: elements by CSS selectors. This comes before the body of a function, which then has ``one``
 // and ``all``.
 //
-// Selectors are asked of the document; only if nothing matches there, of its open shadow roots.
+// Selectors are asked of the document; only if nothing matches there, of its open shadow roots. Where
+// IN_FRAMES is true, documents in its frames, of the same origin, are parts of it.
+const inFrames = IN_FRAMES;
 const shadows = function* (root) {
   for (const e of root.querySelectorAll("*"))
     if (e.shadowRoot) {
@@ -9,14 +11,28 @@ const shadows = function* (root) {
       yield* shadows(e.shadowRoot);
     }
 };
+const parts = function* (page) {
+  yield page;
+  for (const frame of inFrames ? page.querySelectorAll("iframe, frame") : [])
+    if (frame.contentDocument) yield* parts(frame.contentDocument);
+};
 const one = (css) => {
-  let match = document.querySelector(css);
-  if (!match) for (const root of shadows(document)) if ((match = root.querySelector(css))) break;
-  return match;
+  for (const page of parts(document)) {
+    const match = page.querySelector(css);
+    if (match) return match;
+  }
+  for (const page of parts(document))
+    for (const root of shadows(page)) {
+      const match = root.querySelector(css);
+      if (match) return match;
+    }
+  return null;
 };
 const all = (css) => {
-  const matches = Array.from(document.querySelectorAll(css));
+  const matches = [];
+  for (const page of parts(document)) matches.push(...page.querySelectorAll(css));
   if (!matches.length)
-    for (const root of shadows(document)) matches.push(...root.querySelectorAll(css));
+    for (const page of parts(document))
+      for (const root of shadows(page)) matches.push(...root.querySelectorAll(css));
   return matches;
 };

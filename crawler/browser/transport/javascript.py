@@ -15,6 +15,13 @@ def script(name: str) -> str:
     return files(__package__).joinpath(name).read_text()
 
 
+def finding(function: str, *, in_frames: bool = False) -> str:
+    """Return a JavaScript ``function`` that has what ``find.js`` defines; ``in_frames``: documents
+    in frames are parts of the page.
+    """
+    return script("find.js").replace("IN_FRAMES;", f"{str(in_frames).lower()};") + function
+
+
 def call_of(function: str, args: Sequence[Any]) -> str:
     """Return the expression that calls the body of a JavaScript ``function`` with ``args``."""
     return f"(function() {{{function}\n}})({', '.join(map(json.dumps, args))})"

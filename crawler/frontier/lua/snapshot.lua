@@ -2,11 +2,12 @@
 -- snapshot: return counts and state at one instant.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     none
--- Uses     meta, counts, reasons, outbox (hashes), processing (list), delayed, tickets (zsets)
+-- Uses     meta, counts, reasons, examples, outbox (hashes), processing (list), delayed, tickets
+--          (zsets)
 -- With     core
 -- Returns  status, reason, generation, active ms, started, ended, held (each "" if unknown),
 --          processing, delayed, live tickets, when the first page was handed out ("" if none was),
---          counts and reasons as flat lists, deliveries on their way
+--          counts and reasons as flat lists, deliveries on their way, examples as a flat list
 -- Cost     O(reasons)
 local crawl, refusal = load()
 if not crawl then return refusal end
@@ -18,4 +19,5 @@ return {
   redis.call("ZCOUNT", key("tickets"), "(" .. now, "+inf"), extra[3] or "",
   redis.call("HGETALL", key("counts")), redis.call("HGETALL", key("reasons")),
   redis.call("HLEN", key("outbox")),
+  redis.call("HGETALL", key("examples")),
 }

@@ -55,13 +55,21 @@ local function grant(crawl, nonce)
 end
 
 -- Add the `sums` of a run that is over ("name amount name amount ...") to the tallies (those
--- that begin with "count:", to the counts), and issue the missing tickets.
+-- that begin with "count:", to the counts; the first "example:NAME=..." is kept as an example of
+-- that count), and issue the missing tickets.
 -- Returns ms until a lane or a retry is due, or the hold ends ("": tickets follow, no room, or
 --         nothing waits); tickets, at most 100.
 local function next_wake(crawl, nonce, sums)
   for name, amount in string.gmatch(sums, "(%S+) (%d+)") do
     local counted_as = string.match(name, "^count:(.+)$")
-    if counted_as then count(counted_as, amount) else tally(name, amount) end
+    local exemplified, example = string.match(name, "^example:([%w_]+)=(.+)$")
+    if counted_as then
+      count(counted_as, amount)
+    elseif exemplified then
+      redis.call("HSETNX", key("examples"), exemplified, example)
+    else
+      tally(name, amount)
+    end
   end
   redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now)
   if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return { "" } end
