@@ -26,14 +26,25 @@ def masked(text: str) -> str:
 _CREDENTIALS = re.compile(
     r"://[^\s:/?#@]*:[^\s/?#@]+@|^(?:basic|bearer|digest|negotiate|token)\s+\S{4,}"
     r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.|\b(?:gh[pousr]_|github_pat_|glpat-|xox[abpr]-)\w{10,}"
-    r"|\bAKIA[0-9A-Z]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY",
+    r"|\bAKIA[0-9A-Z]{16}\b|\b[rs]k_(?:live|test)_\w{10,}|\bsk-[\w-]{20,}|\bAIza[\w-]{35}"
+    r"|://hooks\.slack\.com/services/\w|-----BEGIN [A-Z ]*PRIVATE KEY",
     re.IGNORECASE,
+)
+#: Names of credentials: ``password``, ``X-Api-Key``, ``shop_token``, ``dbPassword``.
+_CREDENTIAL_NAME = re.compile(
+    r"(?:^|[\W_]|(?<=[a-z])(?=[A-Z]))"
+    r"(?i:pass(?:word|wd|phrase)|secret|token|(?:api|access|private|secret)[_-]?key|credentials?)$"
 )
 
 
 def looks_secret(text: str) -> bool:
     """Whether ``text`` looks like credentials, by its form."""
-    return _CREDENTIALS.search(text) is not None
+    return _CREDENTIALS.search(text) is not None or _PARAMETER.search(text) is not None
+
+
+def names_secret(name: str) -> bool:
+    """Whether a value called ``name`` is credentials, by that name."""
+    return _CREDENTIAL_NAME.search(name) is not None
 
 
 #: Characters of a value that is searched for in texts, at least: "on" or "1" is in every text.

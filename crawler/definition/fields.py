@@ -27,7 +27,7 @@ from pydantic import (
 
 from ..errors import Fault
 from ..model import CRAWL_NAME, Policy
-from ..redaction import looks_secret
+from ..redaction import looks_secret, names_secret
 from ..secret_refs import SECRET_PREFIX, references
 from ..urls.patterns import DENY_EXTENSIONS, SCOPE_KINDS, parse_pattern
 from ..urls.proxy_url import parse_proxy
@@ -136,7 +136,7 @@ def _message(value: Any) -> Any:
         raise ValueError(f"{shown(value)} is no JSON") from None
     if length > MESSAGE_MAX:
         raise ValueError(f"has {length:,} characters of JSON, at most {MESSAGE_MAX:,} are kept")
-    if any(map(looks_secret, _texts(value))):
+    if any(_is_secret(name, text) for name, text in _texts(value)):
         raise ValueError(
             "holds what looks like credentials, and is kept and shown as it is; let the hook read a"
             f" variable of its worker, ${SECRET_PREFIX}…, or use proxy, basic_auth or login"
@@ -144,16 +144,22 @@ def _message(value: Any) -> Any:
     return value
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Yield the texts within ``value``, which is JSON."""
+def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the texts within ``value``, which is JSON, each with the name that it stands under."""
     if isinstance(value, str):
-        yield value
+        yield name, value
     elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from _texts(part)
+        for key, part in value.items():
+            yield from _texts(part, str(key))
     elif isinstance(value, list | tuple):
         for part in value:
-            yield from _texts(part)
+            yield from _texts(part, name)
+
+
+def _is_secret(name: str, text: str) -> bool:
+    """Whether ``text`` looks like credentials, by its form or by its name."""
+    by_name = names_secret(name) and text and not any(references(text))
+    return bool(by_name) or looks_secret(text)
 
 
 def _frames(value: object) -> object:
@@ -211,6 +217,11 @@ def _header(name: str) -> str:
     if name.lower() in SECRET_HEADERS:
         raise ValueError(
             f"{name} would go to every host that a page loads from; {SECRET_HEADERS[name.lower()]}"
+        )
+    if names_secret(name):
+        raise ValueError(
+            f"{name} is a name of credentials, which would go to every host that a page loads from;"
+            " use basic_auth or login, or send it from a hook to its own host"
         )
     if name.lower() in OWN_HEADERS:
         raise ValueError(f"{name} is Chrome's own to set")

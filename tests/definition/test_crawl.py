@@ -680,6 +680,8 @@ def test_a_table_of_a_toml_file_may_use_its_own_words(tmp_path):
         "Basic bWU6Y2FuYXJ5",
         "ghp_canarycanarycanary",
         "eyJhbGciOiJub25l.eyJjYW5hcnkiOjF9.canary",
+        "sk_live_canarycanary",
+        "https://example.com/why?token=canary",
     ],
 )
 def test_credentials_are_refused_where_they_would_travel_in_clear(value):
@@ -690,6 +692,15 @@ def test_credentials_are_refused_where_they_would_travel_in_clear(value):
         assert value not in str(found)
     fine = {"X-Crawler": "https://example.com/why?by=me@example.com", "X-Token-Of": "basic"}
     Crawl(name="a", url=SHOP, headers=fine, message={"token": 7, "of": "a:b"}).validate()
+
+
+@pytest.mark.parametrize("name", ["password", "X-Api-Key", "shop_token", "dbPassword"])
+def test_a_name_of_credentials_is_refused_where_they_would_travel_in_clear(name):
+    for fields in ({"headers": {name: "canary"}}, {"message": {"shop": [{name: "canary"}]}}):
+        found = faults(Crawl(name="a", url=SHOP, **fields))
+        assert list(found) == list(fields)
+        assert "canary" not in str(found)
+    Crawl(name="a", url=SHOP, message={name: "$CRAWLER_SECRET_SHOP", "max_tokens": "5"}).validate()
 
 
 def test_fields_can_be_changed_on_the_way_unless_there_is_code(tmp_path):
