@@ -240,6 +240,7 @@ def facts(session: Session) -> dict[str, Any]:
         "silent": False,
         "timing": [1, 2, 3],
         "links": "".join(f"{on_site(link)}\t\t\n" for link in doc.links) if doc else "",
+        "thin": None,
         "html": "<html><title>A page</title><h1>A page</h1></html>",
     }
 
