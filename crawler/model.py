@@ -260,6 +260,7 @@ class Plan:
     before_all: bool = True  # False: there is no such hook, so no run waits for it
     base: str | None = None
     failed_hook: bool = False  # whether a page's last failure is delivered to a hook
+    end_hook: bool = False  # whether the crawl's end is
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,4 +321,9 @@ class Snapshot:
     held_until: float | None = None  # no claim before (infrastructure is away)
     tickets: int = 0
     begun: float | None = None  # when the first page was handed out, epoch seconds
-    delivering: int = 0  # results and failures that their hooks have yet to take
+    delivering: int = 0  # results, failures and the crawl's end that their hooks have yet to take
+
+    @property
+    def over(self) -> bool:
+        """Whether the crawl has ended, and no hook is still to be called."""
+        return self.status.ended and not self.delivering

@@ -89,7 +89,8 @@ def last_error(frontier: Frontier) -> str | None:
         if waiting.reason:
             hook, when = waiting.delivery.hook, max(0.0, waiting.wait)
             return f"{hook}: {waiting.reason}, called again in {when:.0f} s"
-    return None
+    reason = frontier.end_hook_reason()
+    return f"after_all: {reason}, called again soon" if reason else None
 
 
 def state_line(state: dict[str, Json]) -> str:

@@ -106,7 +106,10 @@ def retry(
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
         if after:
-            echo(f"{crawl.redeliver()} sent to their hooks again, with the next tick")
+            sent = crawl.redeliver()
+            echo(f"{sent} sent to their hooks again, with the next tick")
+            if sent:
+                echo(standing(client, crawl.snapshot()))
             return
         sent = crawl.retry(urls or None, reason=reason)
         echo(f"{sent} pages sent back")

@@ -180,7 +180,7 @@ def crawl_embedded(order: Order, embedded: Embedded) -> tuple[Snapshot, bool]:
         client = Client(settings)
         files = ending.enter_context(open_files(order, client))
         handle, new = begin(order, client, files, alone=True)
-        if handle.status.ended:
+        if handle.snapshot().over:
             return complete_files(order, handle, files)
         workers = PrivateWorkers(settings, count, log=embedded.folder / "worker.log")
         ending.callback(workers.kill)
@@ -312,7 +312,7 @@ def watch_shared(order: Order, client: Client) -> tuple[Snapshot, bool]:
         say(f"warning: {warning}")
     with open_files(order, client) as files:
         handle, new = begin(order, client, files)
-        if handle.status.ended:
+        if handle.snapshot().over:
             return complete_files(order, handle, files)
         say_start(order, handle, new, able_workers(order.crawl, client))
         with count_interrupts() as interrupts, Progress() as progress:
@@ -373,7 +373,7 @@ def watch(
             continue
         seen, away = time.monotonic(), False
         progress.show(snapshot)
-        if snapshot.status.ended:
+        if snapshot.over:
             return snapshot
         each()
         if interrupts.event.wait(LOOK_INTERVAL):

@@ -94,7 +94,8 @@ class CrawlHandle:
         return {state: getattr(snapshot, state) for state in states}
 
     def wait(self, timeout: float | None = None) -> Snapshot:
-        """Wait until the crawl has ended, at most ``timeout`` seconds; return its last snapshot.
+        """Wait until the crawl has ended and its hooks were called, at most ``timeout`` seconds;
+        return its last snapshot.
 
         Raises:
             TimeoutError: the crawl has not ended in time; it goes on.
@@ -106,11 +107,12 @@ class CrawlHandle:
                 f"the crawl {self.name!r} has not begun: its transaction is not committed"
             )
         end = None if timeout is None else time.monotonic() + timeout
-        while not (snapshot := self.snapshot()).status.ended:
+        while not (snapshot := self.snapshot()).over:
             if end is not None and time.monotonic() > end:
                 raise TimeoutError(
                     f"the crawl {self.name!r} is {snapshot.status} after {timeout:g} s:"
-                    f" {snapshot.queued} queued, {snapshot.done} done"
+                    f" {snapshot.queued} queued, {snapshot.done} done, {snapshot.delivering} on"
+                    " their way to hooks"
                 )
             time.sleep(POLL_INTERVAL)
         return snapshot

@@ -22,6 +22,7 @@ def plan_of(crawl: Crawl) -> Plan:
         "before_all" in crawl.calls,
         crawl.base,
         failed_hook="failed" in crawl.calls,
+        end_hook="after_all" in crawl.calls,
     )
 
 

@@ -551,7 +551,11 @@ class Frontier:
         """Say that the hook for the crawl's end raised. True: a tick asks for it again; False: it
         is among the undelivered now.
         """
-        return bool(self.run_script("end_hook_failed", reason))
+        return bool(self.run_script("end_hook_failed", encodable(reason, REASON_MAX)))
+
+    def end_hook_reason(self) -> str | None:
+        """Return the error of the last attempt at the hook for the end; None if there was none."""
+        return self._meta("end_hook_reason")
 
     def end_hook_pending(self) -> bool:
         """Whether the crawl has ended and its hook for the end is not known to have been called."""

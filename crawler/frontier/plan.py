@@ -32,7 +32,8 @@ def encode_plan(plan: Plan) -> tuple[list[str], list[str]]:
         dropped.append("base")
     else:
         pairs += ["base", plan.base]
-    flags = {"before_all": plan.before_all, "failed_hook": plan.failed_hook}
+    names = ("before_all", "failed_hook", "end_hook")
+    flags = {name: getattr(plan, name) for name in names}
     return dropped, pairs + [text for name, on in flags.items() for text in (name, str(int(on)))]
 
 
@@ -87,4 +88,5 @@ def decode_plan(name: str, meta: Mapping[str, bytes]) -> Plan:
         meta.get("before_all", b"1") == b"1",
         base,
         meta.get("failed_hook") == b"1",
+        meta.get("end_hook") == b"1",
     )

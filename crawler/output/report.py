@@ -93,7 +93,7 @@ def lines(snapshot: Snapshot) -> list[str]:
             text.append(f"  {title:<8} {parts}")
     text += [f"  hint     {line}" for line in hint_lines(facts["hints"])]
     if delivering := facts["delivering"]:
-        text.append(f"  hooks    {delivering} on their way to hooks; the crawl ends after them")
+        text.append(f"  hooks    {delivering} on their way to hooks")
     if undelivered := facts["undelivered"]:
         see = f"crawler failed {snapshot.name} --after"
         text.append(f"  hooks    {undelivered} not delivered, gave up; see: {see}")

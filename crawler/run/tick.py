@@ -74,29 +74,26 @@ class CrawlTicks:
         tick = frontier.tick()
         for alarm in tick.alarms:
             log.warning("%s: %s", frontier.name, alarm)
+        tickets = list(tick.tickets)
         if tick.ended:  # by this tick, or by a process that died before it called the hook
-            self._call_end_hook(frontier)
-        self._send(frontier, tick.tickets)
+            tickets.append(f"{END_TICKET}{secrets.token_hex(6)}")
+        self._send(frontier, tickets)
         if tick.status and tick.status.ended:
             self.settle(frontier)
         return {"started": len(tick.tickets), "reaped": tick.reaped}
 
-    def _call_end_hook(self, frontier: Frontier) -> None:
-        """Start a run that calls the hook for the crawl's end, if the crawl has one."""
-        crawl = self.crawls.crawl(frontier.name)
-        if "after_all" in crawl.hooks:
-            self.crawls.start_run(crawl, f"{END_TICKET}{secrets.token_hex(6)}")
-        else:
-            frontier.end_hook_done()
-
     def _send(self, frontier: Frontier, tickets: Iterable[str]) -> None:
         """Start a run for each of ``tickets``. One that cannot be sent is given back: the next tick
-        tries again.
+        tries again. A crawl without a hook for its end needs no run for it.
         """
         unsent = list(tickets)
         try:
             while unsent:
-                self.crawls.start_run(self.crawls.crawl(frontier.name), unsent[0])
+                crawl = self.crawls.crawl(frontier.name)
+                if unsent[0].startswith(END_TICKET) and "after_all" not in crawl.hooks:
+                    frontier.end_hook_done()
+                else:
+                    self.crawls.start_run(crawl, unsent[0])
                 unsent.pop(0)
         finally:
             for ticket in unsent:

@@ -49,3 +49,20 @@ def test_the_report_of_a_start_names_the_line_of_its_hook(folder, shop):
     done = folder.run("start", "shop.py", "-c", "1")
     assert done.returncode == 1
     assert f"before_all failed: KeyError: 'price' ({LINE})" in done.stdout
+
+
+def test_a_start_waits_for_the_hook_of_the_end(folder, shop):
+    # Given a crawl whose last hook raises in each of its two attempts
+    (folder.path / "shop.py").write_text(
+        f"from crawler import Crawl\nshop = Crawl(name='shop', url='{shop}', depth_limit=0,"
+        " after_attempts=2)\nshop.extract(lambda page: {'title': page.title})\n"
+        "@shop.after_all\ndef mail():\n    raise OSError('no mail')\n"
+    )
+    folder.environ["CRAWLER_TICK_INTERVAL"] = "1"
+    # When it is started, then the command returns after the second one, and tells
+    done = folder.run("start", "shop.py", "-c", "1")
+    assert done.returncode == 1
+    assert "shop: finished" in done.stdout
+    assert "1 not delivered, gave up; see: crawler failed shop --after" in done.stdout
+    said = folder.run("failed", "shop", "--after").stdout
+    assert said == "after_all attempts 2  OSError: no mail (shop.py:6)  (the crawl's end)\n"

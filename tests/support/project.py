@@ -149,7 +149,7 @@ class Project:
                 except subprocess.TimeoutExpired:
                     process.kill()
 
-    def worker(self, kind: str, *more: str) -> Any:
+    def worker(self, kind: str, *more: str, log: str = "worker.log") -> Any:
         """A worker of that kind, for the crawler's queue."""
         command = (
             BIN / "celery",
@@ -164,7 +164,7 @@ class Project:
             "INFO",
             *more,
         )
-        return self.running(*command, log="worker.log", ready=lambda said: " ready." in said)
+        return self.running(*command, log=log, ready=lambda said: " ready." in said)
 
     def log(self, name: str) -> str:
         return (self.folder.parent / name).read_text(errors="replace")

@@ -17,4 +17,5 @@ if crawl.status == "DRAINING" then become(crawl, "ACTIVE") end -- unless a limit
 check_time(crawl)
 check_pages(crawl)
 local ended = over(crawl) and 1 or 0
+if ended == 1 then ended_by_client(crawl) end
 return { crawl.status, ended }

@@ -26,4 +26,5 @@ if crawl.status == "PAUSED" or crawl.status == "STOPPING" or ENDED[crawl.status]
   end
 end
 local ended = over(crawl) and 1 or 0
+if ended == 1 then ended_by_client(crawl) end
 return { crawl.status, ended }

@@ -7,17 +7,22 @@
 -- With     core
 -- Returns  status, reason, generation, active ms, started, ended, held (each "" if unknown),
 --          processing, delayed, live tickets, when the first page was handed out ("" if none was),
---          counts and reasons as flat lists, deliveries on their way, examples as a flat list
+--          counts and reasons as flat lists, deliveries on their way (the crawl's end among them),
+--          examples as a flat list
 -- Cost     O(reasons)
 local crawl, refusal = load()
 if not crawl then return refusal end
 local extra = redis.call("HMGET", key("meta"), "generation", "ended", "begun")
 local held = crawl.held or 0
+local delivering = redis.call("HLEN", key("outbox"))
+if ENDED[crawl.status] and crawl.end_hook == 1 and crawl.end_hook_done ~= 1 then
+  delivering = delivering + 1
+end
 return {
   crawl.status, crawl.reason or "", extra[1] or "0", math.floor(active(crawl)),
   crawl.started or "", extra[2] or "", held > now and held or "", processing(), delayed(),
   redis.call("ZCOUNT", key("tickets"), "(" .. now, "+inf"), extra[3] or "",
   redis.call("HGETALL", key("counts")), redis.call("HGETALL", key("reasons")),
-  redis.call("HLEN", key("outbox")),
+  delivering,
   redis.call("HGETALL", key("examples")),
 }

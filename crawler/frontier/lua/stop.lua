@@ -15,4 +15,5 @@ if ENDED[crawl.status] then return { crawl.status, 0 } end
 if ARGV[2] == "1" then set(crawl, "cancel", 1) end
 if crawl.status ~= "STOPPING" then become(crawl, "STOPPING", ARGV[1]) end
 local ended = over(crawl) and 1 or 0
+if ended == 1 then ended_by_client(crawl) end
 return { crawl.status, ended }

@@ -12,7 +12,6 @@
 --          status, ms since the last claim while pages wait (or ""), ms of the hold (or ""), then
 --          the tickets
 -- Cost     O(k log n + k P), k pages taken back, P in flight
-local END_GRACE = 60000
 local crawl, refusal = load()
 if not crawl then return without(refusal, { 0, 0, "", "", "" }) end
 local ended = 0

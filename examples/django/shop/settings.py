@@ -43,14 +43,19 @@ TEMPLATES = [
         },
     }
 ]
+SQLITE = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": os.environ.get("SHOP_DATABASE", BASE_DIR / "db.sqlite3"),
+    "OPTIONS": {"timeout": 20},
+}
+# where PGHOST names a server; it is found by PGUSER, PGPASSWORD and the like (psycopg)
+POSTGRESQL = {
+    "ENGINE": "django.db.backends.postgresql",
+    "NAME": os.environ.get("PGDATABASE", "shop"),
+}
 DATABASES = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": os.environ.get("SHOP_DATABASE", BASE_DIR / "db.sqlite3"),
-        # a crawl that a view starts begins when the view's transaction is committed
-        "ATOMIC_REQUESTS": True,
-        "OPTIONS": {"timeout": 20},
-    }
+    # a crawl that a view starts begins when the view's transaction is committed
+    "default": {**(POSTGRESQL if "PGHOST" in os.environ else SQLITE), "ATOMIC_REQUESTS": True}
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"

@@ -125,6 +125,9 @@ local function draining(crawl)
   return status == "DRAINING"
 end
 
+-- A client's call ended the crawl, and no run knows that: the next tick asks for the hook.
+local function ended_by_client(crawl) set(crawl, "end_hook_asked", 0) end
+
 -- The end test. True for the one call that ended the crawl: nothing waits, nothing is in flight,
 -- and no producer adds seeds.
 local function over(crawl)

@@ -8,6 +8,8 @@
 
 -- ms before the second attempt, doubling; and at most
 local REDELIVERY, REDELIVERY_MAX = 1000, 600000
+-- ms after which a run that was asked to call the hook for the end counts as dead
+local END_GRACE = 60000
 -- Deliveries that wait, from which on a failing one lets no page be claimed until its next attempt;
 -- and dead letters at which the crawl stops: what hooks write to is away.
 local OUTBOX_MAX, UNDELIVERED_MAX = 1000, 10000
