@@ -33,6 +33,7 @@ from .net.permits import Permits
 from .observe.logs import binding
 from .observe.tracing import Tracer
 from .run.context import RunServices
+from .run.examples import Examples
 from .run.lifecycle import execute as execute_run
 from .run.looks import Looks
 from .run.observer import RunObserver
@@ -57,6 +58,7 @@ class Services:
         self.client = Client(settings)
         self._permits: WeakKeyDictionary[Crawl, Permits] = WeakKeyDictionary()
         self._looks: WeakKeyDictionary[Crawl, Looks] = WeakKeyDictionary()
+        self._examples: WeakKeyDictionary[Crawl, Examples] = WeakKeyDictionary()
         self._pending_timings: WeakKeyDictionary[Crawl, deque[StepTime]] = WeakKeyDictionary()
 
     @classmethod
@@ -151,6 +153,7 @@ class Services:
             self.snapshots(crawl, frontier),
             self.rate.completion if self.rate else nullcontext,
             self._looks.setdefault(crawl, Looks()),
+            self._examples.setdefault(crawl, Examples()),
         )
 
     def snapshots(self, crawl: Crawl, frontier: Frontier) -> ErrorSnapshots | None:

@@ -16,11 +16,11 @@ from ..definition.network import guard_of, plain_headers
 from ..errors import SetupError
 from ..net.fetch import FetchError, fetch, unpacked
 from ..urls import robots, sitemaps
+from ..urls.sitemap_xml import Entry
 from ..urls.url import origin_of
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
-    from ..urls.sitemap_xml import Entry
     from .seeds import KeepAlive
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,8 @@ def urls_of_file(path: str | Path) -> Iterator[str]:
 def urls_of_sitemaps(
     crawl: Crawl, locations: Iterable[str], *, keep_alive: KeepAlive = lambda: None
 ) -> Iterator[Entry]:
-    """Yield the entries that the sitemaps at ``locations`` list, unclear ones, too.
+    """Yield the entries that the sitemaps at ``locations`` list, unclear ones, too. A sitemap that
+    loses pages is such an entry itself.
 
     The location ``auto`` stands for the sitemaps that robots.txt names. A sitemap that cannot be
     read, or is not well formed, is logged as a warning.
@@ -104,14 +105,20 @@ def urls_of_sitemaps(
         for start in range(0, len(body), CHUNK_SIZE):
             yield body[start : start + CHUNK_SIZE]
 
-    def warn(url: str, trouble: str) -> None:
+    def warn(url: str, trouble: str, loses: bool) -> None:
         log.warning("%s: the sitemap %s: %s", crawl.name, url, trouble)
+        if loses:
+            unread.append(Entry(url, unclear=True, reason="sitemap"))
+
+    unread: list[Entry] = []
 
     for location in locations:
         for url in _sitemaps_of_robots(crawl, addresses) if location == AUTO else (location,):
             for entry in sitemaps.read_sitemaps(url, get, tell=warn):
                 keep_alive()
                 yield entry
+            yield from unread
+            unread.clear()
 
 
 def _fetch_sitemap(

@@ -25,12 +25,16 @@ from ..frontier.frontier import PRODUCER_LIFE, Frontier
 from ..hooks import note_place
 from ..model import Link, Page, Priority
 from ..redaction import masked
+from ..text.encodable import encodable
 from ..urls.sitemap_xml import Entry
 
 log = logging.getLogger(__name__)
 
 #: Seconds between two lines about the progress of a long load.
 PROGRESS_INTERVAL = 10.0
+
+#: Characters of an example of a refused URL that are kept.
+EXAMPLE_MAX = 300
 
 #: Called often while URLs are read, so that their loader is known to be alive.
 KeepAlive = Callable[[], object]
@@ -187,7 +191,8 @@ def enqueue_urls(
             else:
                 skipped[page] += 1
                 examples.setdefault(page, seed.url if isinstance(seed, Entry) else seed)
-        added = frontier.enqueue(pages, skipped=skipped)
+        named = {reason: encodable(masked(examples[reason]), EXAMPLE_MAX) for reason in skipped}
+        added = frontier.enqueue(pages, skipped=skipped, examples=named)
         new, known = new + added.new, known + added.known
         refused.update(added.skipped)
         keep_alive()
@@ -205,7 +210,7 @@ def _page_maker(
 
     def page_of(seed: str | Entry) -> Page | str:
         if isinstance(seed, Entry) and seed.unclear:
-            return "malformed"
+            return seed.reason
         url = seed.url if isinstance(seed, Entry) else seed
         try:
             reason = scope.judge(Link(url), entry)

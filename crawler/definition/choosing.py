@@ -58,8 +58,12 @@ def choose(
     if not lost or reason is None:
         return chosen
     reasons = tuple((link, reason) for link in lost) if explain else ()
-    dropped = {reason: len(lost), **chosen.dropped}
-    return replace(chosen, dropped=dropped, reasons=reasons + chosen.reasons)
+    return replace(
+        chosen,
+        dropped={reason: len(lost), **chosen.dropped},
+        reasons=reasons + chosen.reasons,
+        examples={reason: lost[0].url, **chosen.examples},
+    )
 
 
 def _call_filter(crawl: Crawl, page: Page, response: Response | None, **links: Any) -> Any:

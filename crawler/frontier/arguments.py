@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -35,6 +36,17 @@ def pack_pages(
         else:
             args += [*entries.fingerprint(page.key or page.url), text]
     return args
+
+
+def pack_skipped(skipped: Mapping[str, int], examples: Mapping[str, str]) -> str:
+    """Return the numbers of links ``skipped``, by reason, as an argument; with their ``examples``,
+    which are URLs by reason.
+    """
+    counted = {
+        reason: [number, examples[reason]] if reason in examples else number
+        for reason, number in skipped.items()
+    }
+    return json.dumps(counted)
 
 
 def portions(pages: Iterable[Page], *, at_least_one: bool) -> Iterator[list[Page]]:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
-from urllib.parse import unquote
 
 from ..errors import CrawlExists, FrontierRefused
 from ..model import (
@@ -40,6 +39,7 @@ from .arguments import (
     RELEASE_BATCH,
     batches,
     pack_pages,
+    pack_skipped,
     pack_tallies,
     portions,
     rand,
@@ -182,13 +182,15 @@ class Frontier:
         parent: Claim | None = None,
         front: bool = False,
         skipped: Mapping[str, int] | None = None,
+        examples: Mapping[str, str] | None = None,
     ) -> Added:
         """Add those ``pages`` that are not known yet; in batches, each of them atomic.
 
         Pages found on a page are enqueued with its claim as ``parent``, before that page is
         finished: then the crawl cannot end too early, and a claim that has gone stale adds nothing
         (skipped: ``stale``). ``front`` puts them at the head of their queues. ``skipped`` are links
-        that the caller dropped already, by reason, to be counted.
+        that the caller dropped already, by reason, to be counted; ``examples`` has a URL for some
+        of these reasons.
 
         Raises:
             FrontierRefused: the crawl has ended, is stopping or does not exist, or Redis is full;
@@ -202,7 +204,8 @@ class Frontier:
             pages = reversed(list(pages))
         for batch in portions(pages, at_least_one=bool(dropped)):
             args = pack_pages(batch, parent.page.id if parent else None, dropped)
-            answer = self.run_script("enqueue", *proof, int(front), json.dumps(dropped), *args)
+            counted = pack_skipped(dropped, examples or {})
+            answer = self.run_script("enqueue", *proof, int(front), counted, *args)
             if answer == b"STALE":
                 sums["stale"] = sums.get("stale", 0) + len(args) // 3
             else:
@@ -259,6 +262,7 @@ class Frontier:
         links: Iterable[Page] = (),
         *,
         skipped: Mapping[str, int] | None = None,
+        examples: Mapping[str, str] | None = None,
         result: str | None = None,
         final: str | None = None,
         item: bool = False,
@@ -277,10 +281,11 @@ class Frontier:
         canonical key of the URL after redirects; it is marked as known, and if it was, as another
         page, this one counts as done but its result is dropped (``ALIAS``). ``item`` says that
         ``extract`` gave something. ``latency`` is the seconds that the host took, for the automatic
-        throttle; ``status`` is of HTTP. ``skipped`` is as for ``enqueue``. ``wake`` are the tallies
-        with which the method ``wake`` would be called next: the same step does that, too.
-        ``deliver`` promises the result to the hook ``after``: the crawl cannot end until ``wake``
-        says that it was delivered (as ``after-ID``), or it is a dead letter (see ``Outbox``).
+        throttle; ``status`` is of HTTP. ``skipped`` and ``examples`` are as for ``enqueue``.
+        ``wake`` are the tallies with which the method ``wake`` would be called next: the same step
+        does that, too. ``deliver`` promises the result to the hook ``after``: the crawl cannot end
+        until ``wake`` says that it was delivered (as ``after-ID``), or it is a dead letter (see
+        ``Outbox``).
 
         Raises:
             FrontierRefused: there are links, and Redis is full or the crawl has ended; the page is
@@ -289,7 +294,8 @@ class Frontier:
         dropped = dict(skipped or {})
         *before, last = [*portions(links, at_least_one=True)]
         if before:
-            self.enqueue(chain.from_iterable(before), parent=claim, skipped=dropped)
+            pages = chain.from_iterable(before)
+            self.enqueue(pages, parent=claim, skipped=dropped, examples=examples)
             dropped = {}
         args = pack_pages(last, claim.page.id, dropped)
         same = final is None or final == (claim.page.key or claim.page.url)
@@ -301,7 +307,8 @@ class Frontier:
             claim.worker if deliver else "",
         )
         if args or dropped:
-            answer = self.run_script("deregister", *report, json.dumps(dropped), *args)
+            counted = pack_skipped(dropped, examples or {})
+            answer = self.run_script("deregister", *report, counted, *args)
         else:
             answer = self.run_script("finish", *report)
         verdict, ended, *wakes = answer
@@ -656,6 +663,6 @@ def parse_counts(flat: Sequence[bytes]) -> dict[str, int]:
 
 
 def parse_examples(flat: Sequence[bytes]) -> dict[str, str]:
-    """Return a script's list of names and quoted examples in turn as a mapping."""
-    pairs = zip(flat[::2], flat[1::2], strict=True)
-    return {name.decode("utf-8", "replace"): unquote(text.decode()) for name, text in pairs}
+    """Return a script's list of names and examples in turn as a mapping."""
+    texts = [text.decode("utf-8", "replace") for text in flat]
+    return dict(zip(texts[::2], texts[1::2], strict=True))

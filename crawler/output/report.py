@@ -55,6 +55,7 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
         "undelivered": counts.get("undelivered", 0),
         "returns": {name: n for name, count in RETURNS.items() if (n := counts.get(count, 0))},
         "skipped": dict(sorted(skipped(snapshot).items())),
+        "examples": skipped_examples(snapshot),
         "hints": hints(snapshot.counts, snapshot.examples),
         "started": snapshot.started,
         "ended": snapshot.ended,
@@ -69,6 +70,15 @@ def skipped(snapshot: Snapshot) -> dict[str, int]:
         name.removeprefix("skipped_"): count
         for name, count in snapshot.counts.items()
         if name.startswith("skipped_") and count
+    }
+
+
+def skipped_examples(snapshot: Snapshot) -> dict[str, str]:
+    """Return the first link, or seed, that was not queued, by reason."""
+    return {
+        name.removeprefix("skipped_"): url
+        for name, url in sorted(snapshot.examples.items())
+        if name.startswith("skipped_")
     }
 
 
@@ -91,6 +101,7 @@ def lines(snapshot: Snapshot) -> list[str]:
         if facts[title]:
             parts = ", ".join(f"{name} {count}" for name, count in facts[title].items())
             text.append(f"  {title:<8} {parts}")
+    text += [f"           {name}: {url}" for name, url in facts["examples"].items()]
     text += [f"  hint     {line}" for line in hint_lines(facts["hints"])]
     if delivering := facts["delivering"]:
         text.append(f"  hooks    {delivering} on their way to hooks")

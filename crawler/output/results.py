@@ -125,7 +125,7 @@ class ResultsFile:
         self.problem: str | None = None
         self.position = Position()
         self.held = False
-        #: The other crawl whose results the file holds, if it is to be set aside.
+        #: The other crawl whose results the file holds, if it is to be set aside; "": some crawl.
         self.other_crawl: str | None = None
         self._identity, self._say = identity, say
         self._memo = Memo(state, path)
@@ -143,8 +143,8 @@ class ResultsFile:
     def claim(self, *, reset: bool, replace: bool = False) -> None:
         """Open and lock the file, and check that it may be written. Nothing in it changes.
 
-        ``reset``: it may hold results of an earlier crawl of this name, too, or results that were
-        written here for another crawl; ``replace``: the latter only.
+        ``reset``: it may hold results of any crawl; ``replace``: those that were written here for
+        another one.
 
         Raises:
             SetupError: it cannot be written, or holds something else.
@@ -170,8 +170,15 @@ class ResultsFile:
         if replace and self._crawl_of_file() not in (None, self.crawl):
             self.other_crawl = self._crawl_of_file()
             return
-        if not self._checked and not (reset and self._is_of_this_name()):
-            self._check_owner(self._survey())
+        if self._checked or (reset and self._is_of_this_name()):
+            return
+        survey = self._survey()  # refuses what is no results file
+        try:
+            self._check_owner(survey)
+        except SetupError:
+            if not (reset and survey.lines):
+                raise
+            self.other_crawl = ""
 
     @property
     def size(self) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..hooks import Lazy, call, note_place
 from ..redaction import masked
+from .examples import Examples
 from .looks import Looks
 from .outcome import HookError
 
@@ -34,7 +35,8 @@ class RunServices:
 
     ``worker`` names the process in the frontier. ``permits`` are those of the crawl. Each report of
     a page is made within ``completion()``, which may wait to limit the rate of runs. ``snapshots``
-    keeps error snapshots; None: none are kept. ``looks`` decides which pages are looked at again.
+    keeps error snapshots; None: none are kept. ``looks`` decides which pages are looked at again,
+    and ``examples`` which dropped links the report names.
     """
 
     frontier: Frontier
@@ -45,6 +47,7 @@ class RunServices:
     snapshots: ErrorSnapshots | None = None
     completion: Callable[[], AbstractContextManager[None]] = nullcontext
     looks: Looks = field(default_factory=Looks)
+    examples: Examples = field(default_factory=Examples)
 
 
 class Stop:

@@ -242,6 +242,7 @@ class PageRun:
         ms = response.timing.get("response")
         deliver = "after" in self._hooks and not self._after_first
         sums = None if deliver else self._observer.sums()
+        examples = self._services.examples.new(chosen.examples)
 
         def finish() -> Ending:
             return self._frontier.finish(
@@ -249,6 +250,7 @@ class PageRun:
                 self._page.url,
                 chosen.pages,
                 skipped=chosen.dropped,
+                examples=examples,
                 result=text,
                 final=final,
                 item=bool(result.data),
@@ -392,6 +394,7 @@ def permitted(chosen: Chosen, permits: Permits) -> Chosen:
         pages=tuple(page for page in chosen.pages if page.id not in ids),
         dropped={**chosen.dropped, "robots": len(forbidden)},
         reasons=chosen.reasons + tuple((Link(page.url), "robots") for page in forbidden),
+        examples={**chosen.examples, "robots": forbidden[0].url},
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -35,7 +35,10 @@ REASONS: Mapping[str, str] = {
     "duplicate": "on this page already, or the page itself",
     "depth": "deeper than depth_limit",
     "filter": "refused by the filter hook",
+    "sitemap": "a sitemap that cannot be read, or not to its end",
 }
+#: The reason that loses nothing: the link is there once more.
+DUPLICATE = "duplicate"
 
 
 Chooser = Callable[[Sequence[Link]], Iterable[tuple[Link, Priority]]]
@@ -44,7 +47,7 @@ Chooser = Callable[[Sequence[Link]], Iterable[tuple[Link, Priority]]]
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """The outcome for the links of one page: the ``pages`` to queue, and how many links were
-    ``dropped``, by reason.
+    ``dropped``, by reason. ``examples`` has the first URL for each reason but duplicates.
 
     ``reasons`` names each dropped link, in the order of the page, if the caller asked for that.
     """
@@ -52,6 +55,7 @@ class Chosen:
     pages: tuple[Page, ...] = ()
     dropped: Mapping[str, int] = ()  # type: ignore[assignment]
     reasons: tuple[tuple[Link, str], ...] = ()
+    examples: Mapping[str, str] = field(default_factory=dict)
 
 
 class Look(NamedTuple):
@@ -72,11 +76,14 @@ class _Drops:
     def __init__(self, explain: bool) -> None:
         self.counts: dict[str, int] = {}
         self.reasons: list[tuple[Link, str]] = []
+        self.examples: dict[str, str] = {}
         self._explain = explain
 
     def add(self, link: Link, reason: str) -> None:
         """Drop ``link`` for ``reason``."""
         self.counts[reason] = self.counts.get(reason, 0) + 1
+        if reason not in self.examples and reason != DUPLICATE:
+            self.examples[reason] = link.url
         if self._explain:
             self.reasons.append((link, reason))
 
@@ -188,7 +195,7 @@ class Scope:
             Page(look.url, depth, look.key, look.lane, priority, parent=page.id, id=look.id)
             for look, priority in chosen
         )
-        return Chosen(pages, drops.counts, tuple(drops.reasons))
+        return Chosen(pages, drops.counts, tuple(drops.reasons), drops.examples)
 
     def _in_scope(
         self, page: Page, links: Iterable[Link], drops: _Drops
@@ -200,7 +207,7 @@ class Scope:
             if look.reason:
                 drops.add(link, look.reason)
             elif look.key in looks or look.key == page.key:
-                drops.add(link, "duplicate")
+                drops.add(link, DUPLICATE)
             else:
                 looks[look.key] = link, look
         return looks

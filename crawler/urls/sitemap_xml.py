@@ -60,11 +60,12 @@ class DocumentError(Exception):
 
 class Entry(NamedTuple):
     """A URL that a sitemap lists, as it stands there. ``unclear``: what it means is not certain, so
-    it must not be fetched.
+    it must not be fetched; ``reason`` is the word for that.
     """
 
     url: str
     unclear: bool = False
+    reason: str = "malformed"
 
 
 class Notes:

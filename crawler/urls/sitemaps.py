@@ -35,12 +35,12 @@ _ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 
 #: URL → the bytes of its document, piece by piece. Raises OSError where there is none.
 Fetch = Callable[[str], Iterable[bytes]]
-#: Hears the URL of a sitemap and, in a few words, what is wrong with it.
-Tell = Callable[[str, str], None]
+#: Hears the URL of a sitemap, in a few words what is wrong with it, and whether that loses pages.
+Tell = Callable[[str, str, bool], None]
 
 
 def read_sitemaps(
-    url: str, fetch: Fetch, *, tell: Tell = lambda _url, _what: None
+    url: str, fetch: Fetch, *, tell: Tell = lambda _url, _what, _loses: None
 ) -> Iterator[Entry]:
     """Yield the entries of the sitemap at ``url`` and of those that it lists, as they arrive.
 
@@ -52,6 +52,7 @@ def read_sitemaps(
     while waiting:
         here, depth = waiting.pop()
         repaired, left_out, words, count = Notes(), Notes(), [], 0
+        whole = True
         try:
             for is_index, found in _entries(fetch(here), repaired):
                 count += 1
@@ -71,12 +72,13 @@ def read_sitemaps(
                 words.append("lists nothing")
         except (DocumentError, OSError, zlib.error) as trouble:
             words.append(str(trouble) or type(trouble).__name__)
+            whole = False
         if repaired:
             words.append(f"not well-formed XML, read all the same: {repaired}")
         if left_out:
             words.append(f"sitemaps in it that are left out: {left_out}")
         if words:
-            tell(here, "; ".join(words))
+            tell(here, "; ".join(words), not whole or bool(left_out))
 
 
 def _absolute(entry: Entry, base: str) -> Entry:

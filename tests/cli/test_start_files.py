@@ -325,3 +325,25 @@ def test_a_table_that_was_moved_away_leaves_its_name_to_another_crawl(desk):
     _, said = process.communicate(timeout=30)
     assert process.returncode == 0, said
     assert len((desk.folder.path / "items.csv").read_text().splitlines()) == 2
+
+
+@pytest.mark.usefixtures("ended")
+def test_results_without_a_note_are_kept_beside_the_new_file(desk):
+    # Given results of an installation whose private state is gone
+    desk.run("start", "shop.toml", "-o", "items.jsonl")
+    path = desk.folder.path / "items.jsonl"
+    before = path.read_text().replace("shop.example", "books.example")
+    path.write_text(before)
+    for note in (desk.folder.path / "state" / "exports").iterdir():
+        note.unlink()
+    assert "exists and is not of this crawl" in desk.run(
+        "start", "shop.toml", "-o", "items.jsonl", status=2
+    )
+    # When a crawl may begin with new files, then they are renamed
+    process = start(desk, "-o", "items.jsonl", "--reset")
+    until(lambda: frontier_of(desk).snapshot().queued, process)
+    finish(frontier_of(desk))
+    _, said = process.communicate(timeout=30)
+    assert "the results of the crawl before are kept in items.jsonl.old" in said
+    assert (desk.folder.path / "items.jsonl.old").read_text() == before
+    assert len(path.read_text().splitlines()) == 1

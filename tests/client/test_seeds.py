@@ -28,6 +28,7 @@ from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
 from crawler.frontier.repair import audit_keys
 from crawler.model import Link, Priority, Status
+from crawler.output.report import lines
 from crawler.urls.sitemap_xml import Entry
 from tests.support.folder import until
 
@@ -116,6 +117,10 @@ def test_seeds_out_of_scope_are_refused_and_told(library, seeds, caplog):
     for reason in ("scope 1 (https://other.example/)", "extension 1", "private 1", "scheme"):
         assert reason in caplog.text
     assert handle.snapshot().counts["skipped_scope"] == 1
+    # and the end report names them, too
+    text = "\n".join(lines(handle.snapshot()))
+    assert "scope 1" in text
+    assert "scope: https://other.example/" in text
 
 
 def test_seeds_of_a_toml_file_lie_beside_it_wherever_it_is_started(library, seeds, tmp_path):
@@ -276,6 +281,8 @@ def test_the_pages_of_sitemaps_are_seeds(library, site, caplog, where):
     assert found[0] == site.url("/ok")
     assert sorted(found[1:]) == [site.url("/listed/a"), site.url("/listed/b")]
     assert "sitemap-missing.xml: status 404" in caplog.text
+    unread = handle.snapshot().examples["skipped_sitemap"]
+    assert unread == site.url("/sitemap-missing.xml")
     assert "extension 1" in caplog.text
 
 

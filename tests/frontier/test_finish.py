@@ -56,6 +56,21 @@ def test_the_crawl_does_not_end_before_its_last_page(begin):
     assert frontier.finish(slow, A).ended is True
 
 
+def test_the_first_example_of_each_reason_is_kept(begin):
+    frontier, _ = begin(A)
+    first = {"scope": "https://x.example/%20ü", "deny": f"{A}/no"}
+    frontier.enqueue([], skipped={"scope": 2, "deny": 1}, examples=first)
+    entry = take(frontier)
+    skipped = {"scope": 1, "length": 1}
+    frontier.finish(entry, A, skipped=skipped, examples={"scope": B, "length": C})
+    snapshot = frontier.snapshot()
+    assert snapshot.counts["skipped_scope"] == 3
+    assert snapshot.examples == {
+        **{f"skipped_{reason}": url for reason, url in first.items()},
+        "skipped_length": C,
+    }
+
+
 def test_a_page_and_its_links_are_reported_in_one_step(begin):
     frontier, _ = begin(A)
     entry = take(frontier)

@@ -42,10 +42,13 @@ class Site:
         body = self.files[url]
         return (body[start : start + 7] for start in range(0, len(body), 7))
 
+    def tell(self, url: str, what: str, _loses: bool) -> None:
+        self.wrong[url] = what
+
     def urls(self, name: str = "a") -> list[str]:
         return [
             f"{'? ' if entry.unclear else ''}{entry.url.removeprefix(HOME)}"
-            for entry in read_sitemaps(HOME + name, self.fetch, tell=self.wrong.__setitem__)
+            for entry in read_sitemaps(HOME + name, self.fetch, tell=self.tell)
         ]
 
 

@@ -3,8 +3,8 @@
 -- finish. A full server refuses it as a whole, as it does enqueue; finish alone is always taken.
 -- KEYS     1 prefix    "crawl:{name}:"
 -- ARGV     1 to 12     see lib/done
---          13 skipped  JSON: reason -> number of links that the caller dropped, to be counted with
---                      those dropped here
+--          13 skipped  JSON: reason -> number of links that the caller dropped, or [number,
+--                      example], to be counted with those dropped here
 --          14...       bucket, value, entry; for each link, at most 200: see enqueue
 -- Uses     as enqueue and finish
 -- With     core, lanes, leave, seen, links, wake, done

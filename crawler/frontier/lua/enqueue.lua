@@ -4,8 +4,8 @@
 -- ARGV     1 id       of the page on which they were found, or ""
 --          2 token    of its claim
 --          3 front    "1": at the head of their queues
---          4 skipped  JSON: reason -> number of links that the caller dropped, to be counted with
---                     those dropped here
+--          4 skipped  JSON: reason -> number of links that the caller dropped, or [number,
+--                     example], to be counted with those dropped here
 --          5...       bucket (32 bits), value (decimal, below 2^63), entry; for each page, at most
 --                     200
 -- Uses     meta, counts, tokens, lane:<lane> (hashes), seen:<bucket> (intsets), lanes (set),

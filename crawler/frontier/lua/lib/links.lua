@@ -24,10 +24,16 @@ local function linked_pages(first)
   return pages
 end
 
--- Add them, at the `front` or the end of their queues, and count those skipped (reason -> number),
--- with what the caller skipped.
+-- Add them, at the `front` or the end of their queues, and count those skipped, with what the caller
+-- skipped: reason -> number, or reason -> {number, example}. The first example of a reason is kept.
 -- Returns new, known, then reason, number, ...
 local function add(crawl, pages, skipped, front)
+  for reason, value in pairs(skipped) do
+    if type(value) == "table" then
+      skipped[reason] = value[1]
+      redis.call("HSETNX", key("examples"), "skipped_" .. reason, value[2])
+    end
+  end
   local function skip(reason) skipped[reason] = (skipped[reason] or 0) + 1 end
 
   grow(crawl)

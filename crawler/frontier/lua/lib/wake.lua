@@ -66,6 +66,9 @@ local function next_wake(crawl, nonce, sums)
     if counted_as then
       count(counted_as, amount)
     elseif exemplified then
+      example = string.gsub(example, "%%(%x%x)", function(hex)
+        return string.char(tonumber(hex, 16))
+      end)
       redis.call("HSETNX", key("examples"), exemplified, example)
     else
       tally(name, amount)
