@@ -6,7 +6,6 @@ It knows no Celery.
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 from collections import deque
 from collections.abc import Mapping
@@ -30,7 +29,7 @@ from .frontier.frontier import Frontier
 from .local.processes import process_name
 from .model import Json, Outcome, Result
 from .net.permits import Permits
-from .observe.logs import binding
+from .observe.logs import binding, logger
 from .observe.tracing import Tracer
 from .run.context import RunServices
 from .run.examples import Examples
@@ -44,7 +43,7 @@ from .run.timings import StepTime
 from .secret_refs import SECRET_PREFIX
 from .storage.rate import Rate
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 class Services:

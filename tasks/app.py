@@ -12,7 +12,7 @@ from celery import Celery, signals
 
 from ..config import celery as celery_config
 from ..config import settings as configuration
-from ..observe.logs import JsonFormatter
+from ..observe.logs import JsonFormatter, PrintableFormatter
 from . import crawl, worker
 
 settings = configuration.load()
@@ -36,7 +36,17 @@ def log_as_json(loglevel: int | None = None, logfile: str | None = None, **_: An
     app.log.redirect_stdouts("INFO")  # hooks may print
 
 
+def escape_controls(logger: logging.Logger, **_: Any) -> None:
+    """Let the handlers that Celery has set up show no control characters of strangers."""
+    for handler in logger.handlers:
+        if not isinstance(handler.formatter, PrintableFormatter):
+            handler.setFormatter(PrintableFormatter(handler.formatter))
+
+
 if settings.log_format == "json":
     signals.setup_logging.connect(log_as_json, weak=False)
+else:
+    signals.after_setup_logger.connect(escape_controls, weak=False)
+    signals.after_setup_task_logger.connect(escape_controls, weak=False)
 
 __all__ = ["app", "crawl", "worker"]

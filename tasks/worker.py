@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 import time
@@ -16,11 +15,12 @@ from ..config import settings as configuration
 from ..config.settings import Settings
 from ..errors import CrawlerError
 from ..local.heartbeat_file import Heartbeat
+from ..observe.logs import logger
 from . import process
 from .config_checks import broken_settings
 from .remote_control import MaskedAnswers
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: The tick's interval varies by this share, so that a hundred workers do not tick at once.
 JITTER = 0.25

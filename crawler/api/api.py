@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,13 +19,14 @@ from ..client.wakeups import WakeUps
 from ..config.settings import TOKEN, Settings
 from ..errors import CrawlerError, DefinitionError, FrontierError, UnknownCrawl
 from ..model import Json
+from ..observe.logs import logger
 from ..storage.errors import redis_errors
 from .jobs import AddressRefused, Job, JobConflict, Jobs, Order, UnknownJob
 from .openapi import describe_api
 from .schemas import PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, NewJob
 from .tokens import Tokens
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 JSON, PROBLEM, LINES = "application/json", "application/problem+json", "application/x-ndjson"
 #: Seconds to connect to Redis, and for an answer of it, at most: a request asks several times, and

@@ -9,7 +9,6 @@ order (``all``), and when to look whether one may be forgotten (``due``).
 from __future__ import annotations
 
 import json
-import logging
 import re
 import secrets
 import threading
@@ -27,13 +26,14 @@ from ..frontier.frontier import Frontier
 from ..frontier.listing import Listing
 from ..model import Json, Snapshot, Status
 from ..net.guard import Guard, Resolve, system_resolve
+from ..observe.logs import logger
 from ..storage.errors import redis_errors
 from ..urls.url import host_of
 
 if TYPE_CHECKING:
     from ..client.client import Client
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: The name of a job's crawl is this and the job's id.
 PREFIX = "job-"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -15,12 +14,13 @@ from starlette.responses import Response, StreamingResponse
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..errors import SetupError
+from ..observe.logs import logger
 from .api import RETRY_AFTER, SAFE_HEADERS, Api, ApiRequest, ApiResponse, Problem
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Seconds after which a request gets the response that Redis is away, however many of its steps
 #: still wait.

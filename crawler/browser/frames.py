@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import logging
 import secrets as random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from selenium.common.exceptions import WebDriverException
 
 from ..model import Link
+from ..observe.logs import logger
 from .document import links_of
 from .transport.base import first_line
 from .transport.javascript import script
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .transport.webdriver import Driver
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Frames that are read, and how deep they may lie in each other.
 FRAMES_MAX, FRAME_DEPTH_MAX = 50, 4

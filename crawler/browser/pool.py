@@ -5,7 +5,6 @@ distrusted.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import threading
 import time
@@ -17,6 +16,7 @@ from selenium.common.exceptions import WebDriverException
 
 from ..errors import BrowserError, FrontierUnavailable
 from ..local.processes import process_name
+from ..observe.logs import logger
 from ..profile import Profile
 from .browser import Browser, BrowserOptions
 from .chrome import emulation
@@ -26,7 +26,7 @@ from .chrome.local import LocalDriver
 from .chrome.registry import VOUCH_INTERVAL, Entry, Registry
 from .transport.base import TabState
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Seconds that a session may take to show that it is alive.
 PROBE_TIMEOUT = 10.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,6 +12,7 @@ from selenium.webdriver import ActionChains
 
 from ..definition.steps import Step, Visit, key_of
 from ..errors import PageError
+from ..observe.logs import logger
 from ..secret_refs import reveal
 from .transport.base import ScriptError, ScriptTimeout, TransportError, first_line
 from .transport.javascript import script
@@ -20,7 +20,7 @@ from .transport.javascript import script
 if TYPE_CHECKING:
     from .page import LivePage
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Seconds between two looks at a page for what is awaited of it: at first, when most pages are
 #: about to have it, and at most.

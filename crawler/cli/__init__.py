@@ -10,6 +10,7 @@ import logging
 
 import click
 
+from ..observe.logs import PrintableFormatter
 from ..version import __version__
 from .group import Group, LazyCommand
 
@@ -73,7 +74,11 @@ def main(verbose: int) -> None:
     CRAWL is a URL, a TOML file, a Python file or module:attribute.
     """
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        PrintableFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("crawler").setLevel(level)
 
 

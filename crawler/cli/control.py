@@ -14,7 +14,7 @@ import click
 from ..definition.fields import check_fields
 from ..model import Policy, Status
 from .common import find_crawl, open_client, standing
-from .group import Mistake
+from .group import Mistake, echo
 
 #: The fields that ``limits`` can change.
 LIMITS = sorted(field.name for field in fields(Policy))
@@ -29,7 +29,7 @@ def pause(name: str) -> None:
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
         crawl.pause()
-        click.echo(standing(client, crawl.snapshot()))
+        echo(standing(client, crawl.snapshot()))
 
 
 @click.command()
@@ -45,7 +45,7 @@ def resume(name: str, reopen: bool) -> None:
                 " --reopen"
             )
         crawl.resume(reopen=reopen)
-        click.echo(standing(client, crawl.snapshot()))
+        echo(standing(client, crawl.snapshot()))
 
 
 @click.command()
@@ -67,13 +67,13 @@ def end(name: str, how: str) -> None:
     with open_client() as client:
         crawl, snapshot = find_crawl(client, name)
         if snapshot.status.ended:
-            click.echo(f"{name} has ended already: {snapshot.status.value.lower()}")
+            echo(f"{name} has ended already: {snapshot.status.value.lower()}")
             return
         if how == "stop":
             crawl.stop("stopped by crawler stop")
         else:
             crawl.cancel("cancelled by crawler cancel")
-        click.echo(standing(client, crawl.snapshot()))
+        echo(standing(client, crawl.snapshot()))
 
 
 @click.command()
@@ -90,14 +90,14 @@ def limits(name: str, changes: tuple[str, ...]) -> None:
         if not changes:
             plan = crawl.frontier.plan()
             for field, value in sorted(asdict(plan.policy).items()) if plan else ():
-                click.echo(f"{field:<18} {'none' if value is None else str(value).lower()}")
+                echo(f"{field:<18} {'none' if value is None else str(value).lower()}")
             return
         crawl.frontier.set_limits(**parse_limits(changes))
         client.wake(name)
         snapshot = crawl.snapshot()
-        click.echo(standing(client, snapshot))
+        echo(standing(client, snapshot))
         if snapshot.status.ended and snapshot.queued:
-            click.echo(
+            echo(
                 f"it has ended; to go on with the {snapshot.queued} pages that wait: crawler"
                 f" resume {name} --reopen"
             )
@@ -142,4 +142,4 @@ def clear(name: str, yes: bool) -> None:
         if not yes:
             click.confirm(f"Forget {name} with {snapshot.accepted} known pages?", abort=True)
         client.clear(name)
-        click.echo(f"{name}: forgotten")
+        echo(f"{name}: forgotten")

@@ -28,6 +28,7 @@ from ..output.report import ExitStatus
 from ..redaction import masked
 from ..secret_refs import SECRET_PREFIX
 from .broker_check import reach_broker
+from .group import echo
 
 #: Seconds that a program may take to say its version.
 VERSION_TIMEOUT = 20
@@ -59,10 +60,10 @@ def doctor(as_json: bool) -> None:
     """
     findings = list(examine())
     if as_json:
-        click.echo(json.dumps([finding.record() for finding in findings]))
+        echo(json.dumps([finding.record() for finding in findings]))
     else:
         for finding in findings:
-            click.echo(finding.text())
+            echo(finding.text())
     if any(finding.remedy for finding in findings):
         sys.exit(ExitStatus.MISTAKE)
 

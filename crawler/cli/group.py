@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from importlib import import_module
+from types import TracebackType
 from typing import Any
 
 import click
@@ -17,9 +18,27 @@ from ..redaction import masked
 from ..text.printable import printable
 
 
-def echo(text: str = "", *, err: bool = False) -> None:
+def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
     """Print ``text``, which may hold what strangers wrote: its control characters as escapes."""
-    click.echo(printable(text, keep="\n"), err=err)
+    click.echo(printable(text, keep="\n"), err=err, nl=nl)
+
+
+def print_traceback(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print an error that nobody expected as Python does, but as harmless text: its message may
+    be a stranger's.
+    """
+    echo(masked("".join(traceback.format_exception(kind, error, trace)).rstrip()), err=True)
+
+
+class TerminalOutput:
+    """Standard output where somebody looks at it: what is written is shown by ``echo``."""
+
+    def write(self, text: str) -> int:
+        """Print ``text``."""
+        echo(text.replace("\r\n", "\n"), nl=False)
+        return len(text)
 
 
 class Mistake(click.ClickException):
@@ -69,12 +88,17 @@ class Group(click.Group):
     author's code. Other programming errors pass unchanged: they should be seen.
     """
 
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command line of this process."""
+        sys.excepthook = print_traceback
+        return super().main(*args, **kwargs)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
+            echo("interrupted", err=True)
             sys.exit(ExitStatus.INTERRUPTED)
         except Exception as error:
             note = note_of(error)

@@ -16,6 +16,7 @@ from ..errors import CrawlerError, SetupError
 from ..local.heartbeat_file import Heartbeat
 from ..output.report import ExitStatus
 from ..redaction import masked
+from .group import echo
 
 #: The parts that can be checked.
 PARTS = ("worker", "redis", "broker", "chrome")
@@ -40,10 +41,10 @@ def health(only: tuple[str, ...], as_json: bool) -> None:
     parts = {name: check_part(name, settings) for name in names}
     ok = all(part["ok"] for part in parts.values())
     if as_json:
-        click.echo(json.dumps({"ok": ok, "parts": parts}))
+        echo(json.dumps({"ok": ok, "parts": parts}))
     else:
         for name, part in parts.items():
-            click.echo(f"{'ok' if part['ok'] else '!!'}  {name:<7} {part['said']}")
+            echo(f"{'ok' if part['ok'] else '!!'}  {name:<7} {part['said']}")
     sys.exit(0 if ok else ExitStatus.CRAWL_FAILED)
 
 

@@ -6,6 +6,7 @@ import click
 
 from ..errors import SetupError
 from .common import open_client
+from .group import echo
 
 #: The port in the documentation, in docker-compose.yml and in prometheus.yml.
 PORT = 9808
@@ -44,7 +45,7 @@ def metrics(port: int, address: str, once: bool) -> None:
     with open_client() as client:
         collected = registry(client.redis, client.settings.key_prefix)
         if once:
-            click.echo(generate_latest(collected).decode(), nl=False)
+            echo(generate_latest(collected).decode(), nl=False)
             return
         try:
             server, thread = start_http_server(port, address, registry=collected)
@@ -52,5 +53,5 @@ def metrics(port: int, address: str, once: bool) -> None:
             raise SetupError(
                 f"cannot listen on {address}:{port}: {error.strerror or error}"
             ) from error
-        click.echo(f"http://{address}:{server.server_port}/metrics")
+        echo(f"http://{address}:{server.server_port}/metrics")
         thread.join()

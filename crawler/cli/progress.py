@@ -6,12 +6,12 @@ import sys
 import time
 from types import TracebackType
 
-import click
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from ..model import Snapshot
+from .group import echo
 
 #: Seconds between two lines in a log.
 LINE_INTERVAL = 10.0
@@ -40,7 +40,7 @@ class Progress:
             self.live.update(self.table(snapshot), refresh=True)
         elif now - self.last_line >= LINE_INTERVAL:
             self.last_line = now
-            click.echo(self.line(snapshot), err=True)
+            echo(self.line(snapshot), err=True)
 
     def rate(self) -> float:
         """Return pages per second over the last ``RATE_WINDOW`` seconds."""

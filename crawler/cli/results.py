@@ -13,7 +13,7 @@ from ..output import report as end_report
 from ..output.export import FORMATS, Stream, print_export, write_export
 from ..output.whole_files import WholeFile
 from .common import find_crawl, open_client
-from .group import Mistake, echo
+from .group import Mistake, TerminalOutput, echo
 
 #: How to export to a file that is there, and is not known as an earlier export.
 ADVICE = "choose another file, or replace it with --overwrite"
@@ -51,7 +51,8 @@ def export(name: str, file: str, kind: str | None, raw: bool, overwrite: bool) -
             stream = write_export(target, results, kind, raw=raw)
         else:
             stream = Stream(results)
-            print_export(sys.stdout, stream, kind, raw=raw)
+            out = TerminalOutput() if sys.stdout.isatty() else sys.stdout
+            print_export(out, stream, kind, raw=raw)
     if path:
         echo(f"{stream.pages} pages in {path}", err=True)
     if stream.lost:

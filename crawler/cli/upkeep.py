@@ -13,6 +13,7 @@ from ..frontier.repair import audit_keys, repair_keys
 from ..output import report
 from ..output.report import ExitStatus
 from .common import find_crawl, open_client
+from .group import echo
 
 
 @click.command()
@@ -24,11 +25,11 @@ def audit(name: str, as_json: bool) -> None:
         crawl, _ = find_crawl(client, name)
         faults = audit_keys(crawl.frontier)
     if as_json:
-        click.echo(json.dumps(faults))
+        echo(json.dumps(faults))
     else:
-        click.echo("\n".join(faults) or f"{name}: all is well")
+        echo("\n".join(faults) or f"{name}: all is well")
         if faults:
-            click.echo(f"mend it with: crawler repair {name}", err=True)
+            echo(f"mend it with: crawler repair {name}", err=True)
     if faults:
         sys.exit(ExitStatus.CRAWL_FAILED)
 
@@ -42,9 +43,9 @@ def repair(name: str) -> None:
         mended = repair_keys(crawl.frontier)
         left = audit_keys(crawl.frontier)
         client.wake(name)
-    click.echo("\n".join(f"mended: {sentence}" for sentence in mended) or f"{name}: all was well")
+    echo("\n".join(f"mended: {sentence}" for sentence in mended) or f"{name}: all was well")
     if left:
-        click.echo("\n".join(f"still wrong: {sentence}" for sentence in left), err=True)
+        echo("\n".join(f"still wrong: {sentence}" for sentence in left), err=True)
         sys.exit(ExitStatus.CRAWL_FAILED)
 
 
@@ -62,9 +63,9 @@ def tick(as_json: bool) -> None:
     if services.reaper:
         services.reaper.join()
     if as_json:
-        click.echo(json.dumps(ticks))
+        echo(json.dumps(ticks))
         return
     for name, counts in ticks.items():
-        click.echo(report.tick_line(name, counts))
+        echo(report.tick_line(name, counts))
     if not ticks:
-        click.echo("no crawl is known here")
+        echo("no crawl is known here")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ..definition.loading import load
+from .group import echo
 
 
 @click.command()
@@ -14,4 +15,4 @@ def validate(crawl: str) -> None:
     definition = load(crawl)
     definition.validate()
     hooks = ", ".join(definition.hooks) or "none"
-    click.echo(f"{definition.name}: well formed; hooks: {hooks}")
+    echo(f"{definition.name}: well formed; hooks: {hooks}")

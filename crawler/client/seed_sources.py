@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from ..definition.fields import AUTO
 from ..definition.network import guard_of, plain_headers
 from ..errors import SetupError
 from ..net.fetch import FetchError, fetch, unpacked
+from ..observe.logs import logger
 from ..urls import robots, sitemaps
 from ..urls.sitemap_xml import Entry
 from ..urls.url import origin_of
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..definition.crawl import Crawl
     from .seeds import KeepAlive
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Seconds for one sitemap to arrive.
 SITEMAP_TIMEOUT = 60.0

@@ -6,7 +6,6 @@ work. A load may be repeated: a page that is known is not queued again.
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from collections import Counter
@@ -24,11 +23,12 @@ from ..frontier.arguments import BATCH
 from ..frontier.frontier import PRODUCER_LIFE, Frontier
 from ..hooks import note_place
 from ..model import Link, Page, Priority
+from ..observe.logs import logger
 from ..redaction import masked
 from ..text.encodable import encodable
 from ..urls.sitemap_xml import Entry
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Seconds between two lines about the progress of a long load.
 PROGRESS_INTERVAL = 10.0

@@ -4,12 +4,12 @@ and kept for all workers.
 
 from __future__ import annotations
 
-import logging
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import BrowserUnavailable, PageError
+from ..observe.logs import logger
 from ..storage.connection import RedisClient
 from ..urls import robots
 from ..urls.proxy_url import Proxy
@@ -21,7 +21,7 @@ from .guard import Guard
 from .proxies import Proxies
 from .robots_files import Browse, RobotsFiles
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Reasons of Chrome when its proxy, which is our gateway, has no connection to a page, or to where
 #: the page went on by itself.

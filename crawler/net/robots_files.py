@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from redis.exceptions import RedisError
 
+from ..observe.logs import logger
 from ..storage.connection import RedisClient
 from ..urls import robots
 from .fetch import FetchError, fetch, unpacked
 from .guard import Guard
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Seconds for which a robots.txt is waited for.
 TIMEOUT = 10.0

@@ -1,19 +1,30 @@
-"""Logs for machines: each record is one line of JSON, with its crawl, page and task."""
+"""Logs: what strangers wrote stands in them without passwords and control characters; those for
+machines are one line of JSON per record, with its crawl, page and task.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..model import Json
 from ..redaction import masked
+from ..text.encodable import text_of_error
 from ..text.printable import printable
+
+if TYPE_CHECKING:
+    LoggerAdapter = logging.LoggerAdapter[logging.Logger]
+else:
+    LoggerAdapter = logging.LoggerAdapter
+
+#: The beginning of each further line of a record, by which no text can pass for another record.
+CONTINUATION = "\n    "
 
 T = TypeVar("T")
 
@@ -44,6 +55,71 @@ def inherited(target: Callable[[], T]) -> Callable[[], T]:
     """Return ``target`` for another thread, whose lines have the fields that are bound here."""
     context = copy_context()
     return lambda: context.run(target)
+
+
+class Lines(str):
+    """A text of several lines, which a log shows as such: a traceback."""
+
+    __slots__ = ()
+
+
+class SafeLogger(LoggerAdapter):
+    """A logger whose arguments may be what strangers wrote: URLs, reasons, errors.
+
+    They are shown without passwords, and with their control characters as escapes, whatever the
+    handlers and formatters of the project are.
+    """
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        """Log ``msg`` with harmless ``args``."""
+        if self.isEnabledFor(level):
+            kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
+            super().log(level, msg if args else _harmless(msg), *map(_harmless, args), **kwargs)
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        """Add nothing."""
+        return msg, kwargs
+
+
+def logger(name: str) -> SafeLogger:
+    """Return the logger ``name``."""
+    return SafeLogger(logging.getLogger(name), {})
+
+
+def _harmless(value: object) -> object:
+    if value is None or isinstance(value, int | float):
+        return value
+    text = text_of_error(value) if isinstance(value, BaseException) else str(value)
+    if isinstance(value, Lines):
+        return Lines(printable(masked(text), keep="\n"))
+    return printable(masked(text))
+
+
+class PrintableFormatter(logging.Formatter):
+    """A formatter that shows what ``inner`` makes of a record without passwords, and with control
+    characters as escapes.
+
+    Each further line of a record, as of a traceback, is indented. The colours of ``inner``, if it
+    is Celery's and has any, are put around the whole. A project may use it for its own handlers:
+    ``handler.setFormatter(PrintableFormatter(handler.formatter))``.
+    """
+
+    def __init__(self, inner: logging.Formatter | None = None) -> None:
+        super().__init__()
+        self.inner = inner or logging.Formatter()
+        self._colours: Mapping[str, Callable[[str], object]] = {}
+        if getattr(self.inner, "use_color", False):
+            self._colours = getattr(self.inner, "colors", {})
+            self.inner.use_color = False  # type: ignore[attr-defined]
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of ``record``."""
+        text = printable(masked(self.inner.format(record)), keep="\n")
+        text = text.replace("\n", CONTINUATION)
+        colour = self._colours.get(record.levelname)
+        return str(colour(text)) if colour else text
 
 
 class JsonFormatter(logging.Formatter):

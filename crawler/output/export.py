@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol
 
 from ..errors import SetupError
 from ..model import Json
@@ -41,6 +41,13 @@ NUMBER = re.compile(
 )
 
 Row = dict[str, Json]
+
+
+class Output(Protocol):
+    """A file for text, or what stands in for one."""
+
+    def write(self, text: str, /) -> object:
+        """Write ``text``."""
 
 
 @dataclass
@@ -108,7 +115,7 @@ def write_export(file: WholeFile, read: Read, kind: str, *, raw: bool = False) -
     return stream
 
 
-def print_export(out: TextIO, stream: Stream, kind: str, *, raw: bool = False) -> None:
+def print_export(out: Output, stream: Stream, kind: str, *, raw: bool = False) -> None:
     """Write all results of ``stream`` to ``out`` as they come.
 
     Raises:
@@ -147,12 +154,12 @@ def lines_of(path: Path) -> Read:
     return read
 
 
-def _jsonl(file: TextIO, stream: Stream) -> None:
+def _jsonl(file: Output, stream: Stream) -> None:
     for text in stream:
         file.write(encodable(text) + "\n")
 
 
-def _csv(file: TextIO, stream: Stream, *, raw: bool) -> None:
+def _csv(file: Output, stream: Stream, *, raw: bool) -> None:
     def cell(value: Json) -> Json:
         return value if raw or not isinstance(value, str) else harmless(value)
 

@@ -8,7 +8,6 @@ not is made again, by a run that does nothing else and has no live page, and is 
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from ..definition.crawl_plan import policy_of
 from ..definition.credentials import secrets_of
 from ..frontier.outbox import Delivery, Outbox, UndeliveredLetter
 from ..model import File, Json, Outcome, Page, Response, Result
+from ..observe.logs import logger
 from ..redaction import Secrets, masked
 from .lease import RENEWALS, lease_renewal
 from .outcome import HookError, without_secrets
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .context import Hooks, RunServices
     from .next_runs import NextRuns
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 class Deliveries:

@@ -6,7 +6,6 @@ long before their first renewal, so a thread for each of them would be a waste.
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
@@ -16,14 +15,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import FrontierError
 from ..frontier.answers import Renewal
-from ..observe.logs import inherited
+from ..observe.logs import inherited, logger
 from ..redaction import masked
 
 if TYPE_CHECKING:
     from ..frontier.frontier import Frontier
     from ..model import Claim
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Renewals within the life of a lease, so that two may fail.
 RENEWALS = 3

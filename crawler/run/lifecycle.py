@@ -5,7 +5,6 @@ A run handles at most one page, and starts the next runs.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..definition.browser_profile import profile_of
 from ..errors import BrowserUnavailable, FrontierRefused
 from ..model import Outcome, Result, Turn
+from ..observe.logs import logger
 from .context import Hooks, RunServices
 from .delivery import Deliveries
 from .next_runs import DELIVERY_TICKET, END_TICKET, NextRuns
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..browser.browser import Browser
     from ..definition.crawl import Crawl
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Seconds for which no run claims a page after the endpoint gave no session.
 BROWSER_HOLD = 10.0

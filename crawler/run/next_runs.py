@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..definition.credentials import secrets_of
 from ..errors import FrontierUnavailable
 from ..model import Outcome
+from ..observe.logs import logger
 from ..redaction import Secrets
 from .outcome import HookError, without_secrets
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .context import Hooks, RunServices
     from .observer import Observer
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Seconds between two attempts to reach Redis while it is away.
 RETRY_INTERVAL = 1.0

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
+from ..observe.logs import logger
 from ..redaction import masked
 from .timings import COUNT, StepTime, drain, example_of, tallies
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ..model import Page
     from ..urls.scope import Chosen
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 class Observer(Protocol):

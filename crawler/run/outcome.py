@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import traceback
 from dataclasses import dataclass, field
 
 from ..errors import BrowserLost, CrawlerError, FrontierRefused, HookFailed, PageError
 from ..hooks import note_of
 from ..model import FailureClass, Page
+from ..observe.logs import Lines, logger
 from ..redaction import Secrets
 from ..text.encodable import encodable, is_tellable, text_of_error
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Characters of the text of an error that a reason keeps.
 REASON_MAX = 200
@@ -110,7 +110,7 @@ def without_secrets(error: Exception, secrets: Secrets, crawl: str) -> Exception
         what = "an error whose text cannot be sent on"
     else:
         text, what = encodable(text), "an error that holds a secret, which is left out here"
-    log.error("%s: %s:\n%s", crawl, what, text.rstrip())
+    log.error("%s: %s:\n%s", crawl, what, Lines(text.rstrip()))
     substitute = HookFailed(secrets.hide(one_line(error)))
     if note := note_of(error):
         substitute.add_note(secrets.hide(encodable(note)))

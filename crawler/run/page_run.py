@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +17,10 @@ from ..definition.extraction import extract_by_table
 from ..errors import CrawlerError, FrontierUnavailable, PageError
 from ..hooks import is_raised_by
 from ..model import FailureClass, Json, Link, Response, Result
-from ..observe.logs import bind
+from ..observe.logs import bind, logger
 from ..redaction import Secrets, masked
-from ..text.encodable import encodable, encodable_value
+from ..text.encodable import encodable_value
+from ..text.printable import printable
 from .delivery import Deliveries, failure_arguments
 from .lease import RENEWALS, keep_lease
 from .looks import Late, asks_for_fields, is_empty, look_again, suspicion
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .next_runs import NextRuns
     from .observer import Observer
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by
 #: a hook.
@@ -405,7 +405,8 @@ def as_json(result: Result) -> str:
         TypeError, ValueError: its data cannot be JSON, or are too much.
     """
     record = result.record()
-    text = encodable(json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = printable(text)  # as JSON escapes them: the line means the same
     if len(text) > RESULT_MAX:
         size = f"the result has {len(text):,} characters of JSON; at most {RESULT_MAX:,} are kept"
         raise ValueError(size)

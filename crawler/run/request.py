@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -14,6 +13,7 @@ from ..definition.browser_profile import visit_of
 from ..definition.extraction import needs_html
 from ..errors import PageError
 from ..model import Link, Page, Response
+from ..observe.logs import logger
 from ..redaction import masked
 from .moved import advice
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..net.permits import Permits
     from ..net.robots_files import Browse
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 YEAR = 31_536_000.0
 #: HTTP statuses of faults that may pass (RFC 9110; 522 and 524: a CDN cannot reach the origin).

@@ -6,7 +6,6 @@ Each kind of failure of a crawl has one, over all workers.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -19,9 +18,10 @@ from ..browser.browser import Browser
 from ..frontier.frontier import Frontier
 from ..hooks import without_place
 from ..model import Json, Page
+from ..observe.logs import logger
 from ..urls.url import InvalidURL, host_of
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Characters of HTML, and bytes of a picture, of a snapshot: longer HTML is cut, a larger picture
 #: is left out.

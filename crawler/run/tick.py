@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from ..frontier.listing import Listing
 from ..frontier.outbox import Outbox
 from ..local.processes import is_gone
 from ..model import FailureClass
+from ..observe.logs import logger
 from ..redaction import masked
 from .next_runs import END_TICKET
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..frontier.frontier import Frontier
     from ..model import Json
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Deliveries under way that a tick looks at; each is one process's.
 HELD_MAX = 1_000

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from celery.utils.log import ColorFormatter
 
 from crawler.definition.loading import load_all
-from crawler.observe.logs import JsonFormatter, bind, binding, inherited
+from crawler.observe.logs import (
+    JsonFormatter,
+    Lines,
+    PrintableFormatter,
+    bind,
+    binding,
+    inherited,
+    logger,
+)
 from tests.support.ground import Ground, shop
 from tests.support.webdriver import Doc
 
@@ -106,3 +116,52 @@ def test_a_worker_logs_for_people_unless_it_is_told_otherwise(ground: Ground):
     worker = ground.worker()
     ground.until_end(ground.crawl(shop()))
     assert "INFO/MainProcess" in worker.said()
+
+
+SLY = "\x1b]0;owned\x07\x9b\x7f\u202e\n[FORGED] http://me:CANARY@a/ \u2066\r"
+
+
+def formatted(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    """The text of a record, of which no part is a stranger's control character."""
+    text = formatter.format(record)
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    assert "CANARY" not in text
+    assert not [one for one in text.splitlines() if one.startswith("[FORGED]")]
+    return text
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), PrintableFormatter()])
+def test_no_stranger_sends_sequences_to_a_log_or_forges_a_line(formatter):
+    try:
+        raise ValueError(SLY)
+    except ValueError:
+        info = sys.exc_info()
+    record = logging.LogRecord("shop", logging.INFO, __file__, 1, "title %s", (SLY,), info)
+    assert formatted(formatter, record).count("owned") == 2
+    with binding(crawl="shop"):
+        bind(url=SLY)
+        formatted(formatter, record)
+
+
+def test_our_own_loggers_are_harmless_whatever_the_formatter_is(caplog):
+    ours = logger("crawler.test")
+    ours.warning("%s: %d at %s: %s", "shop", 7, SLY, ValueError(SLY))
+    ours.warning(SLY)
+    ours.warning("raised:\n%s", Lines(f"one\ntwo {SLY}"))
+    for record in caplog.records:
+        message = record.getMessage()
+        assert "CANARY" not in message
+        assert "\x1b" not in message
+        assert record.filename == "test_logs.py"
+    assert caplog.records[0].getMessage().startswith(r"shop: 7 at \u001b]0;owned\u0007")
+    assert "\n" not in caplog.records[1].getMessage()
+    assert "one\ntwo" in caplog.records[2].getMessage()
+
+
+def test_celerys_colours_stay_around_a_harmless_text():
+    inner = ColorFormatter("%(message)s", use_color=True)
+    record = logging.LogRecord("shop", logging.ERROR, __file__, 1, "%s", (SLY,), None)
+    text = PrintableFormatter(inner).format(record)
+    assert text.startswith("\x1b[1;31m\\u001b]0;owned")
+    assert text.endswith("\x1b[0m")
+    assert text.count("\x1b") == 2

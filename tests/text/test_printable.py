@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from crawler.cli.group import echo
@@ -32,3 +35,11 @@ def test_the_commands_print_no_terminal_sequences(capsys):
     echo('{"title": "\x1b]0;owned\x07\r\x9b"}\nnext')
     printed = capsys.readouterr().out
     assert printed == '{"title": "\\u001b]0;owned\\u0007\\u000d\\u009b"}\nnext\n'
+
+
+def test_no_module_prints_or_logs_past_the_functions_that_escape():
+    root = Path(__file__).parents[2]
+    for path in [*(root / "crawler").rglob("*.py"), *(root / "tasks").rglob("*.py")]:
+        if path.name not in ("logs.py", "group.py"):
+            found = re.search(r"getLogger\(__name__\)|click\.echo\(", path.read_text())
+            assert not found, (path, found)

@@ -6,19 +6,19 @@ it. A browser of a person has this fault, too, but sees fewer pages.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from selenium.common.exceptions import WebDriverException
 
+from ...observe.logs import logger
 from ..transport.base import first_line
 
 if TYPE_CHECKING:
     from ..transport.webdriver import Driver
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: HTTP statuses with which servers refuse a header that is too long.
 OVERFULL_STATUSES = frozenset({400, 413, 431})

@@ -7,7 +7,6 @@ It is the cookies of all sites, and local and session storage of the origins tha
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -16,13 +15,14 @@ from urllib.parse import urlsplit
 from selenium.common.exceptions import WebDriverException
 
 from ...model import Json
+from ...observe.logs import logger
 from ...text.encodable import encodable_value
 from ..transport.base import first_line
 
 if TYPE_CHECKING:
     from ..transport.webdriver import Driver
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: The name, the domain and the path of a cookie.
 CookieKey = tuple[str, str, str]

@@ -9,7 +9,6 @@ are named, without their value.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from selenium.common.exceptions import WebDriverException
 
 from ...errors import BrowserLost
 from ...model import Response
+from ...observe.logs import logger
 from ...profile import Profile
 from ..transport.base import first_line
 from ..transport.javascript import script
@@ -25,7 +25,7 @@ from ..transport.javascript import script
 if TYPE_CHECKING:
     from ..transport.webdriver import Driver
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Errors and warnings of a page's console that are kept, and characters of each.
 CONSOLE_MAX, CONSOLE_LENGTH = 50, 500

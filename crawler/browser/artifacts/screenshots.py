@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import base64
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...definition.steps import Visit
 from ...model import File, Page
+from ...observe.logs import logger
 from . import files
 
 if TYPE_CHECKING:
     from ..transport.webdriver import Driver
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Pixels of a page's height that are in a picture of the whole of it: Chrome's own limit for one
 #: surface.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import secrets as random
 import shutil
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from selenium.common.exceptions import WebDriverException
 
 from ...errors import BrowserError, BrowserUnavailable
+from ...observe.logs import logger
 from ...profile import Profile
 from ...secret_refs import reveal
 from ..transport.base import NoLine, Transport
@@ -24,7 +24,7 @@ from .endpoint import Endpoint
 from .local import LocalDriver, is_shell
 from .options import FLAGS, HEADLESS, KEEP_FRAME, NO_SANDBOX, NO_SHARED_MEMORY, PIPE, options_for
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Bytes that shared memory must have for Chrome to use it.
 SHARED_MEMORY = 1 << 30

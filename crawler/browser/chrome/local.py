@@ -11,7 +11,6 @@ left.
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import platform
 import re
@@ -33,8 +32,9 @@ from selenium.webdriver.common.selenium_manager import SeleniumManager
 
 from ...errors import BrowserUnavailable
 from ...local.processes import birth, die_with_parent
+from ...observe.logs import logger
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Headless shells come first: the same engine without a browser around it, up to twice as fast.
 CHROMES = (

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING
 
 from ...errors import FrontierUnavailable
+from ...observe.logs import logger
 from ..transport.remote_end import end_session, split_credentials
 
 if TYPE_CHECKING:
     from .registry import Registry
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Seconds for which a process that ends a session for another has it to itself, beyond the time
 #: that the endpoint may take.

@@ -10,17 +10,17 @@ without its credentials; the process that reaps has its own.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ...local.processes import is_gone, is_here
+from ...observe.logs import logger
 from ...storage.connection import RedisClient
 from ...storage.errors import redis_unavailable
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Seconds between two times that an owner vouches for its sessions.
 VOUCH_INTERVAL = 10.0

@@ -13,7 +13,6 @@ pages as well.
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
 import time
 from collections import deque
@@ -21,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ...errors import BrowserError, BrowserLost
+from ...observe.logs import logger
 from .base import (
     FOLLOW,
     Arrival,
@@ -35,7 +35,7 @@ from .base import (
 from .cdp_socket import CdpSocket, Gone, Late
 from .javascript import call_of
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Seconds in which the line must be open, and in which Chrome must answer what it does without
 #: asking the page.

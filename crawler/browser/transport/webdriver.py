@@ -32,6 +32,7 @@ from selenium.webdriver.remote.command import Command
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from ...errors import BrowserError, BrowserLost, BrowserUnavailable
+from ...observe.logs import logger
 from ...redaction import Secrets
 from .base import (
     Arrival,
@@ -48,7 +49,7 @@ from .base import (
 )
 from .remote_end import QUIT_TIMEOUT, delete_session, split_credentials
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Seconds that a remote Chrome may take to hear that it is to end, before its session does.
 CLOSE_TIMEOUT = 2.0

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
+from urllib.parse import unquote as percent_decoded
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -201,7 +202,7 @@ class CrawlAdmin(admin.ModelAdmin):
     def retry(self, request: HttpRequest, name: str) -> HttpResponse:
         """Send the chosen failed pages back, or all of one reason."""
         name, ids = crawl_name(name), request.POST.getlist("id")
-        everything, reason = "all" in request.POST, request.POST.get("reason", "")
+        everything, reason = "all" in request.POST, percent_decoded(request.POST.get("reason", ""))
 
         def send() -> str:
             handle = client().handle(name)

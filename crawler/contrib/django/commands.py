@@ -15,6 +15,7 @@ from ...model import Json, Snapshot
 from ...output import report
 from ...output.report import ExitStatus
 from ...redaction import masked
+from ...text.printable import printable
 
 
 class Command(BaseCommand):
@@ -40,7 +41,8 @@ class Command(BaseCommand):
 
     def say(self, value: Json, text: str, *, as_json: bool) -> None:
         """Print ``value`` as JSON, or else ``text``."""
-        self.stdout.write(json.dumps(value, ensure_ascii=False) if as_json else text)
+        shown = json.dumps(value, ensure_ascii=False) if as_json else text
+        self.stdout.write(printable(shown, keep="\n"))
 
 
 @contextmanager
@@ -49,9 +51,12 @@ def errors_in_one_line() -> Iterator[None]:
     try:
         yield
     except CrawlExists as error:
-        raise CommandError(f"{error} (--reset)", returncode=ExitStatus.MISTAKE) from error
+        raise CommandError(
+            printable(f"{error} (--reset)"), returncode=ExitStatus.MISTAKE
+        ) from error
     except (CrawlerError, SettingsError) as error:
-        raise CommandError(masked(str(error)), returncode=ExitStatus.MISTAKE) from error
+        text = printable(masked(str(error)), keep="\n")
+        raise CommandError(text, returncode=ExitStatus.MISTAKE) from error
     except KeyboardInterrupt as error:
         status = ExitStatus.INTERRUPTED
         raise CommandError("interrupted; the crawl goes on", returncode=status) from error

@@ -8,7 +8,6 @@ and CSRF tokens do not count.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from functools import lru_cache
@@ -26,8 +25,9 @@ from ...config import SettingsError
 from ...config import settings as configuration
 from ...config.settings import Settings
 from ...errors import CrawlerError
+from ...observe.logs import logger
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 
 def api() -> Api:

@@ -13,6 +13,7 @@ from ...frontier.entries import FailedPage
 from ...frontier.outbox import UndeliveredLetter
 from ...model import Claim, Json, Snapshot
 from ...output.report import ranked, skipped
+from ...text.printable import printable
 from .actions import ACTIONS, NOT_STARTED
 from .client import find_snapshot
 
@@ -42,7 +43,7 @@ def snapshot_row(name: str, snapshot: Snapshot | None, *, defined: bool) -> Row:
     return {
         "name": name,
         "status": status,
-        "reason": (snapshot and snapshot.reason) or "",
+        "reason": printable((snapshot and snapshot.reason) or ""),
         "counts": counts,
         "actions": actions,
     }

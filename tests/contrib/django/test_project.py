@@ -5,6 +5,7 @@ workers and a real Chrome.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -373,10 +374,12 @@ evil = [
     'http://x.test/"><script>alert(1)</script>',
     "javascript:alert(1)",
     "http://x.test/'onmouseover=alert(1)//",
+    "http://x.test/gpj.\\u202eexe\\x9b",
 ]
 handle.frontier.enqueue([Page(url) for url in [*evil, *(f"http://x.test/{n}" for n in range(240))]])
 while (claim := handle.frontier.claim("<img src=x>").claim):
-    handle.frontier.fail(claim, FailureClass.TERMINAL, "<b onclick=alert(1)>")
+    reason = "turned \\u202e \\x1b[2J" if "gpj" in claim.page.url else "<b onclick=alert(1)>"
+    handle.frontier.fail(claim, FailureClass.TERMINAL, reason)
 client = Client(headers={"host": "127.0.0.1"})
 client.force_login(User.objects.get(username="ada"))
 base = "/admin/crawler/crawl/"
@@ -385,7 +388,7 @@ pages = (
     "hostile/failed/", "hostile/failed/?from=100",
     "hostile/failed/?from=200&reason=%3Cb%20onclick%3Dalert(1)%3E",
     "hostile/failed/?from=-1", "hostile/failed/?from=99999999999999999999",
-    "hostile/failed/?reason=none",
+    "hostile/failed/?reason=none", "hostile/failed/?reason=turned%20%E2%80%AE%20%1B%5B2J",
 )
 texts = [client.get(base + page).content.decode() for page in pages]
 odd = ("nobody/change/", "nobody/failed/", "hostile/do/clear/", "%3Cb%3E/change/")
@@ -393,7 +396,8 @@ gone = [client.get(base + page).status_code for page in odd]
 ids = [letter.page.id for letter in Listing(handle.frontier).failed(0, 3)]
 client.post(base + "hostile/retry/", {"id": [*ids, "<b>"], "chosen": ""})
 left = handle.snapshot().failed
-client.post(base + "hostile/retry/", {"all": "", "reason": ""})
+# as the form of that reason's page sends it
+client.post(base + "hostile/retry/", {"all": "", "reason": "%3Cb%20onclick%3Dalert(1)%3E"})
 print(json.dumps({"texts": texts, "gone": gone, "left": left, "failed": handle.snapshot().failed}))
 """
 
@@ -410,11 +414,14 @@ def test_the_text_of_pages_is_escaped_and_failed_pages_are_paged(project):
             '"><script',
         ):
             assert evil not in text
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
     rows = [text.count('name="id"') for text in found["texts"]]
-    assert rows == [0, 0, 0, 100, 100, 44, 100, 100, 0]
+    assert rows == [0, 0, 0, 100, 100, 44, 100, 100, 0, 1]
+    assert r"turned \u202e \u001b[2J" in found["texts"][-1]
+    assert 'href="http://x.test/gpj.%E2%80%AEexe%C2%9B"' in found["texts"][-1]
     assert "javascript:alert(1)" in found["texts"][3]
     assert found["gone"] == [404, 404, 405, 404]
-    assert (found["left"], found["failed"]) == (241, 0)
+    assert (found["left"], found["failed"]) == (242, 1)
 
 
 # -- the store

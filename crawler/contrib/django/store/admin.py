@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from django.contrib import admin
 from django.http import HttpRequest
 
+from ....text.printable import printable
 from .models import StoredResult
 
 
@@ -12,10 +15,29 @@ from .models import StoredResult
 class StoredResultAdmin(admin.ModelAdmin):
     """The list of results."""
 
-    list_display = ("url", "crawl", "status", "depth", "stored")
+    list_display = ("shown_url", "crawl", "status", "depth", "stored")
+    fields = (
+        *("crawl", "page", "shown_url", "shown_final_url", "status", "depth", "shown_data"),
+        *("links", "ms", "stored"),
+    )
     list_filter = ("crawl", "status")
     search_fields = ("url",)
     list_select_related = ("crawl",)
+
+    @admin.display(description="url", ordering="url")
+    def shown_url(self, result: StoredResult) -> str:
+        """Return the URL, without control characters."""
+        return printable(result.url)
+
+    @admin.display(description="final url")
+    def shown_final_url(self, result: StoredResult) -> str:
+        """Return the final URL, without control characters."""
+        return printable(result.final_url or "")
+
+    @admin.display(description="data")
+    def shown_data(self, result: StoredResult) -> str:
+        """Return what was extracted, as JSON without control characters."""
+        return printable(json.dumps(result.data, ensure_ascii=False))
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django passes it
         """Refuse: crawls add results."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from ....text.printable import printable
+
 
 class StoredCrawl(models.Model):
     """The progress of storing a crawl's results. ``position`` is a place in its stream in Redis;
@@ -51,4 +53,4 @@ class StoredResult(models.Model):
         )
 
     def __str__(self) -> str:
-        return str(self.url)
+        return printable(str(self.url))

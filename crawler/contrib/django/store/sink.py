@@ -5,7 +5,6 @@ exactly once.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable
 
 from django.db import connections, router, transaction
@@ -19,10 +18,11 @@ from ....errors import UnknownCrawl
 from ....frontier.frontier import Frontier
 from ....frontier.listing import Listing
 from ....model import Json, page_id
+from ....observe.logs import logger
 from ....urls.url import InvalidURL
 from .models import StoredCrawl, StoredResult
 
-log = logging.getLogger(__name__)
+log = logger(__name__)
 
 #: Results that one transaction stores.
 BATCH = 500
