@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from selenium.common.exceptions import WebDriverException
+
 from ..definition.steps import Visit
 from ..errors import PageError
 from ..model import File, Page, Response
@@ -216,12 +218,14 @@ class Browser(Tab):
         Raises:
             BrowserError: the page cannot be asked.
         """
-        self.driver.leave_frame()
         arguments = (seconds, links, text, scroll)
         try:
+            self.driver.leave_frame()
             return cast("dict[str, Any] | None", self.transport.ask(script("late.js"), *arguments))
         except PageMoved:
             return {"url": self.transport.address()}
+        except WebDriverException:
+            return None
 
     def live(self, page: Page, response: Response) -> LivePage:
         """Return the page that this session shows now, for hooks."""
@@ -328,7 +332,10 @@ class Browser(Tab):
         """
         options = {"admits": admits} if part else {}
         reader = FrameReader(self.driver, max_links, fragments=self._fragments, **options)
-        source = reader.read()
+        try:
+            source = reader.read()
+        except WebDriverException as error:
+            raise PageError(document.url, "unreadable", retryable=True) from error
         links = tuple(dict.fromkeys(document.links + reader.links))[:max_links]
         if not part:
             return replace(document, links=links)

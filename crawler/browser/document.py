@@ -113,6 +113,7 @@ class Document:
     origin: float | None
     reloaded: bool
     by_worker: bool
+    named: bool = False  # its window has a name
     thin: Thin | None = None  # None: it holds links or text
 
     @property
@@ -241,6 +242,7 @@ def document_of(facts: Mapping[str, Any], passed: float) -> Document:
         origin=facts["origin"],
         reloaded=facts["type"] == "reload",
         by_worker=facts["worker"],
+        named=facts["named"],
         thin=thin_of(facts["thin"]),
     )
 

@@ -12,6 +12,7 @@ but obeys no page-load time-out.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -80,6 +81,7 @@ class Navigation:
         self._url, self._options = "", ReadOptions(0)
         self._restless = False  # whether the page that is shown goes on to others by itself
         self._late = 0  # page-load time-outs in a row
+        self._named = False  # whether the window has a name
 
     @property
     def pages(self) -> int:
@@ -99,6 +101,8 @@ class Navigation:
         if not url[:8].lower().startswith(("http://", "https://")):
             raise PageError(url, "unsupported_scheme")
         self._url, self._options = url, options
+        if self._named:
+            self._unname()
         if self._restless:
             self.leave()
         document = self._go()
@@ -149,6 +153,12 @@ class Navigation:
     def elapsed_ms(self) -> float:
         """Return the milliseconds since the navigation to this page."""
         return (time.perf_counter() - self.start) * 1000
+
+    def _unname(self) -> None:
+        """Take the name of the window back that a page gave it: the next page would find it."""
+        self._named = False
+        with contextlib.suppress(TransportError):
+            self._transport.ask("window.name = ''", timeout=GRACE)
 
     def _followed(self, document: Document) -> Document:
         """Return the document to which ``document``, which holds hardly anything, leads by itself
@@ -292,6 +302,7 @@ class Navigation:
         the next one already, of a page that went on by itself.
         """
         document, rereads, moves = self._read(), REREADS, MOVES
+        self._named = document.named
         while document.ready not in self._ready and not document.stale and document.is_web:
             # it had loaded, and then began to write itself again
             if rereads == 0 or "load" in document.timing:

@@ -93,14 +93,20 @@ def look_again(
     thin = browser.thin
     held = (thin.links, thin.text) if thin else (None, None)
     try:
-        found: dict[str, Json] | None = browser.look_again(seconds, *held, scroll=scroll)
+        found = browser.look_again(seconds, *held, scroll=scroll)
     except BrowserError:
         return None
-    if found is None:
-        return None
-    if found["url"].partition("#")[0] != response.url.partition("#")[0]:
+    if not isinstance(found, dict) or not isinstance(url := found.get("url"), str):
+        return None  # a page that has broken what scripts stand on
+    if url.partition("#")[0] != response.url.partition("#")[0]:
         return Late(left=True, grown=False)
-    return Late(False, bool(found["grown"]), found["css"] or "", int(found["scrolled"]))
+    scrolled = found.get("scrolled")
+    return Late(
+        left=False,
+        grown=found.get("grown") is True,
+        css=str(found.get("css") or ""),
+        scrolled=int(scrolled) if isinstance(scrolled, int | float) else 0,
+    )
 
 
 def suspicion(

@@ -130,6 +130,15 @@ def test_cookies_that_are_too_many_are_cleared_except_the_log_in(chrome, site, c
     assert "with 41 cookies" in caplog.text
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_name_of_a_window_does_not_reach_the_next_page(chrome, site, host):
+    with chrome.session(Profile("tests")) as browser:
+        browser.request(Page(site.url("/named")))
+        assert browser.evaluate("window.name") == "mine"
+        browser.request(Page(site.url("/a", host=host)))
+        assert browser.evaluate("window.name") == ""
+
+
 def test_a_refusal_with_few_cookies_is_not_asked_for_again(chrome, site):
     crawl = Crawl(name="tests", url=site.url("/refuses/400"), robots=False)
     with chrome.session(profile_of(crawl)) as browser:

@@ -43,6 +43,11 @@ def app_leaves(request: Request) -> None:
     request.answer(b"setTimeout(() => { location = '/a' }, 500)", Content_Type="text/javascript")
 
 
+@route("/named")
+def named(request: Request) -> None:
+    request.html("<a href=/a>a</a><script>window.name = 'mine'</script>")
+
+
 @route("/hash-app")
 def hash_app(request: Request) -> None:
     """An app that shows one of three views, by its fragment, and its frame of another."""

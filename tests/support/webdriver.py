@@ -233,6 +233,7 @@ def facts(session: Session) -> dict[str, Any]:
         "age": 0.1,
         "origin": 1.0,
         "worker": False,
+        "named": False,
         "type": "navigate",
         "status": doc.status if doc else None,
         "empty": False,

@@ -16,6 +16,7 @@
 //            origin    when that was: tells one document from the next
 //            type      of the navigation
 //            worker    a service worker answered
+//            named     its window has a name, which the next page would find, whatever its site
 //            status    null: unknown
 //            empty     it has no body
 //            error     Chrome's code, on an error document that has one
@@ -223,6 +224,7 @@ return {
   origin,
   type: entry.type || null,
   worker: entry.workerStart > 0,
+  named: Boolean(window.name),
   status: entry.responseStatus || null,
   empty: entry.responseEnd > 0 && body === 0,
   error: code ? code.textContent : null,
