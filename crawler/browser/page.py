@@ -12,9 +12,10 @@ from selenium.common.exceptions import JavascriptException, WebDriverException
 from selenium.webdriver.remote.webelement import WebElement
 
 from ..model import Json, Page, Response
+from ..text.encodable import encodable, encodable_value
 from .artifacts import screenshots
 from .transport.base import TransportError
-from .transport.javascript import finding
+from .transport.javascript import finding, whole
 
 if TYPE_CHECKING:
     from .transport.base import Transport
@@ -30,21 +31,11 @@ ATTRS = "return all(arguments[0]).map(e => e.getAttribute(arguments[1])).filter(
 ATTR = "const e = one(arguments[0]); return e && e.getAttribute(arguments[1])"
 ELEMENT = "return one(arguments[0])"
 EXISTS = "return one(arguments[0]) !== null"
-#: ChromeDriver cannot hand out half a surrogate pair: each becomes U+FFFD in the browser.
+#: An expression that is evaluated; its own errors are told apart from one that cannot be compiled.
 EXPRESSION = r"""
 return (async () => (
 %s
-))().then((value) => {
-  const whole = (part, depth) => {
-    if (typeof part === "string") return part.replace(/\p{Surrogate}/gu, "\ufffd");
-    if (part === null || typeof part !== "object" || depth > 20) return part;
-    if (Array.isArray(part)) return part.map((item) => whole(item, depth + 1));
-    if (Object.getPrototypeOf(part) !== Object.prototype) return part;
-    const items = Object.entries(part);
-    return Object.fromEntries(items.map((item) => whole(item, depth + 1)));
-  };
-  return {value: whole(value, 0)};
-}, (error) => ({error: String(error)}))"""
+))().then((value) => ({value}), (error) => ({error: String(error)}))"""
 SCROLL = "const e = document.documentElement; scrollTo(0, e.scrollHeight); return e.scrollHeight"
 
 
@@ -74,7 +65,7 @@ class Tab:
     @property
     def title(self) -> str:
         """The document's title at this moment."""
-        return str(self.transport.ask("return document.title"))
+        return encodable(str(self.transport.ask("return document.title")))
 
     @property
     def html(self) -> str:
@@ -113,9 +104,9 @@ class Tab:
         meanwhile, the value is None.
         """
         try:
-            answer = self.driver.execute_script(EXPRESSION % js, *args)
+            answer = self.driver.execute_script(whole(EXPRESSION % js), *args)
         except JavascriptException:  # it cannot be compiled: nothing of it has run
-            return self.driver.execute_script(js, *args)
+            return self.driver.execute_script(whole(js), *args)
         if answer is None:
             return None
         if "error" in answer:
@@ -200,7 +191,7 @@ class Tab:
 
     def _select(self, js: str, css: str, *args: Any) -> Any:
         with selector_errors(css):
-            return self.transport.ask(self.finding(js), css, *args)
+            return encodable_value(self.transport.ask(self.finding(js), css, *args))
 
 
 class LivePage(Tab):

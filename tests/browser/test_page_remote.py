@@ -114,6 +114,8 @@ def test_a_chrome_elsewhere_does_what_a_local_one_does(endpoint: str, site: Serv
             "error",
         ]
         assert sorted(link.url.split("/")[3] for link in ask("/framed")[0].links) == [
+            "204",
+            "framed?inner=1",
             "from-b",
             "from-frame",
             "from-top",

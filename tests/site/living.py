@@ -43,6 +43,15 @@ def app_leaves(request: Request) -> None:
     request.answer(b"setTimeout(() => { location = '/a' }, 500)", Content_Type="text/javascript")
 
 
+@route("/halves")
+def halves(request: Request) -> None:
+    """Half a surrogate pair in all that a page can be asked for."""
+    request.html(
+        "<h1></h1><p>fine</p><script>window.half = 'Ten \\u{1F600}'.slice(0, 5); document.title = half;"
+        "document.querySelector('h1').textContent = half; document.querySelector('p').dataset.y = half</script>"
+    )
+
+
 @route("/named")
 def named(request: Request) -> None:
     request.html("<a href=/a>a</a><script>window.name = 'mine'</script>")

@@ -22,6 +22,14 @@ def finding(function: str, *, in_frames: bool = False) -> str:
     return script("find.js").replace("IN_FRAMES;", f"{str(in_frames).lower()};") + function
 
 
+def whole(function: str) -> str:
+    """Return a JavaScript ``function`` whose value ChromeDriver can hand out: without half
+    characters.
+    """
+    before, after = script("whole.js").split("{BODY")
+    return f"{before}{{{function}{after}"
+
+
 def call_of(function: str, args: Sequence[Any]) -> str:
     """Return the expression that calls the body of a JavaScript ``function`` with ``args``."""
     return f"(function() {{{function}\n}})({', '.join(map(json.dumps, args))})"

@@ -34,6 +34,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from ...errors import BrowserError, BrowserLost, BrowserUnavailable
 from ...observe.logs import logger
 from ...redaction import Secrets
+from ...text.encodable import encodable_value
 from .base import (
     Arrival,
     DebuggerAddress,
@@ -47,6 +48,7 @@ from .base import (
     TransportError,
     first_line,
 )
+from .javascript import whole
 from .remote_end import QUIT_TIMEOUT, delete_session, split_credentials
 
 log = logger(__name__)
@@ -161,7 +163,7 @@ class Driver(Remote):
         if driver_command in SWITCHES:
             self.switched = True
         try:
-            return self._execute_twice(driver_command, dict(params or {}))
+            return self._execute_twice(driver_command, encodable_value(dict(params or {})))
         except WebDriverException as error:
             if lost := self._lost_by_answer(driver_command, error):
                 raise lost from error
@@ -299,16 +301,13 @@ class WebDriver(Transport):
         return Arrival()
 
     def ask(
-        self,
-        function: str,
-        *args: Any,
-        timeout: float | None = None,
-        follow: bool = False,  # noqa: ARG002
+        self, function: str, *args: Any, timeout: float | None = None, follow: bool = False
     ) -> Any:
         """Run a function in the page or frame that WebDriver is in; ``follow`` has no effect."""
         seconds = self.driver.command_timeout if timeout is None else timeout
         with transport_errors(), self.driver.within(seconds):
-            return self.driver.execute_script(function, *args)
+            # what describes a document has whole characters only, and minds pages that break this
+            return self.driver.execute_script(function if follow else whole(function), *args)
 
     def cdp(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a command of the DevTools protocol to the tab that WebDriver is in."""
