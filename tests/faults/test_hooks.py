@@ -12,6 +12,7 @@ from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
 from crawler.frontier.outbox import Outbox
 from crawler.model import FailureClass, Page, Status
+from crawler.observe.logs import CONTINUATION
 from tests.support.ground import SITE, Ground, consistent, ended_well, on_site, shop
 from tests.support.webdriver import Doc
 
@@ -177,7 +178,7 @@ def test_every_hook_error_names_crawl_url_step_file_and_line(ground: Ground):
     for name in crawls:
         step = name.replace("-", "_")
         url = {"after-all": "", "start": "", "failed": f" at {SITE}/gone"}.get(name, f" at {SITE}/")
-        note = f"raised by the hook {step} of the crawl {name}{url}\n{LINE}"
+        note = f"raised by the hook {step} of the crawl {name}{url}{CONTINUATION}{LINE}"
         ground.until(lambda note=note: note in worker.said())
     # And the frontier keeps it as the reason
     error = f"KeyError: 'price' ({LINE})"
