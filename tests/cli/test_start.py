@@ -95,6 +95,22 @@ def test_a_second_ctrl_c_ends_everything_at_once_and_loses_nothing(folder, shop,
     assert len(folder.lines()) == len(set(urls(folder.lines()))) == shop_pages
 
 
+@pytest.mark.parametrize(
+    "kills", [(10,), pytest.param((5, 9, 3, 12, 1, 7, 20), marks=pytest.mark.soak)]
+)
+def test_a_start_that_is_killed_ends_complete_at_last(folder, shop, shop_pages, kills):
+    words = ("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
+    for more in kills:
+        have = len(folder.whole_lines())
+        crawl = folder.begin(*words)
+        until(lambda enough=have + more: len(folder.whole_lines()) >= enough, crawl)
+        crawl.kill()  # its Redis dies with it; its workers may still be ending
+        crawl.wait()
+    done = folder.run(*words)
+    assert done.returncode == 0, done.stderr
+    assert len(folder.lines()) == len(set(urls(folder.lines()))) == shop_pages
+
+
 def test_killed_workers_cost_neither_a_page_nor_a_line(folder, shop, shop_pages):
     crawl = folder.begin(
         "start",

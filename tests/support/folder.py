@@ -79,6 +79,11 @@ class Folder:
     def lines(self, name: str = "items.jsonl") -> list[dict]:
         return [json.loads(line) for line in (self.path / name).read_text().splitlines()]
 
+    def whole_lines(self, name: str = "items.jsonl") -> list[str]:
+        """The lines that are written to their end."""
+        path = self.path / name
+        return path.read_text().split("\n")[:-1] if path.exists() else []
+
 
 def until(
     condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 60
