@@ -14,11 +14,13 @@ import click
 from ..client.client import Client
 from ..client.crawl_handle import CrawlHandle
 from ..client.seed_sources import urls_of_file, urls_of_lines, urls_of_sitemaps
+from ..config import settings as configuration
 from ..definition.crawl import Crawl
 from ..definition.loading import load
 from ..errors import UnknownCrawl
 from ..frontier.entries import FailedPage
 from ..model import Json, Priority
+from ..secret_refs import SECRET_PREFIX
 from .common import find_crawl, open_client, standing
 from .group import Mistake, echo
 
@@ -184,9 +186,10 @@ def enqueue(
                 " pages, add --reopen"
             )
         crawl = find_definition(client, name, reference)
+        secrets = configuration.secrets(SECRET_PREFIX)
         fed = client.enqueue(
             crawl,
-            chain(urls, urls_of(files), urls_of_sitemaps(crawl, sitemaps)),
+            chain(urls, urls_of(files), urls_of_sitemaps(crawl, sitemaps, secrets=secrets)),
             priority=Priority[priority.upper()],
             depth=depth,
             reopen=reopen,

@@ -16,6 +16,7 @@ from ..errors import CrawlExists, SetupError, UnknownCrawl
 from ..frontier.frontier import Frontier
 from ..hooks import Lazy, call, note_place
 from ..model import Priority, Status
+from ..secret_refs import SECRET_PREFIX
 from ..storage.connection import RedisClient, connect
 from ..storage.errors import redis_errors
 from ..urls.sitemap_xml import Entry
@@ -135,7 +136,9 @@ class Client:
                 if seeds.has_sources:
                     if not alone:
                         self._wake_early(crawl)
-                    seeds.queue_urls(seed_urls(crawl, keep_alive), keep_alive, progress)
+                    secrets = configuration.secrets(SECRET_PREFIX)
+                    urls = seed_urls(crawl, keep_alive, secrets)
+                    seeds.queue_urls(urls, keep_alive, progress)
         self.wake(crawl)
         return CrawlHandle(self, crawl), new
 

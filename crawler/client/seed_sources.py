@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urljoin
 
 from ..definition.fields import AUTO
-from ..definition.network import guard_of, plain_headers
-from ..errors import SetupError
-from ..net.fetch import FetchError, fetch, unpacked
+from ..definition.network import guard_of, plain_headers, proxies_of
+from ..errors import BrowserUnavailable, SetupError
+from ..net.fetch import TIMEOUT, Answer, FetchError, fetch, unpacked
+from ..net.gateway import Gateway
 from ..observe.logs import logger
 from ..urls import robots, sitemaps
 from ..urls.sitemap_xml import Entry
@@ -41,17 +42,20 @@ def check_seed_file(crawl: Crawl) -> None:
             file.read(1)
 
 
-def seed_urls(crawl: Crawl, keep_alive: KeepAlive) -> Iterator[str | Entry]:
+def seed_urls(
+    crawl: Crawl, keep_alive: KeepAlive, secrets: Mapping[str, str]
+) -> Iterator[str | Entry]:
     """Yield the URLs of the file of seeds of ``crawl``, then those of its sitemaps.
 
-    ``keep_alive`` is called often while sitemaps are read.
+    ``keep_alive`` is called often while sitemaps are read; ``secrets``: see
+    :func:`urls_of_sitemaps`.
 
     Raises:
         SetupError: the file cannot be read.
     """
     if crawl.seeds:
         yield from urls_of_file(crawl.seeds)
-    yield from urls_of_sitemaps(crawl, crawl.sitemaps, keep_alive=keep_alive)
+    yield from urls_of_sitemaps(crawl, crawl.sitemaps, secrets=secrets, keep_alive=keep_alive)
 
 
 @contextmanager
@@ -89,74 +93,110 @@ def urls_of_file(path: str | Path) -> Iterator[str]:
 
 
 def urls_of_sitemaps(
-    crawl: Crawl, locations: Iterable[str], *, keep_alive: KeepAlive = lambda: None
+    crawl: Crawl,
+    locations: Iterable[str],
+    *,
+    secrets: Mapping[str, str] | None = None,
+    keep_alive: KeepAlive = lambda: None,
 ) -> Iterator[Entry]:
     """Yield the entries that the sitemaps at ``locations`` list, unclear ones, too. A sitemap that
     loses pages is such an entry itself.
 
     The location ``auto`` stands for the sitemaps that robots.txt names. A sitemap that cannot be
-    read, or is not well formed, is logged as a warning.
+    read, or is not well formed, is logged as a warning. A crawl with a proxy has them fetched
+    through it; ``secrets`` holds the variables that its URL may refer to.
     """
-    addresses = guard_of(crawl).addresses
-
-    def get(url: str) -> Iterator[bytes]:
-        keep_alive()
-        body = _fetch_sitemap(url, addresses, plain_headers(crawl))
-        for start in range(0, len(body), CHUNK_SIZE):
-            yield body[start : start + CHUNK_SIZE]
+    unread: list[Entry] = []
 
     def warn(url: str, trouble: str, loses: bool) -> None:
         log.warning("%s: the sitemap %s: %s", crawl.name, url, trouble)
         if loses:
             unread.append(Entry(url, unclear=True, reason="sitemap"))
 
-    unread: list[Entry] = []
+    with closing(SitemapClient(crawl, secrets or {})) as client:
 
-    for location in locations:
-        for url in _sitemaps_of_robots(crawl, addresses) if location == AUTO else (location,):
-            for entry in sitemaps.read_sitemaps(url, get, tell=warn):
-                keep_alive()
-                yield entry
-            yield from unread
-            unread.clear()
+        def pieces(url: str) -> Iterator[bytes]:
+            keep_alive()
+            body = client.sitemap(url)
+            for start in range(0, len(body), CHUNK_SIZE):
+                yield body[start : start + CHUNK_SIZE]
+
+        for location in locations:
+            for url in client.sitemaps_of_robots() if location == AUTO else (location,):
+                for entry in sitemaps.read_sitemaps(url, pieces, tell=warn):
+                    keep_alive()
+                    yield entry
+                yield from unread
+                unread.clear()
 
 
-def _fetch_sitemap(
-    url: str, addresses: Callable[[str], Iterable[str]], headers: Mapping[str, str]
-) -> bytes:
-    """Return the body of the response to ``url``.
-
-    Raises:
-        OSError: no response came, or its status is no success.
+class SitemapClient:
+    """Fetches sitemaps and robots.txt as the browsers of ``crawl`` would: with its headers, and
+    through its first proxy, if it has some.
     """
-    size = sitemaps.SIZE_MAX + 1
-    try:
-        response = fetch(
-            url, timeout=SITEMAP_TIMEOUT, max_bytes=size, headers=headers, addresses=addresses
-        )
-    except FetchError as error:
-        raise OSError(error.reason) from error
-    if not 200 <= response.status < 300:
-        raise OSError(f"status {response.status}")
-    return response.body
 
+    def __init__(self, crawl: Crawl, secrets: Mapping[str, str]) -> None:
+        self._crawl, self._guard = crawl, guard_of(crawl)
+        self._proxies = proxies_of(crawl, secrets)
+        self._gateway: Gateway | None = None
 
-def _sitemaps_of_robots(crawl: Crawl, addresses: Callable[[str], Iterable[str]]) -> Iterator[str]:
-    """Yield the sitemaps that the robots.txt of each of the crawl's sites names."""
-    for origin in dict.fromkeys(origin_of(url) for url in crawl.url):
+    def sitemap(self, url: str) -> bytes:
+        """Return the body of the response to ``url``.
+
+        Raises:
+            OSError: no response came, or its status is no success.
+        """
         try:
-            response = fetch(
-                f"{origin}/robots.txt",
-                max_bytes=robots.SIZE_MAX,
-                headers=plain_headers(crawl),
-                addresses=addresses,
-            )
-            body = unpacked(response.body, robots.SIZE_MAX)
+            response = self._fetch(url, SITEMAP_TIMEOUT, sitemaps.SIZE_MAX + 1)
         except FetchError as error:
-            log.warning("%s: %s/robots.txt, which may name sitemaps: %s", crawl.name, origin, error)
-            continue
-        named = robots.parse_robots(response.status, body).sitemaps
-        if not named:
-            status = response.status
-            log.warning("%s: %s/robots.txt (%d) names no sitemap", crawl.name, origin, status)
-        yield from (urljoin(f"{origin}/robots.txt", one) for one in named)
+            raise OSError(error.reason) from error
+        if not 200 <= response.status < 300:
+            raise OSError(f"status {response.status}")
+        return response.body
+
+    def sitemaps_of_robots(self) -> Iterator[str]:
+        """Yield the sitemaps that the robots.txt of each of the crawl's sites names."""
+        crawl = self._crawl
+        for origin in dict.fromkeys(origin_of(url) for url in crawl.url):
+            url = f"{origin}/robots.txt"
+            try:
+                response = self._fetch(url, TIMEOUT, robots.SIZE_MAX)
+                body = unpacked(response.body, robots.SIZE_MAX)
+            except FetchError as error:
+                log.warning("%s: %s, which may name sitemaps: %s", crawl.name, url, error)
+                continue
+            named = robots.parse_robots(response.status, body).sitemaps
+            if not named:
+                log.warning("%s: %s (%d) names no sitemap", crawl.name, url, response.status)
+            yield from (urljoin(url, one) for one in named)
+
+    def close(self) -> None:
+        """Close the way to the proxy."""
+        if self._gateway:
+            self._gateway.close()
+
+    def _fetch(self, url: str, timeout: float, max_bytes: int) -> Answer:
+        return fetch(
+            url,
+            timeout=timeout,
+            max_bytes=max_bytes,
+            headers=plain_headers(self._crawl),
+            addresses=self._guard.addresses,
+            gateway=self._port(),
+        )
+
+    def _port(self) -> int | None:
+        """Return the port of the gateway to the proxy; None: there is no proxy.
+
+        Raises:
+            FetchError: the proxy is not known here: nothing goes out beside it.
+        """
+        if not self._proxies:
+            return None
+        if self._gateway is None:
+            try:
+                proxy = self._proxies.current()
+            except BrowserUnavailable as error:
+                raise FetchError(f"proxy ({error})") from error
+            self._gateway = Gateway(self._guard, proxy)
+        return self._gateway.port

@@ -30,6 +30,7 @@ from crawler.frontier.repair import audit_keys
 from crawler.model import Link, Priority, Status
 from crawler.output.report import lines
 from crawler.urls.sitemap_xml import Entry
+from tests.site.proxies import ProxyServer
 from tests.support.folder import until
 
 pytest_plugins = ["tests.site.fixture"]
@@ -284,6 +285,42 @@ def test_the_pages_of_sitemaps_are_seeds(library, site, caplog, where):
     unread = handle.snapshot().examples["skipped_sitemap"]
     assert unread == site.url("/sitemap-missing.xml")
     assert "extension 1" in caplog.text
+
+
+@pytest.mark.parametrize("where", ["/sitemap.xml", AUTO])
+def test_sitemaps_of_a_crawl_with_a_proxy_come_through_it(library, site, monkeypatch, where):
+    home = site.url("/ok").replace("127.0.0.1", "only.proxy.knows")
+    with ProxyServer("socks5", "me", "canary", {"only.proxy.knows": "127.0.0.1"}) as proxy:
+        monkeypatch.setenv("CRAWLER_SECRET_PROXY", proxy.url())
+        crawl = Crawl(
+            name="site",
+            url=home,
+            sitemaps=where if where == AUTO else [home.replace("/ok", where)],
+            proxy="$CRAWLER_SECRET_PROXY",
+            private_hosts=["only.proxy.knows", "127.0.0.1"],
+            scope="all",
+        )
+        handle, _ = library.start(crawl)
+    assert len(urls_queued(handle)) == 3
+    assert len(proxy.asked) > 1
+
+
+def test_nothing_is_fetched_beside_a_proxy_that_is_not_known_here(library, site, caplog):
+    crawl = Crawl(
+        name="site",
+        url=site.url("/ok"),
+        sitemaps=[site.url("/sitemap.xml")],
+        proxy="$CRAWLER_SECRET_ELSEWHERE",
+    )
+    with caplog.at_level(logging.WARNING, "crawler.client"):
+        handle, _ = library.start(crawl)
+    assert len(urls_queued(handle)) == 1
+    assert "proxy (" in caplog.text
+    assert "CRAWLER_SECRET_ELSEWHERE" in caplog.text
+
+
+def urls_queued(handle) -> list[str]:
+    return [page.url for page in Listing(handle.frontier).queued()]
 
 
 def test_an_unclear_entry_of_a_sitemap_is_counted_and_shown(library):
