@@ -21,7 +21,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
         "wait_for or wait_until wait for what is there",
     ),
     "frames": (
-        "nothing but frames",
+        "held nothing but frames",
         'documents in frames are pages of their own (frames = "links"); frames = "part" reads them'
         " as part of the page",
     ),

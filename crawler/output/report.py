@@ -37,6 +37,7 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
     the epoch.
     """
     counts, seconds = snapshot.counts, round(snapshot.active, 3)
+    known = counts.get("dup", 0)
     return {
         "crawl": snapshot.name,
         "status": snapshot.status.value,
@@ -56,6 +57,7 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
         "returns": {name: n for name, count in RETURNS.items() if (n := counts.get(count, 0))},
         "skipped": dict(sorted(skipped(snapshot).items())),
         "examples": skipped_examples(snapshot),
+        "known": {"pages": known, "example": snapshot.examples.get("dup", "")} if known else None,
         "hints": hints(snapshot.counts, snapshot.examples),
         "started": snapshot.started,
         "ended": snapshot.ended,
@@ -102,6 +104,11 @@ def lines(snapshot: Snapshot) -> list[str]:
             parts = ", ".join(f"{name} {count}" for name, count in facts[title].items())
             text.append(f"  {title:<8} {parts}")
     text += [f"           {name}: {url}" for name, url in facts["examples"].items()]
+    if known := facts["known"]:
+        as_ = f", as {known['example']}" if known["example"] else ""
+        text.append(
+            f"  known    {known['pages']} led to pages known already{as_}: no results of them"
+        )
     text += [f"  hint     {line}" for line in hint_lines(facts["hints"])]
     if delivering := facts["delivering"]:
         text.append(f"  hooks    {delivering} on their way to hooks")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from crawler.frontier.answers import Verdict
 from crawler.frontier.listing import Listing
 from crawler.model import FailureClass, Page, Status
+from crawler.output.report import lines, report
 from tests.support.frontier import A, B, C, take, urls
 
 
@@ -126,12 +127,15 @@ def test_more_links_than_one_step_takes_precede_their_page(begin):
 
 def test_a_page_that_leads_to_a_known_one_has_no_result(begin):
     frontier, _ = begin(A, B)
-    ending = frontier.finish(take(frontier), A, result='{"url": "a"}', final=B)
+    ending = frontier.finish(take(frontier), f"{A}/x%20y", result='{"url": "a"}', final=B)
     assert ending.verdict is Verdict.ALIAS
     assert frontier.finish(take(frontier), B, result='{"url": "b"}', final=B).verdict is Verdict.OK
     assert [(n, text) for _, n, text in Listing(frontier).results()] == [(1, '{"url": "b"}')]
     snapshot = frontier.snapshot()
     assert (snapshot.done, snapshot.counts["dup"]) == (2, 1)
+    # and the report counts it, with an example
+    assert report(snapshot)["known"] == {"pages": 1, "example": f"{A}/x%20y"}
+    assert any(f"1 led to pages known already, as {A}/x%20y" in line for line in lines(snapshot))
 
 
 def test_the_end_of_a_redirect_is_known_from_then_on(begin):

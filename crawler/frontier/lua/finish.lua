@@ -3,10 +3,9 @@
 -- one.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 to 12   see lib/done
--- Uses     meta, counts, tallies, inflight, tokens, lane:<lane> (hashes), processing, done, ready
---          (lists), leases, acks, delayed, snoozed, producers, tickets (zsets), lanes (set),
---          results
---          (stream), seen:<bucket> (intsets)
+-- Uses     meta, counts, examples, tallies, inflight, tokens, lane:<lane> (hashes), processing,
+--          done, ready (lists), leases, acks, delayed, snoozed, producers, tickets (zsets), lanes
+--          (set), results
 -- With     core, lanes, leave, seen, wake, done
 -- Returns  see lib/done; the verdict is also "REPEATED" or "STALE"
 -- Cost     O(P), P pages in flight (LREM)

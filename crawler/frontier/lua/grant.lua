@@ -6,8 +6,8 @@
 --          2 sums    "name amount name amount ...": the caller's addition to the tallies
 --          3 taken   names of deliveries, separated by spaces
 --          4 worker  that made them
--- Uses     meta, counts, tallies, reasons, tokens, outbox, lane:<lane> (hashes), processing,
---          failed, queued..., ready (lists), delayed, snoozed, tickets, outbox_due (zsets), lanes
+-- Uses     meta, counts, examples, tallies, reasons, tokens, outbox, lane:<lane> (hashes),
+--          processing, failed, queued..., ready (lists), delayed, snoozed, tickets, outbox_due (zsets), lanes
 --          (set)
 -- With     core, lanes, wake, outbox
 -- Returns  ended (1 for the call that ended the crawl), ms until a lane or a retry is due, or the

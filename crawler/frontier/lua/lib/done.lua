@@ -29,6 +29,7 @@ local function done(crawl, claim)
   count("done")
   if verdict == "ALIAS" then
     count("dup")
+    redis.call("HSETNX", key("examples"), "dup", string.sub(ARGV[3], 1, 300))
   else
     if ARGV[5] == "1" then count("items") end
     if ARGV[4] ~= "" then
