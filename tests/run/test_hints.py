@@ -46,6 +46,11 @@ def test_content_that_comes_late_is_noticed_with_what_helps(hints, site, path):
 
 
 @pytest.mark.browser
+def test_a_little_text_is_content_too_where_there_was_hardly_any(hints):
+    assert "wait_for = ['#root span']" in hints("/app/price")["late"]["advice"]
+
+
+@pytest.mark.browser
 def test_a_page_that_leads_elsewhere_late_is_noticed(hints, site):
     assert hints("/app/leaves")["left"]["example"] == site.url("/app/leaves")
 
@@ -57,7 +62,7 @@ def test_a_list_that_grows_as_it_is_scrolled_is_noticed(hints):
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("path", ["/app/plain", "/app/static", "/app/full", "/ok"])
+@pytest.mark.parametrize("path", ["/app/plain", "/app/clock", "/app/static", "/app/full", "/ok"])
 def test_nothing_is_said_of_a_page_that_is_all_there(hints, path):
     assert hints(path) == {}
 

@@ -27,6 +27,8 @@ def app(request: Request) -> None:
     bodies = {
         "empty": f"<div id=root>Loading…</div><script>setTimeout(() => {{ {fill} }}, 500)</script>",
         "text": f"<p>{'Words. ' * 60}</p><div id=root></div><script>setTimeout(() => {{ {fill} }}, 500)</script>",
+        "price": "<div id=root>Loading…</div><script>setTimeout(() => { root.innerHTML = '<b class=price><span>9.90</span></b>' }, 500)</script>",
+        "clock": "<h1 id=t>12:00:01</h1><script>setInterval(() => { t.textContent = Date.now() % 1e8 }, 100)</script>",
         "plain": "<h1>Small</h1><script>1</script>",
         "static": "<h1>Small</h1>",
         "full": f"<h1>Shop</h1><p>{'Words. ' * 60}</p><a href=/a>a</a><script>1</script>",

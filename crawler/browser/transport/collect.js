@@ -152,16 +152,21 @@ if (refresh && limit && here(refresh[1]) !== here(location.href))
   addLink(refresh[1], "refresh", "");
 
 const isJson = (one) => /json|importmap|speculationrules|template/i.test(one.type);
-const NAVIGATES =
-  /\blocation["']?\]?(?:\.href)?\s*=[^=]|\blocation["']?\]?\.(?:replace|assign|reload)\s*\(|\.(?:submit|requestSubmit|click)\s*\(|\bnavigation\.navigate\s*\(|\bhistory\.(?:go|back|forward)\s*\(/;
+const NAVIGATES = [
+  /\blocation["']?\]?(?:\.href)?\s*=[^=]/,
+  /\blocation["']?\]?\.(?:replace|assign|reload)\s*\(/,
+  /\.(?:submit|requestSubmit|click)\s*\(/,
+  /\bnavigation\.navigate\s*\(|\bhistory\.(?:go|back|forward)\s*\(/,
+];
+const navigates = (code) => NAVIGATES.some((form) => form.test(code));
 const WAITS =
   /setTimeout|setInterval|AnimationFrame|addEventListener|onload|ready|\.then\s*\(|\bawait\b/;
 const leadsOn = (scripts) => {
   const body = read("body");
   const code = [(body && body.getAttribute && body.getAttribute("onload")) || ""];
-  if (NAVIGATES.test(code[0])) return true;
+  if (navigates(code[0])) return true;
   for (const one of scripts) if (!one.src) code.push(String(one.text).slice(0, 100000));
-  return code.some((part) => NAVIGATES.test(part) && WAITS.test(part));
+  return code.some((part) => navigates(part) && WAITS.test(part));
 };
 const UNSEEN = /^(?:script|style|noscript|template|noframes|iframe|object|textarea|select)$/;
 const most = refresh || leaves ? INTERSTITIAL_TEXT : anchors > THIN_LINKS ? 0 : THIN_TEXT;

@@ -1,8 +1,8 @@
 // find: elements by CSS selectors. This comes before the body of a function, which then has ``one``
 // and ``all``.
 //
-// Selectors are asked of the document; only if nothing matches there, of its open shadow roots. Where
-// IN_FRAMES is true, documents in its frames, of the same origin, are parts of it.
+// Selectors are asked of the document; only if nothing matches there, of its open shadow roots.
+// Where IN_FRAMES is true, documents in its frames, of the same origin, are parts of it.
 const inFrames = IN_FRAMES;
 const shadows = function* (root) {
   for (const e of root.querySelectorAll("*"))

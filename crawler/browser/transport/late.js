@@ -10,14 +10,20 @@
 const [seconds, linksBefore, textBefore, scroll] = arguments;
 const MORE_TEXT = 20; // characters more than twice as many: content
 const all = (css) => Array.from(document.querySelectorAll(css));
+const CONTENT = "h1, h2, h3, a[href], article, li, p, td, span, div";
 const links = () => all("a[href]");
 const words = () => (document.body ? document.body.innerText.replace(/\s+/g, " ").trim() : "");
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const known = new WeakSet(all("*"));
 const had = linksBefore ?? links().length;
 const hadText = textBefore ?? words().length;
+const before = words();
+const FEW = 60; // characters, beside which any new element with text counts
+const isContent = (e) => !known.has(e) && e.textContent.trim().length > 2;
 const hasGrown = () =>
-  links().length > had + (had && Math.max(2, had / 2)) || words().length > 2 * hadText + MORE_TEXT;
+  links().length > had + (had && Math.max(2, had / 2)) ||
+  words().length > 2 * hadText + MORE_TEXT ||
+  (hadText < FEW && words() !== before && all("h1, h2, h3, p, li, td, span, div").some(isContent));
 
 const name = (e) => {
   if (/^[a-z][\w-]*$/i.test(e.id) && !/\d{3}/.test(e.id)) return "#" + e.id;
@@ -48,7 +54,7 @@ return (async () => {
   while (atWork && performance.now() < end && !hasGrown()) await pause(50);
   const grown = hasGrown();
   if (grown) await pause(Math.min(200, Math.max(0, end - performance.now())));
-  const fresh = grown ? all("h1, h2, a[href], article, li, p, td").filter((e) => !known.has(e)) : [];
+  const fresh = grown ? all(CONTENT).filter((e) => !known.has(e)) : [];
   const first = (css) => fresh.find((e) => e.matches(css));
   const came = [first("a[href]"), first("h1, h2"), fresh[0]].filter(Boolean);
   const css = came.map(selectorOf).find(Boolean) || null;

@@ -1,5 +1,5 @@
-// whole: run a function, BODY, and give back its value with U+FFFD for each half of a surrogate pair:
-// ChromeDriver cannot hand those out, neither in a value nor in an error.
+// whole: run a function, BODY, and give back its value with U+FFFD for each half of a surrogate
+// pair: ChromeDriver cannot hand those out, neither in a value nor in an error.
 const wholeText = (text) =>
   text.toWellFormed ? text.toWellFormed() : text.replace(/\p{Surrogate}/gu, "\ufffd");
 const whole = (part, depth = 0) => {

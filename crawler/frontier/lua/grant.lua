@@ -7,8 +7,8 @@
 --          3 taken   names of deliveries, separated by spaces
 --          4 worker  that made them
 -- Uses     meta, counts, examples, tallies, reasons, tokens, outbox, lane:<lane> (hashes),
---          processing, failed, queued..., ready (lists), delayed, snoozed, tickets, outbox_due (zsets), lanes
---          (set)
+--          processing, failed, queued..., ready (lists), delayed, snoozed, tickets, outbox_due
+--          (zsets), lanes (set)
 -- With     core, lanes, wake, outbox
 -- Returns  ended (1 for the call that ended the crawl), ms until a lane or a retry is due, or the
 --          hold ends ("": tickets follow, no room, or nothing waits); tickets, at most 100
