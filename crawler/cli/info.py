@@ -75,6 +75,7 @@ def current_state(frontier: Frontier, snapshot: Snapshot) -> dict[str, Json]:
         "processing": snapshot.processing,
         "on their way to hooks": snapshot.delivering,
         "last error of a hook": last_error(frontier) if snapshot.delivering else None,
+        "no run can be started": None if snapshot.over else start_error(frontier),
         "wake-ups under way": snapshot.tickets,
         "lanes": lanes,
         "seconds on hold": round(held) if held > 0 else None,
@@ -91,6 +92,12 @@ def last_error(frontier: Frontier) -> str | None:
             return f"{hook}: {waiting.reason}, called again in {when:.0f} s"
     reason = frontier.end_hook_reason()
     return f"after_all: {reason}, called again soon" if reason else None
+
+
+def start_error(frontier: Frontier) -> str | None:
+    """Return why no run was started since the last page was handed out; None if one can be."""
+    reason = frontier.start_error()
+    return f"no run can be started: {reason}" if reason else None
 
 
 def state_line(state: dict[str, Json]) -> str:

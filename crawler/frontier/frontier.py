@@ -426,9 +426,19 @@ class Frontier:
         )
         return replace(parse_wake(reply), ended=bool(ended))
 
-    def drop_ticket(self, ticket: str) -> None:
-        """Give back a wake-up that could not be answered, or not be sent."""
-        self.run_script("drop_ticket", ticket)
+    def drop_ticket(self, ticket: str, error: str = "") -> None:
+        """Give back a wake-up that could not be answered, or not be sent for this ``error``."""
+        self.run_script("drop_ticket", ticket, encodable(error, REASON_MAX))
+
+    def start_error(self) -> str | None:
+        """Return the error that keeps wake-ups from being sent; None if one arrived since."""
+        with redis_errors():
+            error, at, claim = self.redis.hmget(
+                self.key("meta"), "start_error", "start_error_at", "last_claim"
+            )
+        if error is None or int(claim or 0) > int(at):
+            return None
+        return str(error.decode("utf-8", "replace"))
 
     def take_timer(self, wait: float) -> str | None:
         """Ask to send one wake-up in ``wait`` seconds: its ticket, or None if one that is due no

@@ -207,6 +207,8 @@ def page_metrics(states: list[CrawlState]) -> Iterator[Metric]:
     )
     text = "Results and failures that no hook took (after, failed, after_all), until a retry."
     yield gauge("crawler_undelivered", text, states, partial(count_of, "undelivered"))
+    text = "Results and failures on their way to hooks."
+    yield gauge("crawler_delivering", text, states, lambda one: one.snapshot.delivering)
     text = "Pages that may be in flight."
     yield gauge("crawler_concurrency_limit", text, states, lambda one: one.concurrency)
     text = "Wake-ups that are under way."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..definition.crawl_plan import policy_of
 from ..definition.credentials import secrets_of
+from ..errors import FrontierError
 from ..frontier.outbox import Delivery, Outbox, UndeliveredLetter
 from ..model import File, Json, Outcome, Page, Response, Result
 from ..observe.logs import logger
@@ -73,7 +74,11 @@ class Deliveries:
         return Outcome.DELIVERED
 
     def _renew(self, name: str) -> bool:
-        return self._outbox.renew(name, self._worker)
+        try:
+            return self._outbox.renew(name, self._worker)
+        except FrontierError:
+            log.warning("%s: could not renew the delivery %s", self._crawl.name, name)
+            return True
 
     def _note_failure(self, name: str, page: Page, reason: str) -> None:
         """Have the delivery made again, or count it as undelivered."""

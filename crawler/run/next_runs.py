@@ -12,7 +12,7 @@ from ..errors import FrontierUnavailable
 from ..model import Outcome
 from ..observe.logs import logger
 from ..redaction import Secrets
-from .outcome import HookError, without_secrets
+from .outcome import HookError, start_reason, without_secrets
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
@@ -153,9 +153,9 @@ class NextRuns:
         """Start one further run; if that fails, give its ticket back, and a tick tries again."""
         try:
             self._start(self._crawl, ticket, delay)
-        except Exception:
+        except Exception as error:
             log.exception("%s: start failed; the tick will try again", self._crawl.name)
-            self._frontier.drop_ticket(ticket)
+            self._frontier.drop_ticket(ticket, start_reason(error, self._crawl))
 
     def _retry_until_started(self, step: Callable[[], T]) -> T:
         return retry_until(time.monotonic() + START_PATIENCE, step, self._crawl.name)

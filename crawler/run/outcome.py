@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from ..definition.credentials import secrets_of
 from ..errors import BrowserLost, CrawlerError, FrontierRefused, HookFailed, PageError
 from ..hooks import note_of
 from ..model import FailureClass, Page
 from ..observe.logs import Lines, logger
 from ..redaction import Secrets
 from ..text.encodable import encodable, is_tellable, text_of_error
+
+if TYPE_CHECKING:
+    from ..definition.crawl import Crawl
 
 log = logger(__name__)
 
@@ -94,6 +99,13 @@ def one_line(error: Exception) -> str:
     first = text_of_error(error).strip().partition("\n")[0]
     name = encodable(type(error).__name__, REASON_MAX)
     return f"{name}: {first}"[:REASON_MAX] if first else name
+
+
+def start_reason(error: Exception, crawl: Crawl) -> str:
+    """Return in a line why a run of ``crawl`` could not be started, without secrets."""
+    _, _, place = note_of(error).partition("\n")
+    reason = HookError("start", error, place).reason
+    return encodable(Secrets(secrets_of(crawl)).hide(reason))
 
 
 def without_secrets(error: Exception, secrets: Secrets, crawl: str) -> Exception:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import CrawlerError, FrontierUnavailable
+from ..errors import CrawlerError, FrontierUnavailable, UnknownCrawl
 from ..frontier.listing import Listing
 from ..frontier.outbox import Outbox
 from ..local.processes import is_gone
@@ -15,6 +15,7 @@ from ..model import FailureClass
 from ..observe.logs import logger
 from ..redaction import masked
 from .next_runs import END_TICKET
+from .outcome import start_reason
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
@@ -86,7 +87,7 @@ class CrawlTicks:
         """Start a run for each of ``tickets``. One that cannot be sent is given back: the next tick
         tries again. A crawl without a hook for its end needs no run for it.
         """
-        unsent = list(tickets)
+        unsent, why = list(tickets), ""
         try:
             while unsent:
                 crawl = self.crawls.crawl(frontier.name)
@@ -95,9 +96,14 @@ class CrawlTicks:
                 else:
                     self.crawls.start_run(crawl, unsent[0])
                 unsent.pop(0)
+        except UnknownCrawl:
+            raise  # another worker may know it
+        except Exception as error:
+            why = start_reason(error, crawl)
+            raise
         finally:
             for ticket in unsent:
-                frontier.drop_ticket(ticket)
+                frontier.drop_ticket(ticket, why)
 
 
 def release_dead(frontier: Frontier) -> None:

@@ -182,6 +182,7 @@ def test_every_hook_error_names_crawl_url_step_file_and_line(ground: Ground):
         ground.until(lambda note=note: note in worker.said())
     # And the frontier keeps it as the reason
     error = f"KeyError: 'price' ({LINE})"
+    assert frontiers["start"].start_error() == error
     for name in ("before", "extract", "filter", "scope"):
         reason = next(
             page.reason for page in Listing(frontiers[name]).failed() if page.page.url == f"{SITE}/"

@@ -174,3 +174,37 @@ def test_nothing_of_a_cleared_crawl_is_left_or_delivered(begin):
     assert not outbox.renew(name, "w1")
     frontier.wake({}, [name], "w1")
     assert frontier.redis.keys("*") == []
+
+
+def test_failed_pages_are_tried_though_hooks_are_being_called_again(begin):
+    # Given an ended crawl with a failed page, whose hooks are called again
+    frontier, _ = begin(A, B)
+    outbox, name = Outbox(frontier), done(frontier, A)
+    frontier.fail(take(frontier), FailureClass.TERMINAL, "http_404")
+    given_up(outbox, name)
+    assert frontier.snapshot().status is Status.FINISHED
+    outbox.redeliver()
+    # When its failed pages are sent back, too
+    assert frontier.retry_failed() == 1
+    # Then they are begun
+    assert frontier.snapshot().status is Status.ACTIVE
+    assert take(frontier).page.url == B
+
+
+def test_the_next_tick_asks_for_the_end_hook_of_a_stopped_crawl(redis):
+    frontier = Frontier(redis, "shop")
+    frontier.create(Plan("shop", Policy(after_attempts=2), "d1", None, end_hook=True))
+    assert frontier.stop("enough")
+    assert not frontier.snapshot().over
+    assert frontier.tick().ended
+    # And again soon after it raised, but not while a run may be in it
+    assert not frontier.tick().ended
+    assert frontier.end_hook_failed("OSError: no mail (shop.py:6)")
+    assert (frontier.end_hook_reason(), frontier.snapshot().delivering) == (
+        "OSError: no mail (shop.py:6)",
+        1,
+    )
+    frontier.redis.hset(frontier.key("meta"), "end_hook_asked", 0)  # as if a second had passed
+    assert frontier.tick().ended
+    assert not frontier.end_hook_failed("OSError: no mail (shop.py:6)")
+    assert frontier.snapshot().over

@@ -58,7 +58,9 @@ for _, letter in ipairs(sent) do
 end
 redis.call("LTRIM", key("failed"), #letters, -1)
 local back = #sent
-if back > 0 and (ENDED[crawl.status] or crawl.status == "DRAINING") then
+-- only hooks are called again (see redeliver); it would end without these pages
+local for_hooks = crawl.status == "STOPPING" and crawl.end_as and crawl.end_as ~= "FAILED"
+if back > 0 and (ENDED[crawl.status] or crawl.status == "DRAINING" or for_hooks) then
   redis.call("HDEL", key("meta"), "cancel", "end_as")
   become(crawl, "ACTIVE") -- unless a limit is still reached
   check_pages(crawl)
