@@ -167,7 +167,7 @@ class ScriptedChrome:
                 case "POST", "url":
                     return self.navigate(session, body["url"])
                 case "POST", "execute/sync":
-                    return 200, facts(session) if "collect:" in body["script"] else {}
+                    return 200, answer(session, body["script"])
                 case "POST", "execute/async":
                     return 200, session.doc and session.doc.retry_after
                 case "GET", "window/handles":
@@ -244,6 +244,15 @@ def facts(session: Session) -> dict[str, Any]:
         "thin": None,
         "html": "<html><title>A page</title><h1>A page</h1></html>",
     }
+
+
+def answer(session: Session, script: str) -> dict[str, Any]:
+    """What a script of the browser room returns, by the name at its head."""
+    if "collect:" in script:
+        return facts(session)
+    if "late:" in script:
+        return {"url": session.at, "grown": False, "css": None, "links": 0, "scrolled": 0}
+    return {}
 
 
 class Server(ThreadingHTTPServer):
