@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -86,7 +87,8 @@ class Browser(Tab):
             transport,
             page_load_timeout=options.page_load_timeout,
             load_strategy=profile.load_strategy,
-            header=self._details.header,
+            # the answer's cookies may belong to a document of its own, as those of a form do
+            header=partial(self._details.header, cookies=False),
         )
         secrets = options.secrets
         driver.secrets.add(*secrets.values())

@@ -58,7 +58,7 @@ class ReadOptions:
 @dataclass(frozen=True, slots=True)
 class Thin:
     """How little a document holds that holds hardly anything: characters of ``text`` that are seen,
-    ``links``, ``frames`` that are seen, ``scripts``.
+    ``links``, ``frames`` that are seen, ``scripts``, ``forms``.
 
     ``leads``: a script of it may lead elsewhere later. ``refresh``: seconds and target of one that
     it declares.
@@ -70,6 +70,7 @@ class Thin:
     scripts: int
     leads: bool
     refresh: tuple[float, str] | None
+    forms: int = 0
 
     @property
     def is_bare(self) -> bool:

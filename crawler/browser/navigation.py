@@ -179,10 +179,10 @@ class Navigation:
 
     def _with_header(self, document: Document) -> Document:
         """Return ``document`` with the refresh that a header declares, where only its server tells:
-        one with nothing is worth a request.
+        one with nothing, and no form, is worth a request.
         """
         thin, patience = document.thin, self._options.interstitial_wait
-        if thin is None or not thin.is_bare or thin.refresh or not patience:
+        if thin is None or not thin.is_bare or thin.forms or thin.refresh or not patience:
             return document
         if self._transport.tells_refresh or not (value := self._header("Refresh")):
             return document

@@ -21,6 +21,7 @@ from crawler.net.permits import Permits
 from crawler.profile import Profile
 from crawler.run.dry_run import dry_run
 from crawler.run.request import accept
+from tests.site import members as club
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture"]
@@ -77,6 +78,14 @@ def test_a_header_or_a_form_leads_on_and_so_does_a_chain(ask):
 def test_a_chrome_elsewhere_follows_headers_and_timers(ask, remote):
     for path in ("/onward-header", "/onward/timer"):
         assert ask(path, remote).title == "Behind", path
+
+
+@pytest.mark.browser
+def test_a_form_is_asked_for_once(ask, remote, site):
+    # its server sets a cookie that belongs to this very document
+    before = len(club.of(site).forms)
+    assert ask("/enter", remote).title == "Log in"
+    assert len(club.of(site).forms) == before + 1
 
 
 @pytest.mark.browser

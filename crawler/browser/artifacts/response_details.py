@@ -90,9 +90,9 @@ class ResponseDetails:
                 log.debug("no timings of %s: %s", response.url, first_line(error))
         return response
 
-    def header(self, name: str) -> str | None:
+    def header(self, name: str, *, cookies: bool = True) -> str | None:
         """Return a header of the page that is shown, by asking its server for the headers again;
-        None if the server does not give it.
+        None if the server does not give it. Without ``cookies`` none are sent, and none are taken.
 
         WebDriver knows no headers. This costs a request, so it is for the few answers where a
         header decides (Retry-After).
@@ -100,7 +100,10 @@ class ResponseDetails:
         try:
             with self.driver.within(HEADER_TIMEOUT):
                 value = self.driver.execute_async_script(
-                    script("header.js"), name, HEADER_TIMEOUT * 1_000 / 2
+                    script("header.js"),
+                    name,
+                    HEADER_TIMEOUT * 1_000 / 2,
+                    "same-origin" if cookies else "omit",
                 )
         except (WebDriverException, BrowserLost):
             return None

@@ -26,8 +26,8 @@
 //                      without an address of their own, too
 //            thin      null: the document has links or text (1,000 characters, if it declares a
 //                      refresh); else how little: text (characters),
-//                      links, frames (that are seen), scripts, leads (whether a script may lead
-//                      on later), refresh ([seconds, url] of a declared one, or null)
+//                      links, frames (that are seen), scripts, forms, leads (whether a script may
+//                      lead on later), refresh ([seconds, url] of a declared one, or null)
 //            html
 //
 // Pages overwrite and shadow globals (<img name=title> is document.title), so facts are read from
@@ -197,6 +197,7 @@ try {
       links: anchors,
       frames: frames.filter(seen).length,
       scripts: scripts.length,
+      forms: find.call(document, "form").length,
       leads: leadsOn(scripts),
       refresh,
     };

@@ -1,11 +1,12 @@
 // header: ask for the headers of this page, and give one of them back.
 //
-// Arguments  0 name, 1 timeout (ms), 2 callback
+// Arguments  0 name, 1 timeout (ms), 2 credentials (as of fetch), 3 callback
 // Returns    the header's value; null if there is none, or it cannot be read
-const [name, timeout, done] = arguments;
+const [name, timeout, credentials, done] = arguments;
 fetch(location.href, {
   method: "HEAD",
   cache: "no-store",
+  credentials,
   redirect: "manual",
   signal: AbortSignal.timeout(timeout),
 })
