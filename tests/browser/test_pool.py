@@ -32,6 +32,7 @@ pytest_plugins = ["tests.site.fixture"]
 pytestmark = pytest.mark.browser
 
 TESTS = Profile("tests")
+HANGS = 60  # seconds that only a call that hangs takes, also on a busy machine
 
 
 @pytest.fixture
@@ -350,7 +351,7 @@ def test_a_page_that_never_ends_its_script_is_lost_within_bounds(state, site, pa
         began = time.monotonic()
         with lost(chrome, site, hung=True) as browser:
             get(browser, site, path)
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < HANGS
 
 
 def test_a_page_that_asks_for_ever_is_given_up_within_bounds(state, site):
@@ -358,7 +359,7 @@ def test_a_page_that_asks_for_ever_is_given_up_within_bounds(state, site):
         began = time.monotonic()
         with pytest.raises((BrowserLost, PageError)), chrome.session(TESTS) as browser:
             get(browser, site, "/alert-loop")
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < HANGS
         with chrome.session(TESTS) as other:
             assert other.session_id != browser.session_id
             assert get(other, site) == "OK"
@@ -379,7 +380,7 @@ def test_a_session_can_be_abandoned_from_another_thread(chrome, site):
     with lost(chrome, site, hung=False) as browser:
         threading.Timer(0.5, browser.abandon).start()
         get(browser, site, "/silence")
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < HANGS
 
 
 def test_a_remote_session_can_be_abandoned_from_another_thread(remote, site):
@@ -388,7 +389,7 @@ def test_a_remote_session_can_be_abandoned_from_another_thread(remote, site):
         with lost(chrome, site, hung=False) as browser:
             threading.Timer(0.5, browser.abandon).start()
             get(browser, site, "/silence")
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < HANGS
 
 
 # Unavailable
@@ -409,7 +410,7 @@ def test_a_chrome_that_ends_at_once_is_unavailable_within_seconds(state, tmp_pat
         pytest.raises(BrowserUnavailable, match=f"chrome does not start.*{words}"),
     ):
         session_of(chrome)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < HANGS
 
 
 def test_a_chrome_without_a_working_sandbox_runs_without_and_says_so_once(
@@ -471,7 +472,7 @@ def test_an_endpoint_that_is_silent_is_unavailable_in_time(site):
         pytest.raises(BrowserUnavailable),
     ):
         session_of(chrome)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < HANGS
 
 
 # Elsewhere

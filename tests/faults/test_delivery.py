@@ -139,7 +139,7 @@ def test_what_a_hook_never_takes_is_a_dead_letter(ground: Ground, hooks: str):
         3,
     )
     assert rows(ground) == {"/", *PATHS} - {"/3"}
-    assert "gave up on http://127.0.0.1/3" in worker.said()
+    ground.until(lambda: "gave up on http://127.0.0.1/3" in worker.said())
     # When the hook is mended, and the letter is sent again
     hooks_file = Path(hooks)
     hooks_file.write_text(HOOKS.replace('endswith("/3")', 'endswith("/never")'))

@@ -159,7 +159,7 @@ def test_a_hook_that_raises_or_returns_nonsense_fails_its_page_only(ground: Grou
         ground.until_end(frontiers[name])
         ended_well(frontiers[name], {"/", *PATHS} - {"/3"}, {"/3": reason}, log=ground.redis)
         assert Listing(frontiers[name]).failed()[0].failure is FailureClass.HOOK
-    assert "KeyError: 'price'" in worker.said()
+    ground.until(lambda: "KeyError: 'price'" in worker.said())
 
 
 def test_every_hook_error_names_crawl_url_step_file_and_line(ground: Ground):

@@ -82,9 +82,9 @@ def place(request, tmp_path, shop) -> Iterator[tuple[Project, Callable[[], None]
             project = Project(tmp_path, redis, shop, **postgres.environ)
             trouble, error = (lambda: break_off(postgres)), "terminating connection"
         project.edit("catalogue/crawls.py", 'if page.text("article.book h1")', "if page.title")
-        project.edit(
-            "catalogue/crawls.py", "concurrency_limit=2", f"concurrency_limit=2, page_limit={PAGES}"
-        )
+        # a busy machine may not write between two troubles for a long time: it is not given up
+        limits = f"concurrency_limit=2, page_limit={PAGES}, after_attempts=100"
+        project.edit("catalogue/crawls.py", "concurrency_limit=2", limits)
         project.manage("migrate", "-v", "0")
         yield project, trouble, error
 
