@@ -25,6 +25,7 @@ import sys
 import sysconfig
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from pathlib import Path
@@ -173,13 +174,16 @@ def note_place(error: BaseException, step: str, hook: object, crawl: str, url: s
     """
     place = code_place(error, hook)
     at, line = f" at {url}" if url else "", f"\n{place}" if place else ""
-    error.add_note(f"{NOTE}{step} of the crawl {crawl}{at}{line}")
+    with suppress(Exception):  # an error may refuse notes, by code of its own
+        error.add_note(f"{NOTE}{step} of the crawl {crawl}{at}{line}")
     return place
 
 
 def note_of(error: BaseException) -> str:
     """Return the note that :func:`note_place` left in ``error``; "" if there is none."""
     notes = getattr(error, "__notes__", ())
+    if not isinstance(notes, list):
+        return ""
     return next((note for note in notes if isinstance(note, str) and note.startswith(NOTE)), "")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import traceback
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, unquote, urlsplit
 
@@ -79,14 +78,6 @@ class Secrets:
             }:
                 text = text.replace(form, "***")
         return masked(text)
-
-    def redacted_traceback(self, error: BaseException) -> str | None:
-        """Return the traceback of ``error`` without them; None if it holds none of them, neither in
-        its text nor in a line of source.
-        """
-        whole = "".join(traceback.format_exception(error))
-        hidden = self.hide(whole)
-        return hidden if hidden != whole else None
 
 
 def password_of(url: str) -> str:

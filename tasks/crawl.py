@@ -6,14 +6,17 @@ The meaning of a run is in the library.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from celery import current_task, shared_task
+from celery.exceptions import TaskPredicate
 
-from ..errors import CrawlerError
+from ..errors import CrawlerError, HookFailed
 from ..model import CRAWL_NAME, Json, Outcome
 from ..observe.logs import binding
 from ..redaction import masked
-from ..run.outcome import Failure
+from ..run.outcome import Failure, one_line
 from .process import services
 
 TICKET = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -36,6 +39,17 @@ class BadMessage(CrawlerError):
     """A message with arguments that no part of this project sends."""
 
 
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Let no error of a hook be an order to Celery: to try the task again, to put its message back,
+    or (MemoryError) to end the worker.
+    """
+    try:
+        yield
+    except (TaskPredicate, MemoryError) as error:
+        raise HookFailed(one_line(error)) from None
+
+
 @shared_task(name="crawler.run", ignore_result=True, acks_late=False, throws=(PageFailed,))
 def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     """Run one page of the crawl named ``crawl``.
@@ -46,7 +60,7 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     if ticket is not None:
         check_message(ticket, TICKET)
     request = current_task.request
-    with binding(task=request.id):
+    with binding(task=request.id), plain_errors():
         outcome = services().execute(crawl, ticket, request.headers)
     if isinstance(outcome, Outcome):
         return {"outcome": outcome.value}
@@ -75,7 +89,8 @@ def start(crawl: str, reset: bool = False) -> dict[str, Json]:
     check_message(crawl, CRAWL_NAME)
     client = services().client
     begin = client.restart if reset else client.start
-    handle, new = begin(client.crawl(crawl))
+    with plain_errors():
+        handle, new = begin(client.crawl(crawl))
     return {"crawl": handle.name, "started": new, "status": handle.status.value}
 
 
@@ -85,7 +100,8 @@ def tick() -> dict[str, Json]:
 
     To repeat it is harmless.
     """
-    return services().tick()
+    with plain_errors():
+        return services().tick()
 
 
 def check_message(text: object, form: re.Pattern[str]) -> None:

@@ -15,6 +15,7 @@ from ..config import settings as configuration
 from ..config.settings import Settings
 from ..errors import CrawlerError
 from ..local.heartbeat_file import Heartbeat
+from ..local.shutdown import shutdown
 from ..observe.logs import logger
 from . import process
 from .config_checks import broken_settings
@@ -119,10 +120,17 @@ def check_settings(sender: Any = None, **_: Any) -> None:
     threading.Thread(target=check, name="crawler-config-checks", daemon=True).start()
 
 
+@signals.worker_ready.connect
+def tell_children_of_the_end(**_: Any) -> None:
+    """Let this worker's processes tell its end from that of one of them alone."""
+    shutdown.watch_for_children()
+
+
 @signals.celeryd_init.connect
 def add_steps(instance: Any = None, **_: Any) -> None:
     """Add the tick and the masked answers to the worker that is about to be built, of any app."""
     process.load()  # before the fork
+    shutdown.share()
     instance.app.steps["worker"].add(Ticker)
     instance.app.steps["consumer"].add(MaskedAnswers)
 

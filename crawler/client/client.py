@@ -14,7 +14,7 @@ from ..definition.crawl_plan import plan_of
 from ..definition.digest import digest_of
 from ..errors import CrawlExists, SetupError, UnknownCrawl
 from ..frontier.frontier import Frontier
-from ..hooks import Lazy, call, note_place
+from ..hooks import Lazy, call
 from ..model import Priority, Status
 from ..secret_refs import SECRET_PREFIX
 from ..storage.connection import RedisClient, connect
@@ -23,6 +23,7 @@ from ..urls.sitemap_xml import Entry
 from . import transaction
 from .crawl_handle import CrawlHandle
 from .crawls import CrawlRegistry
+from .hook_errors import noted
 from .seed_sources import check_seed_file, seed_urls
 from .seeds import EnqueueReport, Producer, Progress, SeedLoader, enqueue_urls
 from .wakeups import BrokerUnavailable, Sender, WakeUps
@@ -273,11 +274,8 @@ class Client:
         """
         if hook := crawl.hooks.get("start"):
             snapshot = Lazy(self.frontier(crawl.name).snapshot)
-            try:
+            with noted("start", hook, crawl):
                 call(hook, {"crawl": crawl, "ticket": ticket, "snapshot": snapshot})
-            except Exception as error:
-                note_place(error, "start", hook, crawl.name)
-                raise
         else:
             self.send(crawl.name, ticket, delay)
 

@@ -21,12 +21,12 @@ from ..definition.digest import digest_of
 from ..errors import FrontierRefused
 from ..frontier.arguments import BATCH
 from ..frontier.frontier import PRODUCER_LIFE, Frontier
-from ..hooks import note_place
 from ..model import Link, Page, Priority
 from ..observe.logs import logger
 from ..redaction import masked
 from ..text.encodable import encodable
 from ..urls.sitemap_xml import Entry
+from .hook_errors import noted
 
 log = logger(__name__)
 
@@ -212,11 +212,11 @@ def _page_maker(
         if isinstance(seed, Entry) and seed.unclear:
             return seed.reason
         url = seed.url if isinstance(seed, Entry) else seed
-        try:
+        if callable(crawl.scope):
+            with noted("scope", crawl.scope, crawl, masked(url)):
+                reason = scope.judge(Link(url), entry)
+        else:
             reason = scope.judge(Link(url), entry)
-        except Exception as error:  # a function as scope
-            note_place(error, "scope", crawl.scope, crawl.name, masked(url))
-            raise
         if reason:
             return reason
         target = scope.look(url)

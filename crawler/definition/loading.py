@@ -18,6 +18,7 @@ from typing import Any
 
 from ..errors import DefinitionError, Fault, SetupError, UnknownCrawl
 from ..model import CRAWL_NAME, Plan
+from ..text.encodable import text_of_error, type_of_error
 from ..urls.url import InvalidURL, parse_url
 from .crawl import Crawl
 from .fields import misplaced_fields
@@ -155,7 +156,9 @@ def _import_file(path: Path, reference: str) -> ModuleType:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a module of the user raises
         del sys.modules[name]
         raise SetupError(f"{reference} does not import: {_cause(error)}") from error
     return module
@@ -170,7 +173,9 @@ def _import_module(name: str, reference: str) -> ModuleType:
         if error.name is None or not (name == error.name or name.startswith(error.name + ".")):
             raise SetupError(f"{reference} does not import: {_cause(error)}") from error
         raise SetupError(f"there is no module {name}{_meant(reference)}") from None
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a module of the user raises
         raise SetupError(f"{reference} does not import: {_cause(error)}") from error
 
 
@@ -196,8 +201,8 @@ def _cause(error: BaseException) -> str:
             if "importlib" not in frame.filename
         ]
         where = f" (line {frames[-1].lineno} of {frames[-1].filename})" if len(frames) > 1 else ""
-    first = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {first}{where}"
+    first = text_of_error(error).strip().partition("\n")[0]
+    return f"{type_of_error(error)}: {first}{where}"
 
 
 def _from_toml(path: Path) -> Crawl:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..hooks import Lazy, call, note_place
+from ..local.shutdown import shutdown
 from ..redaction import masked
 from .examples import Examples
 from .looks import Looks
@@ -88,17 +89,20 @@ class Hooks:
         it is called for.
 
         Raises:
-            HookError: the hook raised.
+            HookError: the hook raised, whatever it was.
+            BaseException: a signal asks this process to end.
         """
         hook = self._crawl.calls.get(step)
         if hook is None:
             return None
         try:
             return call(hook, self._common | arguments)
-        except Exception as error:
+        except BaseException as error:
+            if shutdown.signal_name and not isinstance(error, Exception):
+                raise
             raise self.error(step, error, at) from error
 
-    def error(self, step: str, error: Exception, at: Page | None) -> HookError:
+    def error(self, step: str, error: BaseException, at: Page | None) -> HookError:
         """Return ``error`` as that of the hook of ``step``, with its place in the author's code."""
         url = masked(at.url) if at else ""
         hook = self._crawl.scope if step == "scope" else self._crawl.calls.get(step)

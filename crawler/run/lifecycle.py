@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..definition.browser_profile import profile_of
 from ..errors import BrowserUnavailable, FrontierRefused
+from ..local.shutdown import shutdown
 from ..model import Outcome, Result, Turn
 from ..observe.logs import logger
 from .context import Hooks, RunServices
@@ -59,9 +60,10 @@ def execute(
     observer.step("validate")
     crawl.validate()
     if ticket and ticket.startswith(END_TICKET):
-        return next_runs.call_end_hook()
+        with shutdown.watch():
+            return next_runs.call_end_hook()
     deliveries = Deliveries(crawl, services, hooks, next_runs)
-    with next_runs.started_after(ticket):
+    with shutdown.watch(), next_runs.started_after(ticket):
         if ticket and ticket.startswith(DELIVERY_TICKET):
             observer.step("after")
             return deliveries.make_again(ticket.removeprefix(DELIVERY_TICKET))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ..definition.credentials import secrets_of
 from ..errors import FrontierUnavailable
+from ..local.shutdown import shutdown
 from ..model import Outcome
 from ..observe.logs import logger
 from ..redaction import Secrets
@@ -85,15 +86,17 @@ class NextRuns:
         leaving = False
         try:
             yield
-        except (SystemExit, KeyboardInterrupt):
+        except FrontierUnavailable:
+            if ticket:  # perhaps no run took it; a minute would pass until it is missed
+                self._retry_until_started(lambda: self._frontier.drop_ticket(ticket))
+            raise
+        except BaseException as error:
+            if isinstance(error, Exception) and not shutdown.signal_name:
+                raise
             leaving = True
             with suppress(FrontierUnavailable):
                 for granted in self._wake.tickets if self._wake else ():
                     self._frontier.drop_ticket(granted)
-            raise
-        except FrontierUnavailable:
-            if ticket:  # perhaps no run took it; a minute would pass until it is missed
-                self._retry_until_started(lambda: self._frontier.drop_ticket(ticket))
             raise
         finally:
             if not leaving:

@@ -12,7 +12,7 @@ from ..hooks import note_of
 from ..model import FailureClass, Page
 from ..observe.logs import Lines, logger
 from ..redaction import Secrets
-from ..text.encodable import encodable, is_tellable, text_of_error
+from ..text.encodable import encodable, is_tellable, text_of_error, type_of_error
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
@@ -21,6 +21,8 @@ log = logger(__name__)
 
 #: Characters of the text of an error that a reason keeps.
 REASON_MAX = 200
+#: Characters of the traceback of a hook's error that are logged, at most.
+TRACEBACK_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Failure:
     reason: str
     status: int | None = None
     retry_in: float | None = None
-    error: Exception | None = field(default=None, compare=False, repr=False)
+    error: BaseException | None = field(default=None, compare=False, repr=False)
 
 
 class HookError(CrawlerError):
@@ -43,7 +45,7 @@ class HookError(CrawlerError):
     author's code. Never leaves a run, where one place acts on it.
     """
 
-    def __init__(self, step: str, cause: Exception, place: str = "") -> None:
+    def __init__(self, step: str, cause: BaseException, place: str = "") -> None:
         super().__init__(step, cause, place)
         self.step, self.cause, self.place = step, cause, place
 
@@ -65,7 +67,7 @@ class LoggedOut(CrawlerError):
         self.url, self.version, self.status = url, version, status
 
 
-def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
+def diagnose(error: BaseException) -> tuple[FailureClass, str, int | None]:
     """Return (class, reason, HTTP status) of a page that failed with ``error``.
 
     The reason is short: it is counted, and people read it.
@@ -94,34 +96,41 @@ def diagnose(error: Exception) -> tuple[FailureClass, str, int | None]:
             return FailureClass.TERMINAL, f"internal: {one_line(error)}", None
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """Return the type and the first line of an error, cut to what fits a table."""
     first = text_of_error(error).strip().partition("\n")[0]
-    name = encodable(type(error).__name__, REASON_MAX)
+    name = type_of_error(error)[:REASON_MAX]
     return f"{name}: {first}"[:REASON_MAX] if first else name
 
 
-def start_reason(error: Exception, crawl: Crawl) -> str:
+def start_reason(error: BaseException, crawl: Crawl) -> str:
     """Return in a line why a run of ``crawl`` could not be started, without secrets."""
     _, _, place = note_of(error).partition("\n")
     reason = HookError("start", error, place).reason
     return encodable(Secrets(secrets_of(crawl)).hide(reason))
 
 
-def without_secrets(error: Exception, secrets: Secrets, crawl: str) -> Exception:
-    """Return ``error``, or a substitute if the error or its traceback holds a secret, or if its
-    text cannot be made or encoded.
+def without_secrets(error: BaseException, secrets: Secrets, crawl: str) -> Exception:
+    """Return ``error``, or a substitute if the error or its traceback holds a secret, if its
+    text cannot be made or encoded, or if it is none that a program may go on after (SystemExit).
 
     The traceback of a replaced error is logged without the secret. ``crawl`` is the name to log.
     """
-    text = secrets.redacted_traceback(error)
-    if text is None and is_tellable(error):
-        return error
-    if text is None:
-        text = encodable("".join(traceback.format_exception(error)))
+    if is_tellable(error):
+        whole = "".join(traceback.format_exception(error))
+        text = secrets.hide(whole)
+        if text == whole and len(text) <= TRACEBACK_MAX and isinstance(error, Exception):
+            return error
+    else:  # its own code makes its text, and may do so again and again
+        whole = "".join(traceback.format_tb(error.__traceback__)) + one_line(error)
+        text = secrets.hide(whole)
+    if text != whole:
+        what = "an error that holds a secret, which is left out here"
+    elif isinstance(error, Exception):
         what = "an error whose text cannot be sent on"
     else:
-        text, what = encodable(text), "an error that holds a secret, which is left out here"
+        what = "an error that would end this process"
+    text = encodable(text, TRACEBACK_MAX)
     log.error("%s: %s:\n%s", crawl, what, Lines(text.rstrip()))
     substitute = HookFailed(secrets.hide(one_line(error)))
     if note := note_of(error):

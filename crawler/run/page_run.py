@@ -16,6 +16,7 @@ from ..definition.credentials import secrets_of
 from ..definition.extraction import extract_by_table
 from ..errors import CrawlerError, FrontierUnavailable, PageError
 from ..hooks import is_raised_by
+from ..local.shutdown import shutdown
 from ..model import FailureClass, Json, Link, Response, Result
 from ..observe.logs import bind, logger
 from ..redaction import Secrets, masked
@@ -88,7 +89,10 @@ class PageRun:
                 yield
         except FrontierUnavailable:
             raise  # no report is possible; the page comes back when its lease has run out
-        except Exception as raised:
+        except BaseException as raised:
+            if ended := shutdown.signal_name:  # an error then comes of that, whatever it is
+                self._give_back(ended)
+                raise
             # a function as scope is asked in several steps
             by_scope = is_raised_by(raised, self._crawl.scope)
             error = self._hooks.error("scope", raised, self._page) if by_scope else raised
@@ -97,9 +101,17 @@ class PageRun:
             if isinstance(error, HookError) or not isinstance(error, CrawlerError):
                 raise self._without_secrets(cause) from None
             log.info("%s: %s", self._crawl.name, masked(str(self.failure)))
-        except BaseException:  # this process must end: another may take the page at once
-            self._frontier.fail(claim, FailureClass.INFRA, "shutdown", delay=0)
-            raise
+
+    def _give_back(self, signal: str) -> None:
+        """Report the page of a process that must end, as ``signal`` says: another may take it.
+
+        If the worker ends, too, the page is not to blame. If this process alone was signalled, as
+        its run took too long or by its own hook, that is a strike against the page.
+        """
+        claim, ordered = self._claim, shutdown.is_ordered()
+        failure = FailureClass.INFRA if ordered else FailureClass.CRASH
+        reason = "shutdown" if ordered else f"killed by {signal}"
+        self._frontier.fail(claim, failure, reason, delay=0 if ordered else None)
 
     # -- the steps
 
@@ -303,7 +315,7 @@ class PageRun:
 
         return check
 
-    def _fail(self, error: Exception, next_runs: NextRuns) -> Failure:
+    def _fail(self, error: BaseException, next_runs: NextRuns) -> Failure:
         """Take the page out of *processing*, to where the class of ``error`` sends it."""
         claim, page = self._claim, self._page
         if isinstance(error, LoggedOut):
@@ -362,7 +374,7 @@ class PageRun:
         """The secrets of the crawl and of the browser, which must not appear in logs or reports."""
         return Secrets([*secrets_of(self._crawl), *self._browser.driver.secrets])
 
-    def _without_secrets(self, error: Exception) -> Exception:
+    def _without_secrets(self, error: BaseException) -> Exception:
         return without_secrets(error, self._secrets, self._crawl.name)
 
     def _elapsed_ms(self) -> float:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+#: Characters of the text of an error that are looked at: the rest is cut.
+ERROR_TEXT_MAX = 10_000
+
 
 def encodable(text: str, limit: int | None = None) -> str:
     """Return ``text`` with U+FFFD for each half of a surrogate pair, and at most ``limit``
@@ -42,17 +45,41 @@ def encodable_value(value: Any) -> Any:
 
 
 def text_of_error(error: BaseException) -> str:
-    """Return the text of ``error``, encodable; "" if it has none, or cannot tell it."""
+    """Return the text of ``error``, encodable, at most ``ERROR_TEXT_MAX`` characters of it; "" if
+    it has none, or cannot tell it.
+    """
     try:
-        return encodable(str(error))
-    except Exception:
+        return encodable(_exactly(str(error), ERROR_TEXT_MAX))
+    except BaseException:  # its own code makes the text
         return ""
 
 
-def is_tellable(error: BaseException) -> bool:
-    """Whether ``error`` can be printed and sent: its texts can be made, and encoded."""
+def type_of_error(error: BaseException) -> str:
+    """Return the name of the type of ``error``, encodable."""
     try:
-        (str(error) + repr(error)).encode()
-    except Exception:
+        name = type.__getattribute__(type(error), "__name__")  # whatever its metaclass says
+        return encodable(name, ERROR_TEXT_MAX)
+    except BaseException:
+        return "BaseException"
+
+
+def is_tellable(error: BaseException) -> bool:
+    """Whether ``error`` can be printed and sent: its texts can be made, and encoded, and are not
+    longer than ``ERROR_TEXT_MAX``.
+    """
+    try:
+        for text in (str(error), repr(error)):
+            if type(text) is not str or len(text) > ERROR_TEXT_MAX:
+                return False
+            text.encode()
+        type_of_error(error).encode()
+    except BaseException:
         return False
     return True
+
+
+def _exactly(text: str, limit: int) -> str:
+    """Return the first ``limit`` characters of ``text`` as a plain ``str``: a type derived from it
+    may do anything when it is asked.
+    """
+    return str.__getitem__(text, slice(limit))
