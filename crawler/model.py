@@ -13,6 +13,8 @@ from typing import Any
 
 #: What JSON can hold. Only this crosses a process.
 Json = Any
+#: Hexadecimal digits of a page's id; those of earlier versions were its first 16.
+ID_LENGTH, ID_LENGTH_BEFORE = 32, 16
 #: The name of a crawl: part of its keys in Redis, of URLs and of file names.
 CRAWL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -106,11 +108,13 @@ class Page:
 
 
 def page_id(canonical: str) -> str:
-    """Return 16 hexadecimal digits that stand for a canonical URL in every process, for ever.
+    """Return 32 hexadecimal digits that stand for a canonical URL in every process, for ever.
 
-    Redis's scripts can make them, too.
+    Redis's scripts can make them, too. A site can find two URLs whose first 16 digits are alike
+    within hours, which is why there are more.
     """
-    return sha1(canonical.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()[:16]
+    digest = sha1(canonical.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+    return digest[:ID_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)

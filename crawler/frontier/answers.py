@@ -77,6 +77,8 @@ class Tick:
 
     ``tickets`` are to be sent, ``reaped`` pages were taken back, ``ended`` asks the caller for the
     hook for the crawl's end, ``alarms`` are sentences. ``status`` is None if no such crawl exists.
+    ``damaged``: keys that belong together do not agree; the caller repairs them, for they might
+    keep the crawl from its end.
     """
 
     tickets: tuple[str, ...] = ()
@@ -84,6 +86,7 @@ class Tick:
     ended: bool = False
     status: Status | None = None
     alarms: tuple[str, ...] = ()
+    damaged: bool = False
 
 
 def to_seconds(ms: int | bytes) -> float | None:

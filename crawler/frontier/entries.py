@@ -94,6 +94,20 @@ def decode_claim(value: bytes) -> Claim:
     return Claim(page, token.decode(), worker.decode("utf-8", "replace"), int(deadline) / 1_000)
 
 
+def worker_of(value: bytes) -> str:
+    """Return the worker of a claim from its value in the hash ``inflight``; "" if it cannot be
+    read.
+    """
+    _, _, rest = value.partition(b"\n")
+    return rest.partition(b"\n")[0].decode("utf-8", "replace")
+
+
+def is_claim(value: bytes) -> bool:
+    """Whether a value in the hash ``inflight`` can be read."""
+    _, *times, _ = value.split(b"\n", 4)[1:] if value.count(b"\n") >= 4 else (b"", b"", b"")
+    return len(times) == 2 and all(time.isdigit() for time in times)
+
+
 def claimed_at(value: bytes) -> int:
     """Return when a claim was made from its value in the hash ``inflight``: epoch milliseconds."""
     return int(value.split(b"\n", 4)[3])

@@ -352,18 +352,15 @@ class Frontier:
         For a caller who knows that no worker is alive.
         """
         pages = self._release("")
-        self.run_script("release", "")
+        while self.run_script("release", ""):
+            pass  # each call makes some deliveries due
         return pages
 
     def _release(self, worker: str) -> int:
         """Give back the pages of ``worker``, or, if that is "", of every worker."""
         with redis_errors():
             inflight = self.redis.hgetall(self.key("inflight"))
-        ids = [
-            id_
-            for id_, value in inflight.items()
-            if worker in ("", value.split(b"\n", 2)[1].decode("utf-8", "replace"))
-        ]
+        ids = [id_ for id_, value in inflight.items() if worker in ("", entries.worker_of(value))]
         return sum(
             int(self.run_script("release", worker, *batch)) for batch in batches(ids, RELEASE_BATCH)
         )
@@ -460,7 +457,7 @@ class Frontier:
         flight, or ten), see what is due, end what is over, issue wake-ups.
         """
         answer = self.run_script("tick", limit, rand(), secrets.token_hex(6))
-        reaped, ended, status, silent, held, *tickets = answer
+        reaped, ended, status, silent, held, damaged, *tickets = answer
         alarms = []
         if silent != b"" and silent >= to_ms(SILENCE_ALARM):
             alarms.append(
@@ -475,11 +472,12 @@ class Frontier:
             alarms.append(f"{reaped} pages were taken back from workers that fell silent")
         alarms += memory_alarms(self.redis)
         return Tick(
-            tuple(ticket.decode() for ticket in tickets),
+            tuple(ticket.decode("utf-8", "replace") for ticket in tickets),
             int(reaped),
             bool(ended),
             Status(status.decode()) if status else None,
             tuple(alarms),
+            bool(damaged),
         )
 
     def set_lane_delay(self, lane: str, seconds: float) -> None:

@@ -81,7 +81,7 @@ class Listing:
         The tokens are real: the caller may report with them.
         """
         with redis_errors():
-            values = self.redis.hvals(self.key("inflight"))
+            values = [*filter(entries.is_claim, self.redis.hvals(self.key("inflight")))]
         values.sort(key=entries.claimed_at)
         return [entries.decode_claim(value) for value in values[start : start + count]]
 

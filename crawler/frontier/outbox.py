@@ -162,8 +162,11 @@ class Outbox:
 def decode_waiting(reply: Sequence[Any]) -> WaitingDelivery:
     """Return a delivery of the reply of the script ``deliveries``."""
     name, attempts, worker, wait, reason, entry = reply
-    delivery = Delivery(name.decode(), decode_page(entry), attempts, {})
-    last = json.loads(reason.decode("utf-8", "replace"))
+    delivery = Delivery(name.decode("utf-8", "replace"), decode_page(entry), attempts, {})
+    try:
+        last = str(json.loads(reason.decode("utf-8", "replace")))
+    except ValueError:
+        last = "unreadable"
     return WaitingDelivery(delivery, worker.decode("utf-8", "replace"), wait / 1_000, last)
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Lanes that one call examines or mends.
 LANE_BATCH = 100
+#: Claims, leases, tokens and deliveries that one call examines or mends.
+CLAIM_BATCH = 100
 #: Seconds for which a crawl is closed at most while it is examined in steps; two hundred thousand
 #: lanes take some twenty.
 CLOSED_LIFE = 120.0
@@ -30,9 +32,9 @@ CLOSED_LIFE = 120.0
 def audit_keys(frontier: Frontier) -> list[str]:
     """Return what is wrong with the crawl's keys, in sentences; empty if nothing is.
 
-    One atomic step, so the crawl may go on meanwhile. With more than 500 lanes it is closed while
-    it is examined in many steps, some seconds for a hundred thousand lanes: other callers wait
-    meanwhile.
+    One atomic step, so the crawl may go on meanwhile. With more than 500 lanes, or a thousand pages
+    in flight or deliveries, it is closed while it is examined in many steps, some seconds for a
+    hundred thousand lanes: other callers wait meanwhile.
     """
     return _examine(frontier, "audit")
 
@@ -59,7 +61,7 @@ def _examine(frontier: Frontier, script: str) -> list[str]:
 
 
 def _examine_in_steps(frontier: Frontier, script: str) -> Iterator[bytes]:
-    yield from frontier.run_script(script, "pages")
+    yield from _examine_claims(frontier, script)
     with redis_errors():
         lanes = _places(frontier)
     steps = [[field for lane in batch for field in lane] for batch in batches(lanes, LANE_BATCH)]
@@ -72,7 +74,58 @@ def _examine_in_steps(frontier: Frontier, script: str) -> Iterator[bytes]:
         frontier.run_script(script, "clear")
         for fields in steps:
             frontier.run_script(script, "replace", *fields)
+    for names in batches(_deliveries(frontier), CLAIM_BATCH):
+        yield from frontier.run_script(script, "deliveries", *names)
     yield from frontier.run_script(script, "counts", queued)
+
+
+def _examine_claims(frontier: Frontier, script: str) -> Iterator[bytes]:
+    """Examine the claims of all entries in processing, and what other pages left of theirs."""
+    redis, key = frontier.redis, frontier.key
+    working: dict[bytes, bytes] = {}
+    twice: list[bytes] = []
+    with redis_errors():  # a repair takes entries out of the list
+        raws = list(_windows(key("processing"), redis.lrange))
+    for batch in batches(raws, CLAIM_BATCH):
+        claims, wrong = frontier.run_script(script, "claims", *batch)
+        yield from wrong
+        for id_, token, raw in zip(claims[::2], claims[1::2], batch, strict=True):
+            if id_ in working:
+                twice += [id_, raw]
+            elif id_:
+                working[id_] = token
+    for fields in batches(twice, 2):
+        yield from frontier.run_script(script, "twice", *fields)
+    with redis_errors():
+        left = {
+            "inflight": [one for one, _ in _pairs(redis.hscan_iter(key("inflight"), count=WINDOW))],
+            "leases": [one for one, _ in _pairs(redis.zscan_iter(key("leases"), count=WINDOW))],
+        }
+        tokens = [
+            field
+            for token, id_ in _pairs(redis.hscan_iter(key("tokens"), count=WINDOW))
+            if working.get(id_) != token
+            for field in (token, id_)
+        ]
+    for where, ids in left.items():
+        for batch in batches((id_ for id_ in ids if id_ not in working), CLAIM_BATCH):
+            yield from frontier.run_script(script, where, *batch)
+    for batch in batches(tokens, CLAIM_BATCH):
+        yield from frontier.run_script(script, "tokens", *batch)
+
+
+def _pairs(scan: Any) -> Iterator[tuple[bytes, bytes]]:
+    """Yield what a scan found, each once."""
+    return iter(dict(scan).items())
+
+
+def _deliveries(frontier: Frontier) -> list[bytes]:
+    """Return the names of all deliveries, that are there or due."""
+    redis, key = frontier.redis, frontier.key
+    with redis_errors():
+        there = {name for name, _ in redis.hscan_iter(key("outbox"), count=WINDOW)}
+        due = {name for name, _ in redis.zscan_iter(key("outbox_due"), count=WINDOW)}
+    return sorted(there | due)
 
 
 def _places(frontier: Frontier) -> list[tuple[bytes, str, int]]:

@@ -27,6 +27,7 @@ RETURNS = {
     # not its fault: no browser, a worker that ended, a log-in that had expired
     "released": "released",
     "logged_out": "logouts",  # log-ins that had expired
+    "clashes": "clashes",  # a page with the same id was in flight
     # asked for again at once, without the cookies of the site, which had become too many
     "cookies_cleared": "cookies_cleared",
 }

@@ -99,7 +99,7 @@ class ResultsFile:
     Each result has a running number; the file notes the last one that it holds. If the note and the
     file differ (a writer was killed), or the stream went back (a fail-over lost its last second),
     the lines of the file are read, and the pages that it lacks are added: no line is missing, and
-    no page is there twice. ``identity`` returns the id of a page, 16 hexadecimal digits, from its
+    no page is there twice. ``identity`` returns the id of a page, 32 hexadecimal digits, from its
     URL.
 
     One process at a time writes a file: it holds a lock. Another one that follows the crawl only

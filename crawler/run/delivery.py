@@ -39,14 +39,20 @@ class Deliveries:
         self._outbox, self._next_runs = Outbox(services.frontier), next_runs
 
     def make(
-        self, hook: str, page: Page, arguments: Mapping[str, Any], secrets: Secrets | None = None
+        self,
+        hook: str,
+        page: Page,
+        arguments: Mapping[str, Any],
+        secrets: Secrets | None = None,
+        name: str = "",
     ) -> None:
         """Call ``hook`` for ``page``, whose delivery is promised to this worker; note how it went.
+        ``name`` is that of the delivery, if another version gave it.
 
         Raises:
             Exception: the hook's own, without ``secrets``.
         """
-        name = f"{hook}-{page.id}"
+        name = name or f"{hook}-{page.id}"
         try:
             interval = policy_of(self._crawl).lease / RENEWALS
             with lease_renewal().renewing(lambda: self._renew(name), lambda: None, interval):
@@ -70,7 +76,7 @@ class Deliveries:
         if delivery is None or delivery.page is None:
             return Outcome.DUPLICATE
         arguments = handed_arguments(self._crawl.name, delivery, delivery.page)
-        self.make(delivery.hook, delivery.page, arguments)
+        self.make(delivery.hook, delivery.page, arguments, name=delivery.name)
         return Outcome.DELIVERED
 
     def _renew(self, name: str) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import CrawlerError, FrontierUnavailable, UnknownCrawl
 from ..frontier.listing import Listing
 from ..frontier.outbox import Outbox
+from ..frontier.repair import repair_keys
 from ..local.processes import is_gone
 from ..model import FailureClass
 from ..observe.logs import logger
@@ -26,6 +27,8 @@ log = logger(__name__)
 
 #: Deliveries under way that a tick looks at; each is one process's.
 HELD_MAX = 1_000
+#: Faults of a crawl's keys that a line of the log names.
+FAULTS_NAMED = 5
 
 
 class Crawls(Protocol):
@@ -75,6 +78,9 @@ class CrawlTicks:
         tick = frontier.tick()
         for alarm in tick.alarms:
             log.warning("%s: %s", frontier.name, alarm)
+        if tick.damaged and (wrong := repair_keys(frontier)):
+            words = "%s: its keys were damaged, and are repaired (%d faults): %s"
+            log.warning(words, frontier.name, len(wrong), "; ".join(wrong[:FAULTS_NAMED]))
         tickets = list(tick.tickets)
         if tick.ended:  # by this tick, or by a process that died before it called the hook
             tickets.append(f"{END_TICKET}{secrets.token_hex(6)}")

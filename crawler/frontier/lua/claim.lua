@@ -13,7 +13,7 @@
 -- Returns  outcome, ms until another page is due (or ""), ended (1 for the call that ended the
 --          crawl), version of the log-in; with a page also: entry, hard deadline in ms, 1 if this
 --          run is to do before_all, 1 if its lane waits for sent
--- Cost     O(log n)
+-- Cost     O(log n); at most 40 pages of a host that is given up
 local token, worker, ticket, rand = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local crawl, refusal = load()
 -- a late wake-up of a cleared crawl
@@ -29,8 +29,8 @@ local function page(entry_text, deadline, first, paced)
 end
 
 local repeated = redis.call("HGET", key("tokens"), token)
-if repeated then
-  local claim = held(repeated)
+local claim = repeated and held(repeated)
+if claim then
   local first = crawl.before == "running:" .. claim.id .. ":" .. token and 1 or 0
   local sending = lane_of(parse(claim.raw).lane).sending == claim.id
   return page(claim.raw, claim.deadline, first, sending and 1 or 0)
@@ -46,16 +46,28 @@ if (crawl.held or 0) > now then return no("WAIT", crawl.held - now) end
 if preparing(crawl) then return no("WAIT", 1000) end
 if processing() >= crawl.concurrency_limit then return no("BUSY") end
 
--- Take the page: from here on it is this worker's.
+-- A page waits while another one of its id is in flight: ids of a site's choice may clash.
+local CLASH_WAIT = 1000
+local function stand_back(entry)
+  redis.call("ZADD", key("delayed"), now + CLASH_WAIT, text(entry))
+  count("clashes")
+end
+
+-- Take the page: from here on it is this worker's. nil: it has to stand back.
 local function take(lane, entry)
+  local deadline = now + crawl.page_deadline
   entry.attempts = entry.attempts + 1
+  local raw = text(entry)
+  local value = claim_value(token, worker, deadline, raw)
+  if redis.call("HSETNX", key("inflight"), entry.id, value) == 0 then
+    entry.attempts = entry.attempts - 1
+    stand_back(entry)
+    return nil
+  end
   if entry.attempts == 1 and count("started") == 1 and not crawl.begun then
     set(crawl, "begun", now)
   end
-  local raw = text(entry)
-  local deadline = now + crawl.page_deadline
   redis.call("RPUSH", key("processing"), raw)
-  redis.call("HSET", key("inflight"), entry.id, claim_value(token, worker, deadline, raw))
   redis.call("HSET", key("tokens"), token, entry.id)
   redis.call("ZADD", key("leases"), math.min(now + crawl.lease, deadline), entry.id)
   change(lane, "r", lane.r + 1)
@@ -89,7 +101,7 @@ if crawl.status == "DRAINING" then
       local taken, deadline, first, paced = take(lane, entry)
       place(crawl, lane)
       store(lane)
-      return page(taken, deadline, first, paced)
+      if taken then return page(taken, deadline, first, paced) end
     end
   end
 else
@@ -118,7 +130,7 @@ else
           bury(crawl, entry, nil, "retry", "breaker", 0)
         else
           taken, deadline, first, paced = take(lane, entry)
-          break
+          if taken then break end
         end
       end
     end

@@ -12,7 +12,15 @@
 local crawl, refusal = load()
 if not crawl then return without(refusal, {}) end
 local delivery = read_delivery(ARGV[1])
-if not delivery then return {} end
+if not delivery then
+  if redis.call("HEXISTS", key("outbox"), ARGV[1]) == 0 then
+    redis.call("ZREM", key("outbox_due"), ARGV[1])
+  else
+    give_up_unread(crawl, ARGV[1])
+    if over(crawl) then ended_by_client(crawl) end
+  end
+  return {}
+end
 -- each attempt died before it could say anything
 if delivery.attempts >= (crawl.after_attempts or 5) then
   local last = cjson.decode(delivery.reason)

@@ -7,11 +7,15 @@
 -- With     core, outbox
 -- Returns  of each: name, attempts, worker ("": no run makes the attempt now), ms until the next
 --          attempt, the error of the last one as JSON, entry
--- Cost     O(deliveries)
+-- Cost     O(count), or O(1,000) for those that are held
 local crawl, refusal = load()
 if not crawl then return without(refusal, {}) end
+local LOOKED_AT = 1000
 local found = {}
-local due = redis.call("ZRANGE", key("outbox_due"), 0, -1, "WITHSCORES")
+-- a run's own are due when its lease ends
+local first = ARGV[1] == "1" and now or "-inf"
+local due = redis.call("ZRANGEBYSCORE", key("outbox_due"), first, "+inf", "WITHSCORES", "LIMIT", 0,
+  ARGV[1] == "1" and LOOKED_AT or ARGV[2])
 for i = 1, #due, 2 do
   local delivery = read_delivery(due[i])
   if delivery and (ARGV[1] ~= "1" or delivery.worker ~= "") then

@@ -11,7 +11,8 @@ local crawl, refusal = load()
 if not crawl then return refusal end
 local letters = redis.call("LRANGE", key("undelivered"), 0, tonumber(ARGV[1]) - 1)
 for _, letter in ipairs(letters) do
-  if not string.find(letter, '^%[%d+,"after_all",') then -- which follows the new end by itself
+  -- that of the end follows the new end by itself, and what could not be read is lost
+  if not string.find(letter, '^%[%d+,"after_all",') and not string.find(letter, ',null,null,"') then
     -- the entry and what is handed are kept byte for byte, so they are cut out by their lengths
     local name, entry_size, size, at =
       string.match(letter, '^%[%d+,"([%w-]+)",%d+,(%d+),(%d+),()')

@@ -7,7 +7,8 @@
 -- Uses     every key but those of known URLs, results, seeds and the log-in
 -- With     core, lanes, leave, repair
 -- Returns  as audit: what was wrong
--- Cost     O(lanes + pages in flight), about 15 ms for 500 lanes
+-- Cost     O(lanes + pages in flight + deliveries), about 15 ms for 500 lanes; of a step, O(ARGV),
+--          and O(P) for each entry that is taken out of processing (LREM), P pages there
 inside, mending = true, true
 local crawl, refusal = load()
 if not crawl then return refusal end

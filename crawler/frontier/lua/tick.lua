@@ -9,11 +9,11 @@
 -- Uses     tickets (zset); as fail
 -- With     core, lanes, leave, wake, outbox
 -- Returns  number of pages taken back, ended (1 if the caller should call the hook for the end),
---          status, ms since the last claim while pages wait (or ""), ms of the hold (or ""), then
---          the tickets
+--          status, ms since the last claim while pages wait (or ""), ms of the hold (or ""), 1 if
+--          keys that belong together do not agree (the caller repairs them), then the tickets
 -- Cost     O(k log n + k P), k pages taken back, P in flight
 local crawl, refusal = load()
-if not crawl then return without(refusal, { 0, 0, "", "", "" }) end
+if not crawl then return without(refusal, { 0, 0, "", "", "", 0 }) end
 local ended = 0
 if ENDED[crawl.status] then
   -- The run that ended the crawl may have died before it could call the hook.
@@ -27,9 +27,13 @@ if ENDED[crawl.status] then
       ended = 1
     end
   end
-  return { 0, ended, crawl.status, "", "", unpack(delivery_tickets(TICKET_LIFE)) }
+  return { 0, ended, crawl.status, "", "", 0, unpack(delivery_tickets(crawl, TICKET_LIFE)) }
 end
 
+-- lost: without it, no time limit would ever be reached
+if RUNNING[crawl.status] and not crawl.active_since then
+  set(crawl, "active_since", crawl.started or now)
+end
 local reaped = reap(crawl, tonumber(ARGV[1]), tonumber(ARGV[2]))
 -- lost, or the broker is backed up: fewer of them then
 if redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now) > 0 then
@@ -37,7 +41,14 @@ if redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now) > 0 then
 end
 redis.call("ZREMRANGEBYSCORE", key("producers"), "-inf", now)
 check_time(crawl)
-if over(crawl) then return { reaped, 1, crawl.status, "", "" } end
+if over(crawl) then return { reaped, 1, crawl.status, "", "", 0 } end
+
+-- A page without a claim, or a delivery that is never due, would keep the crawl from its end.
+local pages, deliveries = processing(), redis.call("HLEN", key("outbox"))
+local agree = redis.call("HLEN", key("inflight")) == pages
+  and redis.call("HLEN", key("tokens")) == pages and redis.call("ZCARD", key("leases")) == pages
+  and redis.call("ZCARD", key("outbox_due")) == deliveries
+local damaged = agree and 0 or 1
 
 local tickets, silent, hold_ms = {}, "", ""
 if crawl.status == "ACTIVE" or crawl.status == "DRAINING" then
@@ -47,6 +58,6 @@ if crawl.status == "ACTIVE" or crawl.status == "DRAINING" then
   end
   tickets = grant(crawl, ARGV[3])
 end
-for _, ticket in ipairs(delivery_tickets(TICKET_LIFE)) do tickets[#tickets + 1] = ticket end
+for _, ticket in ipairs(delivery_tickets(crawl, TICKET_LIFE)) do tickets[#tickets + 1] = ticket end
 if (crawl.held or 0) > now then hold_ms = crawl.held - now end
-return { reaped, 0, crawl.status, silent, hold_ms, unpack(tickets) }
+return { reaped, 0, crawl.status, silent, hold_ms, damaged, unpack(tickets) }

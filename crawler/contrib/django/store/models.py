@@ -7,6 +7,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from ....model import ID_LENGTH
 from ....text.printable import printable
 
 
@@ -32,7 +33,7 @@ class StoredResult(models.Model):
 
     crawl = models.ForeignKey(StoredCrawl, on_delete=models.CASCADE, related_name="results")
     page = models.CharField(
-        max_length=16, help_text="The page's id: it stands for its canonical URL."
+        max_length=ID_LENGTH, help_text="The page's id: it stands for its canonical URL."
     )
     url = models.TextField()
     final_url = models.TextField()

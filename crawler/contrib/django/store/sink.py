@@ -17,7 +17,7 @@ from ....definition.crawl import Crawl
 from ....errors import UnknownCrawl
 from ....frontier.frontier import Frontier
 from ....frontier.listing import Listing
-from ....model import Json, page_id
+from ....model import ID_LENGTH_BEFORE, Json, page_id
 from ....observe.logs import logger
 from ....urls.url import InvalidURL
 from .models import StoredCrawl, StoredResult
@@ -77,6 +77,7 @@ def _batch(crawl: CrawlHandle, definition: Crawl | None, using: str) -> int:
             page = _page(definition, record["url"])
             fields = {name: record.get(name) for name in FIELDS}
             rows[page] = StoredResult(crawl=progress, page=page, **fields)
+        _lengthen(progress, rows, using)
         _write(list(rows.values()), using)
         progress.save(using=using)
     return len(batch)
@@ -100,6 +101,14 @@ def _page(definition: Crawl | None, url: str) -> str:
         return page_id(scope_of(definition).rules.canonical(url) if definition else url)
     except InvalidURL:
         return page_id(url)
+
+
+def _lengthen(crawl: StoredCrawl, pages: Iterable[str], using: str) -> None:
+    """Give rows of ``pages`` that an earlier version wrote, with shorter ids, their present ids."""
+    present = {page[:ID_LENGTH_BEFORE]: page for page in pages}
+    written = StoredResult.objects.using(using).filter(crawl=crawl, page__in=present)
+    for short in list(written.values_list("page", flat=True)):
+        written.filter(page=short).update(page=present[short])
 
 
 def _storable(value: Json) -> Json:

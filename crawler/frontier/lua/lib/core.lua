@@ -14,6 +14,16 @@ local TEXT = {
   page_limit_counts = true, last_failure = true, closed_by = true,
 }
 
+-- The fields of a plan that every crawl has. One whose `meta` lost some still goes on, and ends.
+local DEFAULTS = {
+  concurrency_limit = 4, delay = 0, attempts = 3, crash_strikes = 2, backoff = 5000,
+  backoff_cap = 600000, retry_after_cap = 3600000, breaker_failures = 10, breaker_snooze = 60000,
+  breaker_trips = 5, lease = 60000, page_deadline = 180000, results_limit = 100000,
+  page_limit_counts = "started",
+}
+-- ms for which a crawl may be closed at most; beyond, its field is wrong
+local CLOSED_MAX = 600000
+
 local RUNNING = { ACTIVE = true, DRAINING = true, STOPPING = true }
 local ENDED = { FINISHED = true, STOPPED = true, FAILED = true }
 
@@ -29,6 +39,7 @@ local LAZY = {
   __index = function(crawl, name)
     local value = redis.call("HGET", key("meta"), name)
     if value and not TEXT[name] then value = tonumber(value) end
+    value = value or DEFAULTS[name] or false
     crawl[name] = value
     return value
   end,
@@ -51,7 +62,8 @@ local function load()
     local time = redis.call("TIME")
     now = time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  if values[4] and tonumber(values[4]) > now and not inside then
+  local closed = tonumber(values[4] or 0) or 0
+  if closed > now and closed < now + CLOSED_MAX and not inside then
     return nil, redis.error_reply("CLOSED the crawl is being audited or repaired")
   end
   return setmetatable({ status = values[2] }, LAZY)
@@ -71,7 +83,7 @@ end
 
 local function count(name, by) return redis.call("HINCRBY", key("counts"), name, by or 1) end
 
-local function counted(name) return tonumber(redis.call("HGET", key("counts"), name) or 0) end
+local function counted(name) return tonumber(redis.call("HGET", key("counts"), name) or 0) or 0 end
 
 -- Sums for metrics, which only go up; see run/timings.py for their names. Reasons may come from
 -- sites and hooks: their number is bounded.
@@ -100,7 +112,7 @@ local function delayed() return redis.call("ZCARD", key("delayed")) end
 -- An active crawl's milliseconds so far, pauses excluded.
 local function active(crawl)
   local ms = crawl.active_ms or 0
-  if RUNNING[crawl.status] then ms = ms + now - crawl.active_since end
+  if RUNNING[crawl.status] then ms = ms + now - (crawl.active_since or now) end
   return ms
 end
 
@@ -164,7 +176,7 @@ local function check_time(crawl)
   if pages == 0 and redis.call("HLEN", key("outbox")) > 0 then return end
   if crawl.time_limit and active(crawl) >= crawl.time_limit then
     become(crawl, "STOPPING", "time limit " .. seconds(crawl.time_limit) .. " reached")
-  elseif crawl.idle_limit and now - (crawl.last_done or crawl.active_since) >= crawl.idle_limit then
+  elseif crawl.idle_limit and now - (crawl.last_done or crawl.active_since or now) >= crawl.idle_limit then
     become(crawl, "STOPPING", "idle limit " .. seconds(crawl.idle_limit) .. " reached")
   end
 end
@@ -212,7 +224,7 @@ local function identify(entry)
   local ok, fields = pcall(cjson.decode, entry and "[0" .. entry.rest)
   local url = ok and fields[3] ~= "" and fields[3] or ok and fields[4]
   if type(url) ~= "string" then return nil end
-  entry.id = string.sub(redis.sha1hex(url), 1, 16)
+  entry.id = string.sub(redis.sha1hex(url), 1, 32)
   return entry.id
 end
 

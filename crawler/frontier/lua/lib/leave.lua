@@ -8,12 +8,13 @@ local INFRA_HOLD, INFRA_HOLD_MAX = 1000, 60000
 local OUTAGES, OUTAGES_LIFE = 3, 3600
 
 -- The claim of page `id`: token, worker, hard deadline, when it was claimed, entry bytes. nil if
--- it has no claim.
+-- it has no claim, or one that cannot be read.
 local function held(id)
   local value = redis.call("HGET", key("inflight"), id)
   if not value then return nil end
   local token, worker, deadline, claimed, raw =
     string.match(value, "^([^\n]*)\n([^\n]*)\n(%d+)\n(%d+)\n(.*)$")
+  if not raw then return nil end
   return {
     id = id, token = token, worker = worker, deadline = tonumber(deadline),
     claimed = tonumber(claimed), raw = raw,
@@ -146,6 +147,10 @@ end
 local function reap(crawl, limit, rand)
   limit = math.min(limit, math.max(10, math.floor(redis.call("ZCARD", key("leases")) / 10)))
   local reaped = 0
+  -- no worker's: they end later than any lease may (Redis's clock went back, or something wrote them)
+  local latest = now + math.max(crawl.lease, crawl.page_deadline) + 1000
+  local far = redis.call("ZRANGEBYSCORE", key("leases"), latest, "+inf", "LIMIT", 0, limit)
+  for _, id in ipairs(far) do redis.call("ZADD", key("leases"), now, id) end
   for i, id in ipairs(redis.call("ZRANGEBYSCORE", key("leases"), "-inf", now, "LIMIT", 0, limit)) do
     local claim = held(id)
     if claim then

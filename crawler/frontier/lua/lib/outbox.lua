@@ -22,13 +22,14 @@ local function write_delivery(name, delivery)
   }, "\n"))
 end
 
--- The delivery `name`, or nil.
+-- The delivery `name`; nil if it is not there, or cannot be read.
 local function read_delivery(name)
   local value = redis.call("HGET", key("outbox"), name)
   if not value then return nil end
   local line = "([^\n]*)\n"
   local attempts, worker, reason, entry, handed =
     string.match(value, "^(%d+)\n" .. line .. line .. line .. "(.*)$")
+  if not handed then return nil end
   return {
     attempts = tonumber(attempts), worker = worker, reason = reason, entry = entry, handed = handed,
   }
@@ -60,7 +61,7 @@ end
 -- No hook takes this: keep it as a dead letter.
 local function give_up(crawl, name, delivery, reason)
   forget(name)
-  local head = string.format('[%.0f,"%s",%d,%d,%d,', now, name, delivery.attempts,
+  local head = string.format('[%.0f,%s,%d,%d,%d,', now, cjson.encode(name), delivery.attempts,
     #delivery.entry, #delivery.handed)
   redis.call("RPUSH", key("undelivered"),
     head .. table.concat({ delivery.entry, delivery.handed, cjson.encode(reason) }, ",") .. "]")
@@ -68,6 +69,11 @@ local function give_up(crawl, name, delivery, reason)
   if letters >= UNDELIVERED_MAX and (crawl.status == "ACTIVE" or crawl.status == "DRAINING") then
     become(crawl, "STOPPING", letters .. " results were not taken by their hooks")
   end
+end
+
+-- No hook can be handed what cannot be read: keep its name among the dead letters.
+local function give_up_unread(crawl, name)
+  give_up(crawl, name, { attempts = 0, entry = "null", handed = "null" }, "corrupt")
 end
 
 -- No run calls the hook for the crawl's end any more: it is among the undelivered.
@@ -80,11 +86,20 @@ end
 
 -- Tickets for the deliveries that are due, at most so many; their runs have `life` ms to take them.
 local DUE_MAX = 20
-local function delivery_tickets(life)
+local function delivery_tickets(crawl, life)
+  -- later than any may be due: see reap
+  local latest = now + math.max(crawl.lease, REDELIVERY_MAX) + 1000
+  local far = redis.call("ZRANGEBYSCORE", key("outbox_due"), latest, "+inf", "LIMIT", 0, DUE_MAX)
+  for _, name in ipairs(far) do schedule(name, now) end
   local names = redis.call("ZRANGEBYSCORE", key("outbox_due"), "-inf", now, "LIMIT", 0, DUE_MAX)
-  for i, name in ipairs(names) do
-    schedule(name, now + life)
-    names[i] = "deliver-" .. name
+  local tickets = {}
+  for _, name in ipairs(names) do
+    if string.match(name, "^%l+%-%x+$") then
+      schedule(name, now + life)
+      tickets[#tickets + 1] = "deliver-" .. name
+    else
+      give_up_unread(crawl, name)
+    end
   end
-  return names
+  return tickets
 end

@@ -3,6 +3,7 @@
 -- library; needs core, lanes and leave.
 
 local AT_ONCE = 500 -- lanes that one call examines
+local HELD_AT_ONCE = 1000 -- pages in flight, and deliveries
 
 local wrong, mending = {}, false
 
@@ -39,24 +40,40 @@ local function examine_claim(id, raw)
   return claim.token
 end
 
--- Only entries in `processing` have claims, tokens and leases. `working`: id -> token.
-local function examine_leftovers(working)
-  for _, id in ipairs(redis.call("HKEYS", key("inflight"))) do
-    if not working[id] then
-      find(command("HDEL", "inflight", id), "page %s is held, but not in processing", id)
+-- Only entries in `processing` have claims, tokens and leases: `listed` are ids, or for tokens,
+-- tokens and ids in turn. `working`: id -> token.
+local LEFTOVERS = {
+  inflight = { "HDEL", "page %s is held, but not in processing" },
+  leases = { "ZREM", "page %s has a lease, but is not in processing" },
+}
+local function examine_leftovers(where, listed, working)
+  if where == "tokens" then
+    for i = 1, #listed, 2 do
+      local token, id = listed[i], listed[i + 1]
+      if working[id] ~= token then
+        find(command("HDEL", "tokens", token), "a token of page %s is left over", id)
+      end
     end
+    return
   end
-  for _, id in ipairs(redis.call("ZRANGE", key("leases"), 0, -1)) do
-    if not working[id] then
-      find(command("ZREM", "leases", id), "page %s has a lease, but is not in processing", id)
-    end
+  local remove, sentence = unpack(LEFTOVERS[where])
+  for _, id in ipairs(listed) do
+    if not working[id] then find(command(remove, where, id), sentence, id) end
   end
-  local tokens = redis.call("HGETALL", key("tokens"))
-  for i = 1, #tokens, 2 do
-    local token, id = tokens[i], tokens[i + 1]
-    if working[id] ~= token then
-      find(command("HDEL", "tokens", token), "a token of page %s is left over", id)
-    end
+end
+
+-- Examine the claim of an entry in `processing`. `working`: id -> token of those examined before.
+local function examine_page(crawl, raw, working)
+  local id = identify(parse(raw))
+  if not id then
+    find(function()
+      redis.call("LREM", key("processing"), 1, raw)
+      bury(crawl, nil, raw, "terminal", "corrupt")
+    end, "an entry in processing cannot be read: %s", string.sub(raw, 1, 1000))
+  elseif working[id] then
+    find(command("LREM", "processing", 1, raw), "page %s is in processing twice", id)
+  else
+    working[id] = examine_claim(id, raw)
   end
 end
 
@@ -64,19 +81,11 @@ end
 local function examine_pages(crawl)
   local working = {}
   for _, raw in ipairs(redis.call("LRANGE", key("processing"), 0, -1)) do
-    local id = identify(parse(raw))
-    if not id then
-      find(function()
-        redis.call("LREM", key("processing"), 1, raw)
-        bury(crawl, nil, raw, "terminal", "corrupt")
-      end, "an entry in processing cannot be read: %s", raw)
-    elseif working[id] then
-      find(command("LREM", "processing", 1, raw), "page %s is in processing twice", id)
-    else
-      working[id] = examine_claim(id, raw)
-    end
+    examine_page(crawl, raw, working)
   end
-  examine_leftovers(working)
+  examine_leftovers("inflight", redis.call("HKEYS", key("inflight")), working)
+  examine_leftovers("leases", redis.call("ZRANGE", key("leases"), 0, -1), working)
+  examine_leftovers("tokens", redis.call("HGETALL", key("tokens")), working)
 end
 
 -- The number of pages in the queues of a lane.
@@ -156,17 +165,19 @@ local function examine_counts(queued)
 end
 
 -- Each delivery is due at some time.
-local function examine_deliveries()
-  for _, name in ipairs(redis.call("HKEYS", key("outbox"))) do
-    if not redis.call("ZSCORE", key("outbox_due"), name) then
+local function examine_deliveries(names)
+  for _, name in ipairs(names) do
+    local there = redis.call("HEXISTS", key("outbox"), name) == 1
+    local is_due = redis.call("ZSCORE", key("outbox_due"), name)
+    if there and not is_due then
       find(command("ZADD", "outbox_due", now, name), "the delivery %s is never due", name)
-    end
-  end
-  for _, name in ipairs(redis.call("ZRANGE", key("outbox_due"), 0, -1)) do
-    if redis.call("HEXISTS", key("outbox"), name) == 0 then
+    elseif is_due and not there then
       find(command("ZREM", "outbox_due", name), "the delivery %s is due, but not there", name)
     end
   end
+end
+
+local function examine_undelivered()
   local n, listed = counted("undelivered"), redis.call("LLEN", key("undelivered"))
   if n ~= listed then
     find(command("HSET", "counts", "undelivered", listed),
@@ -196,11 +207,23 @@ local function lanes_of_crawl()
   return places, running
 end
 
+-- Whether one call can examine all of it.
+local function is_small()
+  for _, name in ipairs({ "lanes", "ready", "snoozed" }) do
+    local size = ({ lanes = "SCARD", ready = "LLEN", snoozed = "ZCARD" })[name]
+    if redis.call(size, key(name)) > AT_ONCE then return false end
+  end
+  local claims = math.max(processing(), redis.call("HLEN", key("inflight")),
+    redis.call("HLEN", key("tokens")), redis.call("ZCARD", key("leases")))
+  local deliveries =
+    math.max(redis.call("HLEN", key("outbox")), redis.call("ZCARD", key("outbox_due")))
+  return math.max(claims, deliveries) <= HELD_AT_ONCE
+end
+
 -- All of it, in one step; "LARGE" if that would take too long: then the caller closes the crawl and
 -- goes through it in steps.
 local function examine_all(crawl)
-  local ready, snoozed = redis.call("LLEN", key("ready")), redis.call("ZCARD", key("snoozed"))
-  if math.max(redis.call("SCARD", key("lanes")), ready, snoozed) > AT_ONCE then return "LARGE" end
+  if not is_small() then return "LARGE" end
   examine_pages(crawl)
   local faults_before, queued = #wrong, 0
   local places, running = lanes_of_crawl()
@@ -212,7 +235,9 @@ local function examine_all(crawl)
     for name in pairs(places) do replace_lane(crawl, name, running[name] or 0) end
   end
   examine_counts(queued)
-  examine_deliveries()
+  examine_deliveries(redis.call("HKEYS", key("outbox")))
+  examine_deliveries(redis.call("ZRANGE", key("outbox_due"), 0, -1))
+  examine_undelivered()
   return wrong
 end
 
@@ -220,10 +245,31 @@ end
 local function examine(crawl)
   local step = ARGV[1]
   if step == "all" then return examine_all(crawl) end
-  if step == "pages" then examine_pages(crawl) end
+  if step == "claims" then -- of entries; `known` by the caller are those that came twice
+    local ids = {}
+    for i = 2, #ARGV do
+      local working = {}
+      examine_page(crawl, ARGV[i], working)
+      local id, token = next(working)
+      ids[#ids + 1] = id or ""
+      ids[#ids + 1] = token or ""
+    end
+    return { ids, wrong }
+  end
+  if step == "twice" then
+    for i = 2, #ARGV, 2 do
+      local id, raw = ARGV[i], ARGV[i + 1]
+      find(command("LREM", "processing", 1, raw), "page %s is in processing twice", id)
+    end
+  end
+  -- what the caller found in these keys, and not among the pages in `processing`
+  if step == "inflight" or step == "leases" or step == "tokens" then
+    examine_leftovers(step, { unpack(ARGV, 2) }, {})
+  end
+  if step == "deliveries" then examine_deliveries({ unpack(ARGV, 2) }) end
   if step == "counts" then
     examine_counts(tonumber(ARGV[2]))
-    examine_deliveries()
+    examine_undelivered()
   end
   if step == "lanes" then
     local queued = 0
