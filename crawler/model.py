@@ -265,6 +265,8 @@ class Plan:
     base: str | None = None
     failed_hook: bool = False  # whether a page's last failure is delivered to a hook
     end_hook: bool = False  # whether the crawl's end is
+    # the hosts at which it starts, and whether each was at a private address when it was created
+    entries: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,8 +287,8 @@ class Turn:
 
     ``wait``: seconds until more is due, where that is known. ``first`` asks this run to do
     ``before_all``; ``login`` is the version of the log-in that is kept with the crawl (0: none; no
-    two are alike). ``paced``: the page's lane serves no other run until this one calls
-    ``sent``.
+    two are alike), ``entries`` that of what was decided about its entries. ``paced``: the page's
+    lane serves no other run until this one calls ``sent``.
     """
 
     outcome: Outcome
@@ -296,6 +298,7 @@ class Turn:
     login: int = 0
     ended: bool = False  # this very call ended the crawl
     paced: bool = False
+    entries: int = 0
 
 
 @dataclass(frozen=True, slots=True)

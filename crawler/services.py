@@ -167,7 +167,7 @@ class Services:
     def permits(self, crawl: Crawl, frontier: Frontier) -> Permits:
         """Return the permits of ``crawl``: the hosts and robots.txt that this process has asked."""
         if crawl not in self._permits:
-            self._permits[crawl] = Permits(
+            permits = self._permits[crawl] = Permits(
                 guard_of(crawl),
                 obey=crawl.robots,
                 redis=self.client.redis,
@@ -177,6 +177,8 @@ class Services:
                 names=robots_names(crawl),
                 headers=plain_headers(crawl),
             )
+            if self.settings.chrome_url:  # its flags say what is private, and come before a claim
+                permits.learn(frontier.entries_version(), frontier.private_entries)
         return self._permits[crawl]
 
     def tick(self) -> dict[str, Json]:

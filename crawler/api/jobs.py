@@ -242,7 +242,7 @@ class Jobs:
 
     def _begin(self, crawl: Crawl) -> None:
         try:
-            self.client.start(crawl)
+            self.client.start(crawl, private_names=self.private)
         except CrawlExists:
             log.debug("%s was begun by another process", crawl.name)
         except BrokerUnavailable as error:

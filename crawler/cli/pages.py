@@ -187,9 +187,11 @@ def enqueue(
             )
         crawl = find_definition(client, name, reference)
         secrets = configuration.secrets(SECRET_PREFIX)
+        private = handle.frontier.private_entries()
+        listed = urls_of_sitemaps(crawl, sitemaps, private, secrets=secrets)
         fed = client.enqueue(
             crawl,
-            chain(urls, urls_of(files), urls_of_sitemaps(crawl, sitemaps, secrets=secrets)),
+            chain(urls, urls_of(files), listed),
             priority=Priority[priority.upper()],
             depth=depth,
             reopen=reopen,

@@ -9,7 +9,7 @@ import click
 from ..browser.pool import Chrome
 from ..config import settings as configuration
 from ..definition.loading import load
-from ..definition.network import guard_of, plain_headers, proxies_of, robots_names
+from ..definition.network import entries_decided, guard_of, plain_headers, proxies_of, robots_names
 from ..net.permits import Permits
 from ..output.hints import hint_lines
 from ..run.dry_run import DryRun, dry_run
@@ -36,9 +36,10 @@ def run(crawl: str, url: str | None, after: bool, as_json: bool, changes: tuple[
     """
     definition = load(crawl, changes)
     definition.validate()
+    entries = entries_decided(definition)
     with Chrome(endpoint(configuration.load())) as chrome:
         permits = Permits(
-            guard_of(definition),
+            guard_of(definition, (host for host, private in entries.items() if private)),
             obey=definition.robots,
             proxies=proxies_of(definition, chrome.endpoint.secrets),
             names=robots_names(definition),

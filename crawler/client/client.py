@@ -12,10 +12,11 @@ from ..config.settings import Settings
 from ..definition.crawl import Crawl
 from ..definition.crawl_plan import plan_of
 from ..definition.digest import digest_of
+from ..definition.network import entries_decided
 from ..errors import CrawlExists, SetupError, UnknownCrawl
 from ..frontier.frontier import Frontier
 from ..hooks import Lazy, call
-from ..model import Priority, Status
+from ..model import Plan, Priority, Status
 from ..secret_refs import SECRET_PREFIX
 from ..storage.connection import RedisClient, connect
 from ..storage.errors import redis_errors
@@ -97,6 +98,7 @@ class Client:
         reset: bool = False,
         update: bool = False,
         alone: bool = False,
+        private_names: bool = True,
         progress: Progress | None = None,
     ) -> tuple[CrawlHandle, bool]:
         """Write ``crawl``, its entry pages and seeds to the frontier, and wake the workers.
@@ -107,8 +109,9 @@ class Client:
         lost, the tick of any worker sends others.
 
         ``alone`` says that no worker is alive: pages that earlier workers held are given back at
-        once. ``progress`` receives a line every ten seconds while seeds are loaded; None: it is
-        logged.
+        once. Whether an entry is at a private address is decided here, and kept with the crawl;
+        without ``private_names`` none is whose address is not spelled out. ``progress`` receives a
+        line every ten seconds while seeds are loaded; None: it is logged.
 
         Raises:
             DefinitionError: the definition is wrong.
@@ -128,7 +131,8 @@ class Client:
         loaded = not reset and seeds.is_complete()
         if not loaded:
             check_seed_file(crawl)
-        new, reopen = self._create(crawl, frontier, loaded=loaded, reset=reset, update=update)
+        plan = plan_of(crawl, entries_decided(crawl, by_name=private_names))
+        new, reopen = self._create(crawl, plan, frontier, loaded=loaded, reset=reset, update=update)
         if alone and not new:
             frontier.recover()
         if not loaded and (new or reopen or frontier.snapshot().status is not Status.STOPPING):
@@ -138,7 +142,7 @@ class Client:
                     if not alone:
                         self._wake_early(crawl)
                     secrets = configuration.secrets(SECRET_PREFIX)
-                    urls = seed_urls(crawl, keep_alive, secrets)
+                    urls = seed_urls(crawl, frontier.private_entries(), keep_alive, secrets)
                     seeds.queue_urls(urls, keep_alive, progress)
         self.wake(crawl)
         return CrawlHandle(self, crawl), new
@@ -159,7 +163,8 @@ class Client:
             digest = handle.frontier.digest()
             new = digest is None or handle.status.ended
             if new:
-                handle.frontier.create(plan_of(crawl), reset=digest is not None)
+                plan = plan_of(crawl, entries_decided(crawl))
+                handle.frontier.create(plan, reset=digest is not None)
         if new or digest == digest_of(crawl):
             # also if it goes on: its start may have been cut short while seeds were loaded
             self.start(crawl)
@@ -177,14 +182,22 @@ class Client:
             )
 
     def _create(
-        self, crawl: Crawl, frontier: Frontier, *, loaded: bool, reset: bool, update: bool
+        self,
+        crawl: Crawl,
+        plan: Plan,
+        frontier: Frontier,
+        *,
+        loaded: bool,
+        reset: bool,
+        update: bool,
     ) -> tuple[bool, bool]:
-        """Write ``crawl`` to its frontier; return (whether it is new, whether it must be reopened).
+        """Write ``crawl`` to its frontier, by ``plan``; return (whether it is new, whether it must
+        be reopened).
 
         A crawl is reopened if it ended before all its seeds were queued. ``loaded``: they are.
         """
         try:
-            return frontier.create(plan_of(crawl), reset=reset, update=update), False
+            return frontier.create(plan, reset=reset, update=update), False
         except CrawlExists:
             if loaded or not self._ended_early(crawl, frontier):
                 raise

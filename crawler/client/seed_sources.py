@@ -43,11 +43,11 @@ def check_seed_file(crawl: Crawl) -> None:
 
 
 def seed_urls(
-    crawl: Crawl, keep_alive: KeepAlive, secrets: Mapping[str, str]
+    crawl: Crawl, private_entries: Iterable[str], keep_alive: KeepAlive, secrets: Mapping[str, str]
 ) -> Iterator[str | Entry]:
     """Yield the URLs of the file of seeds of ``crawl``, then those of its sitemaps.
 
-    ``keep_alive`` is called often while sitemaps are read; ``secrets``: see
+    ``keep_alive`` is called often while sitemaps are read; ``private_entries`` and ``secrets``: see
     :func:`urls_of_sitemaps`.
 
     Raises:
@@ -55,7 +55,9 @@ def seed_urls(
     """
     if crawl.seeds:
         yield from urls_of_file(crawl.seeds)
-    yield from urls_of_sitemaps(crawl, crawl.sitemaps, secrets=secrets, keep_alive=keep_alive)
+    yield from urls_of_sitemaps(
+        crawl, crawl.sitemaps, private_entries, secrets=secrets, keep_alive=keep_alive
+    )
 
 
 @contextmanager
@@ -95,6 +97,7 @@ def urls_of_file(path: str | Path) -> Iterator[str]:
 def urls_of_sitemaps(
     crawl: Crawl,
     locations: Iterable[str],
+    private_entries: Iterable[str] = (),
     *,
     secrets: Mapping[str, str] | None = None,
     keep_alive: KeepAlive = lambda: None,
@@ -104,7 +107,8 @@ def urls_of_sitemaps(
 
     The location ``auto`` stands for the sitemaps that robots.txt names. A sitemap that cannot be
     read, or is not well formed, is logged as a warning. A crawl with a proxy has them fetched
-    through it; ``secrets`` holds the variables that its URL may refer to.
+    through it; ``secrets`` holds the variables that its URL may refer to. ``private_entries`` are
+    kept with the crawl since it was created.
     """
     unread: list[Entry] = []
 
@@ -113,7 +117,7 @@ def urls_of_sitemaps(
         if loses:
             unread.append(Entry(url, unclear=True, reason="sitemap"))
 
-    with closing(SitemapClient(crawl, secrets or {})) as client:
+    with closing(SitemapClient(crawl, private_entries, secrets or {})) as client:
 
         def pieces(url: str) -> Iterator[bytes]:
             keep_alive()
@@ -135,8 +139,10 @@ class SitemapClient:
     through its first proxy, if it has some.
     """
 
-    def __init__(self, crawl: Crawl, secrets: Mapping[str, str]) -> None:
-        self._crawl, self._guard = crawl, guard_of(crawl)
+    def __init__(
+        self, crawl: Crawl, private_entries: Iterable[str], secrets: Mapping[str, str]
+    ) -> None:
+        self._crawl, self._guard = crawl, guard_of(crawl, private_entries)
         self._proxies = proxies_of(crawl, secrets)
         self._gateway: Gateway | None = None
 

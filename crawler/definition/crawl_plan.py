@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..model import Json, Plan, Policy
@@ -12,8 +13,12 @@ if TYPE_CHECKING:
     from .crawl import Crawl
 
 
-def plan_of(crawl: Crawl) -> Plan:
-    """Return the plan that the frontier keeps. Raises DefinitionError."""
+def plan_of(crawl: Crawl, entries: Mapping[str, bool] | None = None) -> Plan:
+    """Return the plan that the frontier keeps. Raises DefinitionError.
+
+    ``entries``: which hosts it starts at, and whether each is private (see
+    :func:`crawler.definition.network.entries_decided`); None: no name is.
+    """
     return Plan(
         crawl.name,
         policy_of(crawl),
@@ -23,6 +28,7 @@ def plan_of(crawl: Crawl) -> Plan:
         crawl.base,
         failed_hook="failed" in crawl.calls,
         end_hook="after_all" in crawl.calls,
+        entries=entries or {},
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from ..net.guard import Guard, Resolve, system_resolve
+from ..net.guard import Guard, Resolve, private_entries, system_resolve
 from ..net.proxies import Proxies
 from ..urls.robots import AGENT, product_token
 from .bounds import scope_of
@@ -14,13 +14,40 @@ if TYPE_CHECKING:
     from .crawl import Crawl
 
 
-def guard_of(crawl: Crawl, resolve: Resolve = system_resolve) -> Guard:
+def guard_of(
+    crawl: Crawl, private_entries: Iterable[str] = (), resolve: Resolve = system_resolve
+) -> Guard:
     """Return a guard that says which hosts the crawl must not talk to. Raises DefinitionError.
 
-    Make one per process: it remembers the addresses that names resolve to.
+    ``private_entries`` are kept with the crawl since it was created; see :func:`entries_decided`.
+    Make one guard per process: it remembers the addresses that names resolve to.
     """
-    entries = () if crawl.public_only else scope_of(crawl).hosts
-    return Guard(entries, crawl.private_hosts, resolve=resolve)
+    return Guard(
+        _entries(crawl), crawl.private_hosts, private_entries=private_entries, resolve=resolve
+    )
+
+
+def entries_decided(
+    crawl: Crawl, *, by_name: bool = True, resolve: Resolve = system_resolve
+) -> dict[str, bool]:
+    """Return the hosts at which the crawl starts, and whether each is at a private address now, so
+    that the crawl may go there. Decide once, when the crawl is created. Raises DefinitionError.
+
+    Without ``by_name`` no name counts as private, only addresses that are spelled out. It may take
+    as long as look-ups of names.
+    """
+    hosts = _entries(crawl)
+    private = private_entries(hosts, resolve if by_name else _no_address)
+    return {host: host in private for host in sorted(hosts)}
+
+
+def _entries(crawl: Crawl) -> frozenset[str]:
+    """Return the hosts of the crawl's entries; none if it may go nowhere private."""
+    return frozenset() if crawl.public_only else scope_of(crawl).hosts
+
+
+def _no_address(_: str) -> tuple[str, ...]:
+    return ()
 
 
 def robots_names(crawl: Crawl) -> tuple[str, ...]:

@@ -114,8 +114,10 @@ class Frontier:
             self.clear()
         dropped, fields = encode_plan(plan)
         before_all = "none" if plan.before_all else "done"
-        head = (plan.digest, int(update), generation, before_all, self.buckets, len(dropped))
-        answer = self.run_script("create", *head, *dropped, *fields).decode()
+        entries = [text for host, private in plan.entries.items() for text in (host, int(private))]
+        sizes = (len(entries), len(dropped))
+        head = (plan.digest, int(update), generation, before_all, self.buckets, *sizes)
+        answer = self.run_script("create", *head, *entries, *dropped, *fields).decode()
         self.enlist()
         if answer == "UPDATED":
             self.set_limits()  # the new ones may lift a limit, or have been passed
@@ -161,6 +163,18 @@ class Frontier:
     def digest(self) -> str | None:
         """Return the digest of the stored definition; None if no such crawl exists."""
         return self._meta("digest")
+
+    def private_entries(self) -> list[str]:
+        """Return the hosts at which the crawl starts that were at private addresses when it was
+        created.
+        """
+        with redis_errors():
+            decided = self.redis.hgetall(self.key("entries"))
+        return [host.decode() for host, private in decided.items() if private == b"1"]
+
+    def entries_version(self) -> int:
+        """Return the version of :meth:`private_entries`; 0: nothing was decided."""
+        return int(self._meta("entries") or 0)
 
     def origin(self) -> str:
         """Return when the crawl was created, which tells it from another one of its name; "" if no
@@ -226,9 +240,9 @@ class Frontier:
         worker = worker.replace("\n", " ")
         answer = self.run_script("claim", token, worker, ticket or "", rand(), int(paced))
         outcome, wait, ended, login, *page = answer
-        claim, first, waits = None, 0, 0
+        claim, first, waits, entries_version = None, 0, 0, 0
         if page:
-            raw, deadline, first, waits = page
+            raw, deadline, first, waits, entries_version = page
             claim = Claim(entries.decode_page(raw), token, worker, deadline / 1_000)
         return Turn(
             Outcome(outcome.decode()),
@@ -238,6 +252,7 @@ class Frontier:
             int(login),
             bool(ended),
             bool(waits),
+            entries_version,
         )
 
     def sent(self, claim: Claim) -> Renewal:

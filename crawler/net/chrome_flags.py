@@ -13,17 +13,23 @@ NO_DATAGRAMS = (
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
 #: Beginnings of private IPv4 addresses, in the patterns of Chrome's host rules ("?" is any one
-#: character).
+#: character): those of ``urls/addresses.py``.
 PRIVATE_IPV4 = (
-    *("0.", "10.", "127.", "169.254.", "192.168.", "198.18.", "198.19."),
+    *("0.", "10.", "127.", "169.254.", "192.0.0.", "192.0.2.", "192.88.99."),
+    *("192.168.", "198.18.", "198.19.", "198.51.100.", "203.0.113."),
     *(f"172.{second}." for second in ("16", "17", "18", "19", "2?", "30", "31")),
     *(f"100.{second}." for second in (*range(64, 70), "7?", "8?", "9?")),
     *(f"100.{second}." for second in ("10?", "11?", *range(120, 128))),
+    *(f"{first}." for first in (*range(224, 230), "23?", "24?", *range(250, 256))),
 )
-#: Names and IPv6 addresses that are private or lead to private IPv4 ones, in the same patterns.
+#: Names, the address of Azure's platform, and IPv6 addresses that are private or lead to IPv4 ones:
+#: all whose first group is none of 2000 to 3fff, and the private ones among these.
 PRIVATE_OTHERS = (
-    *("localhost", "*.localhost", "[::*", "[fc*", "[fd*", "[fe8*", "[fe9*", "[fea*", "[feb*"),
-    *("[64:ff9b:*", "[2002:*"),
+    *("localhost", "*.localhost", "168.63.129.16"),
+    *(f"[{first}*" for first in ":01456789abcdef"),
+    *(f"[{first}{rest}:*" for first in "23" for rest in ("", "?", "??")),
+    *("[2001:db8:*", "[2001::*", "[2001:?:*", "[2001:??:*", "[2001:1??:*", "[2002:*"),
+    *("[3fff::*", "[3fff:?:*", "[3fff:??:*", "[3fff:???:*"),
 )
 
 

@@ -76,7 +76,10 @@ class Gateway:
         self._guard, self._upstream = guard, upstream
         self._pid = os.getpid()
         self._failures: deque[Failure] = deque(maxlen=FAILURES_MAX)
-        self._names: OrderedDict[str, tuple[float, asyncio.Future[tuple[str, ...]]]] = OrderedDict()
+        # by the version of the guard's knowledge, and host
+        self._names: OrderedDict[tuple[int, str], tuple[float, asyncio.Future[tuple[str, ...]]]] = (
+            OrderedDict()
+        )
         self.count = 0  # of failures so far
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self._listener.setblocking(False)
@@ -181,17 +184,22 @@ class Gateway:
         connections that wait for the answer. Raises as :meth:`Guard.addresses` does.
         """
         loop = asyncio.get_running_loop()
-        known = self._names.get(host)
+        key = self._guard.version, host
+        known = self._names.get(key)
         if known is None or known[0] < loop.time() or (known[1].done() and known[1].exception()):
             answer = loop.create_future()
             # asyncio complains about an error that no code has looked at
             answer.add_done_callback(lambda done: done.cancelled() or done.exception())
-            known = self._names[host] = loop.time() + NAMES_TTL, answer
-            self._names.move_to_end(host)
+            known = self._names[key] = loop.time() + NAMES_TTL, answer
+            self._names.move_to_end(key)
             if len(self._names) > NAMES_MAX:
                 self._names.popitem(last=False)
             threading.Thread(
-                target=look_up, args=(self._guard, host, answer), name="gateway-dns", daemon=True
+                target=look_up,
+                args=(self._guard, host, answer),
+                kwargs={"for_page": self._upstream is None},
+                name="gateway-dns",
+                daemon=True,
             ).start()
         return await asyncio.shield(known[1])
 
@@ -201,8 +209,12 @@ class Gateway:
         return proxy_flags(f"socks5://127.0.0.1:{self.port}")
 
 
-def look_up(guard: Guard, host: str, answer: asyncio.Future[tuple[str, ...]]) -> None:
-    """Set ``answer`` to the addresses of ``host``, or to the guard's error."""
+def look_up(
+    guard: Guard, host: str, answer: asyncio.Future[tuple[str, ...]], *, for_page: bool
+) -> None:
+    """Set ``answer`` to the addresses of ``host``, or to the guard's error. ``for_page``: see
+    :meth:`Guard.addresses`.
+    """
 
     def give(addresses: tuple[str, ...] | None, error: Exception | None) -> None:
         if answer.done():
@@ -213,7 +225,7 @@ def look_up(guard: Guard, host: str, answer: asyncio.Future[tuple[str, ...]]) ->
             answer.set_result(addresses or ())
 
     try:
-        addresses, error = guard.addresses(host), None
+        addresses, error = guard.addresses(host, for_page=for_page), None
     except Exception as raised:
         addresses, error = None, raised
     with suppress(RuntimeError):  # the gateway was closed meanwhile

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..errors import BrowserUnavailable, PageError
 from ..observe.logs import logger
@@ -68,8 +68,9 @@ class Permits:
         """Return command line flags that keep Chrome within the limits of :meth:`check`. ``local``:
         it runs on this machine.
 
-        A crawl of a private network needs none. The gateway is opened here, and ends with this
-        object. ``fresh``: the flags are for a new session, which goes through the next proxy.
+        A crawl whose entries spell out private addresses needs none. The gateway is opened here,
+        and ends with this object. ``fresh``: the flags are for a new session, which goes through
+        the next proxy.
 
         Raises:
             BrowserUnavailable: the proxy has a password, which a Chrome on another machine
@@ -87,7 +88,7 @@ class Permits:
                 )
             # the proxy itself must refuse private addresses
             return proxy_flags(str(proxy))
-        if self.guard.starts_private:
+        if self.guard.spells_private or (self.guard.starts_private and not local):
             return ()
         if not local:
             return private_literal_flags(self.guard.private_hosts)
@@ -118,6 +119,13 @@ class Permits:
         if reason is None:
             return error
         return PageError(error.url, reason, retryable=reason != "private_address")
+
+    def learn(self, version: int, read: Callable[[], Iterable[str]]) -> None:
+        """Have the guard know what was decided when the crawl was created: the entries that were
+        private. ``read`` is asked for them unless ``version`` is known already.
+        """
+        if version != self.guard.version:
+            self.guard.learn(version, read())
 
     def check(self, url: str, lane: str = "", browse: Browse | None = None) -> bool:
         """Pass if ``url`` may be requested. It may take as long as a look-up of its name and a

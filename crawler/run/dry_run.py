@@ -127,6 +127,10 @@ class NoFrontier:
         claim = Claim(self._page, "", worker, time.time() + CLAIM_LIFE)
         return Turn(Outcome.PAGE, claim, first=self._first)
 
+    def private_entries(self) -> list[str]:
+        """Nothing is kept: the permits of a dry run know what was decided."""
+        return []
+
     def renew(self, claim: Claim) -> Renewal:  # noqa: ARG002
         """Renew the lease: no other run can claim the page."""
         return Renewal.OK

@@ -82,6 +82,7 @@ def execute(
                 return turn.outcome
 
             page = turn.claim.page
+            services.permits.learn(turn.entries, frontier.private_entries)
             work = PageRun(crawl, services, hooks, observer, turn.claim, browser, deliveries)
             # renews the lease; an error below returns the page, with its class
             with work.holding(next_runs):

@@ -175,7 +175,7 @@ def test_a_job_starts_at_a_private_address_only_if_allowed(jobs, library):
 
 def test_the_worker_refuses_a_name_that_becomes_private_after_the_order(jobs, library):
     job, _ = jobs.create(Order(url="http://outside.example/"))
-    guard = guard_of(library.crawl(f"job-{job.id}"), lambda _host: ("127.0.0.1",))
+    guard = guard_of(library.crawl(f"job-{job.id}"), resolve=lambda _host: ("127.0.0.1",))
     assert guard.refuses("outside.example")
     assert not guard.starts_private  # so Chrome is sent through the gateway
 

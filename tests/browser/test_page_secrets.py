@@ -205,7 +205,9 @@ def test_a_private_address_is_refused_behind_a_proxy_too(site):
     with ProxyServer() as proxy:
         crawl = Crawl(name="x", url="http://public.example/", proxy=proxy.url())
         permits = Permits(
-            guard_of(crawl, lambda _: ["93.184.216.34"]), obey=False, proxies=proxies_of(crawl, {})
+            guard_of(crawl, resolve=lambda _: ["93.184.216.34"]),
+            obey=False,
+            proxies=proxies_of(crawl, {}),
         )
         with (
             Chrome(Endpoint(page_load_timeout=10)) as chrome,

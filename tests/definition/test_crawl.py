@@ -380,7 +380,7 @@ def test_where_a_redirect_leads_is_judged():
     crawl = shop()
     assert scope_of(crawl).refuses(SHOP + "home", entry_pages(crawl)[0]) is None
     assert scope_of(crawl).refuses("https://else.org/") == "scope"
-    assert guard_of(crawl, lambda _host: ["10.0.0.1"]).refuses("else.org")
+    assert guard_of(crawl, resolve=lambda _host: ["10.0.0.1"]).refuses("else.org")
 
 
 # What travels

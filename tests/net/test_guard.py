@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from crawler.net.guard import Guard
+from crawler.net.guard import Guard, PrivateAddress, private_entries
 from crawler.urls.addresses import is_private_host
 from crawler.urls.url import host_of
 
@@ -129,14 +129,42 @@ def test_a_public_crawl_is_refused_a_name_with_a_private_address():
 
 
 def test_a_crawl_that_starts_on_a_private_address_may_on_that_host():
-    guard = Guard(
-        ["wiki.corp.com", "127.0.0.1"],
-        resolve=Names(wiki_corp_com=[PRIVATE], files_corp_com=["10.0.0.8"]),
-    )
+    names = Names(wiki_corp_com=[PRIVATE], files_corp_com=["10.0.0.8"])
+    entries = ["wiki.corp.com", "127.0.0.1"]
+    guard = Guard(entries, private_entries=private_entries(entries, names), resolve=names)
     assert not guard.refuses("wiki.corp.com")
     assert not guard.refuses("127.0.0.1")
     assert guard.refuses("files.corp.com")
     assert guard.refuses("127.0.0.2")
+
+
+def test_a_name_begins_private_only_if_all_its_addresses_are():
+    names = Names(
+        corp_com=[PRIVATE, "fd00::1"],
+        both_com=[PUBLIC, "127.0.0.1"],
+        none_com=[],
+        shop_com=[PUBLIC],
+    )
+    hosts = ["corp.com", "both.com", "none.com", "gone.com", "shop.com", "localhost", "8.8.8.8"]
+    assert private_entries(hosts, names) == {"corp.com", "localhost"}
+
+
+def test_no_guard_decides_anew_what_began_private():
+    # Given names of entries that are private now, and a crawl that was created when they were not
+    names = Names(shop_com=["127.0.0.1"])
+    guard = Guard(["shop.com"], resolve=names)
+    # Then no look-up makes them allowed
+    assert guard.refuses("shop.com")
+    with pytest.raises(PrivateAddress):
+        guard.addresses("shop.com")
+    with pytest.raises(PrivateAddress):
+        guard.addresses("shop.com", for_page=True)
+    # Until a crawl of this name was created when they were
+    guard.learn(7, ["shop.com", "other.com"])
+    assert guard.addresses("shop.com") == ("127.0.0.1",)
+    assert guard.private_hosts == {"shop.com"}
+    guard.learn(8, [])
+    assert guard.refuses("shop.com")
 
 
 def test_an_author_may_allow_further_private_hosts():

@@ -12,7 +12,7 @@
 -- With     core, lanes, leave, wake
 -- Returns  outcome, ms until another page is due (or ""), ended (1 for the call that ended the
 --          crawl), version of the log-in; with a page also: entry, hard deadline in ms, 1 if this
---          run is to do before_all, 1 if its lane waits for sent
+--          run is to do before_all, 1 if its lane waits for sent, version of the entries' decision
 -- Cost     O(log n); at most 40 pages of a host that is given up
 local token, worker, ticket, rand = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local crawl, refusal = load()
@@ -25,7 +25,8 @@ end
 if ticket and redis.call("ZREM", key("tickets"), ticket) == 1 then arrived(ticket) end
 
 local function page(entry_text, deadline, first, paced)
-  return { "PAGE", next_due(crawl) or "", 0, crawl.login or 0, entry_text, deadline, first, paced }
+  return { "PAGE", next_due(crawl) or "", 0, crawl.login or 0, entry_text, deadline, first, paced,
+    crawl.entries or 0 }
 end
 
 local repeated = redis.call("HGET", key("tokens"), token)

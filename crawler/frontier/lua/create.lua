@@ -6,22 +6,29 @@
 --          3 generation  of a crawl that is created
 --          4 before_all  "none", or "done" for a crawl without that hook
 --          5 buckets     for known URLs, at first
---          6 dropped     number of fields that follow, which the plan leaves empty
---          7...          those fields; then field, value, ... of the plan
--- Uses     meta (hash)
+--          6 entries     number of arguments that follow: host, "1" if it is private, ...
+--          7 dropped     number of fields that follow these, which the plan leaves empty
+--          8...          both; then field, value, ... of the plan
+-- Uses     meta, entries (hashes)
 -- With     core
 -- Returns  "CREATED", "EXISTS", "UPDATED", "OTHER" (another digest), or the status in which the
 --          crawl ended
--- Cost     O(1)
+-- Cost     O(E), E hosts at which the crawl starts
 local ABOUT = "What celery-crawler keeps about one crawl. "
   .. "Change it through its commands and scripts only."
 local digest = ARGV[1]
 local dropped, fields = {}, {}
-for i = 1, tonumber(ARGV[6]) do dropped[i] = ARGV[6 + i] end
-for i = 7 + #dropped, #ARGV do fields[#fields + 1] = ARGV[i] end
+local first = 8 + tonumber(ARGV[6])
+for i = first, first + tonumber(ARGV[7]) - 1 do dropped[#dropped + 1] = ARGV[i] end
+for i = first + #dropped, #ARGV do fields[#fields + 1] = ARGV[i] end
 
 local function write()
-  redis.call("HSET", key("meta"), "digest", digest, unpack(fields))
+  local time = redis.call("TIME")
+  -- What was decided about a host stays: only those that are new to the crawl are added.
+  for i = 8, first - 2, 2 do redis.call("HSETNX", key("entries"), ARGV[i], ARGV[i + 1]) end
+  -- no two versions are alike, also not those of a crawl that took this one's name
+  redis.call("HSET", key("meta"), "digest", digest, "entries", time[1] * 1000000 + time[2],
+    unpack(fields))
   if #dropped > 0 then redis.call("HDEL", key("meta"), unpack(dropped)) end
 end
 
