@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from ..client.client import Client
 from ..client.wakeups import WakeUps
 from ..config.settings import TOKEN, Settings
+from ..definition.fields import NESTING_MAX as MESSAGE_NESTING_MAX
 from ..errors import CrawlerError, DefinitionError, FrontierError, UnknownCrawl
 from ..model import Json
 from ..observe.logs import logger
@@ -36,6 +37,8 @@ CONNECT_TIMEOUT, REDIS_TIMEOUT = 1.0, 1.4
 RETRY_AFTER = 5
 #: Headers of every response: nothing keeps it, or takes it for something else.
 SAFE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+#: Levels of lists and objects in the body of a request, which holds a message.
+NESTING_MAX = MESSAGE_NESTING_MAX + 1
 #: Seconds over which the requests of a token are counted.
 WINDOW = 60
 
@@ -152,29 +155,40 @@ class Api:
         jobs = Jobs(client, private=settings.api_private, retention=settings.job_retention)
         return cls(jobs, tokens, rate=settings.api_rate, body_max=settings.api_body_max)
 
-    def __call__(self, request: ApiRequest) -> ApiResponse:
-        """Answer ``request``. Blocks while Redis is asked.
+    def refuse(self, request: ApiRequest) -> ApiResponse | None:
+        """Return the response to a request that is refused before its body is read: no operation,
+        no token, or too many in this minute. None: it is counted, and may be answered.
 
-        Never raises for an act of the client, or for a Redis that is away.
+        Like :meth:`answer`, blocks while Redis is asked, and never raises for an act of the client
+        or for a Redis that is away.
         """
         try:
-            return self._respond(request)
+            self._find(request)
+            if not any(pattern.fullmatch(request.path) for pattern in self._open):
+                with errors_as_problems():
+                    self._admit(request)
+        except Problem as problem:
+            return problem.response()
+        return None
+
+    def answer(self, request: ApiRequest) -> ApiResponse:
+        """Answer a ``request`` that :meth:`refuse` let pass, now with its body."""
+        try:
+            operation, names = self._find(request)
+            with errors_as_problems():
+                return operation(request, **names)
         except Problem as problem:
             return problem.response()
 
-    def _respond(self, request: ApiRequest) -> ApiResponse:
-        for routes in (self._open, self._routes):
-            for pattern, operations in routes.items():
-                if not (match := pattern.fullmatch(request.path)):
-                    continue
-                if request.method not in operations:
-                    allowed = ", ".join(sorted(operations))
-                    headers = {"Allow": allowed}
-                    raise Problem(405, f"{request.path} knows: {allowed}", headers=headers)
-                with errors_as_problems():
-                    if routes is self._routes:
-                        self._admit(request)
-                    return operations[request.method](request, **match.groupdict())
+    def _find(self, request: ApiRequest) -> tuple[Operation, dict[str, str]]:
+        """Return the operation that ``request`` names, and the names in its path."""
+        for pattern, operations in (self._open | self._routes).items():
+            if not (match := pattern.fullmatch(request.path)):
+                continue
+            if request.method not in operations:
+                allowed = ", ".join(sorted(operations))
+                raise Problem(405, f"{request.path} knows: {allowed}", headers={"Allow": allowed})
+            return operations[request.method], match.groupdict()
         raise Problem(
             404,
             f"there is nothing at {request.path[:200]}; {request.base}/openapi.json says what"
@@ -226,9 +240,12 @@ class Api:
         if content_type != JSON:
             raise Problem(415, f"the body of the request must be JSON, with Content-Type: {JSON}")
         try:
-            body = json.loads(request.body, parse_constant=_refuse_constant)
+            text = request.body.decode()
+            if nesting(text) > NESTING_MAX:
+                raise Problem(400, f"the body of a request may be nested {NESTING_MAX} levels deep")
+            body = json.loads(text, parse_constant=_refuse_constant)
             json.dumps(body, allow_nan=False)  # a number such as 1e999 has become infinite
-        except (ValueError, RecursionError) as error:  # also not UTF-8, integers of 5,000 digits
+        except ValueError as error:  # also not UTF-8, integers of 5,000 digits
             raise Problem(400, f"the body of the request is no JSON: {str(error)[:200]}") from None
         try:
             return NewJob.model_validate(body)
@@ -355,6 +372,22 @@ def utc(seconds: float | None) -> str | None:
 def as_json(value: Json) -> bytes:
     """Return ``value`` as bytes that any client reads; half characters stay escaped."""
     return json.dumps(value, separators=(",", ":")).encode()
+
+
+#: What opens and closes a level of JSON, and strings, in which the same characters say nothing.
+_LEVEL = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+
+
+def nesting(text: str) -> int:
+    """Return how many levels of lists and objects ``text``, which may be no JSON, opens at once."""
+    deepest = level = 0
+    for piece in _LEVEL.findall(text):
+        if piece in "[{":
+            level += 1
+            deepest = max(deepest, level)
+        elif piece in "]}":
+            level -= 1
+    return deepest
 
 
 def _refuse_constant(name: str) -> None:

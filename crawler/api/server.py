@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,6 @@ log = logger(__name__)
 ANSWER_TIMEOUT = 4.5
 #: Seconds for the body of a request to arrive, and for the next request of a connection.
 BODY_TIMEOUT, IDLE_TIMEOUT = 10.0, 5
-#: Bytes of a request's first line and headers.
-HEAD_MAX = 16_384
 #: Connections at once.
 CONNECTIONS = 1_000
 #: Seconds that responses under way may take when the server is told to end.
@@ -69,22 +68,32 @@ class Server:
         if self.api.tokens is None and not is_loopback(request.url.hostname or ""):
             detail = "without authentication, this server answers to localhost only"
             return Problem(403, detail).response()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        path, query = request.scope["path"], request.url.query
+        head = ApiRequest(request.method, path, query, headers)
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                refusal = await run_in_threadpool(self.api.refuse, head)
+        except TimeoutError:
+            return _too_late()
+        if refusal is not None:
+            return refusal
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
                 body = await read_body(request, self.api.body_max + 1)
         except TimeoutError:
             return Problem(408, f"the body did not arrive within {BODY_TIMEOUT:g} s").response()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        path, query = request.scope["path"], request.url.query
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
-                return await run_in_threadpool(
-                    self.api, ApiRequest(request.method, path, query, headers, body)
-                )
+                return await run_in_threadpool(self.api.answer, replace(head, body=body))
         except TimeoutError:
-            detail = "Redis did not answer in time; try again"
-            later = {"Retry-After": str(RETRY_AFTER)}
-            return Problem(503, detail, headers=later).response()
+            return _too_late()
+
+
+def _too_late() -> ApiResponse:
+    """Return the response that Redis, or what asks it, takes too long."""
+    later = {"Retry-After": str(RETRY_AFTER)}
+    return Problem(503, "Redis did not answer in time; try again", headers=later).response()
 
 
 async def read_body(request: Request, most: int) -> bytes:
@@ -132,6 +141,8 @@ def serve(settings: Settings, host: str, port: int, *, authentication: bool = Tr
     """
     import uvicorn
 
+    from .http_connection import HEAD_MAX, HttpConnection
+
     if not authentication and not is_loopback(host):
         raise SetupError(
             "without authentication the server listens on loopback only (127.0.0.1, ::1), not on"
@@ -148,7 +159,7 @@ def serve(settings: Settings, host: str, port: int, *, authentication: bool = Tr
         timeout_graceful_shutdown=GRACE,
         limit_concurrency=CONNECTIONS,
         h11_max_incomplete_event_size=HEAD_MAX,
-        http="h11",
+        http=HttpConnection,
         ws="none",
     )
     try:

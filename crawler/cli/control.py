@@ -120,7 +120,7 @@ def parse_limits(changes: Iterable[str]) -> dict[str, Any]:
             raise Mistake(f"no limit is named {field!r}; there are: {', '.join(LIMITS)}")
         try:
             values[field] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (tomllib.TOMLDecodeError, RecursionError):
             values[field] = text
     checked, faults = check_fields({"name": "x", "url": "http://example.com/", **values})
     if checked is None:

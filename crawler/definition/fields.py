@@ -55,6 +55,8 @@ OWN_HEADERS = frozenset((
 ))  # fmt: skip
 #: Characters of JSON that a crawl's message may have: it travels with the definition.
 MESSAGE_MAX = 65_536
+#: Levels of lists and tables in a message.
+NESTING_MAX = 32
 #: Stands, among the sitemaps of a crawl, for those that robots.txt names.
 AUTO = "auto"
 #: Why a URL is none, by the reason of InvalidURL.
@@ -130,6 +132,8 @@ def _hint(value: str, known: Iterable[str]) -> str:
 
 
 def _message(value: Any) -> Any:
+    if is_deeper(value, NESTING_MAX):
+        raise ValueError(f"is nested more than {NESTING_MAX} levels deep")
     try:
         length = len(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError):
@@ -142,6 +146,20 @@ def _message(value: Any) -> Any:
             f" variable of its worker, ${SECRET_PREFIX}…, or use proxy, basic_auth or login"
         )
     return value
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Whether lists and tables in ``value`` are nested deeper than that, or hold themselves."""
+    parts = [value]
+    for _ in range(levels + 1):
+        inner: list[Any] = []
+        for part in parts:
+            if isinstance(part, Mapping):
+                inner += part.values()
+            elif isinstance(part, list | tuple):
+                inner += part
+        parts = inner
+    return bool(parts)
 
 
 def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -208,7 +208,7 @@ def _cause(error: BaseException) -> str:
 def _from_toml(path: Path) -> Crawl:
     try:
         fields = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DefinitionError(
             path.stem, (Fault(path.name, f"is no TOML: {error}", 'name = "books"'),)
         ) from error
@@ -251,5 +251,5 @@ def _change(change: str) -> tuple[str, Any]:
         raise DefinitionError("", (Fault(change, "is no change of a field", "delay=0.5"),))
     try:
         return name.strip(), tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return name.strip(), text

@@ -127,7 +127,7 @@ def test_an_order_that_was_cut_short_is_begun_when_it_is_repeated(jobs):
         ({"crawl": "books"}, 404, "no crawl is named 'books'"),
         (b"{", 400, "no JSON"),
         (b'{"url": "http://93.184.215.14/", "message": 1e999}', 400, "no JSON"),
-        (b"[" * 50_000, 400, "no JSON"),
+        (b"[" * 50_000, 400, "33 levels deep"),
         ({"url": PUBLIC, "message": "x" * 70_000}, 413, "65,536"),
     ],
 )

@@ -623,9 +623,25 @@ def test_a_toml_file_says_the_same_without_code(tmp_path):
     assert digest_of(load_all([path])["books"]) == digest_of(crawl)
 
 
+def test_a_message_is_nested_in_bounds():
+    message: list = []
+    for _ in range(31):
+        message = [message]
+    Crawl(name="a", url=SHOP, message=message).validate()
+    for _ in range(5_000):
+        message = [message]
+    own: dict = {}
+    own["self"] = own
+    for deep in (message, own):
+        with pytest.raises(DefinitionError, match="message: is nested more than 32 levels deep"):
+            Crawl(name="a", url=SHOP, message=deep).validate()
+
+
 def test_a_toml_file_with_a_mistake_says_where(tmp_path):
     with pytest.raises(DefinitionError, match=r"bad.toml: is no TOML: Invalid value"):
         load(write(tmp_path, "bad.toml", "url = "))
+    with pytest.raises(DefinitionError, match=r"deep.toml: is no TOML: maximum recursion depth"):
+        load(write(tmp_path, "deep.toml", f"message = {'[' * 5_000}{']' * 5_000}"))
     assert "colour" in faults(
         load(write(tmp_path, "odd.toml", 'url = "https://a.org/"\ncolour = 3'))
     )

@@ -207,15 +207,17 @@ def tokens(login: Mapping[str, Json]) -> Iterator[str]:
 
 
 def long_texts(value: Json) -> Iterator[str]:
-    """Yield every long text in ``value``."""
-    if isinstance(value, dict | list):
-        for part in value.values() if isinstance(value, dict) else value:
-            yield from long_texts(part)
-    elif isinstance(value, str) and len(value) >= TOKEN_MIN:
-        yield value
-        if value[0] in "{[":
-            with suppress(ValueError):
-                yield from long_texts(json.loads(value))
+    """Yield every long text in ``value``, however deep it is nested."""
+    parts = [value]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict | list):
+            parts += part.values() if isinstance(part, dict) else part
+        elif isinstance(part, str) and len(part) >= TOKEN_MIN:
+            yield part
+            if part[0] in "{[":
+                with suppress(ValueError, RecursionError):
+                    parts.append(json.loads(part))
 
 
 def origin_of(url: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -52,14 +53,16 @@ def _api(settings: Settings, pid: int) -> Api:  # noqa: ARG001 - a forked proces
 def respond(request: HttpRequest, path: str) -> HttpResponse | StreamingHttpResponse:
     """Answer one request; ``path`` is the part of its path after the place of these URLs."""
     began, jobs = time.monotonic(), api()
-    try:
-        body = request.read(jobs.body_max + 1)
-    except UnreadablePostError:  # the client has gone
-        return HttpResponse(status=400)
     query = request.META.get("QUERY_STRING", "")
     headers = {name.lower(): value for name, value in request.headers.items()}
     base = request.path.removesuffix(f"/{path}")
-    response = jobs(ApiRequest(request.method or "", f"/{path}", query, headers, body, base))
+    head = ApiRequest(request.method or "", f"/{path}", query, headers, base=base)
+    if (response := jobs.refuse(head)) is None:
+        try:
+            body = request.read(jobs.body_max + 1)
+        except UnreadablePostError:  # the client has gone
+            return HttpResponse(status=400)
+        response = jobs.answer(replace(head, body=body))
     ms = (time.monotonic() - began) * 1_000
     log.info("%s %s %s %.0f ms", request.method, quote(request.path), response.status, ms)
     return (HttpResponse if isinstance(response.body, bytes) else StreamingHttpResponse)(
