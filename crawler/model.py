@@ -117,6 +117,13 @@ def page_id(canonical: str) -> str:
     return digest[:ID_LENGTH]
 
 
+def short_id(page_id: str) -> str:
+    """Return what people and programs may call a page by: the first 16 digits of its id, which were
+    the whole of it in earlier versions. Two pages may have the same.
+    """
+    return page_id[:ID_LENGTH_BEFORE]
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """An ``<a href>`` (or area) as Chrome resolved it: its absolute ``url``, ``rel`` and visible
@@ -319,7 +326,7 @@ class Snapshot:
     failed: int
     # started, items, retried, reaped, stale, crashed, dup, skipped_…
     counts: Mapping[str, int] = field(default_factory=dict)
-    reasons: Mapping[str, int] = field(default_factory=dict)  # failed pages by reason
+    reasons: Mapping[str, int] = field(default_factory=dict)  # failed pages by kind
     # of some counts: the first page, or link, that was counted
     examples: Mapping[str, str] = field(default_factory=dict)
     started: float | None = None

@@ -19,7 +19,7 @@ from ..definition.crawl import Crawl
 from ..definition.loading import load
 from ..errors import UnknownCrawl
 from ..frontier.entries import FailedPage
-from ..model import Json, Priority
+from ..model import Json, Priority, short_id
 from ..secret_refs import SECRET_PREFIX
 from .common import find_crawl, open_client, standing
 from .group import Mistake, echo
@@ -75,7 +75,7 @@ def record(letter: FailedPage) -> dict[str, Json]:
     return letter.record() | {
         "class": letter.failure.value,
         "at": datetime.fromtimestamp(letter.at, UTC).isoformat(timespec="seconds"),
-        "id": letter.page.id,
+        "id": short_id(letter.page.id),
     }
 
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import FrontierRefused
+from ..frontier.kinds import OTHER, is_rest, kind_of
 from ..frontier.listing import Listing
 from ..frontier.outbox import Outbox, UndeliveredLetter
 from ..hooks import without_place
-from ..model import Json, Priority, Snapshot, Status
+from ..model import Json, Priority, Snapshot, Status, short_id
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
@@ -122,9 +123,10 @@ class CrawlHandle:
 
         The crawl does not try them again by itself.
         """
+        is_chosen = self._is_for(reason)
         start = 0
         while batch := Listing(self.frontier).failed(start, FAILED_BATCH):
-            yield from (one for one in batch if _is_for(one.reason, reason))
+            yield from (one for one in batch if is_chosen(one))
             start += len(batch)
 
     def results(self, after: str = "0") -> Iterator[tuple[str, Json]]:
@@ -197,15 +199,16 @@ class CrawlHandle:
     def retry(self, urls: str | Iterable[str] | None = None, *, reason: str | None = None) -> int:
         """Send failed pages back to their queues, with all their attempts; return their number.
 
-        All of them, or those of ``urls`` (a page's id will do), or those that failed for
+        All of them, or those of ``urls`` (a page's id, or the first 16 digits of it, will do), or those that failed for
         ``reason``. A crawl that has ended goes on.
         """
         names = None if urls is None else frozenset([urls] if isinstance(urls, str) else urls)
+        has_reason = self._is_for(reason)
 
         def is_chosen(failed: FailedPage) -> bool:
             page = failed.page
-            named = names is None or names & {page.url, page.key, page.id}
-            return bool(named) and _is_for(failed.reason, reason)
+            named = names is None or names & {page.url, page.key, page.id, short_id(page.id)}
+            return bool(named) and has_reason(failed)
 
         if names is None and reason is None:
             count = self.frontier.retry_failed()
@@ -230,10 +233,18 @@ class CrawlHandle:
                 count, start, ids = count + moved, start - moved, []
         return count
 
+    def _is_for(self, wanted: str | None) -> Callable[[FailedPage], bool]:
+        """Return a function that says whether a page failed for the reason ``wanted``: None is any,
+        a kind of failure needs no details, and a hook's error no line.
+        """
+        kinds = self.snapshot().reasons if wanted is not None and is_rest(wanted) else {}
 
-def _is_for(reason: str, wanted: str | None) -> bool:
-    """Whether a page that failed for ``reason`` is wanted: None is any; a word needs no advice, and
-    a hook's error no line.
-    """
-    advised = reason.startswith(f"{wanted}: leads to ")
-    return wanted is None or wanted in (reason, without_place(reason)) or advised
+        def is_for(failed: FailedPage) -> bool:
+            if wanted is None or wanted in (failed.reason, without_place(failed.reason)):
+                return True
+            kind = kind_of(failed.failure, failed.reason)
+            # those that are counted under no kind of their own
+            rest = is_rest(wanted) and kind not in kinds and kind.startswith(wanted[: -len(OTHER)])
+            return wanted == kind or rest
+
+        return is_for

@@ -8,6 +8,9 @@ from enum import IntEnum
 from ..model import Json, Snapshot, Status
 from .hints import hint_lines, hints
 
+#: Kinds of failure, and the like, that the lines for people show.
+SHOWN = 20
+
 
 class ExitStatus(IntEnum):
     """The end of a command, as a script can tell it apart; 0 is success."""
@@ -53,11 +56,12 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
         "items": counts.get("items", 0),
         "retries": counts.get("retried", 0),
         "failures": dict(ranked(snapshot.reasons)),
+        "failure_examples": examples_of(snapshot, "failed_"),
         "delivering": snapshot.delivering,
         "undelivered": counts.get("undelivered", 0),
         "returns": {name: n for name, count in RETURNS.items() if (n := counts.get(count, 0))},
         "skipped": dict(sorted(skipped(snapshot).items())),
-        "examples": skipped_examples(snapshot),
+        "examples": examples_of(snapshot, "skipped_"),
         "known": {"pages": known, "example": snapshot.examples.get("dup", "")} if known else None,
         "hints": hints(snapshot.counts, snapshot.examples),
         "started": snapshot.started,
@@ -76,12 +80,14 @@ def skipped(snapshot: Snapshot) -> dict[str, int]:
     }
 
 
-def skipped_examples(snapshot: Snapshot) -> dict[str, str]:
-    """Return the first link, or seed, that was not queued, by reason."""
+def examples_of(snapshot: Snapshot, prefix: str) -> dict[str, str]:
+    """Return the first link or seed that was not queued, by reason ("skipped_"), or the first page
+    that failed, by kind ("failed_"), with its reason if that says more.
+    """
     return {
-        name.removeprefix("skipped_"): url
+        name.removeprefix(prefix): url
         for name, url in sorted(snapshot.examples.items())
-        if name.startswith("skipped_")
+        if name.startswith(prefix)
     }
 
 
@@ -102,8 +108,10 @@ def lines(snapshot: Snapshot) -> list[str]:
     ]
     for title in ("returns", "failures", "skipped"):
         if facts[title]:
-            parts = ", ".join(f"{name} {count}" for name, count in facts[title].items())
-            text.append(f"  {title:<8} {parts}")
+            text.append(f"  {title:<8} {_counts(facts[title])}")
+        if title == "failures":
+            shown = [(name, facts["failure_examples"].get(name)) for name in facts[title]]
+            text += [f"           {name}: {page}" for name, page in shown[:SHOWN] if page]
     text += [f"           {name}: {url}" for name, url in facts["examples"].items()]
     if known := facts["known"]:
         as_ = f", as {known['example']}" if known["example"] else ""
@@ -117,6 +125,13 @@ def lines(snapshot: Snapshot) -> list[str]:
         see = f"crawler failed {snapshot.name} --after"
         text.append(f"  hooks    {undelivered} not delivered, gave up; see: {see}")
     return text
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    """Return names and their counts in a line, the first ``SHOWN`` of them."""
+    parts = [f"{name} {count}" for name, count in counts.items()]
+    rest = [f"and {len(parts) - SHOWN} other kinds"] if len(parts) > SHOWN else []
+    return ", ".join([*parts[:SHOWN], *rest])
 
 
 def state(snapshot: Snapshot) -> str:

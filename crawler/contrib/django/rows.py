@@ -12,7 +12,7 @@ from ...errors import UnknownCrawl
 from ...frontier.entries import FailedPage
 from ...frontier.outbox import UndeliveredLetter
 from ...model import Claim, Json, Snapshot
-from ...output.report import ranked, skipped
+from ...output.report import examples_of, ranked, skipped
 from ...text.printable import printable
 from .actions import ACTIONS, NOT_STARTED
 from .client import find_snapshot
@@ -88,6 +88,7 @@ def claim_row(claim: Claim) -> Row:
 
 def details(snapshot: Snapshot) -> Row:
     """Return the facts that the page of one crawl shows beyond its row."""
+    examples = examples_of(snapshot, "failed_")
     return {
         "snapshot": snapshot,
         "started": moment(snapshot.started),
@@ -95,7 +96,9 @@ def details(snapshot: Snapshot) -> Row:
         "rate": snapshot.done / snapshot.active if snapshot.active else None,
         "items": snapshot.counts.get("items", 0),
         "retried": snapshot.counts.get("retried", 0),
-        "reasons": ranked(snapshot.reasons),
+        "reasons": [
+            (kind, number, examples.get(kind, "")) for kind, number in ranked(snapshot.reasons)
+        ],
         "skipped": ranked(skipped(snapshot)),
     }
 

@@ -5,7 +5,7 @@
 -- ARGV     1 count   letters to look at: the oldest ones
 --          2...      those of them to send back, byte for byte; the others go to the end of the
 --                    list: so further calls come to all, and the last one leaves them in order
--- Uses     meta, counts, reasons, lane:<lane> (hashes), failed, queued..., ready (lists), snoozed
+-- Uses     meta, counts, reasons, examples, lane:<lane> (hashes), failed, queued..., ready (lists), snoozed
 --          (zset), lanes (set)
 -- With     core, lanes
 -- Returns  number of pages sent back
@@ -18,17 +18,18 @@ local function open(letter)
   local ok, fields = pcall(cjson.decode, letter)
   local head = string.match(letter, '^%[%d+,%d+,"%l+",')
   if not ok or not head then return nil end
-  return parse(string.sub(letter, #head + #cjson.encode(fields[4]) + 2, -2)), fields[4]
+  local entry = parse(string.sub(letter, #head + #cjson.encode(fields[4]) + 2, -2))
+  return entry, fields[4], fields[3]
 end
 
 local wanted, kept, sent = {}, {}, {}
 for i = 2, #ARGV do wanted[ARGV[i]] = true end
 local letters = redis.call("LRANGE", key("failed"), 0, tonumber(ARGV[1]) - 1)
 for _, letter in ipairs(letters) do
-  local entry, reason
-  if wanted[letter] then entry, reason = open(letter) end
+  local entry, reason, class
+  if wanted[letter] then entry, reason, class = open(letter) end
   if entry then
-    sent[#sent + 1] = { entry = entry, reason = reason }
+    sent[#sent + 1] = { entry = entry, reason = reason, class = class }
   else
     kept[#kept + 1] = letter
   end
@@ -38,8 +39,14 @@ if #kept > 0 then redis.call("RPUSH", key("failed"), unpack(kept)) end
 for _, letter in ipairs(sent) do
   local entry, reason = letter.entry, letter.reason
   count("failed", -1)
-  if redis.call("HINCRBY", key("reasons"), reason, -1) <= 0 then
-    redis.call("HDEL", key("reasons"), reason)
+  -- an earlier version counted reasons as they are
+  local kind, step = kind_of(letter.class, reason)
+  for _, name in ipairs({ "other", step and step .. ": other" or "", kind, reason }) do
+    if redis.call("HEXISTS", key("reasons"), name) == 1 then kind = name end
+  end
+  if redis.call("HINCRBY", key("reasons"), kind, -1) <= 0 then
+    redis.call("HDEL", key("reasons"), kind)
+    redis.call("HDEL", key("examples"), "failed_" .. kind)
   end
   if entry.attempts > 0 then count("started", -1) end
   -- the caller has mended what kept the crawl out

@@ -243,6 +243,41 @@ local function promise(crawl, name, worker, entry, handed)
   redis.call("ZADD", key("outbox_due"), due, name)
 end
 
+-- Failed pages are counted by kind, for their reasons are chosen by sites and hooks: a word of ours
+-- (an advice may follow it), `http_STATUS`, or the step and the type of an error ("extract:
+-- ValueError"); as frontier/kinds.py. A crawl counts so many kinds; the others are "other", those of
+-- errors "STEP: other".
+local KINDS_MAX, ERROR_KINDS_MAX = 200, 100
+local ERROR_STEPS = { after = true, internal = true }
+local STATUSES = { { 400, 431 }, { 451, 451 }, { 499, 511 }, { 520, 530 } }
+
+local function kind_of(class, reason)
+  local step, name = string.match(reason, "^([%w_]+): ([%a_][%w_.]*)")
+  if step and (class == "hook" or ERROR_STEPS[step]) and #step <= 40 then
+    return step .. ": " .. (#name <= 60 and name or "other"), step
+  end
+  local word = string.match(reason, "^([%w_]+)$") or string.match(reason, "^([%w_]+): ")
+  if not word or #word > 40 then return class end
+  local status = tonumber(string.match(word, "^http_(%d%d%d)$"))
+  if not status then return word end
+  for _, range in ipairs(STATUSES) do
+    if status >= range[1] and status <= range[2] then return word end
+  end
+  return string.format("http_%dxx", math.floor(status / 100))
+end
+
+-- The name under which a failure is counted: its kind, or less, where there are many kinds.
+local function counted_kind(class, reason)
+  local kind, step = kind_of(class, reason)
+  if redis.call("HEXISTS", key("reasons"), kind) == 1 then return kind end
+  local kinds = redis.call("HLEN", key("reasons"))
+  if step and kinds >= ERROR_KINDS_MAX then kind = step .. ": other" end
+  if kinds >= KINDS_MAX and redis.call("HEXISTS", key("reasons"), kind) == 0 then
+    return "other"
+  end
+  return kind
+end
+
 -- Put a page among the dead letters: [status,at,class,reason,entry]; `raw` that is no entry goes
 -- there as a string.
 local function bury(crawl, entry, raw, class, reason, status)
@@ -250,7 +285,14 @@ local function bury(crawl, entry, raw, class, reason, status)
   local letter = string.format('[%d,%.0f,%s,%s,%s]', status or 0, now, cjson.encode(class),
     cjson.encode(reason), page)
   redis.call("RPUSH", key("failed"), letter)
-  redis.call("HINCRBY", key("reasons"), reason, 1)
+  local kind = counted_kind(class, reason)
+  -- the first of its kind is an example: its URL, and its reason if that says more
+  if redis.call("HINCRBY", key("reasons"), kind, 1) == 1 then
+    local ok, fields = pcall(cjson.decode, entry and "[0" .. entry.rest)
+    local example = ok and string.sub(fields[4], 1, 300) or ""
+    if reason ~= kind then example = example .. " (" .. string.sub(reason, 1, 400) .. ")" end
+    if example ~= "" then redis.call("HSET", key("examples"), "failed_" .. kind, example) end
+  end
   count("failed")
   set(crawl, "last_failure", reason)
   if entry and crawl.failed_hook == 1 then
