@@ -15,8 +15,16 @@ from typing import Any
 Json = Any
 #: Hexadecimal digits of a page's id; those of earlier versions were its first 16.
 ID_LENGTH, ID_LENGTH_BEFORE = 32, 16
-#: The name of a crawl: part of its keys in Redis, of URLs and of file names.
-CRAWL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+#: The name of a crawl: part of its keys in Redis, of URLs and of file names. A dot at its end would
+#: lead out of a folder, or be lost on some file systems.
+CRAWL_NAME = re.compile(r"[A-Za-z0-9_.-]{0,63}[A-Za-z0-9_-]")
+#: Names that stand for devices on Windows, with any ending.
+DEVICE_NAME = re.compile(r"(?:CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(?:\..*)?", re.IGNORECASE)
+
+
+def is_crawl_name(text: str) -> bool:
+    """Whether a crawl can be called ``text``."""
+    return bool(CRAWL_NAME.fullmatch(text)) and not DEVICE_NAME.fullmatch(text)
 
 
 class Status(StrEnum):

@@ -26,6 +26,7 @@ from .definition.crawl import Crawl
 from .definition.digest import digest_of
 from .definition.network import guard_of, plain_headers, proxies_of, robots_names
 from .frontier.frontier import Frontier
+from .local.private_files import crawl_folder
 from .local.processes import process_name
 from .model import Json, Outcome, Result
 from .net.permits import Permits
@@ -159,7 +160,7 @@ class Services:
         """Return the error snapshots of ``crawl``; None: none are kept."""
         folder = self.settings.errors_dir
         return (
-            ErrorSnapshots(folder / crawl.name, frontier, crawl.error_snapshots)
+            ErrorSnapshots(crawl_folder(folder, crawl.name), frontier, crawl.error_snapshots)
             if folder and crawl.error_snapshots
             else None
         )

@@ -8,6 +8,7 @@ together.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -292,7 +293,7 @@ class Browser(Tab):
             try:
                 document = self.navigation.to(page.url, options, self._is_download)
             except PageError as error:
-                if error.reason == "download" and (files := self._downloaded(page)):
+                if error.reason == "download" and (files := self._downloaded(page, options)):
                     # Hooks see an empty page: the one before must not be taken for it.
                     self.rest()
                     total = self.navigation.elapsed_ms()
@@ -352,9 +353,18 @@ class Browser(Tab):
         """Whether a download begins that is to be kept."""
         return self._downloads is not None and self._downloads.begins()
 
-    def _downloaded(self, page: Page) -> tuple[File, ...]:
-        """Return the files that ``page`` downloads."""
-        return self._downloads.take(page) if self._downloads else ()
+    def _downloaded(self, page: Page, options: ReadOptions | None = None) -> tuple[File, ...]:
+        """Return the files that ``page`` downloads. It may be asked for again, with ``options``."""
+        if self._downloads is None:
+            return ()
+        if options is None:
+            return self._downloads.take(page)
+
+        def again() -> None:
+            with suppress(PageError):  # "download", or what take() finds out
+                self.navigation.to(page.url, options, self._is_download)
+
+        return self._downloads.take(page, again)
 
     def _step_runner(self, page: Page, response: Response, visit: Visit) -> StepRunner:
         return StepRunner(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from selenium.common.exceptions import JavascriptException, WebDriverException
 from selenium.webdriver.remote.webelement import WebElement
 
+from ..local.private_files import write_private
 from ..model import Json, Page, Response
 from ..text.encodable import encodable, encodable_value
 from .artifacts import screenshots
@@ -235,7 +236,9 @@ def selector_errors(css: str) -> Iterator[None]:
 
 
 def write(path: str | Path | None, data: bytes) -> bytes:
-    """Write ``data`` to the file ``path``, unless that is None, and return it."""
+    """Write ``data`` to the file ``path``, unless that is None, and return it. A new file is for
+    its owner only.
+    """
     if path is not None:
-        Path(path).write_bytes(data)
+        write_private(Path(path), data)
     return data

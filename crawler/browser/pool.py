@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from selenium.common.exceptions import WebDriverException
 
 from ..errors import BrowserError, FrontierUnavailable
+from ..local.private_files import crawl_folder
 from ..local.processes import process_name
 from ..observe.logs import logger
 from ..profile import Profile
@@ -265,7 +266,7 @@ class Chrome:
         options = BrowserOptions(
             page_load_timeout=endpoint.page_load_timeout,
             watch=new.watch,
-            files=endpoint.files / profile.crawl if endpoint.files else None,
+            files=crawl_folder(endpoint.files, profile.crawl) if endpoint.files else None,
             inbox=local.folder.resolve() / "downloads" if local else None,
             secrets=endpoint.secrets,
         )

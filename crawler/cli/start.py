@@ -33,6 +33,7 @@ from ..definition.loading import load, module_path
 from ..errors import CrawlExists, FrontierUnavailable
 from ..frontier.server_checks import check_server
 from ..local.embedded import Embedded, PrivateWorkers
+from ..local.private_files import crawl_folder
 from ..model import Snapshot
 from ..output import report
 from ..output.report import ExitStatus
@@ -126,10 +127,11 @@ def start(
     else:
         echo("\n".join(report.lines(snapshot)))
         echo(f"  results  {', '.join(map(str, order.files))}")
-        if order.output and (folder := order.output / "errors" / definition.name).is_dir():
-            echo(f"  errors   {folder} (what Chrome showed)")
+        errors = order.output and crawl_folder(order.output / "errors", definition.name)
+        if errors and errors.is_dir():
+            echo(f"  errors   {errors} (what Chrome showed)")
         usual = settings.files_dir or order.files_dir or settings.state_dir / "files"
-        if not settings.redis_url and (kept := usual / definition.name).is_dir():
+        if not settings.redis_url and (kept := crawl_folder(usual, definition.name)).is_dir():
             echo(f"  files    {kept}")
     if not complete or not report.succeeded(snapshot):
         sys.exit(ExitStatus.CRAWL_FAILED)

@@ -79,6 +79,6 @@ def shown(value: object) -> str:
     """Return ``value`` as an error shows it: without passwords, in at most 80 characters."""
     try:
         text = masked(repr(value))
-    except Exception:  # noqa: BLE001, nested too deep, or whatever a class of the author's raises
+    except Exception:
         text = f"a value of type {type(value).__name__}"
     return text if len(text) <= 80 else text[:77] + "…"

@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from ..errors import Fault
-from ..model import CRAWL_NAME, Policy
+from ..model import Policy, is_crawl_name
 from ..redaction import looks_secret, names_secret
 from ..secret_refs import SECRET_PREFIX, references
 from ..urls.patterns import DENY_EXTENSIONS, SCOPE_KINDS, parse_pattern
@@ -70,9 +70,10 @@ _URL_FAULTS = {
 
 
 def _name(value: str) -> str:
-    if not CRAWL_NAME.fullmatch(value):
+    if not is_crawl_name(value):
         raise ValueError(
-            f"{value!r} may hold letters, digits, dots, dashes and underscores, 1 to 64 of them"
+            f"{value!r} may hold letters, digits, dots, dashes and underscores, 1 to 64 of them,"
+            " has no dot at its end, and names no device (CON, NUL, COM1)"
         )
     return value
 

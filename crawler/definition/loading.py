@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from ..errors import DefinitionError, Fault, SetupError, UnknownCrawl
-from ..model import CRAWL_NAME, Plan
+from ..model import DEVICE_NAME, Plan, is_crawl_name
 from ..text.encodable import text_of_error, type_of_error
 from ..urls.url import InvalidURL, parse_url
 from .crawl import Crawl
@@ -235,8 +235,9 @@ def _from_url(url: str) -> Crawl:
         name = parse_url(url).lane
     except InvalidURL:
         name = "site"  # validate() says what is wrong with it
-    if not CRAWL_NAME.fullmatch(name):
-        name = f"{name[:50]}-{_short_hash(name)}"
+    if not is_crawl_name(name):
+        device = "site-" if DEVICE_NAME.fullmatch(name) else ""
+        name = f"{device}{name[:45]}-{_short_hash(name)}"
     return Crawl(name=name, url=url)
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from ..errors import CrawlExists, FrontierRefused
 from ..model import (
-    CRAWL_NAME,
     Claim,
     FailureClass,
     Json,
@@ -25,6 +24,7 @@ from ..model import (
     Snapshot,
     Status,
     Turn,
+    is_crawl_name,
 )
 from ..storage.connection import RedisClient
 from ..storage.errors import redis_errors
@@ -72,9 +72,10 @@ class Frontier:
     def __init__(
         self, redis: RedisClient, name: str, *, prefix: str = "", buckets: int = BUCKETS
     ) -> None:
-        if not CRAWL_NAME.fullmatch(name):
+        if not is_crawl_name(name):
             raise FrontierRefused(
-                f"{name!r} cannot name a crawl: use 1 to 64 letters, digits, '_', '.' or '-'"
+                f"{name!r} cannot name a crawl: use 1 to 64 letters, digits, '_', '.' or '-',"
+                " no '.' at the end, and no device (CON)"
             )
         self.redis: Any = redis  # whose own types allow text everywhere
         self.name, self.buckets = name, buckets

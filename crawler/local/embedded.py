@@ -24,6 +24,7 @@ import redis
 
 from ..config.settings import Settings, environment
 from ..errors import SetupError
+from .private_files import FILE_MODE, FOLDER_MODE, make_private, open_private
 from .processes import die_with_parent, end
 
 #: Seconds that a private Redis may take until it has loaded its data and answers.
@@ -64,13 +65,14 @@ def socket_path(folder: Path) -> Path:
 
 
 def make_private_folder(folder: Path) -> None:
-    """Make ``folder`` if it is missing, and check that it is ours.
+    """Make ``folder`` if it is missing, for us alone, and check that it is ours.
 
     Raises:
         SetupError: another user owns it, who made it in the temporary folder before us.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
+    make_private(folder)
+    # a link in the temporary folder is its maker's
+    if {folder.lstat().st_uid, folder.stat().st_uid} != {os.getuid()}:
         raise SetupError(
             f"{folder} belongs to somebody else: set CRAWLER_STATE_DIR to a folder with a shorter"
             " path"
@@ -108,7 +110,8 @@ class PrivateRedis:
         Raises:
             SetupError: it did not start; the text has the last line of its log.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private(self.folder)
+        self._close_to_others()
         make_private_folder(self.socket.parent)
         self.process = subprocess.Popen(
             [self.binary, "-"],
@@ -118,6 +121,7 @@ class PrivateRedis:
             cwd=self.folder,
             start_new_session=True,
             preexec_fn=die_with_parent(),
+            umask=0o077,  # its data hold what stands behind log-ins
         )
         with self.process.stdin or io.BytesIO() as configuration:
             configuration.write(self._configuration().encode())
@@ -128,6 +132,15 @@ class PrivateRedis:
             f"a private Redis ({self.binary}) did not start in {self.folder}:"
             f" {last_line(self._log) or 'it left no log'}"
         )
+
+    def _close_to_others(self) -> None:
+        """Take back what others may do with files of a server that an earlier version started."""
+        for name in ("redis.log", "lock", "worker.log", "appendonly.aof", "appendonlydir/*"):
+            for path in self.folder.glob(name):
+                with contextlib.suppress(OSError):
+                    path.chmod(FILE_MODE)
+        with contextlib.suppress(OSError):
+            (self.folder / "appendonlydir").chmod(FOLDER_MODE)
 
     @property
     def _log(self) -> Path:
@@ -202,8 +215,8 @@ class PrivateWorkers:
 
     def start(self) -> None:
         """Start the worker; it takes a second or two until it consumes."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
+        make_private(self.log.parent)
+        with open(self.log, "ab", opener=open_private) as log:
             self.process = subprocess.Popen(
                 worker_command(self.settings, self.concurrency),
                 env=os.environ | environment(self.settings),
@@ -302,8 +315,8 @@ class Embedded:
         return False
 
     def _acquire(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        make_private(self.folder)
+        handle = open_private(self.folder / "lock", os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

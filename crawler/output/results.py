@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import SetupError
+from ..local.private_files import make_private, open_private, write_private
 from ..model import Json
 from ..text.encodable import encodable
 
@@ -88,8 +89,8 @@ class Memo:
         """Replace the note, whole or not at all. Where that fails, the file will be read again."""
         temporary = self.path.with_suffix(f".{os.getpid()}.new")
         with suppress(OSError):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps({"file": self._file, **note}))
+            make_private(self.path.parent)
+            write_private(temporary, json.dumps({"file": self._file, **note}).encode())
             temporary.replace(self.path)
 
 
@@ -150,7 +151,7 @@ class ResultsFile:
             SetupError: it cannot be written, or holds something else.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self.path.parent)
             self._open()
         except OSError as error:
             raise SetupError(self._cannot(error)) from error
@@ -245,7 +246,7 @@ class ResultsFile:
             )
         self._regular = not self.path.is_char_device()
         kind = os.O_RDWR | os.O_CREAT if self._regular else os.O_WRONLY | os.O_NOCTTY
-        self._fd = os.open(self.path, kind | os.O_CLOEXEC, 0o666)
+        self._fd = open_private(self.path, kind)
         self.held = not self._regular or self._lock()
 
     def _lock(self) -> bool:
@@ -282,7 +283,7 @@ class ResultsFile:
         return False
 
     def _open_again(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(self.path.parent)
         self._open()
         self._recall()
 

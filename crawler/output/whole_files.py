@@ -11,6 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from ..errors import SetupError
+from ..local.private_files import make_private, write_private
 from ..model import Json
 from ..text.encodable import encodable_value
 from .results import Memo, rename_aside
@@ -54,7 +55,7 @@ class WholeFile:
         try:
             if self.path.is_dir():
                 raise SetupError(f"cannot write the results to {self.path}: it is a folder")
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_private(self.path.parent)
             if not self.is_device and not os.access(self.path.parent, os.W_OK):
                 raise PermissionError(None, "its folder cannot be written")
             if self.overwrite or not self.path.is_file() or not self.path.stat().st_size:
@@ -69,7 +70,8 @@ class WholeFile:
             )
 
     def write(self, make: Callable[[Path], None]) -> None:
-        """Let ``make`` write a new file, and put it in the place of the old one.
+        """Let ``make`` write a new file, and put it in the place of the old one. It is for its
+        owner only, unless the old one had another mode.
 
         Raises:
             SetupError: the file is not ours, or cannot be written.
@@ -80,6 +82,9 @@ class WholeFile:
         target = self.path.resolve() if self.path.is_symlink() else self.path
         temporary = target.with_name(f"{target.name}.{os.getpid()}.new")
         try:
+            write_private(temporary, b"")
+            if target.is_file():
+                temporary.chmod(target.stat().st_mode & 0o777)  # as its owner wants it
             self._make(make, temporary)
             digest = digest_of_file(temporary)
             if not target.is_file() or digest_of_file(target) != digest:

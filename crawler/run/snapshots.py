@@ -17,6 +17,7 @@ from ..browser.artifacts.capture import capture
 from ..browser.browser import Browser
 from ..frontier.frontier import Frontier
 from ..hooks import without_place
+from ..local.private_files import make_private, open_private
 from ..model import Json, Page
 from ..observe.logs import logger
 from ..urls.url import InvalidURL, host_of
@@ -27,7 +28,7 @@ log = logger(__name__)
 #: is left out.
 HTML_MAX, PNG_MAX = 1_000_000, 5_000_000
 #: Characters of the reason, and of the host, in the name of a file.
-NAME_MAX = 60
+NAME_MAX = 35
 #: A page that is opened from the folder must not load anything, nor run scripts.
 INERT = (
     "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src"
@@ -85,9 +86,9 @@ class ErrorSnapshots:
         if view is None:
             self.frontier.first_of_kind(kind, 0)
             return None
-        for folder in (self.folder.parent, self.folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        stem = f"{slug(kind_of(reason))}-{slug(host(page.url))}-{page.id}"
+        make_private(self.folder)
+        # no dots first: CON.x would be a device on some systems
+        stem = f"{slug(kind_of(reason)).replace('.', '-')}-{slug(host(page.url))}-{page.id}"
         record = {
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "url": hide(page.url),
@@ -114,9 +115,8 @@ class ErrorSnapshots:
         return self.folder / str(record["html"])
 
     def _write(self, name: str, content: bytes, mode: int = os.O_TRUNC) -> None:
-        with os.fdopen(
-            os.open(self.folder / name, os.O_WRONLY | os.O_CREAT | mode, 0o600), "wb", buffering=0
-        ) as file:
+        handle = open_private(self.folder / name, os.O_WRONLY | os.O_CREAT | mode)
+        with os.fdopen(handle, "wb", buffering=0) as file:
             file.write(content)
 
 

@@ -1,4 +1,4 @@
-"""Files that pages leave: pictures, prints, downloads.
+"""Files that pages leave: pictures, prints, downloads. They are for their owner only.
 
 Each crawl has a folder; the name of a file begins with its page's id.
 """
@@ -6,32 +6,35 @@ Each crawl has a folder; the name of a file begins with its page's id.
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
+from ...local.private_files import FILE_MODE, NAME_BYTES, make_private, safe_name, write_private
 from ...model import File, Page
 
-#: Characters of a download's own name that are kept.
-NAME_MAX = 100
 #: Bytes that are read at once for a digest.
 PIECE = 1 << 20
-
-_UNSAFE = re.compile(r"[^\w.-]+")
 
 
 def keep(folder: Path, page: Page, ending: str, data: bytes) -> File:
     """Write ``data`` to a file of ``page``, over that of an earlier attempt."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private(folder)
     path = folder / f"{page.id}.{ending}"
-    path.write_bytes(data)
+    path.unlink(missing_ok=True)  # it may have had another mode
+    write_private(path, data)
     return File(path.name, len(data), hashlib.sha256(data).hexdigest(), str(path))
 
 
-def take(folder: Path, page: Page, source: Path) -> File:
-    """Move the file ``source`` to the files of ``page``, with what is safe of its name."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{page.id}-{_UNSAFE.sub('_', source.name)[-NAME_MAX:].lstrip('._')}"
+def take(folder: Path, page: Page, source: Path, name: str, others: Collection[str] = ()) -> File:
+    """Move the file ``source`` to the files of ``page``, with what is safe of ``name``.
+
+    ``others``: names that this page's files have already, see :func:`safe_name`.
+    """
+    make_private(folder)
+    start = f"{page.id}-"
+    path = folder / f"{start}{safe_name(name, NAME_BYTES - len(start), others)}"
+    source.chmod(FILE_MODE)
     shutil.move(source, path)
     digest = hashlib.sha256()
     with path.open("rb") as file:

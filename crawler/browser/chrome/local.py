@@ -31,6 +31,7 @@ import psutil
 from selenium.webdriver.common.selenium_manager import SeleniumManager
 
 from ...errors import BrowserUnavailable
+from ...local.private_files import make_private
 from ...local.processes import birth, die_with_parent
 from ...observe.logs import logger
 
@@ -303,7 +304,7 @@ def find_or_fetch(binary: str | None, driver: str | None) -> tuple[str, str]:
 
 def make_folder(state: Path) -> Path:
     """Make a folder in ``state`` whose name tells its owner: this process, on this host."""
-    state.mkdir(parents=True, exist_ok=True)
+    make_private(state)
     owner = f"{os.getpid()}-{birth(os.getpid())}"
     folder = state.absolute() / f"chrome-{owner}-{secrets.token_hex(4)}@{platform.node()}"
     if len(str(folder)) <= PATH_MAX:

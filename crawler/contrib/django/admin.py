@@ -26,7 +26,7 @@ from ...config import settings as configuration
 from ...errors import CrawlerError, UnknownCrawl
 from ...frontier.listing import Listing
 from ...frontier.outbox import Outbox
-from ...model import CRAWL_NAME
+from ...model import is_crawl_name
 from ...output.report import ranked
 from ...redaction import masked
 from . import rows
@@ -280,7 +280,7 @@ def filling(context: dict[str, Any]) -> Iterator[None]:
 def crawl_name(quoted: str) -> str:
     """Return the crawl's name in an address. Raises Http404 if no crawl can have it."""
     name = str(unquote(quoted))
-    if not CRAWL_NAME.fullmatch(name):
+    if not is_crawl_name(name):
         raise Http404("no crawl can have this name")
     return name
 
