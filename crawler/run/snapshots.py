@@ -21,6 +21,7 @@ from ..local.private_files import make_private, open_private
 from ..model import Json, Page
 from ..observe.logs import logger
 from ..urls.url import InvalidURL, host_of
+from .inert_document import inert
 
 log = logger(__name__)
 
@@ -29,10 +30,11 @@ log = logger(__name__)
 HTML_MAX, PNG_MAX = 1_000_000, 5_000_000
 #: Characters of the reason, and of the host, in the name of a file.
 NAME_MAX = 35
-#: A page that is opened from the folder must not load anything, nor run scripts.
+#: A page that is opened from the folder must not do anything. :func:`inert` takes out of it what
+#: could; this says it to the browser, too.
 INERT = (
-    "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src"
-    " 'unsafe-inline'; img-src data:\">"
+    "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; base-uri 'none';"
+    " form-action 'none'\"><meta charset=utf-8><meta name=referrer content=no-referrer>"
 )
 #: The file that lists the snapshots, one JSON object per line.
 INDEX = "errors.jsonl"
@@ -106,7 +108,7 @@ class ErrorSnapshots:
         """Write the files of a snapshot, and its ``record`` to the index; return the HTML file."""
         note = "; ".join(f"{name} {record[name]}" for name in ("at", "url", "reason"))
         head = f"<!doctype html>{INERT}<!-- {note.replace('--', '- -')} -->"
-        self._write(record["html"], f"{head}\n{html}\n".encode("utf-8", "replace"))
+        self._write(record["html"], f"{head}\n{inert(html)}\n".encode("utf-8", "replace"))
         if png:
             self._write(record["png"], png)
         line = json.dumps(record, ensure_ascii=False) + "\n"
