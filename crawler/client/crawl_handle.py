@@ -199,8 +199,8 @@ class CrawlHandle:
     def retry(self, urls: str | Iterable[str] | None = None, *, reason: str | None = None) -> int:
         """Send failed pages back to their queues, with all their attempts; return their number.
 
-        All of them, or those of ``urls`` (a page's id, or the first 16 digits of it, will do), or those that failed for
-        ``reason``. A crawl that has ended goes on.
+        All of them, or those of ``urls`` (a page's id, or the first 16 digits of it, will do), or
+        those that failed for ``reason``. A crawl that has ended goes on.
         """
         names = None if urls is None else frozenset([urls] if isinstance(urls, str) else urls)
         has_reason = self._is_for(reason)

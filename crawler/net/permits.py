@@ -31,6 +31,11 @@ PROXY_REASONS = frozenset((
 ))  # fmt: skip
 #: Sites whose rules a process keeps in memory; the others are asked of Redis again.
 SITES_MAX = 1_000
+#: Characters of their files in all. Rules take some thirty bytes of memory for each.
+SITES_LENGTH_MAX = 4_000_000
+#: Comparisons for the links of one page, two to eight a microsecond, after which the rest of them
+#: are not asked for. Ordinary rules take ten for a link, half a megabyte of them a hundred.
+EFFORT_MAX = 1_000_000
 
 
 class Permits:
@@ -59,6 +64,7 @@ class Permits:
         self.names, self.guard, self.obey, self.pace = tuple(names), guard, obey, pace
         self._files = RobotsFiles(guard, redis, prefix, headers or {})
         self._sites: dict[str, tuple[float, robots.Rules]] = {}
+        self._sizes: dict[str, int] = {}  # characters of their files
         self._proxies = proxies or Proxies()
         self._gateways: dict[Proxy | None, Gateway] = {}
         self._gateway: Gateway | None = None  # the one in use
@@ -180,6 +186,25 @@ class Permits:
         site = self._sites.get(origin_of(url)) if self.obey else None
         return site is not None and site[1].everything is None and not site[1].allowed(url)
 
+    def forbidden(self, urls: Iterable[str]) -> list[str]:
+        """Return those of ``urls`` that robots.txt is known to forbid. Nothing is fetched.
+
+        Rules that were written to take long are tried on the first URLs only: the others are asked
+        for when it is their turn.
+        """
+        found, effort = [], 0
+        for url in urls:
+            site = self._sites.get(origin_of(url)) if self.obey else None
+            if site is None or site[1].everything is not None:
+                continue
+            before = site[1].effort
+            if not site[1].allowed(url):
+                found.append(url)
+            effort += site[1].effort - before
+            if effort > EFFORT_MAX:
+                break
+        return found
+
     def _rules(
         self, origin: str, lane: str, browse: Browse | None
     ) -> tuple[float, robots.Rules, bool]:
@@ -195,9 +220,14 @@ class Permits:
         if file is None:
             return now, robots.Rules(everything=True), False
         rules = robots.parse_robots(file.status, file.body, self.names)
-        if len(self._sites) >= SITES_MAX:
-            del self._sites[next(iter(self._sites))]
+        self._sites.pop(origin, None)
         self._sites[origin] = now + file.keep, rules
+        self._sizes[origin] = len(file.body)
+        while len(self._sites) > SITES_MAX or (
+            len(self._sites) > 1 and sum(self._sizes.values()) > SITES_LENGTH_MAX
+        ):
+            oldest = next(iter(self._sites))
+            del self._sites[oldest], self._sizes[oldest]
         if rules.crawl_delay and self.pace:
             self.pace(lane, rules.crawl_delay)
         return now + file.keep, rules, file.by_browser

@@ -397,7 +397,8 @@ class PageRun:
 
 def permitted(chosen: Chosen, permits: Permits) -> Chosen:
     """Return ``chosen`` without the pages that robots.txt is known to forbid."""
-    forbidden = [page for page in chosen.pages if permits.forbids(page.url)]
+    urls = set(permits.forbidden(page.url for page in chosen.pages))
+    forbidden = [page for page in chosen.pages if page.url in urls]
     if not forbidden:
         return chosen
     ids = {page.id for page in forbidden}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from protego import Protego
+
+from .robots_rules import CompiledRules
 
 #: The name under which groups of a robots.txt address us.
 AGENT = "celery-crawler"
@@ -49,13 +50,18 @@ class Rules:
     crawl_delay: float | None = None
     sitemaps: tuple[str, ...] = ()
     keep: float = KEEP
-    _file: Any = field(default=None, repr=False, compare=False)
+    _compiled: CompiledRules | None = field(default=None, repr=False, compare=False)
 
     def allowed(self, url: str) -> bool:
         """Whether ``url``, on this site, may be fetched."""
         if self.everything is not None:
             return self.everything
-        return bool(self._file.can_fetch(url, self.group))
+        return self._compiled is None or self._compiled.allowed(url)
+
+    @property
+    def effort(self) -> int:
+        """The pieces of URLs that were compared so far: two to eight a microsecond."""
+        return self._compiled.effort if self._compiled else 0
 
 
 def parse_robots(
@@ -82,7 +88,7 @@ def parse_robots(
         group,
         crawl_delay=min(max(float(delay), 0.0), DELAY_MAX) if delay else None,
         sitemaps=tuple(file.sitemaps),
-        _file=file,
+        _compiled=CompiledRules(file, group),
     )
 
 
