@@ -236,6 +236,10 @@ class Browser(Tab):
         live.in_frames = self.in_frames
         return live
 
+    def keep_delay(self, seconds: float) -> None:
+        """Let so long pass between the request of a page and a further one of ours to its host."""
+        self._details.delay = seconds
+
     def header(self, name: str) -> str | None:
         """Ask the server of the page that is shown for one of its headers; None: it gives none."""
         return self._details.header(name)

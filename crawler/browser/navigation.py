@@ -21,7 +21,7 @@ from urllib.parse import urljoin
 
 from ..errors import BrowserLost, PageError
 from .document import PAUSE, Document, DocumentReader, ReadOptions
-from .reasons import page_error
+from .reasons import PATIENCE_STATUSES, page_error
 from .transport.base import (
     FOLLOW,
     Arrival,
@@ -183,6 +183,8 @@ class Navigation:
         """
         thin, patience = document.thin, self._options.interstitial_wait
         if thin is None or not thin.is_bare or thin.forms or thin.refresh or not patience:
+            return document
+        if document.status in PATIENCE_STATUSES:  # a host that asks for patience is not asked more
             return document
         if self._transport.tells_refresh or not (value := self._header("Refresh")):
             return document

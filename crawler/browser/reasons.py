@@ -53,6 +53,8 @@ CAUSES: Mapping[str, tuple[str, bool]] = {
     "ERR_BLOCKED_BY_ADMINISTRATOR": ("blocked", False),
 }
 
+#: Statuses with which a host asks for patience; a Retry-After may come with them.
+PATIENCE_STATUSES = frozenset({429, 503})
 #: Statuses after which a later attempt may find the page.
 RETRYABLE_STATUSES = frozenset({408, 425, 429})
 

@@ -149,6 +149,7 @@ class PageRun:
         """
         permits, page = self._services.permits, self._page
         permits.check(page.url, page.lane, self._browser.document_at)
+        self._browser.keep_delay(max(self._crawl.delay, permits.crawl_delay(page.url) or 0.0))
         cleared = self._browser.cookies_cleared
         try:
             return accept(self._crawl, page, self._browser, permits, self._login_check())

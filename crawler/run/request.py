@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..browser.reasons import PATIENCE_STATUSES
 from ..definition.bounds import scope_of
 from ..definition.browser_profile import visit_of
 from ..definition.extraction import needs_html
@@ -28,8 +29,6 @@ log = logger(__name__)
 YEAR = 31_536_000.0
 #: HTTP statuses of faults that may pass (RFC 9110; 522 and 524: a CDN cannot reach the origin).
 RETRY_STATUSES = frozenset({408, 500, 502, 503, 504, 522, 524})
-#: HTTP statuses that may come with a Retry-After.
-PATIENCE_STATUSES = frozenset({429, 503})
 
 #: Raises LoggedOut if a response is not that of a user who is logged in.
 LoginCheck = Callable[[Response], None]

@@ -36,6 +36,7 @@ class Hosts(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.asked: list[tuple[float, str, str]] = []
         self.refused: set[str] = set()
+        self.heads: list[tuple[float, str]] = []
 
     def pages(self) -> list[tuple[float, str, str]]:
         """When which host was asked for which page, in order."""
@@ -63,6 +64,8 @@ class Page(BaseHTTPRequestHandler):
         return self.answer("".join(f'<a href="{link}">{link}</a>' for link in links))
 
     def do_HEAD(self) -> None:
+        with self.server.lock:
+            self.server.heads.append((time.monotonic(), self.path))
         self.answer("", status=429 if self.path in self.server.refused else 200)
 
     def answer(self, text: str, kind: str = "text/html", status: int = 200) -> None:
@@ -153,3 +156,12 @@ def test_a_host_that_asks_for_patience_gets_it(folder, hosts, form):
     assert asked[1] - asked[0] >= 2
     lines = (folder.path / "items.jsonl").read_text().splitlines()
     assert len(lines) == LINKS + 1
+
+
+def test_the_question_for_a_retry_after_keeps_the_delay(folder, hosts):
+    hosts.retry_after = "1"
+    crawl(folder, hosts, delay=0.4, concurrency_limit=4)
+    ((_, path),) = hosts.heads
+    assert path == "/5"
+    times = sorted([at for at, _, _ in hosts.pages()] + [at for at, _ in hosts.heads])
+    assert min(after - before for before, after in pairwise(times)) >= 0.4

@@ -9,6 +9,7 @@ are named, without their value.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ log = logger(__name__)
 
 #: Errors and warnings of a page's console that are kept, and characters of each.
 CONSOLE_MAX, CONSOLE_LENGTH = 50, 500
+#: Seconds of a host's delay for which a request for a header waits.
+DELAY_MAX = 5.0
 #: Seconds that asking for a page's headers may take.
 HEADER_TIMEOUT = 10.0
 #: Headers whose values are secrets.
@@ -60,6 +63,8 @@ class ResponseDetails:
 
     def __init__(self, driver: Driver, profile: Profile) -> None:
         self.driver, self.profile = driver, profile
+        #: Seconds that its host wants between two requests, also between the page and this one.
+        self.delay = 0.0
 
     def begin(self) -> None:
         """Forget what the page before went on to do."""
@@ -95,8 +100,12 @@ class ResponseDetails:
         None if the server does not give it. Without ``cookies`` none are sent, and none are taken.
 
         WebDriver knows no headers. This costs a request, so it is for the few answers where a
-        header decides (Retry-After).
+        header decides (Retry-After). It keeps the host's ``delay``; where that is long, no server
+        is asked.
         """
+        if self.delay > DELAY_MAX:
+            return None
+        time.sleep(self.delay)
         try:
             with self.driver.within(HEADER_TIMEOUT):
                 value = self.driver.execute_async_script(
