@@ -25,8 +25,9 @@ check: lint
 test: setup
 	$(BIN)/pytest -m "not soak" -n 3 --dist worksteal
 
+# Half an hour; the crawls under random faults go on for MINUTES=5, or as many as one gives.
 test-soak: setup
-	$(BIN)/pytest -m soak
+	$(BIN)/pytest -m soak $(if $(MINUTES),--minutes $(MINUTES))
 
 # What a crawl costs next to Chrome alone, into benchmarks/results/ and README.md: an hour.
 # QUICK=1: two minutes, to the screen.

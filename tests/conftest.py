@@ -27,6 +27,12 @@ exit 1
 SLOW_FIXTURES = frozenset({"ground", "crawled", "place"})
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add how long the test of endurance goes on."""
+    what = "minutes that tests/faults/test_endurance.py goes on, at least one crawl"
+    parser.addoption("--minutes", type=float, default=5.0, help=what)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests with slow fixtures, and skip those of a browser where none is installed.
 
