@@ -244,6 +244,9 @@ class Policy:
     # pages waiting; further links are counted as skipped, and stay unknown
     queue_limit: int | None = None
     host_page_limit: int | None = None  # pages accepted per lane
+    # pages per pattern of paths and of query names, among links; fewer of patterns that seem to be
+    # without end, see lua/lib/links.lua. None or 0: no limit
+    pattern_limit: int | None = 1_000_000
     delay: float = 0.0  # between two requests to one lane, over all workers
     jitter: bool = True  # the delay times 1.0 to 1.5: the gap is never below the delay
     host_concurrency: int | None = None  # pages in flight per lane

@@ -41,6 +41,7 @@ class Crawl:
     item_limit: int | None
     queue_limit: int | None
     host_page_limit: int | None
+    pattern_limit: int | None
     results_limit: int
 
     delay: float

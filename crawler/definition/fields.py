@@ -414,6 +414,14 @@ class Fields(BaseModel):
     host_page_limit: OrNone[Count] = _field(
         _DEFAULT.host_page_limit, "Pages accepted per host.", "host_page_limit=5_000"
     )
+    pattern_limit: OrNone[Annotated[Whole, Field(ge=0, le=1_000_000_000)]] = _field(
+        _DEFAULT.pattern_limit,
+        "Pages per pattern of URLs (without their numbers, dates, ids and values of queries), as"
+        " far as links lead there; a hundredth, but not below 1,000, for patterns of calendars,"
+        " session ids and four or more names in a query, and a thousandth for paths that repeat"
+        " themselves. None or 0: no limit.",
+        "pattern_limit=20_000",
+    )
     results_limit: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = _field(
         _DEFAULT.results_limit, "Results that Redis keeps, about.", "results_limit=100_000"
     )

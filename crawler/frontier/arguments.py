@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TypeVar
 
 from ..model import Page
+from ..urls.url_patterns import pattern_of
 from . import entries
 
 #: Pages per script call, and characters of their URLs, so that no call takes long.
@@ -34,7 +35,14 @@ def pack_pages(
         if text is None:
             skipped["invalid"] = skipped.get("invalid", 0) + 1
         else:
-            args += [*entries.fingerprint(page.key or page.url), text]
+            key = page.key or page.url
+            bucket, value = entries.fingerprint(key)
+            # seeds are there because somebody asked for each of them
+            pattern = pattern_of(key) if parent else None
+            first = (
+                f"{bucket} {pattern.kind:d} {pattern.name} {pattern.path}" if pattern else bucket
+            )
+            args += [first, value, text]
     return args
 
 

@@ -13,7 +13,7 @@ FIXED = (
     "counts", "examples", "tallies", "reasons", "ready", "snoozed", "delayed", "processing",
     "inflight", "tokens", "leases", "done", "failed", "acks", "tickets", "timer", "producers",
     "results", "login", "logouts", "failure_kinds", "outages", "seeds", "outbox", "outbox_due",
-    "undelivered", "entries",
+    "undelivered", "patterns", "entries",
     "witnessed",  # of a crawl that an earlier version wrote
 )  # fmt: skip
 

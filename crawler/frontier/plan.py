@@ -17,6 +17,8 @@ TIMES = {
     "time_limit", "idle_limit", "delay", "backoff", "backoff_cap", "retry_after_cap",
     "breaker_snooze", "lease", "page_deadline",
 }  # fmt: skip
+#: Fields of a policy that have a default, and may be None all the same.
+LIFTED = frozenset({"depth_limit", "pattern_limit"})
 #: The type of each field of a policy, without its "None".
 TYPES = {field.name: str(field.type).partition(" |")[0] for field in fields(Policy)}
 
@@ -51,7 +53,7 @@ def encode_limits(limits: Mapping[str, Any]) -> tuple[list[str], list[str]]:
                 f"no limit is named {name!r}; there are {', '.join(sorted(TYPES))}"
             )
         if value is None:
-            if getattr(Policy(), name) is not None and name not in ("depth_limit",):
+            if getattr(Policy(), name) is not None and name not in LIFTED:
                 raise FrontierRefused(f"{name} cannot be None")
             dropped.append(name)
         elif TYPES[name] == "str":

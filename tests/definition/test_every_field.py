@@ -122,6 +122,7 @@ LIMITS = {
     "item_limit": 7,
     "queue_limit": 7,
     "host_page_limit": 7,
+    "pattern_limit": 7,
     "results_limit": 7,
     "delay": 7.0,
     "jitter": False,

@@ -10,18 +10,101 @@ local function unwilling(crawl, linked)
   return redis.error_reply(status .. "; pages are added only after it is re-opened")
 end
 
+-- Patterns of URLs that a crawl counts; the pages of all others count as one pattern.
+local PATTERNS_MAX = 20000
+-- By kind of a pattern (see urls/url_patterns.py): the limit of pages is divided by so much, but not
+-- below PATTERN_FLOOR. Sets of the names of a path's queries are of the last kind.
+local PATTERN_DIVISORS, PATTERN_FLOOR = { [0] = 1, 100, 1000 }, 1000
+local SETS_OF_NAMES = 2
+
 -- The pages in ARGV from `first` on: bucket (32 bits), value (decimal, below 2^63), entry; for each
--- page, at most 200. Else the error.
+-- page, at most 200. Else the error. After the bucket of a link may stand the kind and the name of
+-- its pattern, and the name of its path's, if it has a query ("bucket kind name path").
 local function linked_pages(first)
   local pages = {}
   for i = first, #ARGV, 3 do
     local raw = ARGV[i + 2]
     local entry = parse(raw)
     if not entry then return nil, redis.error_reply("ERR not an entry: " .. raw) end
-    local bucket = tonumber(ARGV[i])
-    pages[#pages + 1] = { bucket = bucket, value = ARGV[i + 1], raw = raw, entry = entry }
+    local page = { bucket = tonumber(ARGV[i]), value = ARGV[i + 1], raw = raw, entry = entry }
+    if not page.bucket then
+      local bucket, kind, name, path = string.match(ARGV[i], "^(%d+) (%d) (%x+) (%x*)$")
+      page.bucket, page.kind, page.pattern, page.path = tonumber(bucket), tonumber(kind), name, path
+    end
+    pages[#pages + 1] = page
   end
   return pages
+end
+
+-- How many pages each of the patterns of `pages` has, by its name.
+local function pattern_counts(pages)
+  local names, counts = {}, {}
+  for _, page in ipairs(pages) do
+    for _, name in ipairs({ page.pattern, page.path ~= "" and page.path or nil }) do
+      if not counts[name] then
+        counts[name] = 0
+        names[#names + 1] = name
+      end
+    end
+  end
+  if #names > 0 then
+    names[#names + 1] = "other"
+    local values = redis.call("HMGET", key("patterns"), unpack(names))
+    for i, name in ipairs(names) do counts[name] = tonumber(values[i] or 0) end
+  end
+  return counts
+end
+
+local function pattern_limit(crawl, kind)
+  return math.min(crawl.pattern_limit,
+    math.max(PATTERN_FLOOR, math.floor(crawl.pattern_limit / (PATTERN_DIVISORS[kind] or 1))))
+end
+
+-- The patterns of the `pages` of one call: `full` says whether those of a page have all the pages
+-- that the limit allows, `note` that it is taken.
+local function patterns_of(crawl, pages)
+  if (crawl.pattern_limit or 0) <= 0 then
+    return { full = function() end, note = function() end, store = function() end }
+  end
+  local counts, kept, changed = pattern_counts(pages), nil, {}
+  -- a pattern is counted by its own name, while there are not too many
+  local function name_of(page)
+    if counts[page.pattern] > 0 then return page.pattern end
+    kept = kept or redis.call("HLEN", key("patterns"))
+    return kept < PATTERNS_MAX and page.pattern or "other"
+  end
+  local function add_one(name)
+    if counts[name] == 0 and kept then kept = kept + 1 end
+    counts[name] = counts[name] + 1
+    changed[name] = counts[name]
+  end
+  local function is_new_set(page, name)
+    return page.path ~= "" and name ~= "other" and counts[name] == 0
+  end
+  return {
+    full = function(page)
+      if not page.pattern then return false end
+      local name = name_of(page)
+      if counts[name] >= pattern_limit(crawl, name == "other" and 0 or page.kind) then
+        return true
+      end
+      return is_new_set(page, name) and counts[page.path] >= pattern_limit(crawl, SETS_OF_NAMES)
+    end,
+    note = function(page)
+      if not page.pattern then return end
+      local name = name_of(page)
+      if is_new_set(page, name) then add_one(page.path) end
+      add_one(name)
+    end,
+    store = function()
+      local fields = {}
+      for name, number in pairs(changed) do
+        fields[#fields + 1] = name
+        fields[#fields + 1] = number
+      end
+      if #fields > 0 then redis.call("HSET", key("patterns"), unpack(fields)) end
+    end,
+  }
 end
 
 -- Add them, at the `front` or the end of their queues, and count those skipped, with what the caller
@@ -35,6 +118,7 @@ local function add(crawl, pages, skipped, front)
     end
   end
   local function skip(reason) skipped[reason] = (skipped[reason] or 0) + 1 end
+  local patterns, trapped = patterns_of(crawl, pages), nil
 
   grow(crawl)
   -- the lists keep the order in which pages came
@@ -64,10 +148,14 @@ local function add(crawl, pages, skipped, front)
       skip("full")
     elseif crawl.host_page_limit and lane.accepted >= crawl.host_page_limit then
       skip("lane")
+    elseif patterns.full(page) then
+      trapped = trapped or page
+      skip("pattern")
     elseif not mark(crawl, page.bucket, page.value) then
       old = old + 1
     else
       new = new + 1
+      patterns.note(page)
       lane.n, lane.accepted = lane.n + 1, lane.accepted + 1
       local name = queue(entry.lane, entry.priority)
       if not batches[name] then
@@ -78,6 +166,11 @@ local function add(crawl, pages, skipped, front)
     end
   end
 
+  patterns.store()
+  if trapped then
+    local ok, fields = pcall(cjson.decode, "[0" .. trapped.entry.rest)
+    if ok then redis.call("HSETNX", key("examples"), "skipped_pattern", fields[4]) end
+  end
   for _, name in ipairs(order) do
     redis.call(front and "LPUSH" or "RPUSH", name, unpack(batches[name]))
   end
