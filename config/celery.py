@@ -171,4 +171,6 @@ def transport_options(settings: Settings) -> dict[str, Any]:
         "socket_keepalive": True,
         "health_check_interval": 25,
         "global_keyprefix": settings.key_prefix,
+        # In this queue, a worker of the stand-alone app refuses what is no message for it.
+        "crawler_queue": settings.queue,
     }

@@ -14,6 +14,11 @@ from typing import Any
 from celery.concurrency import thread
 from celery.worker import consumer
 
+from ..observe.logs import logger
+from .messages import refusals
+
+log = logger(__name__)
+
 #: Seconds for which events are gathered before they are sent. Celery itself sends them two or three
 #: times in a run.
 EVENTS_INTERVAL = 0.25
@@ -46,6 +51,11 @@ class Consumer(consumer.Consumer):  # type: ignore[misc, unused-ignore]
                 self._waker = LoopWaker()
                 self.pool.on_apply = self._waker.wake_after(self.pool.on_apply)
             hub.add_reader(self._waker, self._waker.drain)
+
+    def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
+        """Refuse a message for a task that nobody has defined here."""
+        refusals.add("of tasks", f"there is no task {exc}")
+        message.ack_log_error(log, self.connection_errors)
 
     def on_send_event_buffered(self) -> None:
         """Note that an event is buffered: it is sent with those that follow it."""

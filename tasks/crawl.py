@@ -17,9 +17,8 @@ from ..model import CRAWL_NAME, Json, Outcome
 from ..observe.logs import binding
 from ..redaction import masked
 from ..run.outcome import Failure, one_line
+from .messages import TICKET
 from .process import services
-
-TICKET = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class PageFailed(CrawlerError):

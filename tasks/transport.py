@@ -12,6 +12,7 @@ starts a crawl.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from queue import Empty
 from typing import Any
 from urllib.parse import quote
@@ -20,10 +21,30 @@ from kombu.transport import redis, virtual
 from kombu.utils.url import as_url, maybe_sanitize_url
 from redis.connection import UnixDomainSocketConnection
 
+from ..text.encodable import text_of_error, type_of_error
+from .messages import Refused, checked_command, checked_task, refusals, sized
+
 #: Arguments of a connection that a Unix socket has no use for.
 TCP_PARAMETERS = (
     *("host", "port", "socket_connect_timeout", "socket_keepalive", "socket_keepalive_options"),
 )
+
+#: The option of the transport that names the queue of this project's messages; without it, every
+#: queue is a project's own.
+OWN_QUEUE = "crawler_queue"
+#: Ends of the names of queues of remote control: of commands, and of the answers to them.
+COMMANDS, REPLIES = ".pidbox", "reply.celery.pidbox"
+
+
+def refuse_unreadable(queue: str, error: Exception) -> None:
+    """Refuse what should be a message: ``error`` came when it was parsed. It has left ``queue``."""
+    refusals.add(queue, f"it is no JSON ({type_of_error(error)})")
+
+
+def sized_answer(answer: Any, **_: Any) -> Any:
+    """Return the ``answer`` to BRPOP: the queue and its message, unless that is too large."""
+    return (answer[0], sized(answer[1])) if answer else None
+
 
 # kombu has no types: what is derived from it is Any, or unknown, by version of its stubs.
 
@@ -76,6 +97,19 @@ class QoS(redis.QoS):  # type: ignore[misc, name-defined, unused-ignore]
             self._note(tag)
         return super().restore_unacked(client)
 
+    def restore_by_tag(self, tag: Any, client: Any = None, leftmost: bool = False) -> Any:
+        """Put a message back that its worker did not acknowledge in time; forget what is none."""
+        try:
+            return super().restore_by_tag(tag, client, leftmost)
+        except self.channel._errors:
+            raise
+        except Exception:
+            refusals.add("of messages that were not acknowledged", "it is none")
+            with self.channel.conn_or_acquire(client) as connection:
+                connection.hdel(self.unacked_key, tag)
+                connection.zrem(self.unacked_index_key, tag)
+            return None
+
     def _note(self, tag: str) -> None:
         """Note a message in the broker, unless it is noted; kombu puts it back from there."""
         if tag in self._unnoted:
@@ -89,6 +123,12 @@ class _Channel:
     QoS = QoS
     _cached_client: Any = None
 
+    @property
+    def _errors(self) -> tuple[type[Exception], ...]:
+        """Errors of the connection, or of the Redis: of no message."""
+        connection: Any = self.connection  # type: ignore[attr-defined]
+        return (*connection.connection_errors, *connection.channel_errors)
+
     def _create_client(self, asynchronous: bool = False) -> Any:
         """Return a Redis client of this channel's pool. The client is kept as long as the pool.
 
@@ -97,7 +137,10 @@ class _Channel:
         """
         channel: Any = super()
         if asynchronous:
-            return channel._create_client(asynchronous=True)
+            client = channel._create_client(asynchronous=True)
+            if self.connection.own_queue:  # type: ignore[attr-defined] # a huge one is not parsed
+                client.set_response_callback("BRPOP", sized_answer)
+            return client
         pool = self.pool  # type: ignore[attr-defined]
         if self._cached_client is None or self._cached_client.connection_pool is not pool:
             self._cached_client = channel._create_client()
@@ -112,8 +155,35 @@ class _Channel:
         except Empty:  # the answer is: no message
             transport.last_broker_reply = time.time()
             raise
+        except self._errors:
+            raise
+        except Exception as error:  # JSON names types, which kombu makes
+            refuse_unreadable("of tasks", error)
+            message = True
         transport.last_broker_reply = time.time()
         return message
+
+    def _get(self, queue: str) -> Any:
+        """Return the next message of ``queue``, which a worker without an event loop asks for."""
+        channel: Any = super()
+        try:
+            return channel._get(queue)
+        except (Empty, *self._errors):
+            raise
+        except Exception as error:
+            refuse_unreadable(queue, error)
+            raise Empty from None
+
+    def _receive_one(self, client: Any) -> Any:
+        """Receive what was sent to all workers."""
+        channel: Any = super()
+        try:
+            return channel._receive_one(client)
+        except (Empty, *self._errors):
+            raise
+        except Exception as error:
+            refuse_unreadable("of remote control", error)
+            return None
 
 
 class Channel(_Channel, redis.Channel):  # type: ignore[misc, name-defined, unused-ignore]
@@ -150,6 +220,36 @@ class _Transport:
         super().__init__(*args, **options)
         # set on the instance only: kombu itself parses the URL, and asks as_uri() to write it
         self.can_parse_url = True
+        connection: Any = self.client  # type: ignore[attr-defined]
+        self.own_queue: str = (connection.transport_options or {}).get(OWN_QUEUE, "")
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        """Hand ``message`` to the worker, if it is one that it can read.
+
+        Whatever it does to the code that takes it, the worker lives: it is refused.
+        """
+        transport: Any = super()
+        try:
+            if self.own_queue and queue == self.own_queue:
+                message = checked_task(message, queue)
+            elif self.own_queue and queue.endswith(COMMANDS) and not queue.endswith(REPLIES):
+                message = checked_command(message)
+            transport._deliver(message, queue)
+        except Refused as error:
+            refusals.add(queue, str(error))
+        except (*self.connection_errors, *self.channel_errors):  # type: ignore[attr-defined]
+            raise
+        except Exception as error:
+            refusals.add(queue, f"it raised {type_of_error(error)}: {text_of_error(error)}")
+            self._forget(message)
+
+    def _forget(self, message: Any) -> None:
+        """Acknowledge ``message``, in which the worker failed."""
+        with suppress(KeyError, TypeError):
+            tag = message["properties"]["delivery_tag"]
+            for channel in self.channels:  # type: ignore[attr-defined]
+                if tag in channel.qos._delivered:
+                    channel.qos.ack(tag)
 
     def as_uri(self, uri: str, include_password: bool = False, mask: str = "**") -> str:
         """Return the broker's URL as kombu's own transport would, in logs and for Flower.

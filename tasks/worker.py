@@ -19,6 +19,7 @@ from ..local.shutdown import shutdown
 from ..observe.logs import logger
 from . import process
 from .config_checks import broken_settings
+from .messages import refusals
 from .remote_control import MaskedAnswers
 
 log = logger(__name__)
@@ -68,6 +69,8 @@ class Ticker(bootsteps.StartStopStep):
             try:
                 services.announce(name, settings.tick_interval * MISSED_ANNOUNCEMENTS)
                 services.tick()
+                if refused := refusals.take():
+                    services.client.workers.note_refused(refused)
             except CrawlerError as error:
                 log.warning("tick: %s", error)
             except Exception:

@@ -48,6 +48,9 @@ def info(name: str | None, lists: str | None, count: int, as_json: bool) -> None
             report.report(snapshot) | {"now": current_state(crawl.frontier, snapshot)}
             for crawl, snapshot in crawls
         ]
+        refused = client.workers.refused() if crawls else 0
+        for record in records:
+            record["now"]["messages refused, of any crawl"] = refused or None
         pages = list(page_rows(crawls[0][0].frontier, lists, count)) if lists else []
         console = redis_cli(client.settings.redis_url or "", client.redis)
     if as_json:

@@ -32,7 +32,7 @@ class WorkerRegistry:
 
     def __init__(self, redis: RedisClient, prefix: str = "") -> None:
         self.redis = redis
-        self.key = f"{prefix}workers"
+        self.key, self.refused_key = f"{prefix}workers", f"{prefix}refused_messages"
 
     def announce(self, name: str, crawls: Mapping[str, str], life: float) -> None:
         """Register the worker ``name`` for ``life`` seconds, or until it announces itself again."""
@@ -42,6 +42,14 @@ class WorkerRegistry:
     def leave(self, name: str) -> None:
         """Take the worker ``name`` out of the registry, when it is about to end."""
         self._ask("hdel", self.key, name)
+
+    def note_refused(self, number: int) -> None:
+        """Count so many messages that a worker refused: they were none of ours."""
+        self._ask("incrby", self.refused_key, number)
+
+    def refused(self) -> int:
+        """Return the number of messages that workers have refused, ever."""
+        return int(self._ask("get", self.refused_key) or 0)
 
     def workers(self) -> list[Worker]:
         """Return the live workers, by name. Announcements that no longer count are deleted."""

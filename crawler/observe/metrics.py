@@ -122,9 +122,15 @@ class Collector(AnyCollector):
         yield GaugeMetricFamily(
             "crawler_redis_memory_limit_bytes", "Its maxmemory; 0: all there is.", value=limit
         )
-        workers = WorkerRegistry(self.redis, self.prefix).workers()
+        registry = WorkerRegistry(self.redis, self.prefix)
+        workers = registry.workers()
         yield GaugeMetricFamily(
             "crawler_workers", "Workers that announced themselves lately.", value=len(workers)
+        )
+        yield CounterMetricFamily(
+            "crawler_messages_refused",
+            "Messages that workers refused: they were none of this project.",
+            value=registry.refused(),
         )
         yield from self._sessions()
 

@@ -68,12 +68,15 @@ class Worker:
 
     numbers = itertools.count(1)
 
-    def __init__(self, settings: Settings, concurrency: int, log: Path) -> None:
+    def __init__(
+        self, settings: Settings, concurrency: int, log: Path, pool: str = "prefork"
+    ) -> None:
         self.log = log
         environ = {
             name: value for name, value in os.environ.items() if not name.startswith("CRAWLER_")
         }
         command = [*worker_command(settings, concurrency), "-n", f"worker-{next(self.numbers)}@%h"]
+        command += ["-P", pool]
         with log.open("ab") as out:
             self.process = subprocess.Popen(
                 command,
@@ -174,13 +177,10 @@ class Ground:
             **{**HASTY, **here, "chrome_url": self.chrome and self.chrome.url, **given}
         )
 
-    def worker(self, concurrency: int = 1, **settings: Any) -> Worker:
+    def worker(self, concurrency: int = 1, *, pool: str = "prefork", **settings: Any) -> Worker:
         """A worker, started; it takes a moment until it works."""
-        worker = Worker(
-            self.settings(**settings),
-            concurrency,
-            self.folder / f"worker-{len(self.workers) + 1}.log",
-        )
+        log = self.folder / f"worker-{len(self.workers) + 1}.log"
+        worker = Worker(self.settings(**settings), concurrency, log, pool)
         self.workers.append(worker)
         return worker
 
