@@ -168,36 +168,36 @@ def endure(request: Request) -> None:
 
 
 class Fire:
-    """Faults at random, one after the other, until told to stop."""
+    """Faults at random, one after the other; at the end everything that is frozen goes on."""
 
     def __init__(self, ground: Ground, seed: int) -> None:
         self.ground, self.chance = ground, random.Random(seed)
         self.counts: Counter[str] = Counter()
-        self._over = threading.Event()
+        self._next = 0.0
         self._frozen: list[tuple[float, Callable[[], object]]] = []
-        self._thread = threading.Thread(target=self._burn)
-
-    def __enter__(self) -> Fire:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _burn(self) -> None:
-        faults = [
+        self._faults = [
             self.kill_worker, self.kill_process, self.kill_process, self.freeze_worker,
             self.freeze_process, self.kill_chrome, self.kill_chrome, self.freeze_chrome,
             self.kill_redis, self.freeze_redis,
         ]  # fmt: skip
-        while not self._over.wait(self.chance.uniform(0.2, 2 * PAUSE)):
-            self.thaw(time.monotonic())
-            fault = self.chance.choice(faults)
-            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-                fault()
-                self.counts[fault.__name__] += 1
+
+    def __enter__(self) -> Fire:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self.thaw(float("inf"))
+
+    def burn(self) -> None:
+        """Do what is due by now."""
+        now = time.monotonic()
+        self.thaw(now)
+        if now < self._next:
+            return
+        fault = self.chance.choice(self._faults)
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            fault()
+            self.counts[fault.__name__] += 1
+        self._next = time.monotonic() + self.chance.uniform(0.2, 2 * PAUSE)
 
     def thaw(self, now: float) -> None:
         due = [one for one in self._frozen if one[0] <= now]
@@ -257,14 +257,14 @@ class Fire:
         assert redis.process is not None
         redis.process.kill()
         redis.process.wait()
-        self._over.wait(self.chance.uniform(0, 3))
+        time.sleep(self.chance.uniform(0, 3))
         redis.start()
 
     def freeze_redis(self) -> None:
         redis = self.ground.redis
         assert redis.process is not None
         redis.process.send_signal(signal.SIGSTOP)
-        self._over.wait(self.chance.uniform(0, 5))
+        time.sleep(self.chance.uniform(0, 5))
         redis.process.send_signal(signal.SIGCONT)
 
 
