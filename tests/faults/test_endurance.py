@@ -12,7 +12,6 @@ import signal
 import sqlite3
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -315,7 +314,7 @@ def test_each_crawl_is_exact_whatever_dies_freezes_or_misbehaves(
             crawls[f"round-{rounds}"], lease=LEASE, crash_strikes=1_000, page_deadline=120.0
         )
         with Fire(ground, seed=rounds) as fire:
-            seconds = watch(ground, frontier)
+            seconds = watch(ground, frontier, fire)
         faults += fire.counts
         compare(ground, frontier, site, f"round-{rounds}")
         sys.stderr.write(f"crawl {rounds}: {PAGES} pages in {seconds:.0f} s, {dict(fire.counts)}\n")
@@ -330,8 +329,8 @@ def test_each_crawl_is_exact_whatever_dies_freezes_or_misbehaves(
     sys.stderr.write(f"{rounds} crawls in {time.monotonic() - began:.0f} s: {dict(faults)}\n")
 
 
-def watch(ground: Ground, frontier: Frontier) -> float:
-    """Wait until the crawl has ended; return its seconds."""
+def watch(ground: Ground, frontier: Frontier, fire: Fire) -> float:
+    """Wait, under fire, until the crawl has ended; return its seconds."""
     began = moved = time.monotonic()
     last = None
     while not (seen := frontier.snapshot()).status.ended:
@@ -339,7 +338,8 @@ def watch(ground: Ground, frontier: Frontier) -> float:
             last, moved = now, time.monotonic()
         said = [worker.said()[-3_000:] for worker in ground.workers]
         assert time.monotonic() - moved < STANDSTILL, "\n".join([str(seen), *said])
-        time.sleep(0.5)
+        fire.burn()
+        time.sleep(0.2)
     return time.monotonic() - began
 
 
