@@ -5,8 +5,8 @@
 -- ARGV     1 count   letters to look at: the oldest ones
 --          2...      those of them to send back, byte for byte; the others go to the end of the
 --                    list: so further calls come to all, and the last one leaves them in order
--- Uses     meta, counts, reasons, examples, lane:<lane> (hashes), failed, queued..., ready (lists), snoozed
---          (zset), lanes (set)
+-- Uses     meta, counts, reasons, examples, lane:<lane> (hashes), failed, queued..., ready (lists),
+--          snoozed (zset), lanes (set)
 -- With     core, lanes
 -- Returns  number of pages sent back
 -- Cost     O(count)

@@ -176,7 +176,8 @@ local function check_time(crawl)
   if pages == 0 and redis.call("HLEN", key("outbox")) > 0 then return end
   if crawl.time_limit and active(crawl) >= crawl.time_limit then
     become(crawl, "STOPPING", "time limit " .. seconds(crawl.time_limit) .. " reached")
-  elseif crawl.idle_limit and now - (crawl.last_done or crawl.active_since or now) >= crawl.idle_limit then
+  elseif crawl.idle_limit
+    and now - (crawl.last_done or crawl.active_since or now) >= crawl.idle_limit then
     become(crawl, "STOPPING", "idle limit " .. seconds(crawl.idle_limit) .. " reached")
   end
 end

@@ -147,7 +147,7 @@ end
 local function reap(crawl, limit, rand)
   limit = math.min(limit, math.max(10, math.floor(redis.call("ZCARD", key("leases")) / 10)))
   local reaped = 0
-  -- no worker's: they end later than any lease may (Redis's clock went back, or something wrote them)
+  -- no worker's: they end later than any lease may (Redis's clock went back, or they are damaged)
   local latest = now + math.max(crawl.lease, crawl.page_deadline) + 1000
   local far = redis.call("ZRANGEBYSCORE", key("leases"), latest, "+inf", "LIMIT", 0, limit)
   for _, id in ipairs(far) do redis.call("ZADD", key("leases"), now, id) end

@@ -20,38 +20,41 @@ local SETS_OF_NAMES = 2
 -- The pages in ARGV from `first` on: bucket (32 bits), value (decimal, below 2^63), entry; for each
 -- page, at most 200. Else the error. After the bucket of a link may stand the kind and the name of
 -- its pattern, and the name of its path's, if it has a query ("bucket kind name path").
+-- Also the patterns, each once: they hold their links together.
 local function linked_pages(first)
-  local pages = {}
+  local pages, patterns, known = {}, {}, {}
   for i = first, #ARGV, 3 do
     local raw = ARGV[i + 2]
     local entry = parse(raw)
     if not entry then return nil, redis.error_reply("ERR not an entry: " .. raw) end
-    local page = { bucket = tonumber(ARGV[i]), value = ARGV[i + 1], raw = raw, entry = entry }
-    if not page.bucket then
-      local bucket, kind, name, path = string.match(ARGV[i], "^(%d+) (%d) (%x+) (%x*)$")
-      page.bucket, page.kind, page.pattern, page.path = tonumber(bucket), tonumber(kind), name, path
+    local bucket, pattern = tonumber(ARGV[i]), nil
+    if not bucket then
+      local space = string.find(ARGV[i], " ", 1, true)
+      local text = string.sub(ARGV[i], space + 1)
+      bucket, pattern = tonumber(string.sub(ARGV[i], 1, space - 1)), known[text]
+      if not pattern then
+        local kind, name, path = string.match(text, "^(%d) (%x+) (%x*)$")
+        pattern = { kind = tonumber(kind), name = name, path = path ~= "" and path }
+        known[text] = pattern
+        patterns[#patterns + 1] = pattern
+      end
     end
-    pages[#pages + 1] = page
+    pages[#pages + 1] =
+      { bucket = bucket, value = ARGV[i + 1], raw = raw, entry = entry, pattern = pattern }
   end
+  pages.patterns = patterns
   return pages
 end
 
--- How many pages each of the patterns of `pages` has, by its name.
-local function pattern_counts(pages)
-  local names, counts = {}, {}
-  for _, page in ipairs(pages) do
-    for _, name in ipairs({ page.pattern, page.path ~= "" and page.path or nil }) do
-      if not counts[name] then
-        counts[name] = 0
-        names[#names + 1] = name
-      end
-    end
+-- How many pages each of the `patterns` has, by its name.
+local function pattern_counts(patterns)
+  local names, counts = { "other" }, {}
+  for _, pattern in ipairs(patterns) do
+    names[#names + 1] = pattern.name
+    if pattern.path then names[#names + 1] = pattern.path end
   end
-  if #names > 0 then
-    names[#names + 1] = "other"
-    local values = redis.call("HMGET", key("patterns"), unpack(names))
-    for i, name in ipairs(names) do counts[name] = tonumber(values[i] or 0) end
-  end
+  local values = redis.call("HMGET", key("patterns"), unpack(names))
+  for i, name in ipairs(names) do counts[name] = tonumber(values[i] or 0) end
   return counts
 end
 
@@ -60,40 +63,37 @@ local function pattern_limit(crawl, kind)
     math.max(PATTERN_FLOOR, math.floor(crawl.pattern_limit / (PATTERN_DIVISORS[kind] or 1))))
 end
 
--- The patterns of the `pages` of one call: `full` says whether those of a page have all the pages
--- that the limit allows, `note` that it is taken.
-local function patterns_of(crawl, pages)
-  if (crawl.pattern_limit or 0) <= 0 then
-    return { full = function() end, note = function() end, store = function() end }
-  end
-  local counts, kept, changed = pattern_counts(pages), nil, {}
+-- The patterns of one call: `full` says whether a pattern has all the pages that the limit allows,
+-- `note` that one of its pages is taken.
+local function counted_patterns(crawl, patterns)
+  local counts, kept, changed = pattern_counts(patterns), nil, {}
   -- a pattern is counted by its own name, while there are not too many
-  local function name_of(page)
-    if counts[page.pattern] > 0 then return page.pattern end
+  local function name_of(pattern)
+    if counts[pattern.name] > 0 then return pattern.name end
     kept = kept or redis.call("HLEN", key("patterns"))
-    return kept < PATTERNS_MAX and page.pattern or "other"
+    return kept < PATTERNS_MAX and pattern.name or "other"
   end
   local function add_one(name)
     if counts[name] == 0 and kept then kept = kept + 1 end
     counts[name] = counts[name] + 1
     changed[name] = counts[name]
   end
-  local function is_new_set(page, name)
-    return page.path ~= "" and name ~= "other" and counts[name] == 0
+  local function is_new_set(pattern, name)
+    return pattern.path and name ~= "other" and counts[name] == 0
   end
+  for _, pattern in ipairs(patterns) do pattern.limit = pattern_limit(crawl, pattern.kind) end
   return {
-    full = function(page)
-      if not page.pattern then return false end
-      local name = name_of(page)
-      if counts[name] >= pattern_limit(crawl, name == "other" and 0 or page.kind) then
+    full = function(pattern)
+      local name = name_of(pattern)
+      if counts[name] >= (name == "other" and crawl.pattern_limit or pattern.limit) then
         return true
       end
-      return is_new_set(page, name) and counts[page.path] >= pattern_limit(crawl, SETS_OF_NAMES)
+      return is_new_set(pattern, name)
+        and counts[pattern.path] >= pattern_limit(crawl, SETS_OF_NAMES)
     end,
-    note = function(page)
-      if not page.pattern then return end
-      local name = name_of(page)
-      if is_new_set(page, name) then add_one(page.path) end
+    note = function(pattern)
+      local name = name_of(pattern)
+      if is_new_set(pattern, name) then add_one(pattern.path) end
       add_one(name)
     end,
     store = function()
@@ -118,7 +118,10 @@ local function add(crawl, pages, skipped, front)
     end
   end
   local function skip(reason) skipped[reason] = (skipped[reason] or 0) + 1 end
-  local patterns, trapped = patterns_of(crawl, pages), nil
+  local patterns, trapped = nil, nil
+  if #pages.patterns > 0 and (crawl.pattern_limit or 0) > 0 then
+    patterns = counted_patterns(crawl, pages.patterns)
+  end
 
   grow(crawl)
   -- the lists keep the order in which pages came
@@ -148,14 +151,14 @@ local function add(crawl, pages, skipped, front)
       skip("full")
     elseif crawl.host_page_limit and lane.accepted >= crawl.host_page_limit then
       skip("lane")
-    elseif patterns.full(page) then
+    elseif patterns and page.pattern and patterns.full(page.pattern) then
       trapped = trapped or page
       skip("pattern")
     elseif not mark(crawl, page.bucket, page.value) then
       old = old + 1
     else
       new = new + 1
-      patterns.note(page)
+      if patterns and page.pattern then patterns.note(page.pattern) end
       lane.n, lane.accepted = lane.n + 1, lane.accepted + 1
       local name = queue(entry.lane, entry.priority)
       if not batches[name] then
@@ -166,7 +169,7 @@ local function add(crawl, pages, skipped, front)
     end
   end
 
-  patterns.store()
+  if patterns then patterns.store() end
   if trapped then
     local ok, fields = pcall(cjson.decode, "[0" .. trapped.entry.rest)
     if ok then redis.call("HSETNX", key("examples"), "skipped_pattern", fields[4]) end
