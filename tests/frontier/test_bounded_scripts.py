@@ -141,7 +141,7 @@ def efforts(crawl: Crawl) -> dict[str, int]:
     return taken
 
 
-def test_no_script_does_more_in_a_large_crawl_than_in_a_small_one(redis):
+def test_no_script_does_more_in_a_large_crawl(redis):
     small = efforts(Crawl(redis, SMALL))
     redis.flushall()
     large = efforts(Crawl(redis, LARGE))
