@@ -417,9 +417,9 @@ class Fields(BaseModel):
     pattern_limit: OrNone[Annotated[Whole, Field(ge=0, le=1_000_000_000)]] = _field(
         _DEFAULT.pattern_limit,
         "Pages per pattern of URLs (without their numbers, dates, ids and values of queries), as"
-        " far as links lead there; a hundredth, but not below 1,000, for patterns of calendars,"
-        " session ids and four or more names in a query, and a thousandth for paths that repeat"
-        " themselves. None or 0: no limit.",
+        " far as links lead there; a tenth for patterns with four or more names in the query, a"
+        " hundredth for those of calendars and session ids, a thousandth for paths that repeat"
+        " themselves, but not below 1,000. None or 0: no limit.",
         "pattern_limit=20_000",
     )
     results_limit: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = _field(

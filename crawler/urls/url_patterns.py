@@ -49,8 +49,9 @@ class Kind(IntEnum):
     """How a pattern seems to grow. The frontier takes fewer pages of the later kinds."""
 
     ORDINARY = 0  # a number, an id or a title at the end, a short query
-    ENDLESS = 1  # dates at the end, sessions within the path, many names in the query
-    REPEATS = 2  # segments of the path again and again; also: sets of names of queries
+    MANY_NAMES = 1  # of a query, or one twice: filters, but also the products of some shops
+    ENDLESS = 2  # dates at the end, sessions within the path
+    REPEATS = 3  # segments of the path again and again; also: sets of names of queries
 
 
 class UrlPattern(NamedTuple):
@@ -76,7 +77,9 @@ def pattern_of(url: str) -> UrlPattern | None:
     pairs = [pair.partition("=") for pair in re.split("[&;]", query)[:PARTS_MAX] if pair]
     names = [name for name, _, _ in pairs]
     dated = any(_is_date(name, value) for name, _, value in pairs)
-    if len(names) >= MANY_NAMES or len(set(names)) < len(names) or dated:
+    if len(names) >= MANY_NAMES or len(set(names)) < len(names):
+        kind = max(kind, Kind.MANY_NAMES)
+    if dated:
         kind = max(kind, Kind.ENDLESS)
     # names that hold a number are as endless as values
     shown = sorted({_NUMBER.sub("#", name) for name in names})

@@ -14,8 +14,8 @@ end
 local PATTERNS_MAX = 20000
 -- By kind of a pattern (see urls/url_patterns.py): the limit of pages is divided by so much, but not
 -- below PATTERN_FLOOR. Sets of the names of a path's queries are of the last kind.
-local PATTERN_DIVISORS, PATTERN_FLOOR = { [0] = 1, 100, 1000 }, 1000
-local SETS_OF_NAMES = 2
+local PATTERN_DIVISORS, PATTERN_FLOOR = { [0] = 1, 10, 100, 1000 }, 1000
+local SETS_OF_NAMES = 3
 
 -- The pages in ARGV from `first` on: bucket (32 bits), value (decimal, below 2^63), entry; for each
 -- page, at most 200. Else the error. After the bucket of a link may stand the kind and the name of
