@@ -307,6 +307,11 @@ class Settings(BaseSettings):
         return self.run_timeout + HARD_MARGIN
 
 
+#: Variables that were taken out of the environment, so that no child of this process has them; see
+#: ``children.py``.
+withdrawn: dict[str, str] = {}
+
+
 def load(**values: Any) -> Settings:
     """Return the settings of this process: ``values`` first, then the environment (read at each
     call), then those of the Django project that it belongs to, if any, then the defaults.
@@ -314,8 +319,12 @@ def load(**values: Any) -> Settings:
     Raises:
         SettingsError: something is wrong; the text names every faulty variable.
     """
+    ours = [variable(name) for name in Settings.model_fields]
+    kept = {
+        name.removeprefix(PREFIX).lower(): withdrawn[name] for name in ours if name in withdrawn
+    }
     try:
-        return Settings(**values)
+        return Settings(**(kept | values))
     except django.ProjectError as error:
         raise SettingsError(str(error)) from error
     except ValidationError as error:
@@ -350,7 +359,7 @@ def secrets(prefix: str, environ: Mapping[str, str] | None = None) -> dict[str, 
     """Return the variables that begin with ``prefix``, by name: the passwords that crawls may refer
     to. Never show them.
     """
-    variables = os.environ if environ is None else environ
+    variables = withdrawn | os.environ if environ is None else environ
     return {name: value for name, value in variables.items() if name.startswith(prefix)}
 
 

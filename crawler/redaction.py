@@ -1,23 +1,82 @@
-"""Keep passwords out of all that people read: logs, errors, ``repr``."""
+"""Keep passwords and tokens out of all that people read: logs, errors, lists, ``repr``."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlsplit
 
 _USERINFO = re.compile(r"(?<=://)([^\s:/?#@]*):[^\s/?#]*@")
 _PARAMETER = re.compile(
     r"([?&](?:sentinel_|ssl_)?(?:password|passwd|token|secret|api_?key)=)[^\s&#;]*", re.IGNORECASE
 )
+#: The name of a parameter of a URL: in a query, a fragment or a path (``;jsessionid=…``), also
+#: where the URL is itself a parameter, in per cent signs.
+_NAME = re.compile(
+    r"(?:[?&#;]|%(?:25){0,9}(?:3F|26|23|3B))(?P<name>[\w.~$%\[\]-]{1,80}?)"
+    r"(?P<equals>=|%(?:25){0,9}3D)",
+    re.IGNORECASE,
+)
+#: Values of parameters: of a query, of a path, and of a URL in per cent signs. A browser writes no
+#: quote or angle bracket in one.
+_VALUE = re.compile(r"[^\s&#\"'<>]*")
+_PATH_VALUE = re.compile(r"[^\s/?;&#\"'<>]*")
+_CODED_VALUE = re.compile(r"(?:(?!%(?:25){0,9}(?:26|23))[^\s&#\"'<>])*", re.IGNORECASE)
+#: Parameters that are credentials by their whole name, in lower case and without punctuation.
+_PARAMETER_NAMES = frozenset((
+    *("key", "sig", "sign", "pass", "pwd", "pw", "auth", "authorization", "jwt", "otp", "hmac"),
+    *("session", "sid", "sessid", "sessionid", "phpsessid", "jsessionid", "cfid", "oscsid"),
+    *("saml", "samlresponse", "samlrequest", "assertion", "awsaccesskeyid", "googleaccessid"),
+    *("hdnts", "hdnea", "hdntl", "csrf", "xsrf", "ticket", "code", "accesskey", "pin"),
+))  # fmt: skip
+#: Words of a name that make it one of credentials, in lower case.
+_PARAMETER_WORD = re.compile(
+    r"token|secret|passw|passphrase|passcode|signature|credential|api_?key|session_?id|sessid"
+    r"|(?:^|_)(?:sig|auth|jwt|sid|pwd|otp|hmac|csrf|xsrf)(?:_|$)"
+    r"|(?:^|_)(?:access|private|secret|auth|subscription|licen[cs]e|client|app|shared|account"
+    r"|function|master|admin|consumer|encryption|signing|security|user|service)_?key(?:$|_)"
+)
+#: ``code`` is a credential where OAuth hands one over, and mostly is none: it has so many
+#: characters there.
+_CODE_MIN = 16
 #: A client as redis-py shows it in some of its errors: three lines of options.
 _CLIENT = re.compile(r"[ :]*<redis\..*>")
 
 
 def masked(text: str) -> str:
-    """Return ``text`` (a URL, or a message with URLs in it) with ``***`` for each password."""
-    return _PARAMETER.sub(r"\1***", _USERINFO.sub(r"\1:***@", _CLIENT.sub("", text)))
+    """Return ``text`` (a URL, or a message with URLs in it) with ``***`` for each password, and for
+    each parameter that looks like credentials.
+    """
+    text = _USERINFO.sub(r"\1:***@", _CLIENT.sub("", text))
+    pieces, at = [], 0
+    for found in _NAME.finditer(text):
+        if found.start() < at or not names_parameter(found["name"]):  # in the value before
+            continue
+        value = _CODED_VALUE
+        if found["equals"] == "=":
+            value = _PATH_VALUE if text[found.start()] == ";" else _VALUE
+        here = value.match(text, found.end())
+        if here and len(here[0]) >= (_CODE_MIN if found["name"].lower() == "code" else 1):
+            pieces += [text[at : found.end()], "***"]
+            at = here.end()
+    return "".join([*pieces, text[at:]])
+
+
+@lru_cache(maxsize=4_096)
+def names_parameter(name: str) -> bool:
+    """Whether the parameter ``name`` of a URL looks like credentials: a token, a signature, a key,
+    a session's id; and ``code``, which is one if it is long.
+    """
+    plain = unquote(unquote(name))
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", plain).strip("_").lower()
+    whole = words.replace("_", "")
+    return (
+        whole in _PARAMETER_NAMES
+        or whole.startswith(("aspsessionid", "phpsessid"))
+        or _PARAMETER_WORD.search(words) is not None
+    )
 
 
 #: Texts that are credentials, whatever they are called: a URL with a password, the value of an

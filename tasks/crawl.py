@@ -46,7 +46,7 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except (TaskPredicate, MemoryError) as error:
-        raise HookFailed(one_line(error)) from None
+        raise HookFailed(masked(one_line(error))) from None
 
 
 @shared_task(name="crawler.run", ignore_result=True, acks_late=False, throws=(PageFailed,))

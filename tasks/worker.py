@@ -12,11 +12,13 @@ from celery import bootsteps, signals
 from celery.worker import state
 
 from ..config import settings as configuration
+from ..config.children import withdraw_secrets
 from ..config.settings import Settings
 from ..errors import CrawlerError
 from ..local.heartbeat_file import Heartbeat
 from ..local.shutdown import shutdown
 from ..observe.logs import logger
+from ..secret_refs import SECRET_PREFIX
 from . import process
 from .config_checks import broken_settings
 from .messages import refusals
@@ -136,6 +138,14 @@ def add_steps(instance: Any = None, **_: Any) -> None:
     shutdown.share()
     instance.app.steps["worker"].add(Ticker)
     instance.app.steps["consumer"].add(MaskedAnswers)
+
+
+@signals.worker_process_init.connect
+def keep_secrets_from_children(**_: Any) -> None:
+    """Take our secrets out of the environment of a process that does runs: what its hooks start
+    does not inherit them.
+    """
+    withdraw_secrets(SECRET_PREFIX)
 
 
 @signals.worker_process_shutdown.connect

@@ -71,8 +71,9 @@ def page(page, browser):
 
 @members.filter
 def also(links, page):
-    more = ["{link}/404", *(f"{link}/member/{{n}}" for n in range(3, 15))]
-    return [*links, *more] if page.url.endswith("/member/0") else links
+    more = ["{link}/404", "{link}/lost?page=2&sig=songbird"]
+    more += [f"{link}/member/{{n}}" for n in range(3, 15)]
+    return [*links, *more] if "/member/0" in page.url else links
 
 @members.after
 def save(result, page):
@@ -113,7 +114,7 @@ def test_no_password_cookie_or_token_is_read_anywhere_whatever_goes_wrong(folder
     members.reset(password=FORM)
     address, at = site.url("").removeprefix("http://"), quote(ENTRY, safe="")
     definition = DEFINITION.format(
-        url=f"http://me:{at}@{address}/member/0",
+        url=f"http://me:{at}@{address}/member/0?access_token=songbird",
         login=site.url("/enter"),
         form=FORM,
         header=HEADER,
@@ -180,7 +181,7 @@ def test_no_password_cookie_or_token_is_read_anywhere_whatever_goes_wrong(folder
         line["url"].removeprefix(f"http://{address}"): line["reason"]
         for line in folder.lines("out/failed.jsonl")
     }
-    assert failed.pop("/404") == "http_404"
+    assert failed.pop("/404") == failed.pop("/lost?page=2&sig=songbird") == "http_404"
     assert {path[-1]: reason.partition(":")[0] for path, reason in failed.items()} == dict.fromkeys(
         "123456", "extract"
     )
@@ -205,6 +206,11 @@ def test_no_password_cookie_or_token_is_read_anywhere_whatever_goes_wrong(folder
         str(path): path.name + path.read_text(errors="replace")
         for path in [*files, folder.path / "all.jsonl"]
     }
+    # Nor the tokens in the URLs of the entry and of a page, where URLs are shown
+    for place in ("commands", "events", "log", *(str(p) for p in files if "errors" in p.parts)):
+        at = places[place].find("songbird")
+        assert at < 0, f"{place}: …{places[place][max(0, at - 300) :][:400]}…"
+    assert "sig=***" in places["commands"]
     for place, text in places.items():
         assert "canary" not in text, (
             f"{place}: …{text[max(0, text.index('canary') - 500) :][:600]}…"

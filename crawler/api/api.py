@@ -21,6 +21,7 @@ from ..definition.fields import NESTING_MAX as MESSAGE_NESTING_MAX
 from ..errors import CrawlerError, DefinitionError, FrontierError, UnknownCrawl
 from ..model import Json
 from ..observe.logs import logger
+from ..redaction import masked
 from ..storage.errors import redis_errors
 from .jobs import AddressRefused, Job, JobConflict, Jobs, Order, UnknownJob
 from .openapi import describe_api
@@ -352,6 +353,7 @@ def job_record(job: Job) -> dict[str, Json]:
         "status": job.status,
         "reason": job.reason,
         **job.order.record(),
+        "url": job.order.url and masked(job.order.url),  # every client sees every job
         "counts": dict(job.counts),
         "created": utc(job.created),
         "started": utc(job.started),

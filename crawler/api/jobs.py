@@ -27,6 +27,7 @@ from ..frontier.listing import Listing
 from ..model import Json, Snapshot, Status
 from ..net.guard import Guard, Resolve, system_resolve
 from ..observe.logs import logger
+from ..redaction import masked
 from ..storage.errors import redis_errors
 from ..urls.url import host_of
 
@@ -332,7 +333,7 @@ class Jobs:
         if self._frontier(id).digest() is None:
             return iter(())
         letters = self.client.handle(PREFIX + id).undelivered()
-        return (json.dumps(letter.record()) + "\n" for letter in letters)
+        return (masked(json.dumps(letter.record())) + "\n" for letter in letters)
 
     def redeliver(self, id: str) -> Job:  # noqa: A002
         """Call the hooks of the job ``id`` again that gave up. A job that has ended ends again.

@@ -18,9 +18,12 @@ from ..redaction import masked
 from ..text.printable import printable
 
 
-def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
-    """Print ``text``, which may hold what strangers wrote: its control characters as escapes."""
-    click.echo(printable(text, keep="\n"), err=err, nl=nl)
+def echo(text: str = "", *, err: bool = False, nl: bool = True, data: bool = False) -> None:
+    """Print ``text``, which may hold what strangers wrote: its control characters as escapes, and
+    ``***`` for credentials in URLs. ``data``: it is the result of a page, whose URLs stay.
+    """
+    shown = printable(text, keep="\n")
+    click.echo(shown if data else masked(shown), err=err, nl=nl)
 
 
 def print_traceback(
@@ -29,7 +32,7 @@ def print_traceback(
     """Print an error that nobody expected as Python does, but as harmless text: its message may
     be a stranger's.
     """
-    echo(masked("".join(traceback.format_exception(kind, error, trace)).rstrip()), err=True)
+    echo("".join(traceback.format_exception(kind, error, trace)).rstrip(), err=True)
 
 
 class TerminalOutput:
@@ -37,7 +40,7 @@ class TerminalOutput:
 
     def write(self, text: str) -> int:
         """Print ``text``."""
-        echo(text.replace("\r\n", "\n"), nl=False)
+        echo(text.replace("\r\n", "\n"), nl=False, data=True)
         return len(text)
 
 
@@ -105,7 +108,7 @@ class Group(click.Group):
             if not note and not isinstance(error, CrawlerError | SettingsError):
                 raise
             if ctx.params.get("verbose"):
-                echo(masked(traceback.format_exc()), err=True)
+                echo(traceback.format_exc(), err=True)
             if note:
                 raise HookMistake(
                     printable(masked(explain_hook(error, note)), keep="\n")

@@ -20,6 +20,7 @@ from ..definition.loading import load
 from ..errors import UnknownCrawl
 from ..frontier.entries import FailedPage
 from ..model import Json, Priority, short_id
+from ..redaction import masked
 from ..secret_refs import SECRET_PREFIX
 from .common import find_crawl, open_client, standing
 from .group import Mistake, echo
@@ -82,9 +83,12 @@ def record(letter: FailedPage) -> dict[str, Json]:
 def line(letter: FailedPage) -> str:
     """Return a dead letter for people."""
     status = f"status {letter.status}" if letter.status else letter.failure.value
+    url = masked(letter.page.url)
+    # its URL would not do for a retry
+    name = f"  (id {short_id(letter.page.id)})" if url != letter.page.url else ""
     return (
         f"{letter.reason:<20} {status:<10}  attempts {letter.page.attempt}  depth"
-        f" {letter.page.depth}  {letter.page.url}"
+        f" {letter.page.depth}  {url}{name}"
     )
 
 

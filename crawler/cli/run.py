@@ -12,6 +12,7 @@ from ..definition.loading import load
 from ..definition.network import entries_decided, guard_of, plain_headers, proxies_of, robots_names
 from ..net.permits import Permits
 from ..output.hints import hint_lines
+from ..redaction import masked
 from ..run.dry_run import DryRun, dry_run
 from ..services import endpoint
 from .group import echo
@@ -48,9 +49,9 @@ def run(crawl: str, url: str | None, after: bool, as_json: bool, changes: tuple[
         outcome = dry_run(definition, chrome, permits, url, after=after)
     group = permits.robots_group(outcome.result.page.url)
     if as_json:
-        echo(json.dumps(record(outcome) | {"robots_group": group}, ensure_ascii=False))
+        echo(json.dumps(record(outcome) | {"robots_group": group}, ensure_ascii=False), data=True)
     else:
-        echo(text(outcome))
+        echo(text(outcome), data=True)
         echo(robots_text(permits, group))
 
 
@@ -75,12 +76,12 @@ def text(outcome: DryRun) -> str:
     """Return the outcome for people: the page, its data, and a line per link."""
     result, response = outcome.result, outcome.result.response
     lines = [
-        f"{response.url}  status {response.status or 'unknown'}  {result.ms:.0f} ms",
+        f"{masked(response.url)}  status {response.status or 'unknown'}  {result.ms:.0f} ms",
         json.dumps(result.data, ensure_ascii=False, indent=2),
         f"{len(outcome.kept)} links kept",
-        *(f"  {page.url}" for page in outcome.kept),
+        *(f"  {masked(page.url)}" for page in outcome.kept),
         f"{len(outcome.dropped)} links dropped",
-        *(f"  {reason:<12} {link.url}" for link, reason in outcome.dropped),
+        *(f"  {reason:<12} {masked(link.url)}" for link, reason in outcome.dropped),
         *(f"hint: {line}" for line in hint_lines(outcome.hints)),
     ]
     return "\n".join(lines)

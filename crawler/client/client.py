@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import lru_cache
 
 from ..config import settings as configuration
+from ..config.children import secrets_inherited
 from ..config.settings import Settings
 from ..definition.crawl import Crawl
 from ..definition.crawl_plan import plan_of
@@ -287,7 +288,7 @@ class Client:
         """
         if hook := crawl.hooks.get("start"):
             snapshot = Lazy(self.frontier(crawl.name).snapshot)
-            with noted("start", hook, crawl):
+            with noted("start", hook, crawl), secrets_inherited():
                 call(hook, {"crawl": crawl, "ticket": ticket, "snapshot": snapshot})
         else:
             self.send(crawl.name, ticket, delay)

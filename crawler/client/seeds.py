@@ -64,7 +64,7 @@ class EnqueueReport:
         return text
 
     def _refusal(self, reason: str, count: int) -> str:
-        example = self.examples.get(reason, "")[:200]
+        example = masked(self.examples.get(reason, ""))[:200]
         more = ", …" if count > 1 else ""
         return f"{reason} {count:,}" + (f" ({example}{more})" if example else "")
 

@@ -26,6 +26,7 @@ from ..model import (
     Turn,
     is_crawl_name,
 )
+from ..redaction import masked
 from ..storage.connection import RedisClient
 from ..storage.errors import redis_errors
 from ..storage.scripts import Scripts
@@ -687,6 +688,8 @@ def parse_counts(flat: Sequence[bytes]) -> dict[str, int]:
 
 
 def parse_examples(flat: Sequence[bytes]) -> dict[str, str]:
-    """Return a script's list of names and examples in turn as a mapping."""
-    texts = [text.decode("utf-8", "replace") for text in flat]
+    """Return a script's list of names and examples in turn as a mapping. They are shown to people:
+    credentials in their URLs are masked.
+    """
+    texts = [masked(text.decode("utf-8", "replace")) for text in flat]
     return dict(zip(texts[::2], texts[1::2], strict=True))

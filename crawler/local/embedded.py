@@ -25,7 +25,7 @@ import redis
 from ..config.settings import Settings, environment
 from ..errors import SetupError
 from .private_files import FILE_MODE, FOLDER_MODE, make_private, open_private
-from .processes import die_with_parent, end
+from .processes import die_with_parent, end, environment_of_program
 
 #: Seconds that a private Redis may take until it has loaded its data and answers.
 START_TIMEOUT = 60.0
@@ -120,6 +120,7 @@ class PrivateRedis:
             stderr=subprocess.DEVNULL,
             cwd=self.folder,
             start_new_session=True,
+            env=environment_of_program(),
             preexec_fn=die_with_parent(),
             umask=0o077,  # its data hold what stands behind log-ins
         )

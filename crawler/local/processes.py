@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 
+from ..config.children import program_environment
+
 #: Seconds that a process may take to end when it is asked to.
 STOP_TIMEOUT = 15.0
 
@@ -36,6 +38,13 @@ def die_with_parent(sig: int = signal.SIGTERM) -> Callable[[], None] | None:
             os.kill(os.getpid(), sig)
 
     return arrange
+
+
+def environment_of_program(**more: str) -> dict[str, str]:
+    """Return the environment for a program that is not ours, without secrets, and with the
+    variables ``more``.
+    """
+    return program_environment(**more)
 
 
 def end(process: subprocess.Popen[bytes], timeout: float = STOP_TIMEOUT) -> None:

@@ -32,7 +32,7 @@ from selenium.webdriver.common.selenium_manager import SeleniumManager
 
 from ...errors import BrowserUnavailable
 from ...local.private_files import make_private
-from ...local.processes import birth, die_with_parent
+from ...local.processes import birth, die_with_parent, environment_of_program
 from ...observe.logs import logger
 
 log = logger(__name__)
@@ -126,7 +126,7 @@ class LocalDriver:
                     stderr=output,
                     cwd=self.folder,
                     start_new_session=True,
-                    env={**os.environ, "TMPDIR": str(self.folder.resolve())},
+                    env=environment_of_program(TMPDIR=str(self.folder.resolve())),
                     preexec_fn=die_with_parent(signal.SIGKILL),
                 )
         except OSError as error:

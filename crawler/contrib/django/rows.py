@@ -13,6 +13,7 @@ from ...frontier.entries import FailedPage
 from ...frontier.outbox import UndeliveredLetter
 from ...model import Claim, Json, Snapshot
 from ...output.report import examples_of, ranked, skipped
+from ...redaction import masked
 from ...text.printable import printable
 from .actions import ACTIONS, NOT_STARTED
 from .client import find_snapshot
@@ -68,18 +69,23 @@ def page_links(name: str) -> Row:
 
 def failed_row(failed: FailedPage) -> Row:
     """Return the row of a page that failed for good."""
-    return failed.record() | {"id": failed.page.id, "at": moment(failed.at)}
+    return without_credentials(failed.record()) | {"id": failed.page.id, "at": moment(failed.at)}
 
 
 def undelivered_row(letter: UndeliveredLetter) -> Row:
     """Return the row of a result or failure that no hook took."""
-    return letter.record() | {"at": moment(letter.at)}
+    return without_credentials(letter.record()) | {"at": moment(letter.at)}
+
+
+def without_credentials(row: Row) -> Row:
+    """Return ``row`` with ``***`` for what looks like credentials in its texts."""
+    return {name: masked(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def claim_row(claim: Claim) -> Row:
     """Return the row of a page in flight."""
     return {
-        "url": claim.page.url,
+        "url": masked(claim.page.url),
         "depth": claim.page.depth,
         "attempt": claim.page.attempt,
         "worker": claim.worker,

@@ -7,6 +7,7 @@ import json
 from django.contrib import admin
 from django.http import HttpRequest
 
+from ....redaction import masked
 from ....text.printable import printable
 from .models import StoredResult
 
@@ -26,13 +27,13 @@ class StoredResultAdmin(admin.ModelAdmin):
 
     @admin.display(description="url", ordering="url")
     def shown_url(self, result: StoredResult) -> str:
-        """Return the URL, without control characters."""
-        return printable(result.url)
+        """Return the URL, without control characters and credentials."""
+        return printable(masked(result.url))
 
     @admin.display(description="final url")
     def shown_final_url(self, result: StoredResult) -> str:
-        """Return the final URL, without control characters."""
-        return printable(result.final_url or "")
+        """Return the final URL, without control characters and credentials."""
+        return printable(masked(result.final_url or ""))
 
     @admin.display(description="data")
     def shown_data(self, result: StoredResult) -> str:

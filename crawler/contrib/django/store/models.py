@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 from ....model import ID_LENGTH
+from ....redaction import masked
 from ....text.printable import printable
 
 
@@ -54,4 +55,4 @@ class StoredResult(models.Model):
         )
 
     def __str__(self) -> str:
-        return printable(str(self.url))
+        return printable(masked(str(self.url)))
