@@ -168,7 +168,9 @@ class _Channel:
         channel: Any = super()
         try:
             return channel._get(queue)
-        except (Empty, *self._errors):
+        except Empty:
+            raise
+        except self._errors:
             raise
         except Exception as error:
             refuse_unreadable(queue, error)
@@ -179,7 +181,9 @@ class _Channel:
         channel: Any = super()
         try:
             return channel._receive_one(client)
-        except (Empty, *self._errors):
+        except Empty:
+            raise
+        except self._errors:
             raise
         except Exception as error:
             refuse_unreadable("of remote control", error)

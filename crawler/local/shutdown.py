@@ -5,6 +5,8 @@ The type of an exception does not say: a hook, too, may raise SystemExit or Keyb
 
 from __future__ import annotations
 
+# signal itself makes names of numbers, which takes ten times as long
+import _signal  # type: ignore[import-not-found]
 import mmap
 import signal
 import threading
@@ -15,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 #: Signals that ask a process to end.
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
+SIGNALS = tuple(map(int, (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)))
 #: Seconds within which a worker's own word follows the signal that reached its child: a service
 #: manager may signal both at once.
 WORD_PATIENCE = 2.0
@@ -54,17 +56,17 @@ class Shutdown:
         wrapped = [
             (number, handler, self._noting(handler))
             for number in SIGNALS
-            if callable(handler := signal.getsignal(number))
+            if callable(handler := _signal.getsignal(number))
         ]
         for number, _, noting in wrapped:
-            signal.signal(number, noting)
+            _signal.signal(number, noting)
         try:
             yield
         finally:
             self._watching = False
             for number, handler, noting in wrapped:
-                if signal.getsignal(number) is noting:
-                    signal.signal(number, handler)
+                if _signal.getsignal(number) is noting:
+                    _signal.signal(number, handler)
 
     def watch_for_children(self) -> None:
         """Tell the processes of this worker when a signal asks it to end, from now on."""
@@ -77,7 +79,7 @@ class Shutdown:
             return handle
 
         for number in SIGNALS:
-            if callable(handler := signal.getsignal(number)):
+            if callable(handler := _signal.getsignal(number)):
                 signal.signal(number, telling(handler))
 
     def _noting(self, handler: Handler) -> Handler:

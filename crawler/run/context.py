@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..hooks import Lazy, call, note_place
 from ..local.shutdown import shutdown
+from ..local.side_effects import contained
+from ..observe.logs import logger
 from ..redaction import masked
 from .examples import Examples
 from .looks import Looks
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from ..model import Page
     from ..net.permits import Permits
     from .snapshots import ErrorSnapshots
+
+
+log = logger(__name__)
 
 
 class Start(Protocol):
@@ -95,12 +100,18 @@ class Hooks:
         hook = self._crawl.calls.get(step)
         if hook is None:
             return None
+        left: list[str] = []
         try:
-            return call(hook, self._common | arguments)
+            with contained(left):
+                return call(hook, self._common | arguments)
         except BaseException as error:
             if shutdown.signal_name and not isinstance(error, Exception):
                 raise
             raise self.error(step, error, at) from error
+        finally:
+            if left:
+                words = "%s: the hook %s left %s behind, or changed: put back what can be"
+                log.warning(words, self._crawl.name, step, ", ".join(left))
 
     def error(self, step: str, error: BaseException, at: Page | None) -> HookError:
         """Return ``error`` as that of the hook of ``step``, with its place in the author's code."""
