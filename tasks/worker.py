@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from ..config.children import withdraw_secrets
 from ..config.settings import Settings
 from ..errors import CrawlerError
 from ..local.heartbeat_file import Heartbeat
+from ..local.private_files import make_private
 from ..local.shutdown import shutdown
 from ..observe.logs import logger
 from ..secret_refs import SECRET_PREFIX
@@ -131,11 +134,23 @@ def tell_children_of_the_end(**_: Any) -> None:
     shutdown.watch_for_children()
 
 
+def share_memory_in(folder: Path) -> None:
+    """Let this worker make the files of its shared memory in ``folder``, which are gone at once.
+
+    By default each worker makes a folder for them among the temporary ones, which stays when it is
+    killed.
+    """
+    with suppress(OSError):
+        make_private(folder)
+        multiprocessing.current_process()._config["tempdir"] = str(folder)  # type: ignore[attr-defined]
+
+
 @signals.celeryd_init.connect
 def add_steps(instance: Any = None, **_: Any) -> None:
     """Add the tick and the masked answers to the worker that is about to be built, of any app."""
     process.load()  # before the fork
     shutdown.share()
+    share_memory_in(configuration.load().state_dir.absolute() / "memory")
     instance.app.steps["worker"].add(Ticker)
     instance.app.steps["consumer"].add(MaskedAnswers)
 
