@@ -23,7 +23,7 @@ def refusal(url: str, *, entry: str | None = None, depth: int = 0, **fields: Any
     """Return the error for a page that arrives at ``url``."""
     crawl = Crawl(name="moved", url=OLD, **fields)
     page = scope_of(crawl).entry(entry) if entry else entry_pages(crawl)[0]
-    permits = Permits(guard_of(crawl, lambda _host: ["93.184.216.34"]), obey=False)
+    permits = Permits(guard_of(crawl, resolve=lambda _host: ["93.184.216.34"]), obey=False)
     with pytest.raises(PageError) as failed:
         admit(Response(url, 200), crawl, replace(page, depth=depth), cast("Any", None), permits)
     return failed.value
