@@ -17,12 +17,12 @@ from pydantic import ValidationError
 from ..client.client import Client
 from ..client.wakeups import WakeUps
 from ..config.settings import TOKEN, Settings
-from ..definition.fields import NESTING_MAX as MESSAGE_NESTING_MAX
 from ..errors import CrawlerError, DefinitionError, FrontierError, UnknownCrawl
 from ..model import Json
 from ..observe.logs import logger
 from ..redaction import masked
 from ..storage.errors import redis_errors
+from ..text import nesting as json_nesting
 from .jobs import AddressRefused, Job, JobConflict, Jobs, Order, UnknownJob
 from .openapi import describe_api
 from .schemas import PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, NewJob
@@ -39,7 +39,7 @@ RETRY_AFTER = 5
 #: Headers of every response: nothing keeps it, or takes it for something else.
 SAFE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 #: Levels of lists and objects in the body of a request, which holds a message.
-NESTING_MAX = MESSAGE_NESTING_MAX + 1
+NESTING_MAX = json_nesting.NESTING_MAX + 1
 #: Seconds over which the requests of a token are counted.
 WINDOW = 60
 

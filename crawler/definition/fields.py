@@ -29,6 +29,7 @@ from ..errors import Fault
 from ..model import Policy, is_crawl_name
 from ..redaction import looks_secret, names_secret
 from ..secret_refs import SECRET_PREFIX, references
+from ..text.nesting import NESTING_MAX, is_deeper
 from ..urls.patterns import DENY_EXTENSIONS, SCOPE_KINDS, parse_pattern
 from ..urls.proxy_url import parse_proxy
 from ..urls.url import InvalidURL, normal_host, parse_url
@@ -55,8 +56,6 @@ OWN_HEADERS = frozenset((
 ))  # fmt: skip
 #: Characters of JSON that a crawl's message may have: it travels with the definition.
 MESSAGE_MAX = 65_536
-#: Levels of lists and tables in a message.
-NESTING_MAX = 32
 #: Stands, among the sitemaps of a crawl, for those that robots.txt names.
 AUTO = "auto"
 #: Why a URL is none, by the reason of InvalidURL.
@@ -133,7 +132,7 @@ def _hint(value: str, known: Iterable[str]) -> str:
 
 
 def _message(value: Any) -> Any:
-    if is_deeper(value, NESTING_MAX):
+    if is_deeper(value):
         raise ValueError(f"is nested more than {NESTING_MAX} levels deep")
     try:
         length = len(json.dumps(value, allow_nan=False))
@@ -147,20 +146,6 @@ def _message(value: Any) -> Any:
             f" variable of its worker, ${SECRET_PREFIX}…, or use proxy, basic_auth or login"
         )
     return value
-
-
-def is_deeper(value: Any, levels: int) -> bool:
-    """Whether lists and tables in ``value`` are nested deeper than that, or hold themselves."""
-    parts = [value]
-    for _ in range(levels + 1):
-        inner: list[Any] = []
-        for part in parts:
-            if isinstance(part, Mapping):
-                inner += part.values()
-            elif isinstance(part, list | tuple):
-                inner += part
-        parts = inner
-    return bool(parts)
 
 
 def _texts(value: Any, name: str = "") -> Iterator[tuple[str, str]]:

@@ -21,6 +21,7 @@ from ..model import FailureClass, Json, Link, Response, Result
 from ..observe.logs import bind, logger
 from ..redaction import Secrets, masked
 from ..text.encodable import encodable_value
+from ..text.nesting import NESTING_MAX, is_deeper
 from ..text.printable import printable
 from .delivery import Deliveries, failure_arguments
 from .lease import RENEWALS, keep_lease
@@ -165,6 +166,9 @@ class PageRun:
             return encodable_value(extract_by_table(self._crawl, response))
         live = self._live(response)
         data = self._hooks.call("extract", self._page, **live, browser=self._browser)
+        if is_deeper(data):
+            error = ValueError(f"the result is nested more than {NESTING_MAX} levels deep")
+            raise self._hooks.error("extract", error, self._page)
         return encodable_value(data)
 
     def choose(self, response: Response) -> Chosen:
@@ -421,7 +425,6 @@ def as_json(result: Result) -> str:
     record = result.record()
     text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     text = printable(text)  # as JSON escapes them: the line means the same
-    if len(text) > RESULT_MAX:
-        size = f"the result has {len(text):,} characters of JSON; at most {RESULT_MAX:,} are kept"
-        raise ValueError(size)
+    if (size := len(text.encode())) > RESULT_MAX:
+        raise ValueError(f"the result has {size:,} bytes of JSON; at most {RESULT_MAX:,} are kept")
     return text

@@ -65,6 +65,22 @@ def says_nothing(page):
         raise Mute
     return {"url": page.url}
 
+def nested(levels):
+    data = "http://127.0.0.1/"
+    for _ in range(levels):
+        data = [data]
+    return data
+
+own = {}
+own["self"] = own
+results = {
+    "huge": "\u00e9" * 600_000, "deep": nested(33), "deepest": nested(100_000), "own": own,
+    "nan": float("nan"), "infinite": [1e999],
+}
+for name, data in results.items():
+    globals()[f"of_{name}"] = made = crawl(name)
+    made.extract(lambda page, data=data: data if page.url.endswith("/3") else {"url": nested(31)})
+
 @no_list.filter
 def choose(links, page):
     return 42 if page.url.endswith("/3") else links
@@ -138,7 +154,7 @@ def hooks(ground: Ground) -> str:
 
 
 def test_a_hook_that_raises_or_returns_nonsense_fails_its_page_only(ground: Ground, hooks: str):
-    """Fault 24: six crawls at once, in each of which a hook does wrong at one page."""
+    """Fault 24: twelve crawls at once, in each of which a hook does wrong at one page."""
     worker = ground.worker(2, crawls=hooks)
     crawls = load_all([hooks])
     expected = {
@@ -149,6 +165,12 @@ def test_a_hook_that_raises_or_returns_nonsense_fails_its_page_only(ground: Grou
         ),
         "half": f"extract: ValueError: no price in Ten \ufffd {at('ValueError')}",
         "mute": f"extract: Mute {at('raise Mute')}",
+        "huge": "extract: ValueError: the result has 1,200,",
+        "deep": "extract: ValueError: the result is nested more than 32 levels deep",
+        "deepest": "extract: ValueError: the result is nested more than 32 levels deep",
+        "own": "extract: ValueError: the result is nested more than 32 levels deep",
+        "nan": "extract: ValueError: Out of range float values are not JSON compliant",
+        "infinite": "extract: ValueError: Out of range float values are not JSON compliant",
         "no-list": (
             "filter: TypeError: the filter hook choose must return the links to keep, not int"
             f" {at('no_list.')}"
@@ -157,8 +179,10 @@ def test_a_hook_that_raises_or_returns_nonsense_fails_its_page_only(ground: Grou
     frontiers = {name: ground.crawl(crawls[name]) for name in expected}
     for name, reason in expected.items():
         ground.until_end(frontiers[name])
-        ended_well(frontiers[name], {"/", *PATHS} - {"/3"}, {"/3": reason}, log=ground.redis)
-        assert Listing(frontiers[name]).failed()[0].failure is FailureClass.HOOK
+        (lost,) = Listing(frontiers[name]).failed()
+        assert (lost.failure, lost.reason[: len(reason)]) == (FailureClass.HOOK, reason)
+        reasons = {"/3": lost.reason}
+        ended_well(frontiers[name], {"/", *PATHS} - {"/3"}, reasons, log=ground.redis)
     ground.until(lambda: "KeyError: 'price'" in worker.said())
 
 
