@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import sys
+import threading
 import traceback
+from contextlib import suppress
 from importlib import import_module
 from types import TracebackType
 from typing import Any
@@ -33,6 +37,20 @@ def print_traceback(
     be a stranger's.
     """
     echo("".join(traceback.format_exception(kind, error, trace)).rstrip(), err=True)
+
+
+def leave_threads(end: SystemExit) -> None:
+    """End the process here if threads that the crawl's own code began would keep it for ever."""
+    own = threading.current_thread()
+    left = [one for one in threading.enumerate() if one is not own and not one.daemon]
+    if not left:
+        return
+    atexit._run_exitfuncs()  # what was to be closed at the end
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    os._exit(status)
 
 
 class TerminalOutput:
@@ -94,7 +112,11 @@ class Group(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the command line of this process."""
         sys.excepthook = print_traceback
-        return super().main(*args, **kwargs)
+        try:
+            return super().main(*args, **kwargs)
+        except SystemExit as end:
+            leave_threads(end)
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

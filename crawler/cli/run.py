@@ -10,6 +10,7 @@ from ..browser.pool import Chrome
 from ..config import settings as configuration
 from ..definition.loading import load
 from ..definition.network import entries_decided, guard_of, plain_headers, proxies_of, robots_names
+from ..local.processes import kill_children
 from ..net.permits import Permits
 from ..output.hints import hint_lines
 from ..redaction import masked
@@ -47,6 +48,7 @@ def run(crawl: str, url: str | None, after: bool, as_json: bool, changes: tuple[
             headers=plain_headers(definition),
         )
         outcome = dry_run(definition, chrome, permits, url, after=after)
+    kill_children()  # of hooks: who waits for the end of our output would wait for theirs
     group = permits.robots_group(outcome.result.page.url)
     if as_json:
         echo(json.dumps(record(outcome) | {"robots_group": group}, ensure_ascii=False), data=True)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -103,3 +104,10 @@ def is_gone(name: str) -> bool:
         return False
     pid, _, born = process.partition("/")
     return not pid.isdigit() or str(birth(int(pid))) != born
+
+
+def kill_children() -> None:
+    """Kill every living process that this one, or one of its children, has started."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            process.kill()

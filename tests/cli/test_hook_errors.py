@@ -66,3 +66,29 @@ def test_a_start_waits_for_the_hook_of_the_end(folder, shop):
     assert "1 not delivered, gave up; see: crawler failed shop --after" in done.stdout
     said = folder.run("failed", "shop", "--after").stdout
     assert said == "after_all attempts 2  OSError: no mail (shop.py:6)  (the crawl's end)\n"
+
+
+LEAVES = """
+import subprocess, sys, threading
+from crawler import Crawl
+
+shop = Crawl(name="shop", url="URL", page_limit=2)
+
+@shop.extract
+def leave(page):
+    threading.Thread(target=threading.Event().wait).start()
+    subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    return {"url": page.url}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["run", "start"])
+def test_a_command_ends_though_hooks_leave_threads_and_children(folder, shop, command):
+    (folder.path / "shop.py").write_text(LEAVES.replace("URL", shop))
+    done = folder.run(command, "shop.py", timeout=100)
+    assert done.returncode == 0, done.stderr
+    said = done.stderr + "".join(log.read_text() for log in folder.path.glob("state/**/*.log"))
+    assert "1 thread" in said
+    assert "1 process" in said
+    assert folder.processes() == []
