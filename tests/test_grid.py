@@ -196,6 +196,7 @@ def test_a_session_that_the_grid_gave_up_costs_no_page(fragile: Grid, idle: Chro
     idle.close()
 
 
+@pytest.mark.soak
 def test_a_page_survives_a_killed_node_and_a_restarted_hub(
     fragile: Grid, ground: Ground, site, held
 ):

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from ..config import environment
 
@@ -91,41 +91,40 @@ class ProcessState:
             yield "the signal mask"
 
 
-@contextmanager
-def contained(left: list[str]) -> Iterator[None]:
+class contained:  # noqa: N801 -- reads as what it does, like contextlib's
     """Put back what the user code in this block changes in its process, and add its name to
     ``left``, with the numbers of threads and processes that it leaves behind.
 
     A process that this code forks ends with the block: it is no worker. In a pool of threads, what
-    belongs to the process may be another thread's, and is left as it is.
+    belongs to the process may be another thread's, and is left as it is. (contextlib writes to the
+    exceptions that pass, which some of them refuse.)
     """
-    process = os.getpid()
-    if threading.current_thread() is not threading.main_thread():
-        try:
-            yield
-        finally:
-            _end_fork(process)
-        return
-    state, threads, children = ProcessState(), set(threading.enumerate()), _children()
-    try:
-        yield
-    finally:
-        _end_fork(process)
-        left += state.restore()
+
+    def __init__(self, left: list[str]) -> None:
+        self._left = left
+
+    def __enter__(self) -> None:
+        self._process = os.getpid()
+        self._state: ProcessState | None = None
+        if threading.current_thread() is threading.main_thread():
+            self._state, self._threads = ProcessState(), set(threading.enumerate())
+            self._children = _children()
+
+    def __exit__(self, *_: object) -> None:
+        if os.getpid() != self._process:
+            os._exit(0)
+        if self._state is None:
+            return
+        self._left += self._state.restore()
         if threading.active_count() > 1:
             news = [
                 thread
                 for thread in threading.enumerate()
-                if thread not in threads and not thread.daemon
+                if thread not in self._threads and not thread.daemon
             ]
-            left += [_number(len(news), "thread")] if news else []
-        if more := _children() - children:
-            left.append(_number(len(more), "process"))
-
-
-def _end_fork(process: int) -> None:
-    if os.getpid() != process:
-        os._exit(0)
+            self._left += [_number(len(news), "thread")] if news else []
+        if more := _children() - self._children:
+            self._left.append(_number(len(more), "process"))
 
 
 def _number(number: int, word: str) -> str:

@@ -118,6 +118,7 @@ def test_schemathesis_finds_no_fault_in_the_stand_alone_server(redis_server, tmp
         assert "Traceback" not in service.log.read_text()
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("redis")
 def test_schemathesis_finds_no_fault_in_the_urls_of_a_django_project(redis_server, tmp_path):
     pytest.importorskip("django", reason="Django is not installed: pip install -e .[django]")

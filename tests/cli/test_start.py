@@ -111,6 +111,7 @@ def test_a_start_that_is_killed_ends_complete_at_last(folder, shop, shop_pages, 
     assert len(folder.lines()) == len(set(urls(folder.lines()))) == shop_pages
 
 
+@pytest.mark.soak
 def test_killed_workers_cost_neither_a_page_nor_a_line(folder, shop, shop_pages):
     crawl = folder.begin(
         "start",

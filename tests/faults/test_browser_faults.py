@@ -183,6 +183,7 @@ def kills_its_driver(request: Request) -> None:
     request.html("<h1>Too late</h1>")
 
 
+@pytest.mark.soak
 @pytest.mark.browser
 def test_a_page_that_always_kills_a_remote_driver_is_poison_not_outage(
     ground: Ground, site: Server, den: Path

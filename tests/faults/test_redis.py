@@ -153,6 +153,7 @@ def test_redis_killed_again_and_again_under_load_never_leaves_half_a_step(ground
     assert consistent(load.frontier).done > 600
 
 
+@pytest.mark.soak
 def test_a_log_that_breaks_off_anywhere_holds_whole_steps_only(ground: Ground):
     """Fault 11: the last 1 to 200 bytes of the AOF are missing, as after a power cut."""
     with Load(ground.redis) as load:

@@ -556,7 +556,7 @@ class World:
         assert len(set(Listing(self.frontier).done(0, 100_000))) == snapshot.done
 
 
-@pytest.mark.parametrize("seed", [1, 2, 7])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.soak) for n in (2, 7))])
 def test_whatever_happens_in_whatever_order_no_page_is_lost_or_counted_twice(redis, seed):
     world = World(redis, seed)
     trail: list[str] = []

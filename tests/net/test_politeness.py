@@ -147,7 +147,7 @@ def test_while_one_host_rests_the_workers_serve_the_others(folder, hosts):
     assert min(gaps(hosts)["127.0.0.1"]) >= 1.5
 
 
-@pytest.mark.parametrize("form", ["2", "date"])
+@pytest.mark.parametrize("form", [pytest.param("2", marks=pytest.mark.soak), "date"])
 def test_a_host_that_asks_for_patience_gets_it(folder, hosts, form):
     hosts.retry_after = form
     crawl(folder, hosts, concurrency_limit=2)

@@ -65,7 +65,7 @@ def break_off(postgres: PrivatePostgres) -> None:
     time.sleep(0.3)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])
 def place(request, tmp_path, shop) -> Iterator[tuple[Project, Callable[[], None], str]]:
     """The project, migrated, with the trouble that its database makes, and the error it brings."""
     with ExitStack() as ending:

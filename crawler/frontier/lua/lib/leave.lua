@@ -147,10 +147,11 @@ end
 local function reap(crawl, limit, rand)
   limit = math.min(limit, math.max(10, math.floor(redis.call("ZCARD", key("leases")) / 10)))
   local reaped = 0
-  -- no worker's: they end later than any lease may (Redis's clock went back, or they are damaged)
+  -- Later than any lease may end: Redis's clock went back, or something wrote them. Who lives
+  -- renews them.
   local latest = now + math.max(crawl.lease, crawl.page_deadline) + 1000
   local far = redis.call("ZRANGEBYSCORE", key("leases"), latest, "+inf", "LIMIT", 0, limit)
-  for _, id in ipairs(far) do redis.call("ZADD", key("leases"), now, id) end
+  for _, id in ipairs(far) do redis.call("ZADD", key("leases"), now + crawl.lease, id) end
   for i, id in ipairs(redis.call("ZRANGEBYSCORE", key("leases"), "-inf", now, "LIMIT", 0, limit)) do
     local claim = held(id)
     if claim then
