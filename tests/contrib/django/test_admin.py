@@ -36,7 +36,8 @@ def place(tmp_path_factory, shop) -> Iterator[tuple[Project, str]]:
     """The project with its users, and the address at which it is served."""
     folder = tmp_path_factory.mktemp("admin")
     with PrivateRedis(folder / "redis") as redis:
-        project = Project(folder, redis, shop, SHOP_DELAY="0.25")
+        # the crawl must outlive slow screens
+        project = Project(folder, redis, shop, SHOP_DELAY="1")
         project.manage("migrate", "-v", "0")
         project.python(USERS)
         address = f"127.0.0.1:{free_port()}"
@@ -157,8 +158,9 @@ def test_an_operator_starts_watches_stops_and_retries_a_crawl(place, browser, sh
         screen.says("books was started")
         screen.follow(f"{BOOKS} th a")
         project.python(
+            "from crawler import Priority\n"
             "from crawler.contrib.django.client import client\n"
-            f"print(client().enqueue('books', '{shop}sold-out/').new)"
+            f"print(client().enqueue('books', '{shop}sold-out/', priority=Priority.HIGH).new)"
         )
         # nobody loads the page anew
         screen.until(lambda: int(screen.text("[data-count=done]")) >= 5)
