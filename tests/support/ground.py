@@ -214,8 +214,8 @@ class Ground:
             seconds,
         )
 
-    def until_end(self, frontier: Frontier, seconds: float = 60) -> Snapshot:
-        """Wait until the crawl has ended."""
+    def until_end(self, frontier: Frontier, seconds: float = 150) -> Snapshot:
+        """Wait until the crawl has ended: wake-ups that died with a worker come again after 60 s."""
 
         def seen() -> Snapshot | None:
             snapshot = frontier.snapshot()
