@@ -215,7 +215,7 @@ class Ground:
         )
 
     def until_end(self, frontier: Frontier, seconds: float = 150) -> Snapshot:
-        """Wait until the crawl has ended: wake-ups that died with a worker come again after 60 s."""
+        """Wait until the crawl has ended. Wake-ups that died with a worker come again in 60 s."""
 
         def seen() -> Snapshot | None:
             snapshot = frontier.snapshot()
