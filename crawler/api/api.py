@@ -40,6 +40,8 @@ RETRY_AFTER = 5
 SAFE_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 #: Levels of lists and objects in the body of a request, which holds a message.
 NESTING_MAX = json_nesting.NESTING_MAX + 1
+#: Paths that are open to everybody.
+OPEN = frozenset({"/health", "/openapi.json"})
 #: Seconds over which the requests of a token are counted.
 WINDOW = 60
 
@@ -114,8 +116,7 @@ class Api:
         self, jobs: Jobs, tokens: Tokens | None, *, rate: int = 0, body_max: int = 65_536
     ) -> None:
         self.jobs, self.tokens, self.rate, self.body_max = jobs, tokens, rate, body_max
-        #: By the pattern of a path, the operation of each method. The second table is open to
-        #: everybody.
+        #: By the pattern of a path, the operation of each method.
         self._routes: dict[re.Pattern[str], dict[str, Operation]] = {
             re.compile(r"/jobs"): {"GET": self._list, "POST": self._create},
             re.compile(r"/jobs/(?P<id>[^/]*)"): {"GET": self._get, "DELETE": self._stop},
@@ -124,8 +125,6 @@ class Api:
                 "GET": self._undelivered,
                 "POST": self._redeliver,
             },
-        }
-        self._open: dict[re.Pattern[str], dict[str, Operation]] = {
             re.compile(r"/health"): {"GET": self._health},
             re.compile(r"/openapi\.json"): {"GET": self._openapi},
         }
@@ -165,7 +164,7 @@ class Api:
         """
         try:
             self._find(request)
-            if not any(pattern.fullmatch(request.path) for pattern in self._open):
+            if request.path not in OPEN:
                 with errors_as_problems():
                     self._admit(request)
         except Problem as problem:
@@ -183,7 +182,7 @@ class Api:
 
     def _find(self, request: ApiRequest) -> tuple[Operation, dict[str, str]]:
         """Return the operation that ``request`` names, and the names in its path."""
-        for pattern, operations in (self._open | self._routes).items():
+        for pattern, operations in self._routes.items():
             if not (match := pattern.fullmatch(request.path)):
                 continue
             if request.method not in operations:

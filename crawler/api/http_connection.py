@@ -16,8 +16,8 @@ log = logger(__name__)
 HEAD_MAX = 16_384
 #: Seconds for the first line and the headers of a request to arrive.
 HEAD_TIMEOUT = 5.0
-#: Seconds for the body of a request to arrive, also where nobody reads it any more.
-BODY_TIMEOUT = 15.0
+#: Seconds for the body of a request to arrive where the server does not read it: it was refused.
+UNREAD_BODY_TIMEOUT = 15.0
 #: Seconds in which a client must take some of a response that waits for it.
 READ_TIMEOUT = 30.0
 #: Connections of which no whole head has arrived, at once. One more ends the oldest of them.
@@ -91,6 +91,8 @@ class HttpConnection(H11Protocol):
             self._overdue.cancel()
             self._overdue = None
         if owes is not None:
-            what, seconds = ("head", HEAD_TIMEOUT) if owes is h11.IDLE else ("body", BODY_TIMEOUT)
+            what, seconds = (
+                ("head", HEAD_TIMEOUT) if owes is h11.IDLE else ("body", UNREAD_BODY_TIMEOUT)
+            )
             why = f"the {what} of a request did not arrive within {seconds:g} s"
             self._overdue = self.loop.call_later(seconds, self.end, why)
