@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +14,7 @@ from crawler import Crawl
 from crawler.errors import DefinitionError, FrontierRefused
 from crawler.frontier.frontier import Frontier
 from crawler.local.private_files import crawl_folder, folded, make_private
+from tests.support.loopback import serving
 
 DEFINITION = """
 name = "shop"
@@ -42,10 +42,8 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Answer)) as server:
         yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def mode(path: Path) -> int:

@@ -9,7 +9,6 @@ import json
 import random
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -25,6 +24,7 @@ from crawler.frontier.frontier import Frontier
 from crawler.frontier.repair import audit_keys
 from crawler.local.embedded import PrivateRedis
 from tests.support.ground import Worker, until
+from tests.support.loopback import serving
 
 MANUAL = Path("/usr/share/doc/python3.11/html")
 WORKERS = 4
@@ -49,10 +49,8 @@ def manual() -> Iterator[str]:
     """The Python manual of Debian's python3-doc, on loopback."""
     if not MANUAL.is_dir():
         pytest.skip(f"{MANUAL} is not there: install python3-doc")
-    with Server(("127.0.0.1", 0), partial(Quiet, directory=MANUAL)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(Server(("127.0.0.1", 0), partial(Quiet, directory=MANUAL))) as server:
         yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 def definition(folder: Path, name: str, url: str) -> Path:

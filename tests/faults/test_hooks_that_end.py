@@ -9,6 +9,7 @@ import pytest
 from crawler.definition.loading import load_all
 from crawler.frontier.listing import Listing
 from crawler.frontier.outbox import Outbox
+from tests.support.deeds import HOOKS, crawls_of_deeds
 from tests.support.ground import Ground, consistent, ended_well, on_site
 from tests.support.webdriver import Doc
 
@@ -71,10 +72,9 @@ REASONS = {
     "chain": "ValueError: 3000",
 }
 
-HOOKS = """
+CODE = """
 import asyncio, os, signal, sys
 import celery.exceptions
-from crawler import Crawl
 
 class Own(BaseException): ...
 
@@ -125,36 +125,14 @@ def chain(length):
         except ValueError as raised:
             error = raised
     raise error
-
-def hook(deed):
-    code = compile(deed, __file__, "exec")
-    def extract(page):
-        if page.url.endswith("/3"):
-            exec(code, globals())
-        return {"url": page.url}
-    return extract
-
-def crawl(name, **fields):
-    return Crawl(
-        name=name, url="http://127.0.0.1/", robots=False, backoff=0.05, backoff_cap=0.1,
-        breaker_failures=0, **fields,
-    )
-
 """
 
 
 @pytest.mark.slow
 def test_whatever_a_hook_raises_fails_its_page_once(ground: Ground):
     # Given crawls whose hook raises something else each, at one page
-    lines = [
-        f"c{n} = crawl({name!r}); c{n}.extract(hook({deed!r}))"
-        for n, (name, deed) in enumerate(DEEDS.items())
-    ]
-    hooks = ground.folder / "hooks.py"
-    hooks.write_text(HOOKS + "\n".join(lines))
-    chrome = ground.chrome_on({"/": Doc(links=PATHS)} | {path: Doc() for path in PATHS})
-    worker = ground.worker(2, crawls=str(hooks))
-    crawls = load_all([str(hooks)])
+    hooks, crawls, chrome = crawls_of_deeds(ground, DEEDS, PATHS, at="/3", code=CODE)
+    worker = ground.worker(2, crawls=hooks)
     # When all of them run
     frontiers = {name: ground.crawl(crawls[name]) for name in DEEDS}
     # Then each has failed that page, with its reason, and done the others
@@ -195,7 +173,7 @@ def test_an_exit_in_any_hook_is_an_error_of_it(ground: Ground):
     names = (*STEPS, *DELIVERED, "start")
     hooks = ground.folder / "hooks.py"
     made = "\n".join(f"c_{name} = made({name!r})" for name in names)
-    hooks.write_text(f"{HOOKS}\n{EVERY_HOOK}\n{made}")
+    hooks.write_text(f"{HOOKS}\n{CODE}\n{EVERY_HOOK}\n{made}")
     ground.chrome_on({"/": Doc(links=["/gone"]), "/gone": Doc(status=404)})
     worker = ground.worker(crawls=str(hooks))
     crawls = load_all([str(hooks)])
@@ -233,15 +211,8 @@ KILLS = {
 @pytest.mark.slow
 def test_a_hook_that_kills_its_process_ends_as_poison(ground: Ground):
     # Given crawls whose hook kills its process at one page, in another way each
-    lines = [
-        f"c{n} = crawl({name!r}); c{n}.extract(hook({deed!r}))"
-        for n, (name, deed) in enumerate(KILLS.items())
-    ]
-    hooks = ground.folder / "hooks.py"
-    hooks.write_text(HOOKS + "\n".join(lines))
-    chrome = ground.chrome_on({"/": Doc(links=PATHS)} | {path: Doc() for path in PATHS})
-    worker = ground.worker(2, crawls=str(hooks))
-    crawls = load_all([str(hooks)])
+    hooks, crawls, chrome = crawls_of_deeds(ground, KILLS, PATHS, at="/3", code=CODE)
+    worker = ground.worker(2, crawls=hooks)
     # When all of them run
     strikes = 2
     frontiers = {

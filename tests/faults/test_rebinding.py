@@ -4,7 +4,6 @@ real processes, real Chrome, and a site on loopback that must not hear of it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
 from tests.support.ground import Ground, python
+from tests.support.loopback import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -62,11 +62,9 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    with Site((LOOPBACK, 0), Answer) as server:
+    with serving(Site((LOOPBACK, 0), Answer)) as server:
         server.asked = []
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
-        server.shutdown()
 
 
 class Server:

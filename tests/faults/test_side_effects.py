@@ -8,9 +8,8 @@ import signal
 
 import pytest
 
-from crawler.definition.loading import load_all
+from tests.support.deeds import crawls_of_deeds
 from tests.support.ground import Ground, ended_well
-from tests.support.webdriver import Doc
 
 pytestmark = pytest.mark.slow
 
@@ -39,38 +38,14 @@ DEEDS = {
     "standard": ("os.closerange(0, 3)", ""),
 }
 
-HOOKS = """
-import gc, locale, os, signal, socket, subprocess, sys, tempfile, threading, time
-from crawler import Crawl
-
-def hook(deed):
-    code = compile(deed, __file__, "exec")
-    def extract(page):
-        if page.url.endswith("/1"):
-            exec(code, globals())
-        return {"url": page.url}
-    return extract
-
-def crawl(name):
-    return Crawl(
-        name=name, url="http://127.0.0.1/", robots=False, backoff=0.05, backoff_cap=0.1,
-        breaker_failures=0,
-    )
-
-"""
+IMPORTS = "import gc, locale, os, signal, socket, subprocess, sys, tempfile, threading, time"
 
 
 def test_what_a_hook_changes_or_leaves_harms_no_page(ground: Ground):
     # Given a worker, and a crawl for each deed, in whose hook it is done at one page
-    lines = [
-        f"c{n} = crawl({name!r}); c{n}.extract(hook({code!r}))"
-        for n, (name, (code, _)) in enumerate(DEEDS.items())
-    ]
-    hooks = ground.folder / "hooks.py"
-    hooks.write_text(HOOKS + "\n".join(lines))
-    chrome = ground.chrome_on({"/": Doc(links=PATHS)} | {path: Doc() for path in PATHS})
-    worker = ground.worker(crawls=str(hooks))
-    crawls = load_all([str(hooks)])
+    deeds = {name: code for name, (code, _) in DEEDS.items()}
+    hooks, crawls, chrome = crawls_of_deeds(ground, deeds, PATHS, at="/1", code=IMPORTS)
+    worker = ground.worker(crawls=hooks)
     # When they run, one after the other, in one process
     for name, (_, words) in DEEDS.items():
         frontier = ground.crawl(crawls[name])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
+
+from tests.support.loopback import serving
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -56,10 +57,8 @@ class Page(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Page)) as server:
         yield server.server_port
-        server.shutdown()
 
 
 def test_a_site_of_traps_is_crawled_to_an_end(folder, port):

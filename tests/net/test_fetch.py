@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -11,6 +10,7 @@ import pytest
 
 from crawler.net.fetch import FetchError, fetch
 from crawler.net.guard import PrivateAddress
+from tests.support.loopback import serving
 
 pytest_plugins = ["tests.site.fixture"]
 
@@ -152,9 +152,7 @@ class Detours(BaseHTTPRequestHandler):
 
 
 def test_a_way_that_a_browser_would_go_is_gone():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Detours) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Detours)) as server:
         answer = fetch(f"http://127.0.0.1:{server.server_port}/")
-        server.shutdown()
     assert answer.headers["x-path"] == "/%C3%BCber"
     assert answer.headers["x-accept"] == "*/*"

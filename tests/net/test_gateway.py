@@ -35,6 +35,7 @@ from crawler.net.gateway import Gateway
 from crawler.net.guard import Guard
 from crawler.net.permits import Permits
 from crawler.run.dry_run import DryRun, dry_run
+from tests.support.loopback import serving as in_thread
 
 SITE, TRAP = "127.0.0.1", "127.0.0.2"
 #: The trap's address, as Chrome understands it.
@@ -152,10 +153,8 @@ def trap() -> Iterator[Server]:
 
 
 def serving(address: str) -> Iterator[Server]:
-    with Server((address, 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with in_thread(Server((address, 0), Answer)) as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
@@ -378,10 +377,8 @@ def echo() -> Iterator[int]:
         request_queue_size = 128
         daemon_threads = True
 
-    with Service((SITE, 0), Echo) as server:
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with in_thread(Service((SITE, 0), Echo)) as server:
         yield server.server_address[1]
-        server.shutdown()
 
 
 def test_any_bytes_pass_both_ways_and_each_way_ends_by_itself(gateway, echo):

@@ -12,6 +12,7 @@ import pytest
 from crawler.errors import PageError
 from crawler.net.guard import Guard
 from crawler.net.permits import Permits
+from tests.support.loopback import serving
 
 
 class Site(ThreadingHTTPServer):
@@ -40,10 +41,8 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    with Site(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with serving(Site(("127.0.0.1", 0), Answer)) as server:
         yield server
-        server.shutdown()
 
 
 def url(site: Site, path: str) -> str:
