@@ -8,7 +8,8 @@ CrawlerError
 │   ├── FrontierUnavailable  Redis did not answer in time; nothing is known to be lost, try again
 │   ├── FrontierRefused      the crawl's status does not allow this
 │   └── FrontierMisfit       this Redis cannot hold a frontier: it evicts keys, is too old, or
-│                            holds another schema or other keys
+│       │                    holds another schema or other keys
+│       └── FrontierMistyped a key has the name of one of a crawl's, but not its type
 ├── BrowserError
 │   ├── BrowserUnavailable   no session is free: nothing was claimed, no page is to blame
 │   ├── BrowserLost          the session died or fell silent while it worked on a page
@@ -100,6 +101,10 @@ class FrontierRefused(FrontierError):
 
 class FrontierMisfit(FrontierError):
     """This Redis cannot hold a frontier, or holds one that this version cannot read."""
+
+
+class FrontierMistyped(FrontierMisfit):
+    """A key has the name of one of a crawl's, but not its type."""
 
 
 class BrowserError(CrawlerError):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from ..errors import CrawlExists, FrontierRefused
+from ..errors import CrawlExists, FrontierMistyped, FrontierRefused
 from ..model import (
     Claim,
     FailureClass,
@@ -26,12 +26,14 @@ from ..model import (
     Turn,
     is_crawl_name,
 )
+from ..observe.logs import logger
 from ..redaction import masked
 from ..storage.connection import RedisClient
 from ..storage.errors import redis_errors
 from ..storage.scripts import Scripts
 from ..storage.server import memory_alarms, text_of
 from ..text.encodable import encodable, encodable_value
+from ..text.printable import printable
 from . import entries
 from .answers import Added, Ending, Renewal, Tick, Verdict, Wake, parse_wake, to_seconds
 from .arguments import (
@@ -46,9 +48,13 @@ from .arguments import (
     rand,
     to_ms,
 )
-from .keys import delete_keys
+from .keys import delete_keys, move_aside
 from .plan import decode_plan, encode_limits, encode_plan
 
+log = logger(__name__)
+
+#: Keys that were moved aside that a line of the log names.
+KEYS_NAMED = 5
 #: Buckets that known URLs have at first; see ``lua/lib/seen.lua``.
 BUCKETS = 32
 #: Seconds for which a seed loader counts as alive after it last said so.
@@ -91,8 +97,24 @@ class Frontier:
             return sorted(map(text_of, redis.smembers(f"{prefix}crawls")))
 
     def run_script(self, name: str, *args: str | bytes | float) -> Any:
-        """Run a script on this crawl: for the modules of this folder."""
-        return self.scripts.run(name, self.prefix, *args)
+        """Run a script on this crawl: for the modules of this folder. Keys of the crawl that
+        somebody else wrote are moved aside first, if it finds one that is not of our type.
+        """
+        try:
+            return self.scripts.run(name, self.prefix, *args)
+        except FrontierMistyped:
+            if not self.move_aside():
+                raise
+            return self.scripts.run(name, self.prefix, *args)
+
+    def move_aside(self) -> list[str]:
+        """Rename keys of this crawl that are not of our type; return what they were called."""
+        with redis_errors():
+            moved = move_aside(self.redis, self.prefix)
+        if moved:
+            words = "%s: these keys were not of our type, and were moved aside: %s"
+            log.warning(words, self.name, printable(", ".join(moved[:KEYS_NAMED])))
+        return moved
 
     def key(self, name: str) -> str:
         """Return the Redis key ``name`` of this crawl."""

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import FrontierUnavailable
 from ..storage.errors import redis_errors
+from ..text.printable import printable
 from . import entries
 from .arguments import batches, to_ms
+from .keys import mistyped_keys
 from .listing import WINDOW, Listing
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ CLAIM_BATCH = 100
 #: Seconds for which a crawl is closed at most while it is examined in steps; two hundred thousand
 #: lanes take some twenty.
 CLOSED_LIFE = 120.0
+#: The sentence of a key that somebody else wrote.
+MISTYPED = "the key '{}' is not of our type: somebody else wrote it; a repair moves it aside"
 
 
 def audit_keys(frontier: Frontier) -> list[str]:
@@ -36,6 +40,10 @@ def audit_keys(frontier: Frontier) -> list[str]:
     in flight or deliveries, it is closed while it is examined in many steps, some seconds for a
     hundred thousand lanes: other callers wait meanwhile.
     """
+    with redis_errors():
+        mistyped = list(mistyped_keys(frontier.redis, frontier.prefix))
+    if mistyped:
+        return [MISTYPED.format(printable(name)) for name in mistyped]
     return _examine(frontier, "audit")
 
 
@@ -49,7 +57,8 @@ def repair_keys(frontier: Frontier) -> list[str]:
     Raises:
         FrontierUnavailable: also if it took so long that the crawl went on.
     """
-    return _examine(frontier, "repair")
+    moved = [MISTYPED.format(printable(name)) for name in frontier.move_aside()]
+    return moved + _examine(frontier, "repair")
 
 
 def _examine(frontier: Frontier, script: str) -> list[str]:

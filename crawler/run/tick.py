@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import CrawlerError, FrontierUnavailable, UnknownCrawl
+from ..errors import CrawlerError, FrontierMistyped, FrontierUnavailable, UnknownCrawl
 from ..frontier.listing import Listing
 from ..frontier.outbox import Outbox
 from ..frontier.repair import repair_keys
@@ -74,7 +74,12 @@ class CrawlTicks:
 
     def tick(self, frontier: Frontier) -> dict[str, Json]:
         """Tick one crawl; return the number of runs that are started and of leases that ran out."""
-        release_dead(frontier)
+        try:
+            release_dead(frontier)
+        except FrontierMistyped:
+            if not frontier.move_aside():
+                raise
+            release_dead(frontier)
         tick = frontier.tick()
         for alarm in tick.alarms:
             log.warning("%s: %s", frontier.name, alarm)

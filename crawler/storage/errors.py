@@ -7,7 +7,13 @@ from contextlib import contextmanager
 
 from redis import exceptions as faults
 
-from ..errors import FrontierError, FrontierMisfit, FrontierRefused, FrontierUnavailable
+from ..errors import (
+    FrontierError,
+    FrontierMisfit,
+    FrontierMistyped,
+    FrontierRefused,
+    FrontierUnavailable,
+)
 from ..redaction import masked
 
 #: First words of an error reply that mean: not now.
@@ -82,7 +88,7 @@ def translate_reply(error: Exception) -> FrontierError | None:
     if word == "OOM" or "OOM command not allowed" in text:
         return FrontierRefused(FULL)
     if "WRONGTYPE" in text:
-        return FrontierMisfit(f"a key has the name of one of ours, but not its type: {text}")
+        return FrontierMistyped(f"a key has the name of one of ours, but not its type: {text}")
     if MOVING in text:
         return FrontierUnavailable(
             "the Cluster is moving this crawl to another node; that ends by itself"

@@ -11,6 +11,7 @@ import pytest
 
 from crawler.frontier.answers import Verdict
 from crawler.frontier.frontier import Frontier
+from crawler.frontier.keys import TYPES
 from crawler.frontier.outbox import Delivery, Outbox, UndeliveredLetter
 from crawler.frontier.repair import audit_keys, repair_keys
 from crawler.model import FailureClass, Page, Plan, Policy, Status
@@ -117,6 +118,19 @@ class Crawl:
             )
             redis.hset(key("meta"), name, f"{value:.0f}" if isinstance(value, float) else value)
 
+    def mistype_something(self) -> None:
+        """Write keys of another type over some of the crawl's."""
+        names = [name for name in TYPES if name != "aside"]
+        names += ["lane:l1", "queued:l1", "queued:l2:0", "seen:0", "seen:1"]
+        for name in self.random.sample(names, 3):
+            key = self.key(name)
+            was = self.redis.type(key)
+            self.redis.delete(key)
+            if was == b"string" or self.random.random() < 0.5:
+                self.redis.pfadd(key, "x") if was == b"hash" else self.redis.hset(key, "x", "y")
+            else:
+                self.redis.set(key, "junk")
+
     def live_on(self) -> Status:
         """Tick as workers do, and call hooks, until the crawl is over."""
         outbox = Outbox(self.frontier)
@@ -162,6 +176,21 @@ def test_a_time_limit_ends_a_crawl_in_any_state(redis, seed):
     for _ in range(1 + seed % 7):
         crawl.break_something()
     assert crawl.live_on() in (Status.STOPPED, Status.FINISHED, Status.FAILED)
+
+
+@pytest.mark.parametrize("seed", range(60, 68))
+def test_keys_of_other_types_keep_no_crawl_from_its_end(redis, seed):
+    crawl = Crawl(redis, seed, time_limit=300)
+    crawl.fill()
+    crawl.mistype_something()
+    assert len(audit_keys(crawl.frontier)) >= 1
+    if seed % 2:
+        crawl.frontier.cancel()
+    assert crawl.live_on() in (Status.STOPPED, Status.FINISHED, Status.FAILED)
+    repair_keys(crawl.frontier)
+    assert audit_keys(crawl.frontier) == []
+    crawl.frontier.clear()
+    assert list(redis.scan_iter("crawl:*")) == []
 
 
 def test_a_tick_repairs_a_claim_that_lost_its_lease(redis):
