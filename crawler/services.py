@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import atexit
 import os
+import socket
+import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -20,6 +22,7 @@ from .browser.chrome.reaper import SessionReaper
 from .browser.chrome.registry import Registry
 from .browser.pool import Chrome
 from .client.client import Client
+from .client.workers import Worker
 from .config import settings as configuration
 from .config.settings import Settings
 from .definition.crawl import Crawl
@@ -43,6 +46,7 @@ from .run.tick import CrawlTicks
 from .run.timings import StepTime
 from .secret_refs import SECRET_PREFIX
 from .storage.rate import Rate
+from .version import __version__
 
 log = logger(__name__)
 
@@ -54,7 +58,7 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.pid = os.getpid()
+        self.pid, self.started = os.getpid(), time.time()
         self.client = Client(settings)
         self._permits: WeakKeyDictionary[Crawl, Permits] = WeakKeyDictionary()
         self._looks: WeakKeyDictionary[Crawl, Looks] = WeakKeyDictionary()
@@ -195,10 +199,20 @@ class Services:
             sweep(self.settings.state_dir.absolute())
         return counts
 
-    def announce(self, name: str, life: float) -> None:
-        """Register the worker ``name``, with the crawls it knows, for ``life`` seconds."""
-        digests = {crawl.name: digest_of(crawl) for crawl in self.client.known.values()}
-        self.client.workers.announce(name, digests, life)
+    def announce(self, name: str, life: float, processes: int = 0) -> None:
+        """Register the worker ``name``, with the crawls it knows, for ``life`` seconds.
+
+        ``processes`` are those that do its runs.
+        """
+        worker = Worker(
+            name,
+            {crawl.name: digest_of(crawl) for crawl in self.client.known.values()},
+            version=__version__,
+            host=socket.gethostname(),
+            processes=processes,
+            started=self.started,
+        )
+        self.client.workers.announce(worker, life)
 
 
 def endpoint(settings: Settings) -> Endpoint:

@@ -72,7 +72,8 @@ class Ticker(bootsteps.StartStopStep):
         settings = services.settings
         while True:
             try:
-                services.announce(name, settings.tick_interval * MISSED_ANNOUNCEMENTS)
+                life = settings.tick_interval * MISSED_ANNOUNCEMENTS
+                services.announce(name, life, self._worker.pool.num_processes)
                 services.tick()
                 if refused := refusals.take():
                     services.client.workers.note_refused(refused)

@@ -29,7 +29,7 @@ from .hook_errors import noted
 from .seed_sources import check_seed_file, seed_urls
 from .seeds import EnqueueReport, Producer, Progress, SeedLoader, enqueue_urls
 from .wakeups import BrokerUnavailable, Sender, WakeUps
-from .workers import WorkerRegistry
+from .workers import CrawlWorkers, WorkerRegistry
 
 #: Seconds for which one caller alone may restart a crawl. To forget a crawl of ten million pages
 #: takes less.
@@ -89,6 +89,19 @@ class Client:
             UnknownCrawl: it is neither.
         """
         return self.crawls.crawl(name)
+
+    def workers_of(self, crawl: Crawl | str) -> CrawlWorkers:
+        """Return the live workers, and those of them that can run ``crawl``: what it is in the
+        frontier, or, if it was never started, here.
+
+        Raises:
+            UnknownCrawl: it is neither.
+        """
+        name = crawl if isinstance(crawl, str) else crawl.name
+        plan = self.frontier(name).plan()
+        if plan is None:
+            plan = plan_of(self.crawl(crawl) if isinstance(crawl, str) else crawl)
+        return self.workers.workers_of(plan)
 
     # -- starting
 

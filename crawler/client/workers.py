@@ -1,27 +1,54 @@
-"""The registry of live workers, each with the crawls that it knows.
+"""The registry of live workers: the crawls that each knows, and in which versions.
 
-With it, a start can say that no worker would run its crawl.
+With it, a start can say that no worker would run its crawl, and a worker that cannot run a crawl
+finds those that can.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
 
 from ..storage.connection import RedisClient
 from ..storage.errors import redis_unavailable
 
+if TYPE_CHECKING:
+    from ..model import Plan
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """A live worker. ``crawls`` maps the names of the crawls that it knows to the digests of their
-    definitions.
-    """
+    """A live worker, as it announces itself."""
 
     name: str
-    crawls: Mapping[str, str]
+    #: The crawls with code that it knows: the digest of the definition of each, by name.
+    crawls: Mapping[str, str] = field(default_factory=dict)
+    #: The version of this package; "" for one that does not say.
+    version: str = ""
+    #: The machine, the processes that do runs, and the time of the start in epoch seconds.
+    host: str = ""
+    processes: int = 0
+    started: float = 0.0
+    #: The queue that only this worker, and those that know the same crawls, take from; "": none.
+    queue: str = ""
+    #: What it cannot do, a line for each: a module that does not import, for instance.
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CrawlWorkers:
+    """The live workers, as one crawl sees them. A crawl without code can be run by each."""
+
+    #: The name of the crawl with code that a worker has to know (of a variant: that of its base);
+    #: None: none.
+    code: str | None
+    alive: tuple[Worker, ...]
+    #: Those that know it: they do its pages, in whatever version they have.
+    able: tuple[Worker, ...]
+    #: Those that know it in the version that the frontier has.
+    current: tuple[Worker, ...]
 
 
 class WorkerRegistry:
@@ -34,10 +61,10 @@ class WorkerRegistry:
         self.redis = redis
         self.key, self.refused_key = f"{prefix}workers", f"{prefix}refused_messages"
 
-    def announce(self, name: str, crawls: Mapping[str, str], life: float) -> None:
-        """Register the worker ``name`` for ``life`` seconds, or until it announces itself again."""
-        text = json.dumps({"until": self._now() + life, "crawls": dict(crawls)}, sort_keys=True)
-        self._ask("hset", self.key, name, text)
+    def announce(self, worker: Worker, life: float) -> None:
+        """Register ``worker`` for ``life`` seconds, or until it announces itself again."""
+        facts = {**asdict(worker), "until": self._now() + life}
+        self._ask("hset", self.key, facts.pop("name"), json.dumps(facts, sort_keys=True))
 
     def leave(self, name: str) -> None:
         """Take the worker ``name`` out of the registry, when it is about to end."""
@@ -55,12 +82,27 @@ class WorkerRegistry:
         """Return the live workers, by name. Announcements that no longer count are deleted."""
         now, live = self._now(), []
         for name, text in self._ask("hgetall", self.key).items():
-            entry = json.loads(text)
-            if entry["until"] > now:
-                live.append(Worker(name.decode(), entry["crawls"]))
+            facts = json.loads(text)
+            if facts["until"] > now:
+                live.append(_worker(name.decode(), facts))
             else:
                 self._ask("hdel", self.key, name)
         return sorted(live, key=lambda worker: worker.name)
+
+    def workers_of(self, plan: Plan) -> CrawlWorkers:
+        """Return the live workers, and those of them that can run the crawl of ``plan``."""
+        alive = tuple(self.workers())
+        code = plan.base or (plan.name if plan.definition is None else None)
+        if code is None:
+            return CrawlWorkers(None, alive, alive, alive)
+        able = tuple(worker for worker in alive if code in worker.crawls)
+        # a variant's digest is not that of its base
+        current = (
+            able
+            if plan.base
+            else tuple(worker for worker in able if worker.crawls[code] == plan.digest)
+        )
+        return CrawlWorkers(code, alive, able, current)
 
     def _now(self) -> float:
         seconds, micros = self._ask("time")
@@ -69,3 +111,12 @@ class WorkerRegistry:
     def _ask(self, command: str, *arguments: object) -> Any:
         with redis_unavailable():
             return getattr(self.redis, command)(*arguments)
+
+
+#: The facts of an announcement that this version knows; one of another version has others.
+FACTS = frozenset(entry.name for entry in fields(Worker)) - {"name"}
+
+
+def _worker(name: str, facts: Mapping[str, Any]) -> Worker:
+    known = {fact: value for fact, value in facts.items() if fact in FACTS}
+    return Worker(name, **{**known, "faults": tuple(known.get("faults", ()))})

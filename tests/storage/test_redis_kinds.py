@@ -197,8 +197,8 @@ def test_a_crawl_lives_its_life_on_this_kind_of_redis(kind, request):
     assert warnings(client) == []
     go_through_a_life(Frontier(client, "shop", prefix="shop:"))
     roll = WorkerRegistry(client, "shop:")
-    roll.announce("w1", {"shop": "d1"}, life=60)
-    roll.announce("w2", {}, life=0)
+    roll.announce(Worker("w1", {"shop": "d1"}), life=60)
+    roll.announce(Worker("w2"), life=0)
     assert roll.workers() == [Worker("w1", {"shop": "d1"})]
     roll.leave("w1")
     assert roll.workers() == []
@@ -217,7 +217,7 @@ def test_crawls_of_one_name_under_two_prefixes_do_not_meet(server):
         ["shop"],
     )
     other.create(plan()), other.enqueue([Page(url(1))])
-    WorkerRegistry(client, "one:").announce("w", {}, 60)
+    WorkerRegistry(client, "one:").announce(Worker("w"), 60)
     assert WorkerRegistry(client, "other:").workers() == []
     assert other.clear() > 0
     assert (one.snapshot().queued, Frontier.names(client, "one:")) == (2, ["shop"])
@@ -237,11 +237,11 @@ def test_a_user_who_may_touch_no_key_but_the_crawls_can_crawl(server):
     client = connect(f"redis://shop:{SECRET}@{server.address}/7")
     assert warnings(client) == []
     go_through_a_life(Frontier(client, "shop", prefix="shop:"))
-    WorkerRegistry(client, "shop:").announce("w", {}, 60)
+    WorkerRegistry(client, "shop:").announce(Worker("w"), 60)
     assert "does not let the user" in said(
         Frontier(client, "shop", prefix="other:").snapshot, FrontierMisfit
     )
-    assert "does not let the user" in said(lambda: WorkerRegistry(client).announce("w", {}, 60))
+    assert "does not let the user" in said(lambda: WorkerRegistry(client).announce(Worker("w"), 60))
 
 
 def test_a_user_of_a_cluster_needs_few_permissions(cluster):
@@ -256,7 +256,7 @@ def test_a_user_of_a_cluster_needs_few_permissions(cluster):
     frontier = Frontier(client, "shop", prefix="shop:")
     go_through_a_life(frontier)
     (
-        WorkerRegistry(client, "shop:").announce("w", {}, 60),
+        WorkerRegistry(client, "shop:").announce(Worker("w"), 60),
         WorkerRegistry(client, "shop:").leave("w"),
     )
     with cluster.moving(frontier.key("meta")):
