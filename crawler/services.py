@@ -35,6 +35,7 @@ from .model import Json, Outcome, Result
 from .net.permits import Permits
 from .observe.logs import binding, logger
 from .observe.tracing import Tracer
+from .redaction import masked
 from .run.context import RunServices
 from .run.examples import Examples
 from .run.lifecycle import execute as execute_run
@@ -199,10 +200,10 @@ class Services:
             sweep(self.settings.state_dir.absolute())
         return counts
 
-    def announce(self, name: str, life: float, processes: int = 0) -> None:
+    def announce(self, name: str, life: float, processes: int = 0, broker: str = "") -> None:
         """Register the worker ``name``, with the crawls it knows, for ``life`` seconds.
 
-        ``processes`` are those that do its runs.
+        ``processes`` are those that do its runs; ``broker`` is where it takes messages from.
         """
         worker = Worker(
             name,
@@ -210,6 +211,7 @@ class Services:
             version=__version__,
             host=socket.gethostname(),
             processes=processes,
+            broker=masked(broker),
             started=self.started,
         )
         self.client.workers.announce(worker, life)

@@ -1,4 +1,4 @@
-"""The three tasks: their names, their arguments, and their results as Flower shows them.
+"""The tasks: their names, their arguments, and their results as Flower shows them.
 
 The meaning of a run is in the library.
 """
@@ -101,6 +101,16 @@ def tick() -> dict[str, Json]:
     """
     with plain_errors():
         return services().tick()
+
+
+@shared_task(name="crawler.echo", ignore_result=True)
+def echo(token: str) -> dict[str, Json]:
+    """Say in the frontier's Redis that the message with this ``token`` arrived: whoever sent it
+    learns that its broker, its queue and its Redis are those of a worker.
+    """
+    check_message(token, TICKET)
+    services().client.workers.echo(token)
+    return {}
 
 
 def check_message(text: object, form: re.Pattern[str]) -> None:

@@ -35,11 +35,13 @@ LINES_MAX = 10
 
 TICKET = re.compile(r"[A-Za-z0-9-]{1,64}")
 TASK_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,200}")
-#: The tasks of this project, with the names of their arguments and the form of each.
+#: The tasks of this project, with the names of their arguments, the first of which must be given,
+#: and the form of each.
 TASKS: dict[str, dict[str, Any]] = {
     "crawler.run": {"crawl": CRAWL_NAME, "ticket": TICKET},
     "crawler.start": {"crawl": CRAWL_NAME, "reset": bool},
     "crawler.tick": {},
+    "crawler.echo": {"token": TICKET},
 }
 #: Celery's own tasks run others that their message names.
 CELERY_TASKS = "celery."
@@ -162,7 +164,7 @@ def check_arguments(task: str, arguments: list[Any], keywords: dict[str, Any]) -
     if len(arguments) > len(forms) or not keywords.keys() <= forms.keys():
         raise Refused(f"the arguments of {task} are others")
     given = dict(zip(forms, arguments, strict=False))
-    if given.keys() & keywords.keys() or (forms and "crawl" not in given | keywords):
+    if given.keys() & keywords.keys() or (forms and next(iter(forms)) not in given | keywords):
         raise Refused(f"the arguments of {task} are others")
     for name, value in (given | keywords).items():
         form = forms[name]

@@ -73,7 +73,8 @@ class Ticker(bootsteps.StartStopStep):
         while True:
             try:
                 life = settings.tick_interval * MISSED_ANNOUNCEMENTS
-                services.announce(name, life, self._worker.pool.num_processes)
+                broker = broker_of(self._worker.app)
+                services.announce(name, life, self._worker.pool.num_processes, broker)
                 services.tick()
                 if refused := refusals.take():
                     services.client.workers.note_refused(refused)
@@ -100,6 +101,14 @@ class Ticker(bootsteps.StartStopStep):
             ).write(path)
         except OSError as error:
             log.warning("the heartbeat file %s cannot be written: %s", path, error.strerror)
+
+
+def broker_of(app: Any) -> str:
+    """Return where the workers of ``app`` take messages from, without the password."""
+    connection = app.connection_for_read()
+    uri = str(connection.as_uri())
+    socket = "+socket:" in uri and "virtual_host=" not in uri
+    return f"{uri}?virtual_host={connection.virtual_host}" if socket else uri
 
 
 def last_broker_reply(worker: Any) -> float | None:

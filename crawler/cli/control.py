@@ -4,6 +4,8 @@ from outside.
 
 from __future__ import annotations
 
+import getpass
+import socket
 import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict, fields
@@ -28,7 +30,7 @@ def pause(name: str) -> None:
     """
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
-        crawl.pause()
+        crawl.pause(f"crawler pause ({getpass.getuser()} at {socket.gethostname()})")
         echo(standing(client, crawl.snapshot()))
 
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import click
 from redis import Redis
 
+from ..client.standstill import Standstill, record_of
 from ..frontier.frontier import Frontier
 from ..frontier.listing import Listing
 from ..frontier.outbox import Outbox
@@ -45,7 +46,9 @@ def info(name: str | None, lists: str | None, count: int, as_json: bool) -> None
     with open_client() as client:
         crawls = [find_crawl(client, one) for one in ([name] if name else names(client))]
         records = [
-            report.report(snapshot) | {"now": current_state(crawl.frontier, snapshot)}
+            report.report(snapshot)
+            | {"now": current_state(crawl.frontier, snapshot)}
+            | {"standstill": record_of(client.standstill(crawl.name, ask=bool(name)))}
             for crawl, snapshot in crawls
         ]
         refused = client.workers.refused() if crawls else 0
@@ -60,6 +63,8 @@ def info(name: str | None, lists: str | None, count: int, as_json: bool) -> None
     for (crawl, snapshot), record in zip(crawls, records, strict=True):
         echo("\n".join(report.lines(snapshot)))
         echo(f"  now      {state_line(record['now'])}")
+        if still := record["standstill"]:
+            echo(f"  still    {Standstill(**still).line()}")
         if name:
             echo(f"  redis    {console} HGETALL {shlex.quote(crawl.frontier.key('meta'))}")
     for page in pages:

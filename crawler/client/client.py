@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import secrets
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import lru_cache
@@ -28,12 +30,15 @@ from .crawls import CrawlRegistry
 from .hook_errors import noted
 from .seed_sources import check_seed_file, seed_urls
 from .seeds import EnqueueReport, Producer, Progress, SeedLoader, enqueue_urls
+from .standstill import Standstill, standstill_of
 from .wakeups import BrokerUnavailable, Sender, WakeUps
 from .workers import CrawlWorkers, WorkerRegistry
 
 #: Seconds for which one caller alone may restart a crawl. To forget a crawl of ten million pages
 #: takes less.
 RESTART_LIFE = 120.0
+#: Seconds between two looks for the answer of a worker.
+ECHO_INTERVAL = 0.1
 
 
 class Client:
@@ -155,8 +160,8 @@ class Client:
                 if seeds.has_sources:
                     if not alone:
                         self._wake_early(crawl)
-                    secrets = configuration.secrets(SECRET_PREFIX)
-                    urls = seed_urls(crawl, frontier.private_entries(), keep_alive, secrets)
+                    known = configuration.secrets(SECRET_PREFIX)
+                    urls = seed_urls(crawl, frontier.private_entries(), keep_alive, known)
                     seeds.queue_urls(urls, keep_alive, progress)
         self.wake(crawl)
         return CrawlHandle(self, crawl), new
@@ -293,6 +298,25 @@ class Client:
             else:
                 self.start_run(crawl, ticket)
         return len(tickets)
+
+    def standstill(self, name: str, *, ask: bool = False) -> Standstill | None:
+        """Return why the crawl ``name`` stands still; None: it does not. See
+        :func:`~crawler.client.standstill.standstill_of`.
+        """
+        return standstill_of(self, name, ask=ask)
+
+    def reaches_workers(self, wait: float = 5.0) -> bool:
+        """Whether a message that this client sends is answered by a worker in this client's Redis,
+        within ``wait`` seconds: then both have the same broker, queue and Redis, and one is free.
+
+        Raises:
+            BrokerUnavailable: the broker takes no message.
+        """
+        token, end = secrets.token_hex(8), time.monotonic() + wait
+        WakeUps(self.settings).echo(token)
+        while not (arrived := self.workers.is_echoed(token)) and time.monotonic() < end:
+            time.sleep(ECHO_INTERVAL)
+        return arrived
 
     def start_run(self, crawl: Crawl, ticket: str, delay: float = 0.0) -> None:
         """Start one further run: by the crawl's hook ``start``, else by a message to the workers.

@@ -167,9 +167,11 @@ class CrawlHandle:
         """
         self.frontier.cancel(reason)
 
-    def pause(self) -> None:
-        """Begin no further page until ``resume``."""
-        self.frontier.pause()
+    def pause(self, by: str = "its client") -> None:
+        """Begin no further page until ``resume``. ``by`` says who paused it, to those who wonder
+        why it stands still.
+        """
+        self.frontier.pause(by)
 
     def resume(self, *, reopen: bool = False) -> Status:
         """Go on after ``pause`` or ``stop``, at once; return the new status.

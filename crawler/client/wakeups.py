@@ -5,6 +5,8 @@ Celery is imported with the first message, because most commands send none.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
@@ -17,6 +19,10 @@ from ..redaction import masked
 
 #: The task that a wake-up asks for.
 TASK = "crawler.run"
+#: The task that only says that its message arrived.
+ECHO_TASK = "crawler.echo"
+#: Seconds after which the broker drops such a message.
+ECHO_LIFE = 30.0
 #: Seconds after which the broker drops a wake-up that no worker took: the life of its ticket.
 WAKE_UP_LIFE = 60.0
 
@@ -76,13 +82,18 @@ class WakeUps:
         Raises:
             BrokerUnavailable: the broker took no message within a few seconds.
         """
-        from kombu.exceptions import OperationalError
-
-        try:
+        with self._broker_errors():
             if delay or has_receivers():
                 self.send(name, ticket, delay)
             else:
                 self.send_copy(name, ticket)
+
+    @contextmanager
+    def _broker_errors(self) -> Iterator[None]:
+        from kombu.exceptions import OperationalError
+
+        try:
+            yield
         except OperationalError as error:
             url = masked(self.settings.broker_url or "")
             raise BrokerUnavailable(
@@ -101,6 +112,22 @@ class WakeUps:
             headers=tracing.headers(),
             **self._options(name),
         )
+
+    def echo(self, token: str) -> None:
+        """Send a message that the worker who takes it answers in the frontier's Redis.
+
+        Raises:
+            BrokerUnavailable: the broker took no message within a few seconds.
+        """
+        with self._broker_errors():
+            self.app.send_task(
+                ECHO_TASK,
+                (token,),
+                queue=self.settings.queue,
+                declare=(),
+                expires=ECHO_LIFE,
+                ignore_result=True,
+            )
 
     def send_copy(self, name: str, ticket: str) -> None:
         """Send a wake-up for now as a copy of :attr:`template`. No signal of Celery is sent."""

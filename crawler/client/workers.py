@@ -17,6 +17,9 @@ from ..storage.errors import redis_unavailable
 if TYPE_CHECKING:
     from ..model import Plan
 
+#: Seconds for which the answer to a message through the queue is kept.
+ECHO_LIFE = 60
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -33,6 +36,8 @@ class Worker:
     started: float = 0.0
     #: The queue that only this worker, and those that know the same crawls, take from; "": none.
     queue: str = ""
+    #: Where it takes messages from, as it shows it: without the password.
+    broker: str = ""
     #: What it cannot do, a line for each: a module that does not import, for instance.
     faults: tuple[str, ...] = ()
 
@@ -60,6 +65,7 @@ class WorkerRegistry:
     def __init__(self, redis: RedisClient, prefix: str = "") -> None:
         self.redis = redis
         self.key, self.refused_key = f"{prefix}workers", f"{prefix}refused_messages"
+        self.echo_key = f"{prefix}echo:"
 
     def announce(self, worker: Worker, life: float) -> None:
         """Register ``worker`` for ``life`` seconds, or until it announces itself again."""
@@ -73,6 +79,14 @@ class WorkerRegistry:
     def note_refused(self, number: int) -> None:
         """Count so many messages that a worker refused: they were none of ours."""
         self._ask("incrby", self.refused_key, number)
+
+    def echo(self, token: str) -> None:
+        """Say that the message with ``token`` arrived at a worker."""
+        self._ask("setex", self.echo_key + token, ECHO_LIFE, 1)
+
+    def is_echoed(self, token: str) -> bool:
+        """Whether a worker said that the message with ``token`` arrived."""
+        return bool(self._ask("exists", self.echo_key + token))
 
     def refused(self) -> int:
         """Return the number of messages that workers have refused, ever."""

@@ -89,6 +89,63 @@ class Tick:
     damaged: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What may keep a crawl's pages from being claimed, at the instant ``now``.
+
+    Times are epoch seconds by Redis's clock; None where there is none. See ``lua/standstill.lua``.
+    """
+
+    now: float
+    status: Status
+    reason: str
+    processing: int
+    queued: int
+    delayed: int
+    outbox: int  # deliveries on their way to hooks
+    producers: int  # loaders of seeds that are alive
+    eligible: int  # pages that a run could claim now
+    lanes: int
+    end_hook: int  # 1: the crawl has ended, and its hook for that is still to be called
+    tickets: int  # wake-ups on their way
+    ticket: float | None  # when the oldest of them was granted
+    held: float | None  # when the hold ends
+    held_since: float | None
+    held_reason: str
+    paused_by: str
+    paused_at: float | None
+    last_claim: float | None
+    active_since: float | None
+    retry: float | None  # when the next retry is due
+    lane: str = ""  # the lane that may be served next
+    lane_at: float | None = None
+    lane_why: str = ""  # "delay", "robots", "retry_after" or "breaker"
+
+
+#: Fields of a standing that are counts, and those that are texts.
+COUNTS = {
+    "processing", "queued", "delayed", "outbox", "producers", "eligible", "lanes", "tickets", "end_hook",
+}  # fmt: skip
+TEXTS = {"reason", "held_reason", "paused_by", "lane", "lane_why"}
+
+
+def parse_standing(reply: Sequence[bytes]) -> Standing:
+    """Return the reply of the script ``standstill``."""
+    texts = {
+        name.decode(): value.decode("utf-8", "replace")
+        for name, value in zip(reply[::2], reply[1::2], strict=True)
+    }
+    values: dict[str, Any] = {"status": Status(texts.pop("status"))}
+    for name, text in texts.items():
+        if name in TEXTS:
+            values[name] = text
+        elif name in COUNTS:
+            values[name] = int(text)
+        else:
+            values[name] = int(text) / 1_000 if text not in ("", "0") else None
+    return Standing(**values)
+
+
 def to_seconds(ms: int | bytes) -> float | None:
     """Return the milliseconds of a script's reply as seconds; None for its empty string."""
     return None if ms == b"" else int(ms) / 1_000

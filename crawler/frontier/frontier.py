@@ -35,7 +35,18 @@ from ..storage.server import memory_alarms, text_of
 from ..text.encodable import encodable, encodable_value
 from ..text.printable import printable
 from . import entries
-from .answers import Added, Ending, Renewal, Tick, Verdict, Wake, parse_wake, to_seconds
+from .answers import (
+    Added,
+    Ending,
+    Renewal,
+    Standing,
+    Tick,
+    Verdict,
+    Wake,
+    parse_standing,
+    parse_wake,
+    to_seconds,
+)
 from .arguments import (
     LETTER_BATCH,
     REASON_MAX,
@@ -483,11 +494,11 @@ class Frontier:
         taken = self.run_script("timer", max(1, to_ms(wait)))
         return f"timer-{secrets.token_hex(6)}" if taken else None
 
-    def hold(self, seconds: float) -> None:
-        """Let no page be claimed for ``seconds``: something that all pages need is away. 0 ends the
-        hold.
+    def hold(self, seconds: float, reason: str = "") -> None:
+        """Let no page be claimed for ``seconds``: something that all pages need is away, as
+        ``reason`` says. 0 ends the hold.
         """
-        self.run_script("hold", to_ms(seconds))
+        self.run_script("hold", to_ms(seconds), encodable(reason, REASON_MAX))
 
     def tick(self, limit: int = 25) -> Tick:
         """Do everything that no run is there to do; any caller suffices.
@@ -556,13 +567,14 @@ class Frontier:
 
     # -- the crawl's status
 
-    def pause(self) -> Status:
-        """Hand out no page until ``resume``; pages in flight finish. Survives restarts.
+    def pause(self, by: str = "") -> Status:
+        """Hand out no page until ``resume``; pages in flight finish. Survives restarts. ``by``
+        says who pauses it.
 
         Raises:
             FrontierRefused: the crawl is stopping, or over.
         """
-        return Status(self.run_script("pause").decode())
+        return Status(self.run_script("pause", encodable(by, REASON_MAX)).decode())
 
     def resume(self, *, reopen: bool = False) -> Status:
         """Hand out pages again after a pause or a stop; with ``reopen`` also if the crawl has
@@ -693,6 +705,14 @@ class Frontier:
             begun=to_seconds(begun),
             delivering=delivering,
         )
+
+    def standing(self) -> Standing:
+        """Return what may keep pages from being claimed at this instant.
+
+        Raises:
+            FrontierRefused: no such crawl exists.
+        """
+        return parse_standing(self.run_script("standstill"))
 
     def tallies(self) -> dict[str, int]:
         """Return sums of everything that ever happened to this crawl's pages, for metrics; see

@@ -72,7 +72,7 @@ class Stop:
 
     def pause(self) -> None:
         """Begin no further page until the crawl is resumed."""
-        self._frontier.pause()
+        self._frontier.pause("a hook")
 
     def resume(self) -> None:
         """Go on after a pause."""

@@ -15,6 +15,7 @@ from ..errors import BrowserUnavailable, FrontierRefused
 from ..local.shutdown import shutdown
 from ..model import Outcome, Result, Turn
 from ..observe.logs import logger
+from ..redaction import masked
 from .context import Hooks, RunServices
 from .delivery import Deliveries
 from .next_runs import DELIVERY_TICKET, END_TICKET, NextRuns
@@ -134,7 +135,7 @@ def session(crawl: Crawl, services: RunServices, ticket: str | None) -> Iterator
             if ticket:
                 frontier.drop_ticket(ticket)
             if not error.full or time.monotonic() - began < QUEUE_MIN:
-                frontier.hold(BROWSER_HOLD)
+                frontier.hold(BROWSER_HOLD, f"no_browser: {masked(str(error))}")
             if not error.full:
                 raise
             log.warning("%s: no page is begun: %s", crawl.name, error)
@@ -151,8 +152,8 @@ def register(services: RunServices, ticket: str | None) -> Turn:
     frontier = services.frontier
     try:
         return frontier.claim(services.worker, ticket, paced=True)
-    except FrontierRefused:
+    except FrontierRefused as error:
         if ticket:
             frontier.drop_ticket(ticket)
-        frontier.hold(FULL_HOLD)
+        frontier.hold(FULL_HOLD, masked(str(error)))
         raise

@@ -22,7 +22,7 @@ def start(client: Client, name: str) -> str:
 
 def pause(client: Client, name: str) -> str:
     """Begin no further page of the crawl until it is resumed."""
-    client.handle(name).pause()
+    client.handle(name).pause("the admin")
     return "is paused"
 
 

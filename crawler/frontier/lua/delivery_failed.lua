@@ -23,5 +23,5 @@ pause = math.max(1, math.floor(pause * (0.5 + tonumber(ARGV[3]) / 2)))
 delivery.worker, delivery.reason = "", cjson.encode(ARGV[2])
 write_delivery(ARGV[1], delivery)
 schedule(ARGV[1], now + pause)
-if redis.call("HLEN", key("outbox")) >= OUTBOX_MAX then hold(crawl, pause) end
+if redis.call("HLEN", key("outbox")) >= OUTBOX_MAX then hold(crawl, pause, "too many results wait for their hooks") end
 return { "OK", pause, 0 }

@@ -3,6 +3,7 @@
 -- away.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 wait    ms from now; 0 ends the hold
+--          2 reason  in words
 -- Uses     meta (hash)
 -- With     core, lanes, leave
 -- Returns  "OK"
@@ -10,5 +11,9 @@
 local crawl, refusal = load()
 if not crawl then return refusal end
 local wait = tonumber(ARGV[1])
-if wait == 0 then redis.call("HDEL", key("meta"), "held", "infra") else hold(crawl, wait) end
+if wait == 0 then
+  redis.call("HDEL", key("meta"), "held", "held_since", "held_reason", "infra")
+else
+  hold(crawl, wait, ARGV[2])
+end
 return "OK"

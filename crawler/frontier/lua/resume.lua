@@ -14,7 +14,7 @@ if ENDED[crawl.status] and ARGV[1] ~= "1" then
   return redis.error_reply(why .. "; it goes on only if it is re-opened")
 end
 if crawl.status == "PAUSED" or crawl.status == "STOPPING" or ENDED[crawl.status] then
-  redis.call("HDEL", key("meta"), "cancel", "end_as", "paused_from")
+  redis.call("HDEL", key("meta"), "cancel", "end_as", "paused_from", "paused_by", "paused_at")
   crawl.cancel, crawl.end_as = nil, nil
   if counted("accepted") == 0 then
     become(crawl, "NEW")

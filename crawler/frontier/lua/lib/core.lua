@@ -11,7 +11,8 @@ local inside = false -- set by scripts that may look into a closed crawl
 -- The fields of `meta` that are text; all others are numbers.
 local TEXT = {
   version = true, status = true, reason = true, paused_from = true, end_as = true, before = true,
-  page_limit_counts = true, last_failure = true, closed_by = true,
+  page_limit_counts = true, last_failure = true, closed_by = true, held_reason = true,
+  paused_by = true,
 }
 
 -- The fields of a plan that every crawl has. One whose `meta` lost some still goes on, and ends.

@@ -3,6 +3,7 @@
 local ACK_LIFE = 600000 -- a finish whose answer was lost may be repeated for ten minutes
 local BEFORE_TRIES = 3
 local INFRA_HOLD, INFRA_HOLD_MAX = 1000, 60000
+local HOLD_GAP = 30000 -- holds that follow each other within it are one
 -- A page over which the endpoint breaks off more often, each time within an hour (s) of the last,
 -- is taken for the cause.
 local OUTAGES, OUTAGES_LIFE = 3, 3600
@@ -70,9 +71,12 @@ local function give_back(crawl, lane, entry, at)
   end
 end
 
--- No claim before `wait` ms from now.
-local function hold(crawl, wait)
-  if wait > 0 and now + wait > (crawl.held or 0) then set(crawl, "held", now + wait) end
+-- No claim before `wait` ms from now, for `reason`.
+local function hold(crawl, wait, reason)
+  local before = crawl.held or 0
+  if wait <= 0 or now + wait <= before then return end
+  if now - before > HOLD_GAP then set(crawl, "held_since", now) end
+  set(crawl, "held", now + wait, "held_reason", reason)
 end
 
 -- The effect of a page's failure, by its class. `wait` (ms) is a Retry-After or nil; `rand`, in
@@ -97,7 +101,7 @@ local function fail(crawl, claim, class, reason, status, wait, rand)
       wait = math.min(INFRA_HOLD_MAX, INFRA_HOLD * 2 ^ streak)
     end
     give_back(crawl, lane, entry, now + wait)
-    hold(crawl, wait)
+    hold(crawl, wait, reason)
     retry = wait
   else
     if class == "crash" then
