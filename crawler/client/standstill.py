@@ -18,9 +18,9 @@ from ..redaction import masked
 from ..text.printable import printable
 
 if TYPE_CHECKING:
-    from ..frontier.answers import Standing
     from ..config.settings import Settings
     from ..definition.crawl import Crawl
+    from ..frontier.answers import Standing
     from ..storage.connection import RedisClient
     from .workers import CrawlWorkers, WorkerRegistry
 

@@ -124,7 +124,8 @@ class Standing:
 
 #: Fields of a standing that are counts, and those that are texts.
 COUNTS = {
-    "processing", "queued", "delayed", "outbox", "producers", "eligible", "lanes", "tickets", "end_hook",
+    "processing", "queued", "delayed", "outbox", "producers", "eligible", "lanes", "tickets",
+    "end_hook",
 }  # fmt: skip
 TEXTS = {"reason", "held_reason", "paused_by", "lane", "lane_why"}
 

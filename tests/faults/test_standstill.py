@@ -24,7 +24,8 @@ def test_a_worker_on_another_broker_is_found_and_told(ground):
 
     found = ground.until(not_taken)
     assert "was not answered" in found.says
-    assert "virtual_host=1" in found.says and elsewhere in found.says
+    assert "virtual_host=1" in found.says
+    assert elsewhere in found.says
     ground.worker()
     ground.until(client.reaches_workers)
     assert ground.until_end(frontier).done == 1
