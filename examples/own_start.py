@@ -36,6 +36,5 @@ if __name__ == "__main__":
         crawler.execute(books, sys.argv[2])
     else:
         client = Client()
-        handle, _ = client.start(books)
-        seen = handle.wait()
+        seen = client.start(books).handle.wait()
         print(json.dumps({"status": seen.status, "done": seen.done, "failed": seen.failed}))

@@ -12,13 +12,18 @@ from contextlib import contextmanager
 from celery import current_task, shared_task
 from celery.exceptions import TaskPredicate
 
+from ..client.start_report import IfExists, StartOutcome
 from ..errors import CrawlerError, HookFailed
 from ..model import CRAWL_NAME, Json, Outcome
-from ..observe.logs import binding
+from ..observe.logs import binding, logger
 from ..redaction import masked
 from ..run.outcome import Failure, one_line
 from .messages import TICKET
 from .process import services
+
+log = logger(__name__)
+
+IF_EXISTS = re.compile("|".join(IfExists))
 
 
 class PageFailed(CrawlerError):
@@ -79,18 +84,21 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
 
 
 @shared_task(name="crawler.start", ignore_result=True)
-def start(crawl: str, reset: bool = False) -> dict[str, Json]:
-    """Start the crawl named ``crawl``, for schedules.
+def start(crawl: str, if_exists: str | None = None, reset: bool = False) -> dict[str, Json]:
+    """Start the crawl named ``crawl``, for schedules: see :meth:`crawler.client.Client.start`.
 
-    While the crawl runs, a start changes nothing and returns ``started: false``. A crawl that has
-    ended is started again with ``reset``; without it, that is an error.
+    Returns the outcome and its reason; a start that is refused is logged, too. ``reset`` is how
+    messages of version 0.1.0 spell ``if_exists="restart"``.
     """
     check_message(crawl, CRAWL_NAME)
-    client = services().client
-    begin = client.restart if reset else client.start
+    how = if_exists or (IfExists.RESTART if reset else None)
+    if how is not None:
+        check_message(how, IF_EXISTS)
     with plain_errors():
-        handle, new = begin(client.crawl(crawl))
-    return {"crawl": handle.name, "started": new, "status": handle.status.value}
+        report = services().client.start(crawl, if_exists=how)
+    if report.outcome is StartOutcome.REFUSED:
+        log.warning("%s", report)
+    return {**report.record(), "status": report.handle.status.value}
 
 
 @shared_task(name="crawler.tick", ignore_result=True)

@@ -19,9 +19,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..client.start_report import IfExists
 from ..client.wakeups import BrokerUnavailable
 from ..definition.crawl import Crawl
-from ..errors import CrawlerError, CrawlExists, FrontierRefused, UnknownCrawl
+from ..errors import CrawlerError, FrontierRefused, UnknownCrawl
 from ..frontier.frontier import Frontier
 from ..frontier.listing import Listing
 from ..model import Json, Snapshot, Status
@@ -243,9 +244,7 @@ class Jobs:
 
     def _begin(self, crawl: Crawl) -> None:
         try:
-            self.client.start(crawl, private_names=self.private)
-        except CrawlExists:
-            log.debug("%s was begun by another process", crawl.name)
+            self.client.start(crawl, if_exists=IfExists.KEEP, private_names=self.private)
         except BrokerUnavailable as error:
             log.warning("%s begins with the next tick: %s", crawl.name, error)
 

@@ -151,5 +151,5 @@ def explain(error: Exception) -> str:
         title = f"the crawl {error.name!r} has {len(error.faults)} faults"
         return "\n".join([title, *(f"  {fault}" for fault in error.faults)])
     if isinstance(error, CrawlExists):
-        return f"{error} (crawler start --reset or --update)"
+        return f"{error} (crawler start --restart, --update or --reset)"
     return str(error)

@@ -22,6 +22,7 @@ from ..browser.chrome.local import sweep
 from ..browser.pool import Chrome
 from ..client.client import Client
 from ..client.crawl_handle import CrawlHandle
+from ..client.start_report import IfExists, StartOutcome, StartReport
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..definition.bounds import entry_pages
@@ -30,7 +31,8 @@ from ..definition.crawl import Crawl
 from ..definition.crawl_plan import policy_of
 from ..definition.digest import digest_of
 from ..definition.loading import load, module_path
-from ..errors import CrawlExists, FrontierUnavailable
+from ..errors import FrontierUnavailable
+from ..frontier.frontier import Frontier
 from ..frontier.server_checks import check_server
 from ..local.embedded import Embedded, PrivateWorkers
 from ..local.private_files import crawl_folder
@@ -89,7 +91,15 @@ REDIS_PATIENCE = 60.0
         " those of a crawl that has not ended are kept as FILE.old."
     ),
 )
-@click.option("--update", is_flag=True, help="Go on with a definition that has changed since.")
+@click.option("--restart", is_flag=True, help="As --reset, but only if it has ended.")
+@click.option(
+    "--update",
+    is_flag=True,
+    help=(
+        "Go on with a definition that has changed, also if it starts elsewhere. (One that starts at"
+        " the same host needs no --update.)"
+    ),
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the end report as JSON.")
 def start(
     crawl: str,
@@ -98,6 +108,7 @@ def start(
     concurrency: int | None,
     changes: tuple[str, ...],
     reset: bool,
+    restart: bool,
     update: bool,
     as_json: bool,
 ) -> None:
@@ -112,7 +123,11 @@ def start(
             "start continues a file after an interruption, so -o - has no meaning; for a pipe:"
             f" crawler export {definition.name} | ..."
         )
-    order = Order(definition, crawl, file, output, changes, concurrency, reset, update)
+    if reset + restart + update > 1:
+        raise Mistake("of --reset, --restart and --update, name one")
+    words = {IfExists.RESET: reset, IfExists.RESTART: restart, IfExists.UPDATE: update}
+    if_exists = next((word for word, given in words.items() if given), None)
+    order = Order(definition, crawl, file, output, changes, concurrency, if_exists)
     if not settings.redis_url:
         snapshot, complete = crawl_embedded(order, Embedded(settings))
     elif concurrency:
@@ -147,8 +162,13 @@ class Order:
     output: Path | None
     changes: tuple[str, ...]
     concurrency: int | None
-    reset: bool
-    update: bool
+    if_exists: IfExists | None
+
+    def resets(self, frontier: Frontier) -> bool:
+        """Whether the crawl begins again: its files, too."""
+        if self.if_exists is IfExists.RESTART:
+            return frontier.digest() is not None and frontier.snapshot().status.ended
+        return self.if_exists is IfExists.RESET
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -181,14 +201,15 @@ def crawl_embedded(order: Order, embedded: Embedded) -> tuple[Snapshot, bool]:
         settings = worker_settings(order, embedded.settings)
         client = Client(settings)
         files = ending.enter_context(open_files(order, client))
-        handle, new = begin(order, client, files, alone=True)
+        start = begin(order, client, files, alone=True)
+        handle = start.handle
         if handle.snapshot().over:
             return complete_files(order, handle, files)
         workers = PrivateWorkers(settings, count, log=embedded.folder / "worker.log")
         ending.callback(workers.kill)
         workers.start()
         probe_chrome(order.crawl, settings)
-        say_start(order, handle, new, f"{count} browsers")
+        say_start(order, start, f"{count} browsers")
         with count_interrupts() as interrupts, Progress() as progress:
             snapshot = watch(
                 handle, files.follow, progress, interrupts, each=workers.restart_if_dead
@@ -223,36 +244,28 @@ def open_files(order: Order, client: Client) -> Iterator[StartFiles]:
         say=say,
     )
     try:
-        files.claim(reset=order.reset)
+        files.claim(reset=order.resets(client.frontier(order.crawl.name)))
         yield files
     finally:
         files.close()
 
 
-def begin(
-    order: Order, client: Client, files: StartFiles, *, alone: bool = False
-) -> tuple[CrawlHandle, bool]:
-    """Start the crawl; return its handle, and whether it is new. One that has ended is left as it
-    is: its files alone are completed.
+def begin(order: Order, client: Client, files: StartFiles, *, alone: bool = False) -> StartReport:
+    """Start the crawl; return what became of it. One that has ended is left as it is: its files
+    alone are completed.
 
     Raises:
         CrawlExists: another definition of it is in the frontier.
     """
     frontier = client.frontier(order.crawl.name)
-    digest = frontier.digest()
-    ended = digest is not None and frontier.snapshot().status.ended
-    if order.reset:
+    ended = frontier.digest() is not None and frontier.snapshot().status.ended
+    if order.resets(frontier):
         files.set_aside()
-    try:
-        handle, new = client.start(
-            order.crawl, reset=order.reset, update=order.update, alone=alone, progress=say
-        )
-    except CrawlExists:
-        if not ended or digest != digest_of(order.crawl):
-            raise
-        handle, new = client.handle(order.crawl.name), False
+    start = client.start(order.crawl, if_exists=order.if_exists, alone=alone, progress=say)
+    if frontier.digest() != digest_of(order.crawl):
+        start.raise_if_refused()
     files.begin(forget=ended)
-    return handle, new
+    return start
 
 
 def complete_files(order: Order, handle: CrawlHandle, files: StartFiles) -> tuple[Snapshot, bool]:
@@ -313,10 +326,11 @@ def watch_shared(order: Order, client: Client) -> tuple[Snapshot, bool]:
     for warning in check_server(client.redis):
         say(f"warning: {warning}")
     with open_files(order, client) as files:
-        handle, new = begin(order, client, files)
+        start = begin(order, client, files)
+        handle = start.handle
         if handle.snapshot().over:
             return complete_files(order, handle, files)
-        say_start(order, handle, new, able_workers(order.crawl, client))
+        say_start(order, start, able_workers(order.crawl, client))
         with count_interrupts() as interrupts, Progress() as progress:
             snapshot = watch(handle, files.follow, progress, interrupts, patience=REDIS_PATIENCE)
             complete = files.finish(handle, snapshot)
@@ -407,7 +421,7 @@ def count_interrupts() -> Iterator[Interrupts]:
             signal.signal(number, handler)
 
 
-def say_start(order: Order, handle: CrawlHandle, new: bool, workers: str) -> None:
+def say_start(order: Order, start: StartReport, workers: str) -> None:
     """Print the crawl that begins now, its limits (or that it has none), and its workers."""
     policy = policy_of(order.crawl)
     depth, pages = policy.depth_limit, policy.page_limit
@@ -417,7 +431,11 @@ def say_start(order: Order, handle: CrawlHandle, new: bool, workers: str) -> Non
         f" {'no page limit' if pages is None else f'at most {pages:,} pages'}",
         workers,
     ]
-    say(f"{'crawling' if new else 'going on with'} {handle.name}: {'; '.join(parts)}")
+    say(f"{'crawling' if start.new else 'going on with'} {order.crawl.name}: {'; '.join(parts)}")
+    if start.outcome is StartOutcome.UPDATED:
+        say("its definition has changed, and is taken over (to begin again: --reset)")
+    if start.reason:
+        say(start.reason)
 
 
 def command(order: Order) -> str:

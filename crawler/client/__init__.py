@@ -4,7 +4,18 @@ Belongs here: all that a caller asks of a crawl from outside its runs, and the w
 that carry it out. Does not: the work on a page (``run/``), the jobs API (``api/``).
 """
 
-from .client import Client, enqueue, shared, start
+from .client import Client, enqueue, restart, shared, start
 from .crawl_handle import CrawlHandle
+from .start_report import IfExists, StartOutcome, StartReport
 
-__all__ = ["Client", "CrawlHandle", "enqueue", "shared", "start"]
+__all__ = [
+    "Client",
+    "CrawlHandle",
+    "IfExists",
+    "StartOutcome",
+    "StartReport",
+    "enqueue",
+    "restart",
+    "shared",
+    "start",
+]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import lru_cache
+
+from redis.exceptions import LockError
 
 from ..config import settings as configuration
 from ..config.children import secrets_inherited
@@ -15,8 +17,9 @@ from ..config.settings import Settings
 from ..definition.crawl import Crawl
 from ..definition.crawl_plan import plan_of
 from ..definition.digest import digest_of
-from ..definition.network import entries_decided
-from ..errors import CrawlExists, SetupError, UnknownCrawl
+from ..definition.network import entries_decided, entry_hosts
+from ..errors import FrontierRefused, SetupError, UnknownCrawl
+from ..frontier.answers import Creation, Update
 from ..frontier.frontier import Frontier
 from ..hooks import Lazy, call
 from ..model import Plan, Priority, Status
@@ -31,14 +34,23 @@ from .hook_errors import noted
 from .seed_sources import check_seed_file, seed_urls
 from .seeds import EnqueueReport, Producer, Progress, SeedLoader, enqueue_urls
 from .standstill import Standstill, standstill_of
+from .start_report import IfExists, StartOutcome, StartReport, refusal, state_reason
 from .wakeups import BrokerUnavailable, Sender, WakeUps
 from .workers import CrawlWorkers, WorkerRegistry
 
-#: Seconds for which one caller alone may restart a crawl. To forget a crawl of ten million pages
-#: takes less.
-RESTART_LIFE = 120.0
 #: Seconds between two looks for the answer of a worker.
 ECHO_INTERVAL = 0.1
+#: Seconds for which one caller alone may begin a crawl again. To forget a crawl of ten million
+#: pages takes less. Another caller waits for so many seconds, at most.
+RESTART_LIFE, RESTART_WAIT = 120.0, 10.0
+
+ENDS = (Creation.FINISHED, Creation.STOPPED, Creation.FAILED)
+#: When a crawl that goes on takes a changed definition over.
+UPDATES: dict[IfExists | None, Update] = {
+    None: Update.NEAR,
+    IfExists.KEEP: Update.NEVER,
+    IfExists.UPDATE: Update.ALWAYS,
+}
 
 
 class Client:
@@ -112,20 +124,30 @@ class Client:
 
     def start(
         self,
-        crawl: Crawl,
+        crawl: Crawl | str,
         *,
-        reset: bool = False,
-        update: bool = False,
+        if_exists: IfExists | str | None = None,
         alone: bool = False,
         private_names: bool = True,
         progress: Progress | None = None,
-    ) -> tuple[CrawlHandle, bool]:
-        """Write ``crawl``, its entry pages and seeds to the frontier, and wake the workers.
+    ) -> StartReport:
+        """Write ``crawl``, its entry pages and seeds to the frontier, and wake the workers; return
+        what became of it: a crawl that goes on, or has ended, is no error.
 
-        Returns (handle, whether the crawl is new) when the last seed is queued. A long file of
-        seeds, or many sitemaps, take their time; runs begin before. If a start was cut short, the
-        next start goes on. The pages are written before the messages are sent: if messages are
-        lost, the tick of any worker sends others.
+        ``crawl`` is a definition, or the name of one that is known here or was started without
+        code. ``if_exists`` says what becomes of a crawl of this name that is there already: see
+        :class:`IfExists`. None: one that goes on takes a changed definition over, if it starts at
+        one host at least of those at which it started so far (else the start is refused: another
+        crawl has the name); one that has ended stays as it is, and the start is refused.
+
+        In a transaction of Django (``atomic``, ``ATOMIC_REQUESTS``) all of this happens with the
+        commit, and not at all after a rollback. The report then says what would become of it now,
+        and after the commit what did.
+
+        Returns when the last seed is queued. A long file of seeds, or many sitemaps, take their
+        time; runs begin before. If a start was cut short, the next start goes on. The pages are
+        written before the messages are sent: if messages are lost, the tick of any worker sends
+        others. Of many who restart a crawl at once, one does.
 
         ``alone`` says that no worker is alive: pages that earlier workers held are given back at
         once. Whether an entry is at a private address is decided here, and kept with the crawl;
@@ -133,61 +155,168 @@ class Client:
         line every ten seconds while seeds are loaded; None: it is logged.
 
         Raises:
+            UnknownCrawl: no crawl is known by that name.
             DefinitionError: the definition is wrong.
             SetupError: the file of seeds cannot be read, or ``page_deadline`` is longer than a run
                 may take.
-            CrawlExists: the name is taken, or the crawl has ended; ``reset`` begins it again,
-                ``update`` replaces its definition.
-            FrontierRefused: the crawl was stopped while its seeds were loaded.
             FrontierUnavailable: Redis is away.
             BrokerUnavailable: the broker is away; the crawl is in the frontier, and starts with the
                 next tick.
         """
-        crawl.validate()
-        self._check_deadline(crawl)
+        definition = self.crawl(crawl) if isinstance(crawl, str) else crawl
+        how = None if if_exists is None else IfExists(if_exists)
+        definition.validate()
+        self._check_deadline(definition)
+        report = StartReport(CrawlHandle(self, definition), StartOutcome.STARTED)
+
+        def start_now() -> None:
+            report.handle.uncommitted = False
+            answer = self._start(
+                definition, how, alone=alone, private_names=private_names, progress=progress
+            )
+            report.outcome, report.reason = answer
+
+        if transaction.is_open():
+            report.outcome, report.reason = self._foresee(definition, how)
+            report.handle.uncommitted = True
+            transaction.on_commit(start_now)
+        else:
+            start_now()
+        return report
+
+    def restart(self, crawl: Crawl | str) -> StartReport:
+        """Start ``crawl``, again if it has ended: :meth:`start` with ``if_exists="restart"``."""
+        return self.start(crawl, if_exists=IfExists.RESTART)
+
+    def _start(
+        self,
+        crawl: Crawl,
+        how: IfExists | None,
+        *,
+        alone: bool,
+        private_names: bool,
+        progress: Progress | None,
+    ) -> tuple[StartOutcome, str | None]:
+        """Start ``crawl`` now: see :meth:`start`. Return the outcome and its reason."""
         frontier = self.frontier(crawl.name)
         seeds = SeedLoader(crawl, frontier)
-        loaded = not reset and seeds.is_complete()
+        loaded = seeds.is_complete()
         if not loaded:
             check_seed_file(crawl)
         plan = plan_of(crawl, entries_decided(crawl, by_name=private_names))
-        new, reopen = self._create(crawl, plan, frontier, loaded=loaded, reset=reset, update=update)
+        if (answer := self._write_plan(crawl, plan, frontier, how)) is None:
+            return StartOutcome.REFUSED, "another process begins it again at this moment"
+        new = answer is Creation.CREATED
+        loaded = loaded and not new
+        reopen = not loaded and self._ended_early(answer, crawl, frontier)
         if alone and not new:
             frontier.recover()
-        if not loaded and (new or reopen or frontier.snapshot().status is not Status.STOPPING):
-            with seeds.loading(reopen=reopen) as keep_alive:
-                seeds.queue_entry_pages()
-                if seeds.has_sources:
-                    if not alone:
-                        self._wake_early(crawl)
-                    known = configuration.secrets(SECRET_PREFIX)
-                    urls = seed_urls(crawl, frontier.private_entries(), keep_alive, known)
-                    seeds.queue_urls(urls, keep_alive, progress)
+        report = self._judge(answer, how, frontier, reopen=reopen)
+        if report[0] is StartOutcome.REFUSED or answer in (Creation.OTHER, Creation.ELSEWHERE):
+            return report
+        if not loaded:
+            try:
+                self._load_seeds(crawl, frontier, seeds, reopen, wake_early=not alone, say=progress)
+            except FrontierRefused:
+                if frontier.snapshot().status not in (Status.STOPPING, Status.STOPPED):
+                    raise
+                return StartOutcome.REFUSED, "it was stopped while its seeds were loaded"
         self.wake(crawl)
-        return CrawlHandle(self, crawl), new
+        return report
 
-    def restart(self, crawl: Crawl) -> tuple[CrawlHandle, bool]:
-        """Start ``crawl``, also if it has ended; return (handle, whether it was started).
-
-        While the crawl goes on, in any version, nothing changes. If several callers restart it at
-        once (a schedule fires twice, a user clicks twice), one of them starts it. Errors: see
-        :meth:`start`.
+    def _write_plan(
+        self, crawl: Crawl, plan: Plan, frontier: Frontier, how: IfExists | None
+    ) -> Creation | None:
+        """Write ``plan`` to its frontier; return what became of it. None: another process begins
+        the crawl again, and takes long.
         """
-        crawl.validate()
-        self._check_deadline(crawl)
-        check_seed_file(crawl)
-        handle = CrawlHandle(self, crawl)
-        key = f"{self.settings.key_prefix}starting:{crawl.name}"
-        with redis_errors(), self.redis.lock(key, timeout=RESTART_LIFE):
-            digest = handle.frontier.digest()
-            new = digest is None or handle.status.ended
-            if new:
-                plan = plan_of(crawl, entries_decided(crawl))
-                handle.frontier.create(plan, reset=digest is not None)
-        if new or digest == digest_of(crawl):
-            # also if it goes on: its start may have been cut short while seeds were loaded
-            self.start(crawl)
-        return handle, new
+        update = UPDATES.get(how, Update.NEAR)
+        if how not in (IfExists.RESTART, IfExists.RESET):
+            return frontier.create(plan, update=update)
+        with self._one_at_a_time(plan.name) as mine:
+            if not mine:
+                return None
+            if how is IfExists.RESTART:
+                answer = frontier.create(plan, update=update)
+                if answer not in ENDS:
+                    return answer
+            check_seed_file(crawl)
+            return frontier.create(plan, reset=frontier.digest() is not None)
+
+    @contextmanager
+    def _one_at_a_time(self, name: str) -> Iterator[bool]:
+        """Keep others from beginning the crawl ``name`` again in this block. False: another one is
+        at it, and takes long.
+        """
+        key = f"{self.settings.key_prefix}starting:{name}"
+        lock = self.redis.lock(key, timeout=RESTART_LIFE, blocking_timeout=RESTART_WAIT)
+        with redis_errors():
+            mine = lock.acquire()
+        try:
+            yield mine
+        finally:
+            if mine:
+                with suppress(LockError), redis_errors():
+                    lock.release()
+
+    def _judge(
+        self, answer: Creation, how: IfExists | None, frontier: Frontier, *, reopen: bool
+    ) -> tuple[StartOutcome, str | None]:
+        """Return the outcome of a start, and its reason, by the ``answer`` of the frontier."""
+        if answer is Creation.CREATED:
+            return StartOutcome.STARTED, None
+        if reopen:
+            return StartOutcome.RUNNING, "it had ended before all its seeds were queued"
+        if answer is Creation.OTHER and how is IfExists.KEEP:
+            return StartOutcome.RUNNING, "by another version of its definition"
+        if answer not in (Creation.EXISTS, Creation.UPDATED):
+            return StartOutcome.REFUSED, refusal(answer)
+        snapshot = frontier.snapshot()
+        if snapshot.status is Status.STOPPING:
+            return StartOutcome.REFUSED, refusal(Creation.STOPPING)
+        outcome = StartOutcome.RUNNING if answer is Creation.EXISTS else StartOutcome.UPDATED
+        return outcome, state_reason(snapshot)
+
+    def _foresee(self, crawl: Crawl, how: IfExists | None) -> tuple[StartOutcome, str | None]:
+        """Return what would become of a start now; nothing is changed."""
+        frontier = self.frontier(crawl.name)
+        digest = frontier.digest()
+        if digest is None or how is IfExists.RESET:
+            return StartOutcome.STARTED, None
+        status = frontier.snapshot().status
+        if status.ended:
+            answer = Creation.CREATED if how is IfExists.RESTART else Creation(status.value)
+        elif digest == digest_of(crawl):
+            answer = Creation.EXISTS
+        elif how is IfExists.KEEP:
+            answer = Creation.OTHER
+        elif status is Status.STOPPING:
+            answer = Creation.STOPPING
+        else:
+            before, hosts = frontier.entries().keys(), entry_hosts(crawl)
+            far = how is not IfExists.UPDATE and before and hosts and not before & hosts
+            answer = Creation.ELSEWHERE if far else Creation.UPDATED
+        return self._judge(answer, how, frontier, reopen=False)
+
+    def _load_seeds(
+        self,
+        crawl: Crawl,
+        frontier: Frontier,
+        seeds: SeedLoader,
+        reopen: bool,
+        *,
+        wake_early: bool,
+        say: Progress | None,
+    ) -> None:
+        """Queue the entry pages and the seeds of ``crawl``."""
+        with seeds.loading(reopen=reopen) as keep_alive:
+            seeds.queue_entry_pages()
+            if seeds.has_sources:
+                if wake_early:
+                    self._wake_early(crawl)
+                known = configuration.secrets(SECRET_PREFIX)
+                urls = seed_urls(crawl, frontier.private_entries(), keep_alive, known)
+                seeds.queue_urls(urls, keep_alive, say)
 
     def _check_deadline(self, crawl: Crawl) -> None:
         """Raise SetupError if Celery would end a run before the frontier does: no run would report
@@ -200,31 +329,11 @@ class Client:
                 " or raise CRAWLER_RUN_TIMEOUT"
             )
 
-    def _create(
-        self,
-        crawl: Crawl,
-        plan: Plan,
-        frontier: Frontier,
-        *,
-        loaded: bool,
-        reset: bool,
-        update: bool,
-    ) -> tuple[bool, bool]:
-        """Write ``crawl`` to its frontier, by ``plan``; return (whether it is new, whether it must
-        be reopened).
-
-        A crawl is reopened if it ended before all its seeds were queued. ``loaded``: they are.
+    def _ended_early(self, answer: Creation, crawl: Crawl, frontier: Frontier) -> bool:
+        """Whether the crawl ended by itself because the loader of its seeds had died: it must be
+        reopened.
         """
-        try:
-            return frontier.create(plan, reset=reset, update=update), False
-        except CrawlExists:
-            if loaded or not self._ended_early(crawl, frontier):
-                raise
-            return False, True
-
-    def _ended_early(self, crawl: Crawl, frontier: Frontier) -> bool:
-        """Whether the crawl ended by itself because the loader of its seeds had died."""
-        ended = frontier.snapshot().status in (Status.FINISHED, Status.FAILED)
+        ended = answer in (Creation.FINISHED, Creation.FAILED)
         has_sources = SeedLoader(crawl, frontier).has_sources
         return ended and has_sources and frontier.digest() == digest_of(crawl)
 
@@ -362,29 +471,16 @@ def enqueue(
 
 
 def start(
-    crawl: Crawl | str, *, settings: Settings | None = None, reset: bool = False
-) -> CrawlHandle:
-    """Start ``crawl``, or the crawl of that name in ``CRAWLER_CRAWLS``; return when its seeds are
-    queued.
-
-    If the crawl is running, nothing changes, and the handle is that of the running crawl. In a
-    transaction of Django (``atomic``, ``ATOMIC_REQUESTS``) the crawl starts with the commit, and
-    not at all after a rollback; a wrong definition is an error at once. Errors: see
-    :meth:`Client.start`, and UnknownCrawl.
+    crawl: Crawl | str, *, if_exists: IfExists | str | None = None, settings: Settings | None = None
+) -> StartReport:
+    """Start ``crawl``, or the crawl of that name in ``CRAWLER_CRAWLS``; return what became of it
+    when its seeds are queued: see :meth:`Client.start`.
     """
-    client = shared(settings)
-    if isinstance(crawl, str):
-        if crawl not in client.known:
-            raise UnknownCrawl(crawl, tuple(client.known))
-        crawl = client.known[crawl]
-    crawl.validate()
-    handle = CrawlHandle(client, crawl)
+    return shared(settings).start(crawl, if_exists=if_exists)
 
-    def start_committed() -> None:
-        client.start(crawl, reset=reset)
-        handle.uncommitted = False
 
-    handle.uncommitted = transaction.on_commit(start_committed)
-    if not handle.uncommitted:
-        start_committed()
-    return handle
+def restart(crawl: Crawl | str, *, settings: Settings | None = None) -> StartReport:
+    """Start ``crawl``, or the crawl of that name, again if it has ended: see
+    :meth:`Client.restart`.
+    """
+    return shared(settings).restart(crawl)

@@ -6,18 +6,20 @@ import sys
 from collections.abc import Callable
 
 
-def on_commit(call: Callable[[], object]) -> bool:
-    """Call ``call`` as soon as the caller's transaction is committed, and never after a rollback.
-
-    Returns False, and does nothing, if there is no transaction on Django's default database, or no
-    Django.
-    """
+def is_open() -> bool:
+    """Whether the caller is in a transaction on Django's default database. False without Django."""
     if "django.db" not in sys.modules:  # a caller in a transaction has loaded it
         return False
     from django.conf import settings
     from django.db import transaction
 
-    if not settings.configured or not transaction.get_connection().in_atomic_block:
-        return False
+    return bool(settings.configured and transaction.get_connection().in_atomic_block)
+
+
+def on_commit(call: Callable[[], object]) -> None:
+    """Call ``call`` as soon as the caller's transaction is committed, and never after a
+    rollback. The transaction is open.
+    """
+    from django.db import transaction
+
     transaction.on_commit(call)
-    return True

@@ -23,7 +23,7 @@ def guard_of(
     Make one guard per process: it remembers the addresses that names resolve to.
     """
     return Guard(
-        _entries(crawl), crawl.private_hosts, private_entries=private_entries, resolve=resolve
+        entry_hosts(crawl), crawl.private_hosts, private_entries=private_entries, resolve=resolve
     )
 
 
@@ -36,12 +36,12 @@ def entries_decided(
     Without ``by_name`` no name counts as private, only addresses that are spelled out. It may take
     as long as look-ups of names.
     """
-    hosts = _entries(crawl)
+    hosts = entry_hosts(crawl)
     private = private_entries(hosts, resolve if by_name else _no_address)
     return {host: host in private for host in sorted(hosts)}
 
 
-def _entries(crawl: Crawl) -> frozenset[str]:
+def entry_hosts(crawl: Crawl) -> frozenset[str]:
     """Return the hosts of the crawl's entries; none if it may go nowhere private."""
     return frozenset() if crawl.public_only else scope_of(crawl).hosts
 

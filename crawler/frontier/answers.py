@@ -27,6 +27,28 @@ class Verdict(StrEnum):
     ALIAS = "ALIAS"  # done, but its final URL is another page that is known: no result was stored
 
 
+class Creation(StrEnum):
+    """The answer to the plan of a crawl."""
+
+    CREATED = "CREATED"
+    EXISTS = "EXISTS"  # the same crawl goes on
+    UPDATED = "UPDATED"  # it goes on, by this plan
+    OTHER = "OTHER"  # one with another digest goes on; nothing was changed
+    ELSEWHERE = "ELSEWHERE"  # the same, and it starts at other hosts
+    STOPPING = "STOPPING"  # the same, and it is stopping
+    FINISHED = "FINISHED"  # it has ended: the name is taken
+    STOPPED = "STOPPED"
+    FAILED = "FAILED"
+
+
+class Update(StrEnum):
+    """Whether a crawl that goes on takes the plan of another digest."""
+
+    ALWAYS = "always"
+    NEAR = "near"  # if it starts at one host, at least, at which the crawl started so far
+    NEVER = "never"
+
+
 @dataclass(frozen=True, slots=True)
 class Added:
     """The effect of ``enqueue``: pages that are ``new``, those ``known`` before, and the number

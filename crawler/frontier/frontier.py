@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from ..errors import CrawlExists, FrontierMistyped, FrontierRefused
+from ..errors import FrontierMistyped, FrontierRefused
 from ..model import (
     Claim,
     FailureClass,
@@ -37,10 +37,12 @@ from ..text.printable import printable
 from . import entries
 from .answers import (
     Added,
+    Creation,
     Ending,
     Renewal,
     Standing,
     Tick,
+    Update,
     Verdict,
     Wake,
     parse_standing,
@@ -133,15 +135,11 @@ class Frontier:
 
     # -- the plan
 
-    def create(self, plan: Plan, *, reset: bool = False, update: bool = False) -> bool:
-        """Write ``plan``, once. True: it was written; False: the same crawl exists, has not ended,
-        and goes on.
+    def create(self, plan: Plan, *, reset: bool = False, update: Update = Update.NEVER) -> Creation:
+        """Write ``plan``, once; return what became of it.
 
-        ``reset`` clears an existing crawl, and begins a new generation; ``update`` gives a crawl of
-        another digest the new plan.
-
-        Raises:
-            CrawlExists: it has ended, or has another digest.
+        ``reset`` clears an existing crawl, and begins a new generation; ``update`` says whether a
+        crawl of another digest takes the plan.
         """
         generation = 1
         if reset:
@@ -151,22 +149,12 @@ class Frontier:
         before_all = "none" if plan.before_all else "done"
         entries = [text for host, private in plan.entries.items() for text in (host, int(private))]
         sizes = (len(entries), len(dropped))
-        head = (plan.digest, int(update), generation, before_all, self.buckets, *sizes)
-        answer = self.run_script("create", *head, *entries, *dropped, *fields).decode()
+        head = (plan.digest, update.value, generation, before_all, self.buckets, *sizes)
+        answer = Creation(self.run_script("create", *head, *entries, *dropped, *fields).decode())
         self.enlist()
-        if answer == "UPDATED":
+        if answer is Creation.UPDATED:
             self.set_limits()  # the new ones may lift a limit, or have been passed
-        if answer == "OTHER":
-            raise CrawlExists(
-                self.name,
-                f"another definition of it is in the frontier ({self.snapshot().status}); update or"
-                " reset it",
-            )
-        if answer not in ("CREATED", "EXISTS", "UPDATED"):
-            raise CrawlExists(
-                self.name, f"it has {answer}; reset it to begin again, or resume it to go on"
-            )
-        return bool(answer == "CREATED")
+        return answer
 
     def clear(self) -> int:
         """Delete everything about this crawl, in small steps; return the number of keys.
@@ -203,9 +191,15 @@ class Frontier:
         """Return the hosts at which the crawl starts that were at private addresses when it was
         created.
         """
+        return [host for host, private in self.entries().items() if private]
+
+    def entries(self) -> dict[str, bool]:
+        """Return the hosts at which the crawl starts, and whether each was at a private address
+        when it was created.
+        """
         with redis_errors():
             decided = self.redis.hgetall(self.key("entries"))
-        return [host.decode() for host, private in decided.items() if private == b"1"]
+        return {host.decode(): private == b"1" for host, private in decided.items()}
 
     def entries_version(self) -> int:
         """Return the version of :meth:`private_entries`; 0: nothing was decided."""

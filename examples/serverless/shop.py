@@ -45,6 +45,5 @@ def client():
 if __name__ == "__main__":
     from crawler.client.client import Client
 
-    handle, _ = Client().start(shop)
-    seen = handle.wait()
+    seen = Client().start(shop).handle.wait()
     print(json.dumps({"status": seen.status, "done": seen.done, "failed": seen.failed}))

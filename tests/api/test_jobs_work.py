@@ -135,7 +135,9 @@ def test_workers_complete_at_most_so_many_runs_in_any_second(settings, tmp_path)
         workers.start()
         try:
             library = Client(given)
-            handle, _ = library.start(library.known["reader"].variant(name="slow", depth_limit=3))
+            handle = library.start(
+                library.known["reader"].variant(name="slow", depth_limit=3)
+            ).handle
             assert handle.wait(60).done == 15
         finally:
             workers.kill()

@@ -54,10 +54,11 @@ def test_a_pause_outlives_a_restart_of_everything(tmp_path):
     with PrivateRedis(tmp_path) as server:
         settings = configuration.load(redis_url=server.url, broker_url=server.broker_url)
         sent: list[str] = []
-        handle, new = Client(
-            settings, send=lambda _name, ticket, _delay=0.0: sent.append(ticket)
-        ).start(crawl)
-        assert not new
+        report = Client(settings, send=lambda _name, ticket, _delay=0.0: sent.append(ticket)).start(
+            crawl
+        )
+        handle = report.handle
+        assert (report.outcome, report.reason) == ("running", "it is paused; resume lets it go on")
         assert handle.status is Status.PAUSED
         assert handle.frontier.claim("w1").outcome is Outcome.PAUSED
         assert sent == []
@@ -516,10 +517,9 @@ def test_results_that_redis_no_longer_has_are_told(desk, full):
 
 def test_commands_work_on_a_private_crawl_and_say_who_goes_on(folder):
     with Embedded(configuration.load(state_dir=folder.path / "state")) as embedded:
-        handle, _ = Client(embedded.settings, attended=False).start(
-            Crawl(name="shop", url=f"{SITE}/"), alone=True
-        )
-        fail_all(handle.frontier, "dns")
+        start = Client(embedded.settings, attended=False).start
+        report = start(Crawl(name="shop", url=f"{SITE}/"), alone=True)
+        fail_all(report.handle.frontier, "dns")
     assert "dns" in folder.run("failed", "shop").stdout
     retried = folder.run("retry", "shop", "--all")
     assert "1 pages sent back" in retried.stdout

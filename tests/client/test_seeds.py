@@ -23,7 +23,7 @@ from crawler.definition.bounds import entry_pages
 from crawler.definition.choosing import choose
 from crawler.definition.crawl_plan import plan_of
 from crawler.definition.fields import AUTO
-from crawler.errors import CrawlExists, DefinitionError, FrontierRefused, SetupError, UnknownCrawl
+from crawler.errors import DefinitionError, FrontierRefused, SetupError, UnknownCrawl
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
 from crawler.frontier.repair import audit_keys
@@ -92,14 +92,15 @@ def test_a_file_of_seeds_is_read_line_by_line_without_its_comments(library, seed
         f"{SITE}/a?utm_source=x",
         "#end",
     )
-    handle, new = library.start(shop(seeds=file))
+    report = library.start(shop(seeds=file))
+    handle, new = report.handle, report.new
     assert new
     assert queued(handle.frontier) == ["/", "/a", "/b"]
     assert {page.depth for page in Listing(handle.frontier).queued()} == {0}
 
 
 def test_a_compressed_file_of_seeds_is_unpacked(library, seeds):
-    handle, _ = library.start(shop(seeds=seeds(f"{SITE}/a", name="seeds.txt.gz")))
+    handle = library.start(shop(seeds=seeds(f"{SITE}/a", name="seeds.txt.gz"))).handle
     assert queued(handle.frontier) == ["/", "/a"]
 
 
@@ -113,7 +114,7 @@ def test_seeds_out_of_scope_are_refused_and_told(library, seeds, caplog):
         "http://127.0.0.1/",
     )
     with caplog.at_level(logging.WARNING, "crawler.client"):
-        handle, _ = library.start(shop(seeds=file))
+        handle = library.start(shop(seeds=file)).handle
     assert queued(handle.frontier) == ["/", "/a"]
     for reason in ("scope 1 (https://other.example/)", "extension 1", "private 1", "scheme"):
         assert reason in caplog.text
@@ -129,7 +130,7 @@ def test_seeds_of_a_toml_file_lie_beside_it_wherever_it_is_started(library, seed
 
     seeds(f"{SITE}/a")
     (tmp_path / "shop.toml").write_text(f'url = "{SITE}/"\nseeds = "seeds.txt"\n')
-    handle, _ = library.start(load(str(tmp_path / "shop.toml")))
+    handle = library.start(load(str(tmp_path / "shop.toml"))).handle
     assert queued(handle.frontier) == ["/", "/a"]
 
 
@@ -150,22 +151,24 @@ def test_a_crawl_whose_seeds_are_in_does_not_read_them_again(library, seeds):
     crawl = shop(seeds=file)
     library.start(crawl)
     file.unlink()
-    handle, new = library.start(crawl)
+    report = library.start(crawl)
+    handle, new = report.handle, report.new
     assert not new
     assert queued(handle.frontier) == ["/", "/a"]
     with pytest.raises(SetupError):
-        library.start(crawl, reset=True)
+        library.start(crawl, if_exists="reset")
     file.write_text(f"{SITE}/b\n")
-    handle, new = library.start(crawl, reset=True)
+    report = library.start(crawl, if_exists="reset")
+    handle, new = report.handle, report.new
     assert new
     assert queued(handle.frontier) == ["/", "/b"]
 
 
 def test_a_changed_definition_brings_its_own_seeds(library, seeds):
     library.start(shop(seeds=seeds(f"{SITE}/a")))
-    handle, _ = library.start(
-        shop(seeds=seeds(f"{SITE}/a", f"{SITE}/b", name="more.txt")), update=True
-    )
+    handle = library.start(
+        shop(seeds=seeds(f"{SITE}/a", f"{SITE}/b", name="more.txt")), if_exists="update"
+    ).handle
     assert queued(handle.frontier) == ["/", "/a", "/b"]
 
 
@@ -181,7 +184,7 @@ def test_runs_begin_while_seeds_are_loaded_and_the_crawl_goes_on(library, seeds,
             seen.append((frontier.snapshot().accepted, take(frontier), frontier.snapshot().status))
 
     library.send = send
-    handle, _ = library.start(crawl)
+    handle = library.start(crawl).handle
     assert seen == [(1, "/", Status.ACTIVE)]
     assert handle.snapshot().accepted == 1_001
 
@@ -212,7 +215,8 @@ def test_a_start_repeats_a_killed_loader_with_nothing_missing_or_doubled(
     partly = frontier.snapshot().accepted
     assert 1_000 < partly < 30_001
     # When the crawl is started again
-    handle, new = library.start(Crawl(**fields))
+    report = library.start(Crawl(**fields))
+    handle, new = report.handle, report.new
     # Then it goes on
     assert not new
     assert handle.snapshot().accepted == 30_001
@@ -228,13 +232,13 @@ def test_a_crawl_that_ended_without_its_loader_goes_on(library, seeds):
     take(frontier)
     assert frontier.snapshot().status is Status.FINISHED
     # When it is started again
-    handle, new = library.start(crawl)
+    report = library.start(crawl)
+    handle, new = report.handle, report.new
     # Then it goes on; and once that is done, it has ended
     assert not new
     assert handle.status is Status.ACTIVE
     assert take(frontier) == "/a"
-    with pytest.raises(CrawlExists):
-        library.start(crawl)
+    assert library.start(crawl).outcome == "refused"
 
 
 def test_a_crawl_that_was_stopped_while_its_seeds_were_loaded_stays_stopped(library, seeds):
@@ -243,13 +247,12 @@ def test_a_crawl_that_was_stopped_while_its_seeds_were_loaded_stays_stopped(libr
     frontier.create(plan_of(crawl))
     frontier.enqueue(entry_pages(crawl))
     frontier.stop()
-    with pytest.raises(CrawlExists):
-        library.start(crawl)
+    assert library.start(crawl).outcome == "refused"
 
 
 def test_entry_pages_that_were_never_queued_are_queued_by_the_next_start(library):
     library.frontier("shop").create(plan_of(shop()))  # and killed here
-    handle, _ = library.start(shop())
+    handle = library.start(shop()).handle
     assert queued(handle.frontier) == ["/"]
 
 
@@ -277,7 +280,7 @@ def test_the_pages_of_sitemaps_are_seeds(library, site, caplog, where):
         name="site", url=site.url("/ok"), sitemaps=where if where == AUTO else [site.url(where)]
     )
     with caplog.at_level(logging.WARNING, "crawler.client"):
-        handle, _ = library.start(crawl)
+        handle = library.start(crawl).handle
     found = [page.url for page in Listing(handle.frontier).queued()]
     assert found[0] == site.url("/ok")
     assert sorted(found[1:]) == [site.url("/listed/a"), site.url("/listed/b")]
@@ -300,7 +303,7 @@ def test_sitemaps_of_a_crawl_with_a_proxy_come_through_it(library, site, monkeyp
             private_hosts=["only.proxy.knows", "127.0.0.1"],
             scope="all",
         )
-        handle, _ = library.start(crawl)
+        handle = library.start(crawl).handle
     assert len(urls_queued(handle)) == 3
     assert len(proxy.asked) > 1
 
@@ -313,7 +316,7 @@ def test_nothing_is_fetched_beside_a_proxy_that_is_not_known_here(library, site,
         proxy="$CRAWLER_SECRET_ELSEWHERE",
     )
     with caplog.at_level(logging.WARNING, "crawler.client"):
-        handle, _ = library.start(crawl)
+        handle = library.start(crawl).handle
     assert len(urls_queued(handle)) == 1
     assert "proxy (" in caplog.text
     assert "CRAWLER_SECRET_ELSEWHERE" in caplog.text
@@ -325,7 +328,7 @@ def urls_queued(handle) -> list[str]:
 
 def test_an_unclear_entry_of_a_sitemap_is_counted_and_shown(library):
     # Given a crawl that goes on
-    handle, _ = library.start(shop())
+    handle = library.start(shop()).handle
     # When it is fed entries of which one has no certain meaning
     fed = handle.enqueue([Entry(f"{SITE}/a"), Entry(f"{SITE}/?b&what;", unclear=True)])
     # Then that one is not queued, and the report names it
@@ -356,7 +359,7 @@ def test_a_public_crawl_is_not_led_to_a_private_sitemap(library, site, caplog):
 
 
 def test_a_crawl_is_fed_from_python_and_its_workers_are_woken(library, sent):
-    handle, _ = library.start(shop())
+    handle = library.start(shop()).handle
     handle.frontier.recover()
     sent.clear()
     fed = handle.enqueue([f"{SITE}/a", f"{SITE}/", "https://other.example/x"])
@@ -379,7 +382,7 @@ def test_a_crawl_that_is_unknown_or_over_is_not_fed(library):
         library.enqueue("shop", f"{SITE}/a")
     with pytest.raises(FrontierRefused):
         library.enqueue(shop(), f"{SITE}/a")
-    handle, _ = library.start(shop())
+    handle = library.start(shop()).handle
     take(handle.frontier)
     with pytest.raises(FrontierRefused):
         handle.enqueue(f"{SITE}/a")
@@ -390,7 +393,7 @@ def test_a_crawl_that_is_unknown_or_over_is_not_fed(library):
 
 
 def test_a_crawl_reopened_for_urls_that_it_knows_ends_again(library):
-    handle, _ = library.start(shop())
+    handle = library.start(shop()).handle
     take(handle.frontier)
     assert handle.enqueue(f"{SITE}/", reopen=True).known == 1
     assert handle.status is Status.FINISHED
@@ -398,7 +401,7 @@ def test_a_crawl_reopened_for_urls_that_it_knows_ends_again(library):
 
 def test_a_function_as_scope_is_asked_about_what_is_fed(library):
     crawl = shop(scope=lambda url: "/en/" in url)
-    handle, _ = library.start(crawl)
+    handle = library.start(crawl).handle
     assert handle.enqueue([f"{SITE}/en/a", f"{SITE}/de/a"]).refused == {"scope": 1}
 
 
@@ -406,7 +409,7 @@ def test_a_function_as_scope_is_asked_about_what_is_fed(library):
 
 
 def test_urls_of_high_priority_come_first_and_of_low_priority_last(library):
-    handle, _ = library.start(shop())
+    handle = library.start(shop()).handle
     handle.enqueue([f"{SITE}/low-1", f"{SITE}/low-2"], priority=Priority.LOW)
     handle.enqueue(f"{SITE}/normal")
     handle.enqueue(f"{SITE}/high", priority=Priority.HIGH)
@@ -436,7 +439,7 @@ def test_a_filter_that_answers_with_a_priority_changes_the_order(library, whole)
         crawl.filter(lambda links: [(link, priority(link)) for link in links])
     else:
         crawl.filter(lambda link: priority(link))
-    handle, _ = library.start(crawl)
+    handle = library.start(crawl).handle
     entry = handle.frontier.claim("w1").claim
     links = [
         Link(f"{SITE}{path}")

@@ -239,7 +239,7 @@ def test_keys_of_strangers_are_told_clearly_and_harm_no_crawl(ground: Ground, da
         shop(name="a-broken", url=[f"{SITE}/", f"{SITE}/more"]),
     )
     with pytest.raises(FrontierMisfit, match=says):
-        library.start(more, update=True) and broken.enqueue(more.entries())
+        library.start(more, if_exists="update") and broken.enqueue(more.entries())
     ground.worker()
     # its first wake-up must come from a tick
     frontier = ground.crawl(shop(name="whole"), wake=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.errors import CrawlExists, FrontierMisfit, FrontierRefused
+from crawler.errors import FrontierMisfit, FrontierRefused
+from crawler.frontier.answers import Creation, Update
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
 from crawler.model import FailureClass, Outcome, Page, Plan, Policy, Priority, Status
@@ -21,8 +22,8 @@ def test_a_crawl_is_created_once_and_goes_on_when_started_again(redis):
         {"url": A},
         True,
     )
-    assert frontier.create(wanted) is True
-    assert frontier.create(wanted) is False
+    assert frontier.create(wanted) is Creation.CREATED
+    assert frontier.create(wanted) is Creation.EXISTS
     assert frontier.plan() == wanted
     assert Frontier.names(redis) == ["shop"]
     assert frontier.snapshot().status is Status.NEW
@@ -30,21 +31,20 @@ def test_a_crawl_is_created_once_and_goes_on_when_started_again(redis):
 
 def test_another_definition_needs_an_update_or_a_reset(begin):
     frontier, _ = begin(A)
-    with pytest.raises(CrawlExists, match="another definition"):
-        frontier.create(plan(digest="d2"))
-    assert frontier.create(plan(digest="d2", concurrency_limit=9), update=True) is False
+    assert frontier.create(plan(digest="d2")) is Creation.OTHER
+    more = plan(digest="d2", concurrency_limit=9)
+    assert frontier.create(more, update=Update.ALWAYS) is Creation.UPDATED
     assert (frontier.digest(), frontier.plan().policy.concurrency_limit) == ("d2", 9)
     assert urls(Listing(frontier).queued()) == [A]
-    assert frontier.create(plan(digest="d3"), reset=True) is True
+    assert frontier.create(plan(digest="d3"), reset=True) is Creation.CREATED
     assert (Listing(frontier).queued(), frontier.snapshot().generation) == ([], 2)
 
 
 def test_a_crawl_that_has_ended_begins_again_only_on_a_reset(begin):
     frontier, _ = begin(A)
     frontier.finish(take(frontier), A)
-    with pytest.raises(CrawlExists, match="it has FINISHED"):
-        frontier.create(plan())
-    assert frontier.create(plan(), reset=True) is True
+    assert frontier.create(plan()) is Creation.FINISHED
+    assert frontier.create(plan(), reset=True) is Creation.CREATED
 
 
 def test_a_crawl_that_does_not_exist_has_and_takes_no_pages(redis):

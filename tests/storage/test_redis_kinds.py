@@ -532,7 +532,9 @@ def test_a_start_fails_soon_while_a_server_is_frozen_and_works_later(server, tmp
 
         def start(library: Client, kind: type[CrawlerError]) -> tuple[str, float]:
             begin = time.monotonic()
-            return said(lambda: library.start(crawl, reset=True), kind), time.monotonic() - begin
+            return said(
+                lambda: library.start(crawl, if_exists="reset"), kind
+            ), time.monotonic() - begin
 
         with other.frozen(), ThreadPoolExecutor(2) as pool:
             calls = [
@@ -543,8 +545,8 @@ def test_a_start_fails_soon_while_a_server_is_frozen_and_works_later(server, tmp
         assert max(took, too) < 5
         assert "does not answer" in frontier
         assert f"redis://:***@{other.address}/1 took no message" in broker
-        assert here.start(crawl, reset=True)[1]
-        assert there.start(crawl, reset=True)[1]
+        assert here.start(crawl, if_exists="reset").new
+        assert there.start(crawl, if_exists="reset").new
         assert audit_keys(there.frontier(crawl.name)) == []
 
 

@@ -38,7 +38,7 @@ class Desk:
     def begin(self, *urls: str, **fields) -> CrawlHandle:
         """The crawl "shop", its workers never woken, with further pages in its queue."""
         crawl = Crawl(**{"name": "shop", "url": f"{SITE}/", "breaker_failures": 0, **fields})
-        handle, _ = self.client.start(crawl)
+        handle = self.client.start(crawl).handle
         handle.enqueue([SITE + url for url in urls])
         handle.frontier.recover()  # forgets the wake-ups, which nobody will answer
         return handle

@@ -8,16 +8,25 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from ...client.client import Client
+from ...client.start_report import StartOutcome
 from ...model import Status
 
 #: The status, on the page, of a crawl that was never started.
 NOT_STARTED = "NOT STARTED"
+#: What the log of the admin says of a start.
+STARTS = {
+    StartOutcome.STARTED: "was started",
+    StartOutcome.RUNNING: "goes on: it was started before",
+    StartOutcome.UPDATED: "goes on, by its changed definition",
+    StartOutcome.REFUSED: "was not started",
+}
 
 
 def start(client: Client, name: str) -> str:
     """Start the crawl ``name``, again if it has ended."""
-    _, new = client.restart(client.crawl(name))
-    return "was started" if new else "goes on: it was started before"
+    report = client.restart(name)
+    reason = f" ({report.reason})" if report.reason else ""
+    return STARTS[report.outcome] + reason
 
 
 def pause(client: Client, name: str) -> str:

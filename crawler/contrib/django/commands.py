@@ -52,7 +52,7 @@ def errors_in_one_line() -> Iterator[None]:
         yield
     except CrawlExists as error:
         raise CommandError(
-            printable(f"{error} (--reset)"), returncode=ExitStatus.MISTAKE
+            printable(f"{error} (--restart, --update, --reset)"), returncode=ExitStatus.MISTAKE
         ) from error
     except (CrawlerError, SettingsError) as error:
         text = printable(masked(str(error)), keep="\n")

@@ -2,7 +2,8 @@
 -- create: write a crawl's plan, once, or say what stands in the way.
 -- KEYS     1 prefix      "crawl:{name}:"; every key of the crawl begins with it
 -- ARGV     1 digest      of the definition
---          2 update      "1": a crawl with another digest takes this plan, and goes on
+--          2 update      a crawl with another digest takes this plan, and goes on: "always", "never",
+--                        or "near": only if it starts at one of these hosts, or at none that is kept
 --          3 generation  of a crawl that is created
 --          4 before_all  "none", or "done" for a crawl without that hook
 --          5 buckets     for known URLs, at first
@@ -11,8 +12,8 @@
 --          8...          both; then field, value, ... of the plan
 -- Uses     meta, entries (hashes)
 -- With     core
--- Returns  "CREATED", "EXISTS", "UPDATED", "OTHER" (another digest), or the status in which the
---          crawl ended
+-- Returns  "CREATED", "EXISTS", "UPDATED", "OTHER" (another digest), "ELSEWHERE" (it starts at other
+--          hosts), "STOPPING" (so it takes no plan), or the status in which the crawl ended
 -- Cost     O(E), E hosts at which the crawl starts
 local ABOUT = "What celery-crawler keeps about one crawl. "
   .. "Change it through its commands and scripts only."
@@ -47,6 +48,12 @@ local crawl, refusal = load()
 if not crawl then return refusal end
 if ENDED[crawl.status] then return crawl.status end
 if redis.call("HGET", key("meta"), "digest") == digest then return "EXISTS" end
-if ARGV[2] ~= "1" then return "OTHER" end
+if ARGV[2] == "never" then return "OTHER" end
+if crawl.status == "STOPPING" then return "STOPPING" end
+local near = ARGV[2] == "always" or ARGV[6] == "0" or redis.call("EXISTS", key("entries")) == 0
+for i = 8, first - 2, 2 do
+  near = near or redis.call("HEXISTS", key("entries"), ARGV[i]) == 1
+end
+if not near then return "ELSEWHERE" end
 write()
 return "UPDATED"

@@ -9,5 +9,5 @@ from crawler.client import client
 @permission_required("crawler.operate_crawl", raise_exception=True)
 def refresh(request):  # noqa: ARG001 - Django passes it
     """Fetch the books again, as soon as this request's transaction is committed."""
-    handle = client.start("books")
-    return JsonResponse({"crawl": handle.name, "status": handle.status})
+    start = client.start("books", if_exists="restart")
+    return JsonResponse(start.record())

@@ -75,7 +75,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "crawler.start",
         "schedule": crontab(hour="2", minute="0"),
         "args": ["books"],
-        "kwargs": {"reset": True},  # begin again; a crawl that still runs is left alone
+        "kwargs": {"if_exists": "restart"},  # begin again; a crawl that still runs goes on
     },
     # on the project's own queue: it needs no browser
     "store-results": {"task": "crawler_store.store", "schedule": 30.0},

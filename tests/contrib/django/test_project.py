@@ -83,7 +83,8 @@ print(json.dumps([Book.objects.exclude(title="").count(), titled.count()]))
 @pytest.mark.browser
 @pytest.mark.parametrize("kind", WORKERS)
 def test_a_crawl_started_by_a_view_writes_rows_in_a_worker_of(kind, project):
-    assert project.python(VIEW) == [200, {"crawl": "books", "status": "NEW"}]
+    started = {"crawl": "books", "outcome": "started", "reason": None}
+    assert project.python(VIEW) == [200, started]
     project.frontier().set_limits(page_limit=5)
     with project.worker(kind) as worker:
         until(lambda: project.frontier().snapshot().status.ended, worker, 90)
@@ -107,13 +108,15 @@ def test_a_schedule_starts_a_crawl_once_until_it_has_ended(tmp_path, shop):
             with project.running(
                 *beat, log="beat.log", ready=lambda said: "beat: Starting" in said
             ):
-                until(lambda: project.log("worker.log").count("'started': True") == 2, worker, 90)
+                until(
+                    lambda: project.log("worker.log").count("'outcome': 'started'") == 2, worker, 90
+                )
             said = [
                 line
                 for line in project.log("worker.log").splitlines()
-                if "crawler.start[" in line and "'started'" in line
+                if "crawler.start[" in line and "'outcome'" in line
             ]
-    answers = ["'started': True" in line for line in said]
+    answers = ["'outcome': 'started'" in line for line in said]
     assert answers[:2] == [True, False]
     assert "raised" not in project.log("worker.log")
 
@@ -131,36 +134,45 @@ from crawler.contrib.django.client import client as our_client, find_snapshot
 there, told = our_client(), []
 try:
     with transaction.atomic():
-        lost = client.start("books")
-        told.append([lost.name, lost.status, lost.counts["queued"]])
+        report = client.restart("books")
+        lost = report.handle
+        told.append([str(report), lost.status, lost.counts["queued"]])
         raise KeyError
 except KeyError:
     told.append(find_snapshot(there, "books"))
 with transaction.atomic():
-    kept = client.start("books")
+    reports = [client.start("books", if_exists="reset"), client.start("books")]
+    kept = reports[0].handle
     told.append(find_snapshot(there, "books"))
+    told.append([report.outcome for report in reports])
     try:
         kept.wait()
     except FrontierRefused as error:
         told.append(str(error))
-told.append([kept.status, kept.counts["queued"]])
+told.append([kept.status, kept.counts["queued"], *(report.outcome for report in reports)])
 kept.stop("enough")
+with transaction.atomic():
+    told.append(str(there.start("books")))
 told.append([kept.wait(5).reason, lost.status])
 print(json.dumps(told))
 """)
     assert said == [
-        ["books", "NEW", 0],
+        ["books: started", "NEW", 0],
         None,
         None,
+        ["started", "started"],
         "the crawl 'books' has not begun: its transaction is not committed",
-        ["ACTIVE", 1],
+        ["ACTIVE", 1, "started", "running"],
+        "books: refused (it has STOPPED; restart it to begin again, or resume it to go on)",
         ["enough", "NEW"],
     ]
 
 
 def test_outside_of_a_transaction_a_crawl_starts_at_once(project):
     assert (
-        project.python("from crawler import client; print(client.start('books').counts['queued'])")
+        project.python(
+            "from crawler import client; print(client.start('books').handle.counts['queued'])"
+        )
         == 1
     )
 
@@ -222,12 +234,20 @@ def test_a_crawl_is_started_seen_and_stopped_by_commands(project):
     assert project.manage("crawl_status").stdout == "books: not started\n"
     assert (
         project.manage("crawl", "books").stdout
-        == "books: active; 0 done, 0 failed, 1 waiting, 0 in flight\n"
+        == "books: active; 0 done, 0 failed, 1 waiting, 0 in flight (was started)\n"
     )
-    assert json.loads(project.manage("crawl", "books", "--reset", "--json").stdout)["new"] is False
+
+    def outcome(*words: str, status: int = 0) -> str:
+        said = project.manage("crawl", "books", *words, "--json", status=status).stdout
+        return str(json.loads(said)["outcome"])
+
+    assert outcome("--restart") == "running"
+    assert outcome("--reset") == "started"
+    assert project.frontier().snapshot().generation == 2
     assert "stopped by manage.py" in project.manage("crawl_stop", "books").stdout
-    assert "--reset" in project.manage("crawl", "books", status=2).stderr
-    assert json.loads(project.manage("crawl", "books", "--reset", "--json").stdout)["new"] is True
+    assert outcome("--update", status=2) == "refused"
+    assert "--restart" in project.manage("crawl", "books", status=2).stderr
+    assert outcome("--restart") == "started"
     assert "books" in json.loads(project.manage("crawl_tick", "--json").stdout)
     assert project.frontier().snapshot().queued == 1
     assert [
@@ -321,7 +341,7 @@ from crawler import Page
 from crawler.contrib.django.client import client
 from crawler.frontier.outbox import Outbox
 there = client()
-handle, _ = there.start(there.known["books"])
+handle = there.start(there.known["books"]).handle
 frontier, outbox = handle.frontier, Outbox(handle.frontier)
 frontier.enqueue([Page("http://x.test/slow")])
 names = []
@@ -369,7 +389,7 @@ from crawler.frontier.listing import Listing
 from crawler.model import FailureClass
 there = client()
 there.clear("hostile")
-handle, _ = there.start(Crawl(name="hostile", url="http://x.test/", depth_limit=None))
+handle = there.start(Crawl(name="hostile", url="http://x.test/", depth_limit=None)).handle
 evil = [
     'http://x.test/"><script>alert(1)</script>',
     "javascript:alert(1)",
@@ -432,7 +452,7 @@ from crawler import Crawl, Page
 from crawler.contrib.django.client import client
 there = client()
 there.clear("stored")
-handle, _ = there.start(Crawl(name="stored", url="http://x.test/", depth_limit=None))
+handle = there.start(Crawl(name="stored", url="http://x.test/", depth_limit=None)).handle
 handle.frontier.enqueue([Page(f"http://x.test/{n}") for n in range(599)])
 record = {"status": 200, "depth": 0, "links": 2, "ms": 5, "data": {"title": "a\\0b"}}
 while (claim := handle.frontier.claim("worker").claim):

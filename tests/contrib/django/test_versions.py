@@ -73,9 +73,10 @@ def test_the_oldest_django_migrates_starts_and_shows_crawls(oldest, tmp_path):
         project = Project(tmp_path, redis, "http://x.test/", PYTHONPATH=oldest)
         version, started, pages, status = project.python(PAGES)
         assert version.startswith(OLDEST)
-        assert started == {"crawl": "books", "status": "NEW"}
+        assert started == {"crawl": "books", "outcome": "started", "reason": None}
         assert pages == [200] * 5 + [302]
         assert status == "STOPPED"
         assert (
-            json.loads(project.manage("crawl", "books", "--reset", "--json").stdout)["new"] is True
+            json.loads(project.manage("crawl", "books", "--reset", "--json").stdout)["outcome"]
+            == "started"
         )

@@ -7,29 +7,37 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from crawler.client.start_report import StartOutcome
 from crawler.contrib.django import commands
+from crawler.contrib.django.actions import STARTS
 from crawler.contrib.django.client import client
-from crawler.errors import UnknownCrawl
-from crawler.output import report
-from crawler.output.report import ExitStatus
+from crawler.output.report import ExitStatus, succeeded
+
+#: The options that say what becomes of a crawl that was started before.
+HOW = {
+    "restart": "If it has ended, begin again: its earlier pages are forgotten.",
+    "reset": "Begin again, also while it goes on: its pages so far are forgotten.",
+    "update": "While it goes on, take a changed definition over, also one that starts elsewhere.",
+    "keep": "Leave it as it is, in whatever version it goes on.",
+}
 
 
 class Command(commands.Command):
     """The command ``crawl``."""
 
     help = (
-        "Start a crawl of the project's apps (their crawls.py); workers run it. While it goes on,"
-        " nothing changes."
+        "Start a crawl of the project's apps (their crawls.py); workers run it. One that goes on"
+        " takes a changed definition over, and one that has ended is left alone (exit status 2)."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the name of a crawl, ``--reset`` and ``--wait``."""
+        """Add the name of a crawl, ``--restart`` and its like, and ``--wait``."""
         parser.add_argument("name", help="The name of the crawl.")
-        parser.add_argument(
-            "--reset",
-            action="store_true",
-            help="Begin again if it has ended; its earlier pages are forgotten.",
-        )
+        how = parser.add_mutually_exclusive_group()
+        for word, text in HOW.items():
+            how.add_argument(
+                f"--{word}", action="store_const", const=word, dest="if_exists", help=text
+            )
         parser.add_argument(
             "--wait",
             action="store_true",
@@ -37,16 +45,21 @@ class Command(commands.Command):
         )
         super().add_arguments(parser)
 
-    def handle(self, *, name: str, reset: bool, wait: bool, as_json: bool, **_: Any) -> None:
+    def handle(
+        self, *, name: str, if_exists: str | None, wait: bool, as_json: bool, **_: Any
+    ) -> None:
         """Start it."""
-        ours = client()
-        if name not in ours.known:
-            raise UnknownCrawl(name, tuple(ours.known))
-        crawl = ours.known[name]
-        handle, new = ours.restart(crawl) if reset else ours.start(crawl)
-        snapshot = handle.wait() if wait else handle.snapshot()
+        report = client().start(name, if_exists=if_exists)
+        if not as_json:
+            report.raise_if_refused()
+        handle = report.handle
+        refused = report.outcome is StartOutcome.REFUSED
+        snapshot = handle.wait() if wait and not refused else handle.snapshot()
         record, text = commands.standing(name, snapshot)
-        text = text if new else f"{text} (it was started before)"
-        self.say(record | {"new": new}, text, as_json=as_json)
-        if wait and not report.succeeded(snapshot):
+        text = f"{text} ({report.reason or STARTS[report.outcome]})"
+        start = {"outcome": report.outcome.value, "outcome_reason": report.reason}
+        self.say(record | start, text, as_json=as_json)
+        if refused:
+            sys.exit(ExitStatus.MISTAKE)
+        if wait and not succeeded(snapshot):
             sys.exit(ExitStatus.CRAWL_FAILED)
