@@ -12,6 +12,7 @@ from redis.backoff import NoBackoff
 from redis.connection import parse_url
 from redis.retry import Retry
 
+from . import SettingsError
 from .settings import SENTINEL_SCHEMES, Settings
 
 #: The module of our transports, by the name that it is installed under.
@@ -71,7 +72,32 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
             "interval_max": 0.2,
         },
         "enable_utc": True,
+        **({"beat_schedule": schedule(settings)} if settings.schedule else {}),
     }
+
+
+def schedule(settings: Settings) -> dict[str, Any]:
+    """Return what beat sends, and when.
+
+    Raises:
+        SettingsError: an entry is no crontab.
+    """
+    from celery.schedules import ParseException, crontab  # loads Celery, for beat alone
+
+    entries = {}
+    for entry in settings.schedule:
+        name, times = entry.split(maxsplit=1)
+        try:
+            when = crontab.from_string(times)
+        except (ParseException, ValueError) as error:
+            raise SettingsError(f"CRAWLER_SCHEDULE: {entry!r}: {error}") from error
+        entries[entry] = {
+            "task": "crawler.start",
+            "args": (name,),
+            "kwargs": {"reset": True},
+            "schedule": when,
+        }
+    return entries
 
 
 def sender_settings(settings: Settings) -> dict[str, Any]:

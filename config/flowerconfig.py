@@ -1,5 +1,7 @@
-"""Flower's settings, for ``celery -A crawler.tasks.app flower --conf=…``. Flower's own ``FLOWER_*``
-variables come on top.
+"""Flower's settings: ``crawler flower`` starts it with them, as does ``celery -A crawler.tasks.app
+flower --conf=…``. Flower's own ``FLOWER_*`` variables come on top.
+
+It is installed as ``crawler/config/flowerconfig.py``, and needs nothing else of the package.
 """
 
 import os
@@ -7,20 +9,40 @@ from ast import literal_eval
 from pathlib import Path
 from typing import Any
 
-#: Who may look. Without one of these anybody who reaches the port could stop workers.
-AUTHENTICATION = ("FLOWER_BASIC_AUTH", "FLOWER_AUTH", "FLOWER_AUTH_PROVIDER")
-#: A file with the password of the user `flower`, for secrets that come as files.
-if password_file := os.environ.get("FLOWER_PASSWORD_FILE"):
-    if not (password := Path(password_file).read_text().strip()):
+#: Where it listens. Flower's own default is every interface; `--address` says otherwise.
+address = "127.0.0.1"
+
+
+def password_log_in(path: str) -> list[str]:
+    """Return the log-in of the user `flower`, whose password is in the file ``path``: for secrets
+    that come as files.
+    """
+    try:
+        password = Path(path).read_text().strip()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise SystemExit(f"FLOWER_PASSWORD_FILE: {path} cannot be read: {why}") from None
+    if not password:
         raise SystemExit(
-            f"FLOWER_PASSWORD_FILE: {password_file} is empty; Flower does not start without a"
-            " log-in"
+            f"FLOWER_PASSWORD_FILE: {path} is empty; Flower does not start without a log-in"
         )
-    basic_auth = [f"flower:{password}"]
-elif not any(map(os.environ.get, AUTHENTICATION)):
+    return [f"flower:{password}"]
+
+
+# Without a log-in anybody who reaches the port could stop workers. Flower itself takes a provider
+# without FLOWER_AUTH for no log-in at all.
+if _file := os.environ.get("FLOWER_PASSWORD_FILE"):
+    basic_auth = password_log_in(_file)
+elif _log_ins := os.environ.get("FLOWER_BASIC_AUTH"):
+    if not all(all(part.partition(":")[::2]) for part in _log_ins.split(",")):
+        raise SystemExit(
+            "FLOWER_BASIC_AUTH: must be user:password, or several of them with commas between"
+        )
+elif not all(map(os.environ.get, ("FLOWER_AUTH", "FLOWER_AUTH_PROVIDER"))):
     raise SystemExit(
         "FLOWER_BASIC_AUTH: is not set (for example: someone:a-long-password), nor is"
-        " FLOWER_PASSWORD_FILE; Flower does not start without a log-in"
+        " FLOWER_PASSWORD_FILE, nor are FLOWER_AUTH and FLOWER_AUTH_PROVIDER; Flower does not start"
+        " without a log-in"
     )
 
 #: Seconds; a page takes from a tenth of a second to minutes.
@@ -75,3 +97,8 @@ def format_task(task: Any) -> Any:
     except (ValueError, SyntaxError, TypeError, KeyError):
         pass  # cut off because it is long, or not there yet: as it is
     return task
+
+
+# Flower reads its variables first, and this file would win.
+for _name in [name for name in os.environ if name.startswith("FLOWER_")]:
+    globals().pop(_name.removeprefix("FLOWER_").lower(), None)

@@ -46,6 +46,9 @@ FRONTIER_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster"
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket", *SENTINEL_SCHEMES)
 CHROME_SCHEMES = ("http", "https")
 
+#: Minute, hour, day of month, month, day of week.
+CRON_FIELDS = 5
+
 
 class Settings(BaseSettings):
     """All settings. Times are seconds; None means "not configured". :func:`load` makes them."""
@@ -75,6 +78,10 @@ class Settings(BaseSettings):
         return init_settings, env_settings, InitSettingsSource(settings_cls, project)
 
     # Where things are
+    redis_password_file: Path | None = Field(default=None, examples=["/run/secrets/redis_password"])
+    """A file with the password of ``redis_url``, for a URL that has none. A ``broker_url`` that is
+    set keeps its own."""
+
     redis_url: SecretUrl = Field(
         default=None, examples=["redis://localhost:6379/0"], validate_default=True
     )
@@ -122,6 +129,13 @@ class Settings(BaseSettings):
     )
     """Modules, ``module:attribute`` references or files with crawls that this worker knows;
     separated by commas."""
+
+    schedule: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), examples=["books 0 3 * * *; shop */30 8-18 * * 1-5"]
+    )
+    """What `celery beat` starts: the name of a crawl, then minute, hour, day of month, month and
+    day of week (UTC), as in a crontab; separated by semicolons. A crawl that has ended begins anew,
+    one that runs is left alone."""
 
     queue: str = Field(default="crawler", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """The Celery queue of our tasks."""
@@ -221,10 +235,33 @@ class Settings(BaseSettings):
     session_age: Seconds = 1800.0
     """Seconds after which a session is replaced."""
 
+    @field_validator("redis_password_file")
+    @classmethod
+    def _password(cls, path: Path | None) -> Path | None:
+        if path and not _secret(path):
+            raise ValueError("is empty")
+        return path
+
     @field_validator("redis_url")
     @classmethod
-    def _frontier(cls, url: str | None) -> str | None:
-        return url and _checked(url, FRONTIER_SCHEMES)
+    def _frontier(cls, url: str | None, others: ValidationInfo) -> str | None:
+        path = others.data.get("redis_password_file")
+        checked = url and _checked(url, FRONTIER_SCHEMES)
+        return _with_password(checked, _secret(path)) if checked and path else checked
+
+    @field_validator("schedule", mode="before")
+    @classmethod
+    def _entries(cls, value: Any) -> Any:
+        parts = value.split(";") if isinstance(value, str) else value
+        return tuple(part for part in map(str.strip, parts) if part)
+
+    @field_validator("schedule")
+    @classmethod
+    def _schedule(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            if len(entry.split()) != 1 + CRON_FIELDS:
+                raise ValueError(f"{entry!r} is not a name and {CRON_FIELDS} fields of a crontab")
+        return entries
 
     @field_validator("broker_url")
     @classmethod
@@ -339,7 +376,8 @@ def environment(settings: Settings) -> dict[str, str]:
     variables = {}
     for name, value in settings:
         if value is not None and value != Settings.model_fields[name].default:
-            variables[variable(name)] = ",".join(value) if isinstance(value, tuple) else str(value)
+            mark = ";" if name == "schedule" else ","
+            variables[variable(name)] = mark.join(value) if isinstance(value, tuple) else str(value)
     return variables
 
 
@@ -389,6 +427,23 @@ def broker_beside(url: str) -> str:
     return _verified(
         f"{parts.scheme}://{parts.netloc}/{database}" + (f"?{urlencode(tls)}" if tls else "")
     )
+
+
+def _secret(path: Path) -> str:
+    """Return what the file at ``path`` holds, or raise ValueError if it cannot be read."""
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeError) as error:
+        raise ValueError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _with_password(url: str, password: str) -> str:
+    """Return ``url`` with ``password``, unless it has one."""
+    parts = urlsplit(url)
+    user, _, hosts = parts.netloc.rpartition("@")
+    if ":" in user:
+        return url
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{hosts}").geturl()
 
 
 def _verified(url: str) -> str:

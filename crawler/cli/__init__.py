@@ -48,6 +48,7 @@ COMMANDS = (
         "serve",
         "Serve the jobs API: POST /jobs, GET /jobs/ID, and so on; /openapi.json describes it.",
     ),
+    ("flower", "flower", "Show each run in a browser, by Flower; a log-in is required."),
     ("metrics", "metrics", "Serve metrics of all crawls and workers to Prometheus, at /metrics."),
     (
         "health",

@@ -123,6 +123,7 @@ from flower import options  # registers Flower's options
 from tornado.options import options
 options.parse_config_file(sys.argv[1])
 print(options.max_tasks, options.purge_offline_workers, len(options.task_runtime_metric_buckets))
+print(options.address)
 """
 
 
@@ -137,13 +138,31 @@ def flower(**environment: str) -> subprocess.CompletedProcess[str]:
 
 def test_flower_accepts_its_configuration():
     done = flower(FLOWER_BASIC_AUTH="me:secret")
-    assert done.stdout.split() == ["20000", "3600", "17"], done.stderr
+    assert done.stdout.split() == ["20000", "3600", "17", "127.0.0.1"], done.stderr
 
 
-def test_flower_does_not_start_without_a_log_in():
-    done = flower()
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({}, "FLOWER_BASIC_AUTH: is not set"),
+        ({"FLOWER_AUTH_PROVIDER": "flower.views.auth.GithubLoginHandler"}, "FLOWER_BASIC_AUTH: is"),
+        ({"FLOWER_AUTH": "me@example.com"}, "FLOWER_BASIC_AUTH: is not set"),
+        ({"FLOWER_BASIC_AUTH": "me:secret,you:"}, "FLOWER_BASIC_AUTH: must be user:password"),
+        ({"FLOWER_PASSWORD_FILE": "/dev/null"}, "FLOWER_PASSWORD_FILE: /dev/null is empty"),
+        ({"FLOWER_PASSWORD_FILE": "/nowhere"}, "FLOWER_PASSWORD_FILE: /nowhere cannot be read"),
+    ],
+)
+def test_flower_does_not_start_without_a_log_in(environment, said):
+    done = flower(**environment)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("FLOWER_BASIC_AUTH: is not set")
+    assert done.stderr.startswith(said)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_variables_of_flower_win_over_our_file():
+    done = flower(FLOWER_BASIC_AUTH="me:secret", FLOWER_MAX_TASKS="7", FLOWER_ADDRESS="10.0.0.7")
+    assert done.stdout.split()[0] != "20000"
+    assert done.stdout.split()[-1] != "127.0.0.1"
 
 
 def test_the_documentation_of_settings_is_what_the_code_says():

@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from crawler import Crawl
@@ -24,7 +25,6 @@ from tests.support.webdriver import Doc
 
 pytest.importorskip("flower", reason="the extra `flower` is not installed")
 
-CONFIG = Path(__file__).resolve().parents[2] / "config" / "flowerconfig.py"
 CANARY = "CANARY-4711"
 
 
@@ -36,7 +36,7 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
 
 
 class Flower:
-    """A Flower as docker-compose.yml starts it."""
+    """A Flower as `crawler flower` starts it."""
 
     def __init__(self, ground: Ground, **settings: str | None) -> None:
         with socket.socket() as free:
@@ -53,17 +53,8 @@ class Flower:
             | environment(ground.settings(**settings))
             | {"FLOWER_PASSWORD_FILE": str(ground.folder / "password")}
         )
-        command = [
-            sys.executable,
-            "-m",
-            "celery",
-            "-A",
-            "crawler.tasks.app",
-            "flower",
-            f"--conf={CONFIG}",
-            f"--port={self.port}",
-            "--address=127.0.0.1",
-        ]
+        program = str(Path(sys.executable).with_name("crawler"))
+        command = [program, "flower", f"--port={self.port}"]
         self.log = ground.folder / "flower.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -167,6 +158,13 @@ def test_flower_shows_what_became_of_each_run_and_no_secret(ground: Ground):
         assert CANARY not in flower.log.read_text()
         assert CANARY not in ground.workers[0].said()
         assert "flower_task_runtime_seconds_bucket" in found["/metrics"]
+        # and it listens on loopback alone
+        addresses = {
+            one.laddr.ip
+            for one in psutil.Process(flower.process.pid).net_connections()
+            if one.status == psutil.CONN_LISTEN
+        }
+        assert addresses == {"127.0.0.1"}
         # and without the log-in nobody sees any but /metrics and /healthcheck, which name tasks and
         # workers
         for page in ("/", "/tasks", "/api/tasks", "/broker", f"/worker/{worker}"):

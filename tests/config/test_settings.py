@@ -305,3 +305,36 @@ def test_a_message_passes_through_the_derived_broker_under_the_prefix(
         assert redis.dbsize() == 0  # the frontier's database stays its own
         with Redis(unix_socket_path=str(redis_server.socket), db=1) as broker:
             assert {key.partition(b":")[0] for key in broker.scan_iter()} == {b"shop"}
+
+
+def test_the_password_of_redis_may_come_as_a_file(tmp_path):
+    secret = tmp_path / "redis_password"
+    secret.write_text("a/b@c\n")
+    settings = load(redis_password_file=secret, redis_url="redis://db:6380/3")
+    assert settings.redis_url == "redis://:a%2Fb%40c@db:6380/3"
+    assert settings.broker_url == "redis://:a%2Fb%40c@db:6380/4"
+    named = load(redis_password_file=secret, redis_url="rediss+sentinel://me@s1,s2:26379/main")
+    assert named.redis_url == "rediss+sentinel://me:a%2Fb%40c@s1,s2:26379/main"
+    both = load(redis_password_file=secret, redis_url="redis://:own@db", broker_url="redis://mq/0")
+    assert (both.redis_url, both.broker_url) == ("redis://:own@db", "redis://mq/0")
+    secret.write_text("\n")
+    for path, what in ((secret, "is empty"), (tmp_path / "none", "cannot be read: No such file")):
+        with pytest.raises(SettingsError, match=f"^CRAWLER_REDIS_PASSWORD_FILE: {what}"):
+            load(redis_password_file=path, redis_url="redis://db")
+
+
+def test_beat_starts_crawls_by_lines_of_a_crontab(monkeypatch):
+    monkeypatch.setenv("CRAWLER_SCHEDULE", "books 0 3 * * *; shop */30 8-18 * * 1,5;")
+    settings = load()
+    assert load(schedule=environment(settings)["CRAWLER_SCHEDULE"]) == settings
+    entries = celery_settings(settings)["beat_schedule"]
+    assert [(one["task"], one["args"], one["kwargs"]) for one in entries.values()] == [
+        ("crawler.start", ("books",), {"reset": True}),
+        ("crawler.start", ("shop",), {"reset": True}),
+    ]
+    assert entries["books 0 3 * * *"]["schedule"].hour == {3}
+    with pytest.raises(SettingsError, match=r"^CRAWLER_SCHEDULE: 'books 3' is not a name and 5"):
+        load(schedule="books 3")
+    with pytest.raises(SettingsError, match=r"^CRAWLER_SCHEDULE: 'books 99 0"):
+        celery_settings(load(schedule="books 99 0 * * *"))
+    assert "beat_schedule" not in celery_settings(load(schedule=""))
