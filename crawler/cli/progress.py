@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from ..client.standstill import Standstill
+from ..errors import CrawlerError
 from ..model import Snapshot
 from .group import echo
 
 #: Seconds between two lines in a log.
 LINE_INTERVAL = 10.0
+#: Seconds without a page begun or done after which the display says why; and between two questions.
+STILL_MIN, ASK_INTERVAL = 3.0, 2.0
 #: Seconds that the shown pages/s look back.
 RATE_WINDOW = 10.0
 
 
 class Progress:
-    """A display of snapshots on standard error."""
+    """A display of snapshots on standard error. ``why`` says why the crawl stands still: it is
+    asked when nothing has happened for a while.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, why: Callable[[], Standstill | None] = lambda: None) -> None:
+        self.why = why
+        self.still: Standstill | None = None
+        self.changed = self.asked = time.monotonic()
+        self.counts: tuple[object, ...] = ()
         self.live = (
             Live(console=Console(stderr=True), auto_refresh=False, transient=True)
             if sys.stderr.isatty()
@@ -36,11 +48,28 @@ class Progress:
         now = time.monotonic()
         recent = [(when, done) for when, done in self.history if now - when <= RATE_WINDOW]
         self.history = [*recent, (now, snapshot.done)]
+        self.ask(snapshot, now)
         if self.live:
             self.live.update(self.table(snapshot), refresh=True)
         elif now - self.last_line >= LINE_INTERVAL:
             self.last_line = now
             echo(self.line(snapshot), err=True)
+
+    def ask(self, snapshot: Snapshot, now: float) -> None:
+        """Ask why nothing happens, if nothing has for ``STILL_MIN`` seconds. In a log, each other
+        reason gets a line.
+        """
+        counts = (snapshot.status, snapshot.done, snapshot.failed, snapshot.counts.get("started"))
+        if counts != self.counts:
+            self.counts, self.changed, self.still = counts, now, None
+        elif now - self.changed >= STILL_MIN and now - self.asked >= ASK_INTERVAL:
+            before, self.still = self.still, None
+            with suppress(CrawlerError):  # Redis is away: the next snapshot says so
+                self.still = self.why()
+            self.asked = time.monotonic()
+            known = before and before.reason
+            if self.still and self.still.reason != known and not self.live:
+                echo(f"{snapshot.name} stands still: {self.still.line()}", err=True)
 
     def rate(self) -> float:
         """Return pages per second over the last ``RATE_WINDOW`` seconds."""
@@ -70,6 +99,8 @@ class Progress:
             f"{self.rate():.1f}",
             f"{snapshot.active:.0f}",
         )
+        if self.still:
+            table.caption, table.caption_justify = f"stands still: {self.still.line()}", "left"
         return table
 
     def __enter__(self) -> Progress:

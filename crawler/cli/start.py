@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -22,6 +23,7 @@ from ..browser.chrome.local import sweep
 from ..browser.pool import Chrome
 from ..client.client import Client
 from ..client.crawl_handle import CrawlHandle
+from ..client.standstill import Reason, Standstill
 from ..client.start_report import IfExists, StartOutcome, StartReport
 from ..config import settings as configuration
 from ..config.settings import Settings
@@ -46,6 +48,8 @@ from .start_files import StartFiles
 
 #: Seconds between two looks at the crawl.
 LOOK_INTERVAL = 0.25
+#: What a crawl with workers of our own waits for until they are up.
+WORKERS_START = (Reason.NO_WORKER, Reason.UNKNOWN_CRAWL, Reason.NOT_TAKEN)
 #: Seconds for which a Redis that runs elsewhere may be away, as during a fail-over.
 REDIS_PATIENCE = 60.0
 
@@ -210,7 +214,8 @@ def crawl_embedded(order: Order, embedded: Embedded) -> tuple[Snapshot, bool]:
         workers.start()
         probe_chrome(order.crawl, settings)
         say_start(order, start, f"{count} browsers")
-        with count_interrupts() as interrupts, Progress() as progress:
+        why = partial(private_standstill, client, handle.name)
+        with count_interrupts() as interrupts, Progress(why) as progress:
             snapshot = watch(
                 handle, files.follow, progress, interrupts, each=workers.restart_if_dead
             )
@@ -290,6 +295,14 @@ def worker_settings(order: Order, settings: Settings) -> Settings:
     )
 
 
+def private_standstill(client: Client, name: str) -> Standstill | None:
+    """Return why a crawl with workers of our own stands still. They may still be starting: that is
+    no news.
+    """
+    found = client.standstill(name)
+    return None if found and found.reason in WORKERS_START else found
+
+
 def drain(workers: PrivateWorkers, interrupts: Interrupts) -> None:
     """Let the workers finish the pages in flight, until a second interrupt."""
     workers.drain()
@@ -331,7 +344,8 @@ def watch_shared(order: Order, client: Client) -> tuple[Snapshot, bool]:
         if handle.snapshot().over:
             return complete_files(order, handle, files)
         say_start(order, start, able_workers(order.crawl, client))
-        with count_interrupts() as interrupts, Progress() as progress:
+        why = partial(client.standstill, handle.name, ask=True)
+        with count_interrupts() as interrupts, Progress(why) as progress:
             snapshot = watch(handle, files.follow, progress, interrupts, patience=REDIS_PATIENCE)
             complete = files.finish(handle, snapshot)
             if interrupts.count:

@@ -31,6 +31,7 @@ PAUSE_MIN = 2.0
 WAKE_UP_SLOW = 5.0
 #: Seconds for which a message through the queue is waited for.
 ROUND_TRIP = 5.0
+NO_ANSWER = " (a message through the queue was not answered)"
 #: Characters of what an endpoint said that are shown.
 SAID_MAX = 300
 
@@ -225,6 +226,10 @@ def _missed_wakeups(
     granted = now.ticket or since
     if now.now - max(since, granted) < WAKE_UP_SLOW:
         return
+    if now.browser_wait and 0 <= now.now - now.browser_wait < client.settings.session_timeout:
+        says = f"a browser is being started, for {now.now - now.browser_wait:.0f} s now"
+        yield Standstill(Reason.NO_BROWSER, says, since=now.browser_wait)
+        return
     busy = sum(
         _in_flight(client.frontier(other))
         for other in Frontier.names(client.redis, client.settings.key_prefix)
@@ -244,14 +249,19 @@ def _missed_wakeups(
         if now.tickets
         else "no wake-up is under way, and no worker's tick sends one"
     )
-    if ask and client.reaches_workers(ROUND_TRIP):
+    told = ""
+    if ask:
+        try:
+            arrived, told = client.reaches_workers(ROUND_TRIP), NO_ANSWER
+        except CrawlerError as error:
+            arrived, told = False, f" ({error})"
+    if ask and arrived:
         says += "; a message through the queue was answered, so it goes on within a minute"
         yield Standstill(Reason.NOT_TAKEN, says, "", since)
         return
     ours = masked(client.settings.broker_url or "none")
     theirs = sorted({worker.broker for worker in workers.able if worker.broker})
     places = f"; they take messages from {', '.join(theirs)}" if theirs else ""
-    told = " (a message through the queue was not answered)" if ask else ""
     yield Standstill(
         Reason.NOT_TAKEN,
         f"{says}{told}: messages go to {ours}, queue {client.settings.queue}{places}",

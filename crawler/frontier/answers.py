@@ -136,6 +136,7 @@ class Standing:
     held_reason: str
     paused_by: str
     paused_at: float | None
+    browser_wait: float | None  # when a run last began to start a browser
     last_claim: float | None
     active_since: float | None
     retry: float | None  # when the next retry is due

@@ -437,9 +437,9 @@ class Frontier:
 
     def refusal(self, ticket: str | None = None) -> Outcome | None:
         """Return the outcome of a claim if the crawl is paused, stopping or over (``ticket`` is
-        dropped then); else None.
+        dropped then); else None: the caller is about to start a browser.
         """
-        status = Status(self._meta("status") or Status.FINISHED)
+        status = Status(self.run_script("starts_browser").decode() or Status.FINISHED)
         if status in (Status.NEW, Status.ACTIVE, Status.DRAINING):
             return None
         if ticket:

@@ -9,6 +9,7 @@
 --          eligible (pages that a run could claim now), lanes, tickets (on their way), end_hook (1: the
 --          crawl has ended, and its hook for that is still to be called). Times, in ms
 --          since the epoch (0: none): now, held, held_since, paused_at, last_claim, active_since,
+--          browser_wait (when a run last began to start a browser),
 --          ticket (when the oldest one on its way was granted), retry (the next one), lane_at (when
 --          the next lane may be served). Texts: status, reason, held_reason, paused_by, lane,
 --          lane_why (delay, robots, retry_after or breaker)
@@ -39,6 +40,7 @@ say("held_since", crawl.held_since or 0)
 say("held_reason", crawl.held_reason)
 say("paused_by", crawl.paused_by)
 say("paused_at", crawl.paused_at or 0)
+say("browser_wait", crawl.browser_wait or 0)
 say("last_claim", crawl.last_claim or 0)
 say("active_since", crawl.active_since or 0)
 say("tickets", redis.call("ZCOUNT", key("tickets"), "(" .. now, "+inf"))
