@@ -278,3 +278,15 @@ def test_workers_started_by_hand_do_a_crawl_that_start_only_watches(
     assert done.returncode == 0, done.stderr
     assert len(folder.lines()) == len(set(urls(folder.lines()))) == shop_pages
     assert sessions == []  # the workers ended theirs
+
+
+def test_start_says_that_no_worker_takes_its_crawl(folder, tmp_path):
+    with PrivateRedis(tmp_path / "redis") as redis:
+        folder.environ |= {"CRAWLER_REDIS_URL": redis.url, "CRAWLER_BROKER_URL": redis.broker_url}
+        with folder.begin("start", "http://127.0.0.1:9/", "-o", "items.jsonl") as process:
+            said = next(line for line in process.stderr if "stands still" in line)
+            process.send_signal(signal.SIGINT)
+            rest = process.stderr.read()
+    assert said.endswith("stands still: no worker is alive; start one: crawler worker\n")
+    assert "the crawl goes on" in rest
+    assert process.returncode == 130
