@@ -61,15 +61,19 @@ class DefinitionError(CrawlerError):
 
 
 class UnknownCrawl(CrawlerError):
-    """No crawl of this name is known here; ``known`` holds the names that are."""
+    """No crawl of this name is known here; ``known`` holds the names that are, and ``faults`` why
+    others are not: a module does not import.
+    """
 
-    def __init__(self, name: str, known: tuple[str, ...] = ()) -> None:
-        super().__init__(name, known)
-        self.name, self.known = name, known
+    def __init__(
+        self, name: str, known: tuple[str, ...] = (), faults: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(name, known, faults)
+        self.name, self.known, self.faults = name, known, faults
 
     def __str__(self) -> str:
         known = f"known here: {', '.join(self.known)}" if self.known else "none is known here"
-        return f"no crawl is named {self.name!r} ({known})"
+        return f"no crawl is named {self.name!r} ({'; '.join([known, *self.faults])})"
 
 
 class CrawlExists(CrawlerError):

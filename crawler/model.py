@@ -63,6 +63,10 @@ class Outcome(StrEnum):
     # the page was done by another run meanwhile, or is a known one under another URL
     DUPLICATE = "DUPLICATE"
     DELIVERED = "DELIVERED"  # a hook took the result of an earlier run
+    # this worker cannot run the crawl: the wake-up went on to one that can
+    FORWARDED = "FORWARDED"
+    # nor can any other that is alive: the wake-up went back to the frontier
+    NOBODY = "NOBODY"
 
 
 class FailureClass(StrEnum):

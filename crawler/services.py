@@ -22,12 +22,15 @@ from .browser.chrome.reaper import SessionReaper
 from .browser.chrome.registry import Registry
 from .browser.pool import Chrome
 from .client.client import Client
+from .client.forwarding import Forwarder
+from .client.start_report import StartReport
 from .client.workers import Worker
 from .config import settings as configuration
 from .config.settings import Settings
 from .definition.crawl import Crawl
 from .definition.digest import digest_of
 from .definition.network import guard_of, plain_headers, proxies_of, robots_names
+from .errors import DefinitionError, UnknownCrawl
 from .frontier.frontier import Frontier
 from .local.private_files import crawl_folder
 from .local.processes import process_name
@@ -41,7 +44,7 @@ from .run.examples import Examples
 from .run.lifecycle import execute as execute_run
 from .run.looks import Looks
 from .run.observer import RunObserver
-from .run.outcome import Failure
+from .run.outcome import Failure, one_line
 from .run.snapshots import ErrorSnapshots
 from .run.tick import CrawlTicks
 from .run.timings import StepTime
@@ -50,6 +53,9 @@ from .storage.rate import Rate
 from .version import __version__
 
 log = logger(__name__)
+
+#: Workers that a line of the log names.
+WORKERS_NAMED = 5
 
 
 class Services:
@@ -64,6 +70,7 @@ class Services:
         self._permits: WeakKeyDictionary[Crawl, Permits] = WeakKeyDictionary()
         self._looks: WeakKeyDictionary[Crawl, Looks] = WeakKeyDictionary()
         self._examples: WeakKeyDictionary[Crawl, Examples] = WeakKeyDictionary()
+        self._unable: dict[str, bool] = {}  # crawls, and whether another worker can run them
         self._pending_timings: WeakKeyDictionary[Crawl, deque[StepTime]] = WeakKeyDictionary()
 
     @classmethod
@@ -117,6 +124,11 @@ class Services:
         return Rate(self.client.redis, self.settings.key_prefix, rate) if rate else None
 
     @cached_property
+    def forwarder(self) -> Forwarder:
+        """Sends wake-ups on that this process cannot answer."""
+        return Forwarder(self.client)
+
+    @cached_property
     def jobs(self) -> Jobs:
         """The jobs of this installation."""
         return Jobs(self.client, retention=self.settings.job_retention)
@@ -127,14 +139,40 @@ class Services:
         return Tracer(self.settings.traces_url) if self.settings.traces_url else None
 
     def execute(
-        self, name: str, ticket: str | None = None, sender: Mapping[str, str] | None = None
+        self,
+        name: str,
+        ticket: str | None = None,
+        sender: Mapping[str, str] | None = None,
+        came_by: str = "",
     ) -> Result | Failure | Outcome:
         """Do one run of the crawl ``name``; return its result, failure or outcome.
 
-        ``sender`` has the headers of the message that asked for the run, with its trace. See
-        :func:`crawler.run.lifecycle.execute`.
+        ``sender`` has the headers of the message that asked for the run, with its trace;
+        ``came_by`` is the queue that brought it. If this process cannot run the crawl, the wake-up
+        goes on to a worker that can. See :func:`crawler.run.lifecycle.execute`.
         """
-        return self.run(self.client.crawl(name), ticket, sender)
+        try:
+            crawl = self.client.crawl(name)
+            crawl.validate()
+        except (UnknownCrawl, DefinitionError) as error:
+            return self.forwarder.forward(name, ticket, error, came_by)
+        return self.run(crawl, ticket, sender)
+
+    def start(
+        self, name: str, if_exists: str | None = None, came_by: str = ""
+    ) -> StartReport | None:
+        """Start the crawl ``name``, and return what became of it; None: it is not known here, and a
+        worker that knows it will start it. ``came_by`` is the queue that brought the order.
+
+        Raises:
+            UnknownCrawl: no live worker knows it.
+        """
+        try:
+            crawl = self.client.crawl(name)
+        except UnknownCrawl as error:
+            self.forwarder.forward_start(name, if_exists, error, came_by)
+            return None
+        return self.client.start(crawl, if_exists=if_exists)
 
     def run(
         self, crawl: Crawl, ticket: str | None = None, sender: Mapping[str, str] | None = None
@@ -192,13 +230,29 @@ class Services:
         that are gone. Return the counts of each crawl's tick, by crawl.
         """
         names = Frontier.names(self.client.redis, self.settings.key_prefix)
-        counts = CrawlTicks(self.client, self.jobs.settle).tick_all(names)
+        counts = CrawlTicks(self.client, self.jobs.settle, self.note_unable).tick_all(names)
         self.jobs.sweep()
         if self.reaper:
             self.reaper.start()
         else:
             sweep(self.settings.state_dir.absolute())
         return counts
+
+    def note_unable(self, name: str, error: Exception) -> None:
+        """Say in the log that this process cannot run the crawl ``name``, for this ``error``, and
+        where its wake-ups go: once, and again when that changes.
+        """
+        able = [worker.name for worker in self.forwarder.able(error)]
+        if self._unable.get(name) == bool(able):
+            return
+        self._unable[name] = bool(able)
+        words = "%s: this worker cannot run it: %s; %s"
+        what = (
+            f"its wake-ups go on to {', '.join(able[:WORKERS_NAMED])}"
+            if able
+            else "and no other live worker can: name its module in CRAWLER_CRAWLS of one"
+        )
+        log.warning(words, name, masked(one_line(error)), what)
 
     def announce(self, name: str, life: float, processes: int = 0, broker: str = "") -> None:
         """Register the worker ``name``, with the crawls it knows, for ``life`` seconds.
@@ -207,12 +261,14 @@ class Services:
         """
         worker = Worker(
             name,
-            {crawl.name: digest_of(crawl) for crawl in self.client.known.values()},
+            {crawl.name: digest_of(crawl) for crawl in self.client.crawls.usable.values()},
             version=__version__,
             host=socket.gethostname(),
             processes=processes,
             broker=masked(broker),
             started=self.started,
+            queue=self.forwarder.queue,
+            faults=tuple(masked(str(fault)) for fault in self.client.crawls.faults),
         )
         self.client.workers.announce(worker, life)
 

@@ -10,12 +10,17 @@ from typing import Any
 
 from celery import Celery, signals
 
+from ..config import SettingsError
 from ..config import celery as celery_config
 from ..config import settings as configuration
 from ..observe.logs import JsonFormatter, PrintableFormatter
 from . import crawl, worker
 
-settings = configuration.load()
+try:
+    settings = configuration.load()
+except SettingsError as error:  # Celery would show a traceback of two screens
+    print(f"crawler: {error}", file=sys.__stderr__)
+    raise SystemExit(2) from None
 app = Celery("crawler")
 app.conf.update(celery_config.celery_settings(settings))
 app.finalize()

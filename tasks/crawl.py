@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from celery import current_task, shared_task
 from celery.exceptions import TaskPredicate
@@ -65,7 +66,7 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
         check_message(ticket, TICKET)
     request = current_task.request
     with binding(task=request.id), plain_errors():
-        outcome = services().execute(crawl, ticket, request.headers)
+        outcome = services().execute(crawl, ticket, request.headers, queue_of(request))
     if isinstance(outcome, Outcome):
         return {"outcome": outcome.value}
     url = masked(outcome.page.url)
@@ -95,7 +96,9 @@ def start(crawl: str, if_exists: str | None = None, reset: bool = False) -> dict
     if how is not None:
         check_message(how, IF_EXISTS)
     with plain_errors():
-        report = services().client.start(crawl, if_exists=how)
+        report = services().start(crawl, how, queue_of(current_task.request))
+    if report is None:
+        return {"crawl": crawl, "outcome": Outcome.FORWARDED.value}
     if report.outcome is StartOutcome.REFUSED:
         log.warning("%s", report)
     return {**report.record(), "status": report.handle.status.value}
@@ -119,6 +122,11 @@ def echo(token: str) -> dict[str, Json]:
     check_message(token, TICKET)
     services().client.workers.echo(token)
     return {}
+
+
+def queue_of(request: Any) -> str:
+    """Return the queue that brought the message of ``request``."""
+    return str((request.delivery_info or {}).get("routing_key") or "")
 
 
 def check_message(text: object, form: re.Pattern[str]) -> None:

@@ -35,11 +35,14 @@ LINES_MAX = 10
 
 TICKET = re.compile(r"[A-Za-z0-9-]{1,64}")
 TASK_NAME = re.compile(r"[A-Za-z0-9_.\-]{1,200}")
+IF_EXISTS = re.compile(r"[a-z]{1,10}")
+#: Arguments that may be None.
+MAY_BE_NONE = ("ticket", "if_exists")
 #: The tasks of this project, with the names of their arguments, the first of which must be given,
 #: and the form of each.
 TASKS: dict[str, dict[str, Any]] = {
     "crawler.run": {"crawl": CRAWL_NAME, "ticket": TICKET},
-    "crawler.start": {"crawl": CRAWL_NAME, "reset": bool},
+    "crawler.start": {"crawl": CRAWL_NAME, "if_exists": IF_EXISTS, "reset": bool},
     "crawler.tick": {},
     "crawler.echo": {"token": TICKET},
 }
@@ -172,7 +175,7 @@ def check_arguments(task: str, arguments: list[Any], keywords: dict[str, Any]) -
             right = isinstance(value, bool)
         else:
             right = isinstance(value, str) and form.fullmatch(value) is not None
-        if not right and not (name == "ticket" and value is None):
+        if not right and not (name in MAY_BE_NONE and value is None):
             raise Refused(f"the argument {name} of {task} is not of its form")
 
 

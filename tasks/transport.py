@@ -11,6 +11,7 @@ starts a crawl.
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from queue import Empty
@@ -32,8 +33,17 @@ TCP_PARAMETERS = (
 #: The option of the transport that names the queue of this project's messages; without it, every
 #: queue is a project's own.
 OWN_QUEUE = "crawler_queue"
+#: The end of the name of a group's queue.
+GROUP = re.compile(r"\.[0-9a-f]{8}")
 #: Ends of the names of queues of remote control: of commands, and of the answers to them.
 COMMANDS, REPLIES = ".pidbox", "reply.celery.pidbox"
+
+
+def is_own(queue: str, own: str) -> bool:
+    """Whether ``queue`` is ``own``, or that of a group of workers; see
+    :func:`crawler.client.forwarding.group_queue`.
+    """
+    return queue == own or (queue.startswith(f"{own}.") and bool(GROUP.fullmatch(queue, len(own))))
 
 
 def refuse_unreadable(queue: str, error: Exception) -> None:
@@ -234,7 +244,7 @@ class _Transport:
         """
         transport: Any = super()
         try:
-            if self.own_queue and queue == self.own_queue:
+            if self.own_queue and is_own(queue, self.own_queue):
                 message = checked_task(message, queue)
             elif self.own_queue and queue.endswith(COMMANDS) and not queue.endswith(REPLIES):
                 message = checked_command(message)

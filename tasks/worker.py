@@ -26,6 +26,7 @@ from . import process
 from .config_checks import broken_settings
 from .messages import refusals
 from .remote_control import MaskedAnswers
+from .startup import Startup, takes_our_tasks
 
 log = logger(__name__)
 
@@ -41,7 +42,7 @@ class Ticker(bootsteps.StartStopStep):
     It does so in a thread: a slow Redis must not hold up the consumer.
     """
 
-    requires = ("celery.worker.components:Pool",)
+    requires = ("celery.worker.components:Pool", Startup)
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)
@@ -52,7 +53,7 @@ class Ticker(bootsteps.StartStopStep):
         """Whether this worker takes our tasks: a worker of a project's other queues does not
         tick.
         """
-        return configuration.load().queue in parent.app.amqp.queues.consume_from
+        return takes_our_tasks(parent)
 
     def start(self, parent: Any) -> None:
         """Begin to tick."""
@@ -161,7 +162,7 @@ def add_steps(instance: Any = None, **_: Any) -> None:
     process.load()  # before the fork
     shutdown.share()
     share_memory_in(configuration.load().state_dir.absolute() / "memory")
-    instance.app.steps["worker"].add(Ticker)
+    instance.app.steps["worker"].update((Startup, Ticker))
     instance.app.steps["consumer"].add(MaskedAnswers)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..errors import UnknownCrawl
+from ..errors import CrawlerError, UnknownCrawl
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
@@ -27,16 +27,32 @@ class CrawlRegistry:
         self._references, self._frontier = tuple(references), frontier
         self._stored: OrderedDict[str, tuple[str | None, Crawl]] = OrderedDict()
 
-    @cached_property
+    @property
     def loaded(self) -> dict[str, Crawl]:
         """The crawls of the references, by name; they are loaded once.
 
         Raises:
             DefinitionError, SetupError: a reference names no crawl, or a wrong one.
         """
-        from ..definition.loading import load_all  # who starts a crawl that is at hand loads none
+        if self.faults:
+            raise self.faults[0]
+        return self.usable
 
-        return load_all(self._references)
+    @property
+    def usable(self) -> dict[str, Crawl]:
+        """The crawls of the references that can be used, by name."""
+        return self._loaded[0]
+
+    @property
+    def faults(self) -> list[CrawlerError]:
+        """An error for each reference or crawl that cannot be used."""
+        return self._loaded[1]
+
+    @cached_property
+    def _loaded(self) -> tuple[dict[str, Crawl], list[CrawlerError]]:
+        from ..definition.loading import load_each  # who starts a crawl that is at hand loads none
+
+        return load_each(self._references)
 
     def crawl(self, name: str) -> Crawl:
         """Return the crawl ``name``: one of the references, else the one that is stored.
@@ -44,8 +60,8 @@ class CrawlRegistry:
         Raises:
             UnknownCrawl: it is neither. Nothing that a message names is ever imported.
         """
-        if name in self.loaded:
-            return self.loaded[name]
+        if name in self.usable:
+            return self.usable[name]
         frontier = self._frontier(name)
         digest, crawl = self._stored.get(name, (None, None))
         if crawl is None or digest != frontier.digest():  # it began again with a new definition
@@ -62,5 +78,11 @@ class CrawlRegistry:
 
         plan = frontier.plan()
         if plan is None:
-            raise UnknownCrawl(frontier.name, tuple(self.loaded))
-        return plan.digest, stored(plan, self.loaded)
+            raise self._unknown(frontier.name)
+        try:
+            return plan.digest, stored(plan, self.usable)
+        except UnknownCrawl as error:
+            raise self._unknown(error.name) from None
+
+    def _unknown(self, name: str) -> UnknownCrawl:
+        return UnknownCrawl(name, tuple(self.usable), tuple(map(str, self.faults)))

@@ -17,8 +17,8 @@ from ..errors import CrawlerError
 from ..observe import tracing
 from ..redaction import masked
 
-#: The task that a wake-up asks for.
-TASK = "crawler.run"
+#: The task that a wake-up asks for, and that which starts a crawl.
+TASK, START_TASK = "crawler.run", "crawler.start"
 #: The task that only says that its message arrived.
 ECHO_TASK = "crawler.echo"
 #: Seconds after which the broker drops such a message.
@@ -37,10 +37,12 @@ class BrokerUnavailable(CrawlerError):
 class Sender(Protocol):
     """Sends wake-ups."""
 
-    def __call__(self, name: str, ticket: str, delay: float = 0.0) -> None:
+    def __call__(
+        self, name: str, ticket: str, delay: float = 0.0, *, queue: str | None = None
+    ) -> None:
         """Send the wake-up ``ticket`` for one run of the crawl ``name``.
 
-        It arrives after ``delay`` seconds.
+        It arrives after ``delay`` seconds. ``queue``: None is that of all workers.
         """
 
 
@@ -74,22 +76,36 @@ class WakeUps:
         """
         _ = self.template, self.app.producer_pool
 
-    def __call__(self, name: str, ticket: str, delay: float = 0.0) -> None:
+    def __call__(
+        self, name: str, ticket: str, delay: float = 0.0, *, queue: str | None = None
+    ) -> None:
         """Send the wake-up ``ticket`` for one run of the crawl ``name``.
 
-        It arrives after ``delay`` seconds.
+        It arrives after ``delay`` seconds. ``queue``: None is that of all workers.
 
         Raises:
             BrokerUnavailable: the broker took no message within a few seconds.
         """
         with self._broker_errors():
             if delay or has_receivers():
-                self.send(name, ticket, delay)
+                self.send(name, ticket, delay, queue)
             else:
-                self.send_copy(name, ticket)
+                self.send_copy(name, ticket, queue)
+
+    def send_start(self, name: str, if_exists: str | None, queue: str) -> None:
+        """Ask the workers of ``queue`` to start the crawl ``name``; see the task ``crawler.start``.
+
+        Raises:
+            BrokerUnavailable: the broker took no message within a few seconds.
+        """
+        with self._broker_errors():
+            self.app.send_task(
+                START_TASK, (name, if_exists), queue=queue, declare=(), ignore_result=True
+            )
 
     @contextmanager
     def _broker_errors(self) -> Iterator[None]:
+        """Turn an error of the broker into BrokerUnavailable."""
         from kombu.exceptions import OperationalError
 
         try:
@@ -100,12 +116,12 @@ class WakeUps:
                 f"the broker {url} took no message: {masked(str(error))}"
             ) from error
 
-    def send(self, name: str, ticket: str, delay: float = 0.0) -> None:
+    def send(self, name: str, ticket: str, delay: float = 0.0, queue: str | None = None) -> None:
         """Send a wake-up through Celery."""
         self.app.send_task(
             TASK,
             (name, ticket),
-            queue=self.settings.queue,
+            queue=queue or self.settings.queue,
             declare=(),  # the worker declares the queue, and a Redis needs no declaration
             countdown=delay or None,
             expires=delay + WAKE_UP_LIFE,
@@ -129,7 +145,7 @@ class WakeUps:
                 ignore_result=True,
             )
 
-    def send_copy(self, name: str, ticket: str) -> None:
+    def send_copy(self, name: str, ticket: str, queue: str | None = None) -> None:
         """Send a wake-up for now as a copy of :attr:`template`. No signal of Celery is sent."""
         template, own, parent = self.template, str(uuid4()), self.app.current_worker_task
         headers = {
@@ -146,7 +162,7 @@ class WakeUps:
             producer.publish(
                 ((name, ticket), keywords, embedded),
                 headers=headers,
-                routing_key=self.settings.queue,
+                routing_key=queue or self.settings.queue,
                 serializer=conf.task_serializer,
                 delivery_mode=conf.task_default_delivery_mode,
                 retry=True,

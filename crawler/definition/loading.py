@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..errors import DefinitionError, Fault, SetupError, UnknownCrawl
+from ..errors import CrawlerError, DefinitionError, Fault, SetupError, UnknownCrawl
 from ..model import DEVICE_NAME, Plan, is_crawl_name
 from ..text.encodable import text_of_error, type_of_error
 from ..urls.url import InvalidURL, parse_url
@@ -73,18 +73,38 @@ def load_all(references: Iterable[str]) -> dict[str, Crawl]:
         SetupError: as for :func:`load`.
         DefinitionError: one of them is wrong, or two have one name.
     """
+    crawls, faults = load_each(references)
+    if faults:
+        raise faults[0]
+    return crawls
+
+
+def load_each(references: Iterable[str]) -> tuple[dict[str, Crawl], list[CrawlerError]]:
+    """Return the crawls of ``references`` that can be used, by name, and an error for each
+    reference or crawl that cannot: for a worker, which does what it can.
+    """
     crawls: dict[str, tuple[str, Crawl]] = {}
+    faults: list[CrawlerError] = []
     for reference in references:
-        members = _crawls(reference)
+        try:
+            members = _crawls(reference)
+        except CrawlerError as error:
+            faults.append(error)
+            continue
         if not members:
-            raise SetupError(f"{reference} {_NO_CRAWL}")
+            faults.append(SetupError(f"{reference} {_NO_CRAWL}"))
         for crawl in members.values():
-            crawl.validate()
+            try:
+                crawl.validate()
+            except DefinitionError as error:
+                faults.append(error)
+                continue
             where, known = crawls.setdefault(crawl.name, (reference, crawl))
             if known is not crawl:
                 what = f"is taken twice, in {where} and in {reference}"
-                raise DefinitionError(crawl.name, (Fault("name", what, 'name="books-2"'),))
-    return {name: crawl for name, (_, crawl) in crawls.items()}
+                fault = Fault("name", what, 'name="books-2"')
+                faults.append(DefinitionError(crawl.name, (fault,)))
+    return {name: crawl for name, (_, crawl) in crawls.items()}, faults
 
 
 def module_path(reference: str) -> str:

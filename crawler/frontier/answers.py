@@ -100,7 +100,8 @@ class Tick:
     ``tickets`` are to be sent, ``reaped`` pages were taken back, ``ended`` asks the caller for the
     hook for the crawl's end, ``alarms`` are sentences. ``status`` is None if no such crawl exists.
     ``damaged``: keys that belong together do not agree; the caller repairs them, for they might
-    keep the crawl from its end.
+    keep the crawl from its end. ``waits``: for how many seconds the oldest wake-up of a page has
+    been on its way; None: there is none.
     """
 
     tickets: tuple[str, ...] = ()
@@ -109,6 +110,7 @@ class Tick:
     status: Status | None = None
     alarms: tuple[str, ...] = ()
     damaged: bool = False
+    waits: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -494,14 +494,15 @@ class Frontier:
         """
         self.run_script("hold", to_ms(seconds), encodable(reason, REASON_MAX))
 
-    def tick(self, limit: int = 25) -> Tick:
+    def tick(self, limit: int = 25, *, able: bool = True) -> Tick:
         """Do everything that no run is there to do; any caller suffices.
 
         Take back pages whose lease ran out (at most ``limit``, and at most a tenth of those in
-        flight, or ten), see what is due, end what is over, issue wake-ups.
+        flight, or ten), see what is due, end what is over, issue wake-ups. ``able``: False for a
+        caller that cannot run this crawl; wake-ups and hooks are then left to another.
         """
-        answer = self.run_script("tick", limit, rand(), secrets.token_hex(6))
-        reaped, ended, status, silent, held, damaged, *tickets = answer
+        answer = self.run_script("tick", limit, rand(), secrets.token_hex(6), int(able))
+        reaped, ended, status, silent, held, damaged, waits, *tickets = answer
         alarms = []
         if silent != b"" and silent >= to_ms(SILENCE_ALARM):
             alarms.append(
@@ -522,6 +523,7 @@ class Frontier:
             Status(status.decode()) if status else None,
             tuple(alarms),
             bool(damaged),
+            to_seconds(waits),
         )
 
     def set_lane_delay(self, lane: str, seconds: float) -> None:

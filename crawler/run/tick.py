@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import CrawlerError, FrontierMistyped, FrontierUnavailable, UnknownCrawl
+from ..errors import CrawlerError, FrontierMistyped, FrontierUnavailable
 from ..frontier.listing import Listing
 from ..frontier.outbox import Outbox
 from ..frontier.repair import repair_keys
 from ..local.processes import is_gone
-from ..model import FailureClass
+from ..model import FailureClass, Status
 from ..observe.logs import logger
 from ..redaction import masked
 from .next_runs import END_TICKET
@@ -46,10 +46,13 @@ class Crawls(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CrawlTicks:
-    """Ticks of ``crawls``. ``settle`` is called with the frontier of each crawl that has ended."""
+    """Ticks of ``crawls``. ``settle`` is called with the frontier of each crawl that has ended, and
+    ``note_unable`` with the name of each active crawl that cannot be run here, and the reason.
+    """
 
     crawls: Crawls
     settle: Callable[[Frontier], object]
+    note_unable: Callable[[str, Exception], object] = lambda *_: None
 
     def tick_all(self, names: Iterable[str]) -> dict[str, Json]:
         """Tick each crawl of ``names``; return the counts of each tick, by crawl.
@@ -80,7 +83,10 @@ class CrawlTicks:
             if not frontier.move_aside():
                 raise
             release_dead(frontier)
-        tick = frontier.tick()
+        crawl, why_not = self._definition(frontier.name)
+        tick = frontier.tick(able=crawl is not None)
+        if why_not and tick.status in (Status.ACTIVE, Status.DRAINING):
+            self.note_unable(frontier.name, why_not)
         for alarm in tick.alarms:
             log.warning("%s: %s", frontier.name, alarm)
         if tick.damaged and (wrong := repair_keys(frontier)):
@@ -89,26 +95,37 @@ class CrawlTicks:
         tickets = list(tick.tickets)
         if tick.ended:  # by this tick, or by a process that died before it called the hook
             tickets.append(f"{END_TICKET}{secrets.token_hex(6)}")
-        self._send(frontier, tickets)
+        if crawl is not None:
+            self._send(crawl, frontier, tickets)
         if tick.status and tick.status.ended:
             self.settle(frontier)
         return {"started": len(tick.tickets), "reaped": tick.reaped}
 
-    def _send(self, frontier: Frontier, tickets: Iterable[str]) -> None:
+    def _definition(self, name: str) -> tuple[Crawl | None, Exception | None]:
+        """Return the definition of the crawl ``name``, or None and why it cannot be run here: such
+        a crawl is ticked, too, and a worker that can run it sends its wake-ups.
+        """
+        try:
+            crawl = self.crawls.crawl(name)
+            crawl.validate()
+        except FrontierUnavailable:
+            raise
+        except Exception as error:  # unknown, wrong, or what is stored cannot be read
+            return None, error
+        return crawl, None
+
+    def _send(self, crawl: Crawl, frontier: Frontier, tickets: Iterable[str]) -> None:
         """Start a run for each of ``tickets``. One that cannot be sent is given back: the next tick
         tries again. A crawl without a hook for its end needs no run for it.
         """
         unsent, why = list(tickets), ""
         try:
             while unsent:
-                crawl = self.crawls.crawl(frontier.name)
                 if unsent[0].startswith(END_TICKET) and "after_all" not in crawl.hooks:
                     frontier.end_hook_done()
                 else:
                     self.crawls.start_run(crawl, unsent[0])
                 unsent.pop(0)
-        except UnknownCrawl:
-            raise  # another worker may know it
         except Exception as error:
             why = start_reason(error, crawl)
             raise

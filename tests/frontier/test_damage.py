@@ -47,7 +47,7 @@ class Crawl:
     def crawl(self, name: str) -> SimpleNamespace:
         """Return the definition, as a tick asks for it."""
         assert name == self.frontier.name
-        return SimpleNamespace(hooks=("failed",))
+        return SimpleNamespace(hooks=("failed",), validate=lambda: None)
 
     def start_run(self, _: object, ticket: str) -> None:
         """Note a wake-up that a tick sends."""

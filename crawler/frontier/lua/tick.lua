@@ -6,19 +6,24 @@
 -- ARGV     1 limit   pages to take back at most
 --          2 rand    a random number in [0,1), for the back-off
 --          3 nonce   random; the tickets are named after it
+--          4 able    "0": the caller cannot run this crawl. No wake-up is issued, and no hook is
+--                    asked for: a caller who can does that
 -- Uses     tickets (zset); as fail
 -- With     core, lanes, leave, wake, outbox
 -- Returns  number of pages taken back, ended (1 if the caller should call the hook for the end),
 --          status, ms since the last claim while pages wait (or ""), ms of the hold (or ""), 1 if
---          keys that belong together do not agree (the caller repairs them), then the tickets
+--          keys that belong together do not agree (the caller repairs them), ms for which the
+--          oldest wake-up has been on its way (or ""), then the tickets
 -- Cost     O(k log n + k P), k pages taken back, P in flight
 local crawl, refusal = load()
-if not crawl then return without(refusal, { 0, 0, "", "", "", 0 }) end
-local ended = 0
+if not crawl then return without(refusal, { 0, 0, "", "", "", 0, "" }) end
+local ended, able = 0, ARGV[4] ~= "0"
 if ENDED[crawl.status] then
   -- The run that ended the crawl may have died before it could call the hook.
   local pending = crawl.end_hook_done ~= 1
-  if pending and now - (crawl.end_hook_asked or now) >= END_GRACE then
+  if pending and crawl.end_hook ~= 1 and not able then
+    set(crawl, "end_hook_done", 1) -- there is none to call
+  elseif pending and able and now - (crawl.end_hook_asked or now) >= END_GRACE then
     local attempts = crawl.end_hook_asks or 0
     if attempts >= (crawl.after_attempts or 5) then
       give_up_end_hook(crawl, "its process died")
@@ -27,7 +32,8 @@ if ENDED[crawl.status] then
       ended = 1
     end
   end
-  return { 0, ended, crawl.status, "", "", 0, unpack(delivery_tickets(crawl, TICKET_LIFE)) }
+  local tickets = able and delivery_tickets(crawl, TICKET_LIFE) or {}
+  return { 0, ended, crawl.status, "", "", 0, "", unpack(tickets) }
 end
 
 -- lost: without it, no time limit would ever be reached
@@ -41,7 +47,10 @@ if redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now) > 0 then
 end
 redis.call("ZREMRANGEBYSCORE", key("producers"), "-inf", now)
 check_time(crawl)
-if over(crawl) then return { reaped, 1, crawl.status, "", "", 0 } end
+if over(crawl) then
+  if not able then ended_by_client(crawl) end
+  return { reaped, able and 1 or 0, crawl.status, "", "", 0, "" }
+end
 
 -- A page without a claim, or a delivery that is never due, would keep the crawl from its end.
 local pages, deliveries = processing(), redis.call("HLEN", key("outbox"))
@@ -50,14 +59,18 @@ local agree = redis.call("HLEN", key("inflight")) == pages
   and redis.call("ZCARD", key("outbox_due")) == deliveries
 local damaged = agree and 0 or 1
 
-local tickets, silent, hold_ms = {}, "", ""
+local tickets, silent, hold_ms, waits = {}, "", "", ""
 if crawl.status == "ACTIVE" or crawl.status == "DRAINING" then
   promote(crawl)
   if eligible(crawl) > 0 then
     silent = now - math.max(crawl.last_claim or 0, crawl.active_since or now)
   end
-  tickets = grant(crawl, ARGV[3])
+  local oldest = redis.call("ZRANGE", key("tickets"), 0, 0)[1]
+  local granted = oldest and tonumber(string.match(oldest, "^%x+%-(%d+)%-%d+$"))
+  if granted then waits = math.max(0, now - granted) end
+  if able then tickets = grant(crawl, ARGV[3]) end
 end
-for _, ticket in ipairs(delivery_tickets(crawl, TICKET_LIFE)) do tickets[#tickets + 1] = ticket end
+local deliveries_due = able and delivery_tickets(crawl, TICKET_LIFE) or {}
+for _, ticket in ipairs(deliveries_due) do tickets[#tickets + 1] = ticket end
 if (crawl.held or 0) > now then hold_ms = crawl.held - now end
-return { reaped, 0, crawl.status, silent, hold_ms, damaged, unpack(tickets) }
+return { reaped, 0, crawl.status, silent, hold_ms, damaged, waits, unpack(tickets) }

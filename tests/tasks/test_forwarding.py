@@ -1,0 +1,98 @@
+"""Workers that cannot run a crawl, beside those that can: they hand its wake-ups on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crawler.client.wakeups import WakeUps
+from crawler.definition.loading import load_all
+from crawler.frontier.listing import Listing
+from tests.support.ground import Ground, Worker, ended_well
+from tests.support.webdriver import Doc
+
+PATHS = [f"/{n}" for n in range(12)]
+#: A module with crawls of two sites.
+CRAWLS = """
+from crawler import Crawl
+
+options = {"robots": False, "depth_limit": None, "page_deadline": 50.0, "concurrency_limit": 2}
+shop = Crawl(name="shop", url="http://127.0.0.1/", **options)
+news = Crawl(name="news", url="http://127.0.0.1/news", **options)
+
+
+@shop.extract
+@news.extract
+def item(page):
+    return {"version": 1}
+"""
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    there = Ground(tmp_path)
+    there.chrome_on(
+        {"/": Doc(links=PATHS), "/news": Doc(links=["/0", "/1"])} | {path: Doc() for path in PATHS}
+    )
+    yield there
+    there.close()
+
+
+def module(ground: Ground, name: str, text: str) -> str:
+    path = ground.folder / f"{name}.py"
+    path.write_text(text)
+    return str(path)
+
+
+def until_alive(ground: Ground, *workers: Worker) -> None:
+    """Wait until ``workers`` consume, and the registry has them."""
+    ground.until(lambda: all(" ready." in worker.said() for worker in workers))
+    ground.until(lambda: len(ground.library().workers.workers()) == len(workers))
+
+
+def test_workers_that_cannot_run_a_crawl_hand_it_on(ground: Ground):
+    # Given a worker that knows no crawl, one with a module that does not import, and a good one
+    # that ticks too rarely to find wake-ups that were lost
+    broken = module(ground, "broken", "import a_module_that_is_not_there")
+    other = module(ground, "other", CRAWLS.replace('"shop"', '"toys"').replace('"news"', '"rare"'))
+    crawls = module(ground, "crawls", CRAWLS)
+    bare = ground.worker(2)
+    lame = ground.worker(2, crawls=(broken, other))
+    good = ground.worker(1, crawls=(crawls,), tick_interval=600.0)
+    until_alive(ground, bare, lame, good)
+
+    # When a schedule starts the crawl, at whatever worker takes its message
+    wakeups = WakeUps(ground.settings())
+    wakeups.send_start("shop", None, ground.settings().queue)
+
+    # Then it ends as if they were alone, and each says once that it hands wake-ups on
+    frontier = ground.library().frontier("shop")
+    ground.until(frontier.digest)
+    ground.until_end(frontier)
+    ended_well(frontier, ["/", *PATHS], log=ground.redis)
+    for worker in (bare, lame):
+        ground.until(lambda worker=worker: "shop: this worker cannot run it" in worker.said())
+        assert worker.said().count("this worker cannot run it") == 1
+        assert "its wake-ups go on to worker-" in worker.said()
+        assert "Traceback" not in worker.said()
+    assert "FORWARDED" in bare.said() + lame.said()
+    assert "broken.py does not import" in lame.said()
+    registered = {worker.name: worker for worker in ground.library().workers.workers()}
+    assert [worker.faults != () for worker in registered.values()] == [False, True, False]
+
+    # When nobody is left who knows a crawl, its wake-ups are given back, with the reason
+    good.process.terminate()
+    assert good.process.wait(60) == 0
+    news = ground.library().frontier("news")
+    ground.library().start(load_all([crawls])["news"])
+    ground.until(news.start_error)
+    assert "no live worker can run it: no crawl is named 'news'" in (news.start_error() or "")
+    ground.until(lambda: news.snapshot().tickets == 0)
+    assert Listing(news).done() == []
+
+    # Then they wait for the first worker that knows it
+    ground.worker(1, crawls=(crawls,), tick_interval=600.0)
+    ground.until_end(news)
+    ended_well(news, ["/news", "/0", "/1"], log=None)
