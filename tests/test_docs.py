@@ -20,6 +20,7 @@ from crawler.browser.page import LivePage
 from crawler.cli import main
 from crawler.client.client import Client
 from crawler.client.crawl_handle import CrawlHandle
+from crawler.client.standstill import Reason
 from crawler.config.settings import Settings
 from crawler.definition.crawl import Crawl
 from crawler.definition.fields import Fields
@@ -124,6 +125,15 @@ def test_environment_variables_that_are_named_exist():
     text = "".join(path.read_text() for path in (*DOCS, *SOURCES))
     named = set(re.findall(r"\bCRAWLER_[A-Z][A-Z_]*[A-Z]\b", text))
     assert {name for name in named if not name.startswith("CRAWLER_SECRET")} - known == set()
+
+
+def test_each_alert_and_each_reason_to_stand_still_has_a_runbook():
+    rules = (ROOT / "config" / "alerts.yml").read_text()
+    alerts = re.findall(r"alert: (\w+)", rules)
+    titles = re.findall(r"^### (\w+)$", (ROOT / "docs" / "runbooks.md").read_text(), re.MULTILINE)
+    assert sorted(titles) == sorted([*alerts, *Reason])
+    named = re.findall(r"runbook: docs/runbooks\.md#(\w+)", rules)
+    assert named == [alert.lower() for alert in alerts]
 
 
 def test_metrics_of_the_docs_exist(redis):

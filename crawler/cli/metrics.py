@@ -43,7 +43,7 @@ def metrics(port: int, address: str, once: bool) -> None:
         ) from error
 
     with open_client() as client:
-        collected = registry(client.redis, client.settings.key_prefix)
+        collected = registry(client)
         if once:
             echo(generate_latest(collected).decode(), nl=False)
             return

@@ -25,6 +25,8 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector as AnyCollector
 
 from ..browser.chrome.registry import Registry
+from ..client.client import Client
+from ..client.standstill import Reason, Standstill
 from ..client.workers import WorkerRegistry
 from ..errors import CrawlerError
 from ..frontier.frontier import Frontier
@@ -42,9 +44,6 @@ ENDED_SHOWN = 3_600.0
 #: Reasons of failed pages that are shown for a crawl, the most frequent ones; the rest together is
 #: "other".
 REASONS_MAX = 30
-#: Characters of a reason; longer ones hold the words of an exception, and are known by what comes
-#: before them.
-REASON_LENGTH = 40
 
 #: Upper bounds of the histograms, in seconds.
 BOUNDS = [2**power / 1_000 for power in range(POWERS)]
@@ -75,6 +74,7 @@ class CrawlState:
     snapshot: Snapshot
     tallies: Mapping[str, int]
     concurrency: int
+    still: Reason | None  # why it stands still
 
 
 #: A number, or several of them by a label and its value.
@@ -82,12 +82,22 @@ Value = Callable[[CrawlState], "float | dict[tuple[str, str], float]"]
 
 
 class Collector(AnyCollector):
-    """Metrics of all crawls in the Redis of ``redis``, whose keys begin with ``prefix``."""
+    """Metrics of all crawls in the Redis of ``redis``, whose keys begin with ``prefix``.
+
+    ``standstill`` says why a crawl stands still (:meth:`Client.standstill`); without it, that is no
+    metric.
+    """
 
     def __init__(
-        self, redis: RedisClient, prefix: str = "", *, clock: Callable[[], float] = time.time
+        self,
+        redis: RedisClient,
+        prefix: str = "",
+        *,
+        standstill: Callable[[str], Standstill | None] = lambda _: None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.redis, self.prefix, self.clock = redis, prefix, clock
+        self.standstill = standstill
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing, so that registering asks Redis nothing."""
@@ -180,7 +190,10 @@ class Collector(AnyCollector):
         frontier = Frontier(self.redis, snapshot.name, prefix=self.prefix)
         plan = frontier.plan()
         concurrency = plan.policy.concurrency_limit if plan else 0
-        return CrawlState(snapshot, frontier.tallies(), concurrency)
+        still = None if snapshot.status.ended else self.standstill(snapshot.name)
+        return CrawlState(
+            snapshot, frontier.tallies(), concurrency, still.reason if still else None
+        )
 
 
 def page_metrics(states: list[CrawlState]) -> Iterator[Metric]:
@@ -215,6 +228,13 @@ def page_metrics(states: list[CrawlState]) -> Iterator[Metric]:
     yield gauge("crawler_undelivered", text, states, partial(count_of, "undelivered"))
     text = "Results and failures on their way to hooks."
     yield gauge("crawler_delivering", text, states, lambda one: one.snapshot.delivering)
+    text = "1 for the reason for which the crawl stands still."
+    yield gauge(
+        "crawler_waiting",
+        text,
+        [one for one in states if one.still],
+        lambda one: {("reason", str(one.still)): 1.0},
+    )
     text = "Pages that may be in flight."
     yield gauge("crawler_concurrency_limit", text, states, lambda one: one.concurrency)
     text = "Wake-ups that are under way."
@@ -322,22 +342,19 @@ def add_histogram(
 
 
 def reasons(failed: Mapping[str, int]) -> dict[str, int]:
-    """Return failed pages by reason, as few reasons as a label may have.
-
-    A reason with the words of an exception is cut to what comes before them.
+    """Return failed pages by kind of failure, as few kinds as a label may have: the most frequent
+    ones, and "other".
     """
-    sums: Counter[str] = Counter()
-    for reason, number in failed.items():
-        word = reason.partition(":")[0].strip()
-        sums[word if word and len(word) <= REASON_LENGTH else "other"] += number
+    sums = Counter(failed)
     kept = dict(sums.most_common(REASONS_MAX))
     if rest := sums.total() - sum(kept.values()):
         kept["other"] = kept.get("other", 0) + rest
     return kept
 
 
-def registry(redis: RedisClient, prefix: str = "") -> CollectorRegistry:
-    """Return a registry with these metrics and no others."""
+def registry(client: Client) -> CollectorRegistry:
+    """Return a registry with the metrics of the installation of ``client``, and no others."""
     registry = CollectorRegistry()
-    registry.register(Collector(redis, prefix))
+    prefix, standstill = client.settings.key_prefix, client.standstill
+    registry.register(Collector(client.redis, prefix, standstill=standstill))
     return registry
