@@ -70,6 +70,10 @@ class Services:
         self._permits: WeakKeyDictionary[Crawl, Permits] = WeakKeyDictionary()
         self._looks: WeakKeyDictionary[Crawl, Looks] = WeakKeyDictionary()
         self._examples: WeakKeyDictionary[Crawl, Examples] = WeakKeyDictionary()
+        #: The seconds for which the oldest wake-up waits, as the last tick saw it, and its crawl.
+        self.oldest_wait: tuple[float, str] | None = None
+        #: That no work comes here though it waits; "": all is well.
+        self.idle_fault = ""
         self._unable: dict[str, bool] = {}  # crawls, and whether another worker can run them
         self._pending_timings: WeakKeyDictionary[Crawl, deque[StepTime]] = WeakKeyDictionary()
 
@@ -230,13 +234,27 @@ class Services:
         that are gone. Return the counts of each crawl's tick, by crawl.
         """
         names = Frontier.names(self.client.redis, self.settings.key_prefix)
-        counts = CrawlTicks(self.client, self.jobs.settle, self.note_unable).tick_all(names)
+        self.oldest_wait = None
+        ticks = CrawlTicks(self.client, self.jobs.settle, self.note_unable, self.note_wait)
+        counts = ticks.tick_all(names)
         self.jobs.sweep()
         if self.reaper:
             self.reaper.start()
         else:
             sweep(self.settings.state_dir.absolute())
         return counts
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What this process cannot do, or does not get, a line for each."""
+        crawls = [masked(str(fault)) for fault in self.client.crawls.faults]
+        return (*crawls, *filter(None, [self.idle_fault]))
+
+    def note_wait(self, name: str, seconds: float) -> None:
+        """Note for how many seconds the oldest wake-up of the crawl ``name`` waits, which this
+        process can run.
+        """
+        self.oldest_wait = max(self.oldest_wait or (seconds, name), (seconds, name))
 
     def note_unable(self, name: str, error: Exception) -> None:
         """Say in the log that this process cannot run the crawl ``name``, for this ``error``, and
@@ -268,7 +286,7 @@ class Services:
             broker=masked(broker),
             started=self.started,
             queue=self.forwarder.queue,
-            faults=tuple(masked(str(fault)) for fault in self.client.crawls.faults),
+            faults=self.faults,
         )
         self.client.workers.announce(worker, life)
 

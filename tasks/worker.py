@@ -8,25 +8,29 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import bootsteps, signals
 from celery.worker import state
 
 from ..config import settings as configuration
 from ..config.children import withdraw_secrets
-from ..config.settings import Settings
 from ..errors import CrawlerError
-from ..local.heartbeat_file import Heartbeat
+from ..local.heartbeat_file import Heartbeat, Idleness
 from ..local.private_files import make_private
 from ..local.shutdown import shutdown
 from ..observe.logs import logger
+from ..redaction import masked
 from ..secret_refs import SECRET_PREFIX
+from ..text.encodable import text_of_error, type_of_error
 from . import process
 from .config_checks import broken_settings
 from .messages import refusals
 from .remote_control import MaskedAnswers
 from .startup import Startup, takes_our_tasks
+
+if TYPE_CHECKING:
+    from ..services import Services
 
 log = logger(__name__)
 
@@ -48,6 +52,7 @@ class Ticker(bootsteps.StartStopStep):
         super().__init__(parent, **options)
         self._worker = parent
         self._ended = threading.Event()
+        self._idleness = Idleness()
 
     def include_if(self, parent: Any) -> bool:
         """Whether this worker takes our tasks: a worker of a project's other queues does not
@@ -69,9 +74,13 @@ class Ticker(bootsteps.StartStopStep):
 
     def _loop(self, name: str) -> None:
         """Tick until the worker ends. An error is logged, and the next tick tries again."""
-        services = process.services()
+        try:
+            services = process.services()
+        except CrawlerError:
+            return  # it runs no crawl, which its start has logged
         settings = services.settings
         while True:
+            failure = ""
             try:
                 life = settings.tick_interval * MISSED_ANNOUNCEMENTS
                 broker = broker_of(self._worker.app)
@@ -80,11 +89,14 @@ class Ticker(bootsteps.StartStopStep):
                 if refused := refusals.take():
                     services.client.workers.note_refused(refused)
             except CrawlerError as error:
+                failure = masked(str(error))
                 log.warning("tick: %s", error)
-            except Exception:
+            except Exception as error:
+                failure = masked(f"{type_of_error(error)}: {text_of_error(error)}")
                 log.exception("tick")
+            self._note_idleness(services)
             if settings.heartbeat_file:
-                self._write_heartbeat(name, settings, settings.heartbeat_file)
+                self._write_heartbeat(name, services, settings.heartbeat_file, failure)
             jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311, no secret
             if self._ended.wait(settings.tick_interval * jitter):
                 break
@@ -93,12 +105,32 @@ class Ticker(bootsteps.StartStopStep):
         except CrawlerError:
             log.debug("could not leave the registry of workers", exc_info=True)
 
-    def _write_heartbeat(self, name: str, settings: Settings, path: Path) -> None:
-        """Write the heartbeat file at ``path``, for probes."""
+    def _note_idleness(self, services: Services) -> None:
+        """Note among the faults of this worker that it gets nothing though work waits."""
+        free = len(state.reserved_requests) < self._worker.pool.num_processes
+        taken, oldest = sum(state.total_count.values()), services.oldest_wait
+        waits = oldest[0] if oldest else None
+        idle = self._idleness.note(time.monotonic(), taken=taken, free=free, waits=waits)
+        before, services.idle_fault = services.idle_fault, ""
+        if idle and oldest:
+            settings = services.settings
+            services.idle_fault = (
+                f"it has taken nothing for {idle:.0f} s while wake-ups of {oldest[1]} wait: give"
+                " workers and clients the same CRAWLER_BROKER_URL and CRAWLER_QUEUE (here"
+                f" {broker_of(self._worker.app)}, queue {settings.queue})"
+            )
+            if not before:
+                log.warning("%s", services.idle_fault)
+
+    def _write_heartbeat(self, name: str, services: Services, path: Path, failure: str) -> None:
+        """Write the heartbeat file at ``path``, for probes; ``failure`` is that of the tick."""
         running, reply = len(state.active_requests), last_broker_reply(self._worker)
+        settings = services.settings
         try:
             Heartbeat(
-                name, time.time(), reply, running, settings.tick_interval, settings.hard_timeout
+                *(name, time.time(), reply, running, settings.tick_interval, settings.hard_timeout),
+                services.faults,
+                failure,
             ).write(path)
         except OSError as error:
             log.warning("the heartbeat file %s cannot be written: %s", path, error.strerror)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -28,16 +28,25 @@ GRID_TIMEOUT = 3.0
 @click.option(
     "--only", type=click.Choice(PARTS), multiple=True, help="Look at this alone; may be repeated."
 )
+@click.option("--live", is_flag=True, help="Whether the worker lives: else a restart helps.")
+@click.option("--ready", is_flag=True, help="Whether the worker, and all that it needs, works.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
-def health(only: tuple[str, ...], as_json: bool) -> None:
+def health(only: tuple[str, ...], live: bool, ready: bool, as_json: bool) -> None:
     """Say whether the worker of this machine, Redis, the broker and Chrome work. Exit status 1 if
     one does not.
 
-    A probe that restarts workers should look at the worker alone (`--only worker`): it is well
-    while it waits for Redis.
+    A worker that lives ticks, and hears from its queue; it does so while it waits for Redis or the
+    broker, and a probe that restarts workers asks no more (`--live`). One that is ready can also do
+    all of its crawls, and gets work where work waits.
     """
+    if bool(only) + live + ready > 1:
+        raise click.UsageError("--only, --live and --ready exclude each other")
     settings = configuration.load()
-    names = only or [name for name in PARTS if name != "worker" or settings.heartbeat_file]
+    names: Sequence[str] = only or [
+        name for name in PARTS if name != "worker" or settings.heartbeat_file
+    ]
+    if live or ready:
+        names = ("live",) if live else PARTS
     parts = {name: check_part(name, settings) for name in names}
     ok = all(part["ok"] for part in parts.values())
     if as_json:
@@ -64,14 +73,36 @@ def check_worker(settings: Settings) -> str:
     """Return the state of the worker whose heartbeat file is set.
 
     Raises:
-        SetupError: it should be restarted, or there is no such file.
+        SetupError: it does not live, cannot do all of its crawls, or gets no work where work waits;
+            or there is no such file.
     """
+    state = check_live(settings)
+    beat = read_heartbeat(settings)
+    if beat.faults:
+        raise SetupError(f"{state}: {'; '.join(beat.faults)}")
+    if beat.tick_error:
+        if not answers(check_redis, settings):
+            return f"{state}; Redis is away"
+        raise SetupError(f"{state}: its tick fails: {beat.tick_error}")
+    return state
+
+
+def read_heartbeat(settings: Settings) -> Heartbeat:
+    """Return what the worker last wrote. Raises SetupError: nothing, or no file is set."""
     if settings.heartbeat_file is None:
         raise SetupError(
             "CRAWLER_HEARTBEAT_FILE is not set: give the worker and its probe the same file"
         )
-    beat = Heartbeat.read(settings.heartbeat_file)
-    now = time.time()
+    return Heartbeat.read(settings.heartbeat_file)
+
+
+def check_live(settings: Settings) -> str:
+    """Return the state of the worker whose heartbeat file is set.
+
+    Raises:
+        SetupError: it should be restarted, or there is no such file.
+    """
+    beat, now = read_heartbeat(settings), time.time()
     heard = (
         "cannot tell when it last heard from its queue"
         if beat.broker_reply is None
@@ -81,18 +112,17 @@ def check_worker(settings: Settings) -> str:
         f"{beat.worker}: tick {now - beat.tick:.0f} s ago, {heard}, {beat.running} tasks running"
     )
     if reason := beat.restart_reason(now):
-        if beat.misses_broker(now) and not broker_answers(
-            settings
-        ):  # a new worker would hear as little
+        # a new worker would hear as little
+        if beat.misses_broker(now) and not answers(check_broker, settings):
             return f"{state}; the broker is away"
         raise SetupError(f"{state}: {reason}")
     return state
 
 
-def broker_answers(settings: Settings) -> bool:
-    """Whether the broker answers."""
+def answers(check: Callable[[Settings], str], settings: Settings) -> bool:
+    """Whether the part that ``check`` looks at answers."""
     try:
-        check_broker(settings)
+        check(settings)
     except CrawlerError:
         return False
     return True
@@ -162,6 +192,7 @@ def check_chrome(settings: Settings) -> str:
 
 
 CHECKS: Mapping[str, Callable[[Settings], str]] = {
+    "live": check_live,
     "worker": check_worker,
     "redis": check_redis,
     "broker": check_broker,

@@ -47,12 +47,15 @@ class Crawls(Protocol):
 @dataclass(frozen=True, slots=True)
 class CrawlTicks:
     """Ticks of ``crawls``. ``settle`` is called with the frontier of each crawl that has ended, and
-    ``note_unable`` with the name of each active crawl that cannot be run here, and the reason.
+    ``note_unable`` with the name of each active crawl that cannot be run here, and the reason;
+    ``note_wait`` with that of each that workers can run from here, and the seconds for which its
+    oldest wake-up waits.
     """
 
     crawls: Crawls
     settle: Callable[[Frontier], object]
     note_unable: Callable[[str, Exception], object] = lambda *_: None
+    note_wait: Callable[[str, float], object] = lambda *_: None
 
     def tick_all(self, names: Iterable[str]) -> dict[str, Json]:
         """Tick each crawl of ``names``; return the counts of each tick, by crawl.
@@ -87,6 +90,8 @@ class CrawlTicks:
         tick = frontier.tick(able=crawl is not None)
         if why_not and tick.status in (Status.ACTIVE, Status.DRAINING):
             self.note_unable(frontier.name, why_not)
+        elif crawl and tick.waits is not None and "start" not in crawl.hooks:
+            self.note_wait(frontier.name, tick.waits)
         for alarm in tick.alarms:
             log.warning("%s: %s", frontier.name, alarm)
         if tick.damaged and (wrong := repair_keys(frontier)):

@@ -11,13 +11,21 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crawler.config.settings import environment
 from crawler.frontier.listing import Listing
-from crawler.local.heartbeat_file import SILENCE_MAX, TICK_AGE_MAX, Heartbeat
+from crawler.local.heartbeat_file import (
+    IDLE_MAX,
+    SILENCE_MAX,
+    TICK_AGE_MAX,
+    WAIT_MIN,
+    Heartbeat,
+    Idleness,
+)
 from tests.support.folder import CRAWLER
 from tests.support.ground import Ground, Worker, ended_well, shop
 from tests.support.webdriver import Doc
@@ -58,6 +66,22 @@ def test_a_deaf_worker_is_ill_unless_all_its_slots_are_busy():
     assert beat(broker_reply=deaf, running=4).restart_reason(1_000) is None
     assert "hears" in (beat(broker_reply=deaf - 230, running=4).restart_reason(1_000) or "")
     assert beat(broker_reply=None).restart_reason(1_000) is None  # another broker: nobody knows
+
+
+def test_a_free_worker_that_gets_nothing_while_work_waits_is_told():
+    idleness = Idleness()
+
+    def note(now: float, waits: float | None, taken: int = 3, free: bool = True) -> float:
+        return idleness.note(now, taken=taken, free=free, waits=waits)
+
+    assert [note(0, 60), note(10, 70), note(IDLE_MAX + 10.5, None)] == [0, 0, IDLE_MAX + 0.5]
+    assert note(50, WAIT_MIN + 1) == 40  # the wake-up was lost, and another follows
+    assert note(60, 60, taken=4) == 0  # it took one
+    assert [note(70, 60, taken=4), note(80, 60, taken=4, free=False)] == [0, 0]
+    assert [note(90, 1, taken=4), note(900, 1, taken=4)] == [0, 0]  # others take them
+    assert [note(910, 60, taken=4), note(950, None, taken=4), note(960, None, taken=4)] == [
+        *(0, 40, 0)  # nothing waits any more
+    ]
 
 
 class Probe:
@@ -122,6 +146,24 @@ def test_a_worker_whose_broker_is_away_is_not_to_be_restarted(ground: Ground):
     ground.redis.stop()
     done = probe.ask("--only", "worker")
     assert (done.returncode, "the broker is away" in done.stdout) == (0, True), done
+
+
+def test_a_worker_that_lives_need_not_be_ready(ground: Ground):
+    probe = Probe(ground)
+    lives = beat(tick=time.time(), broker_reply=time.time())
+    replace(lives, faults=("broken.py does not import: no",)).write(probe.file)
+    done = probe.ask("--only", "worker")
+    assert (done.returncode, "broken.py does not import" in done.stdout) == (1, True)
+    assert probe.ask("--live").returncode == 0
+    assert probe.ask("--ready").returncode == 1
+    replace(lives, tick_error="OOM").write(probe.file)
+    done = probe.ask("--only", "worker")
+    assert (done.returncode, "its tick fails: OOM" in done.stdout) == (1, True)
+    ground.redis.stop()  # then it waits for Redis, as it should
+    assert [probe.ask(*words).returncode for words in (("--only", "worker"), ("--ready",))] == [
+        *(0, 1)
+    ]
+    assert probe.ask("--live", "--ready").returncode == 2
 
 
 def test_a_file_that_is_no_heartbeat_is_told_in_a_line(ground: Ground):
