@@ -195,7 +195,8 @@ class Response:
 @dataclass(frozen=True, slots=True)
 class Result:
     """The result of a run, for ``after`` and the sinks. ``ms`` is the time from claim to result, in
-    milliseconds.
+    milliseconds. ``version`` tells the definition by which the page was done from others: see
+    :func:`short_version`.
     """
 
     crawl: str
@@ -204,6 +205,7 @@ class Result:
     data: Json
     links: int
     ms: float
+    version: str = ""
 
     def record(self) -> dict[str, Json]:
         """Return the line of this page in a results file.
@@ -229,6 +231,7 @@ class Result:
             "data": self.data,
             "links": self.links,
             "ms": round(self.ms),
+            "version": self.version,
             **extras,
         }
 
@@ -291,6 +294,13 @@ class Plan:
     entries: Mapping[str, bool] = field(default_factory=dict)
 
 
+def short_version(digest: str) -> str:
+    """Return what people and programs call a version of a definition by: the first 8 digits of its
+    digest.
+    """
+    return digest[:8]
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """A page that is being worked on, and the proof of it. ``deadline`` is the hard end: epoch
@@ -351,6 +361,18 @@ class Snapshot:
     tickets: int = 0
     begun: float | None = None  # when the first page was handed out, epoch seconds
     delivering: int = 0  # results, failures and the crawl's end that their hooks have yet to take
+
+    @property
+    def versions(self) -> dict[str, dict[str, int]]:
+        """The pages ``done`` and ``failed`` by each version of the definition: see
+        :func:`short_version`.
+        """
+        versions: dict[str, dict[str, int]] = {}
+        for name, number in self.counts.items():
+            if name.startswith("version:"):
+                _, version, what = name.split(":", 2)
+                versions.setdefault(version, {})[what] = number
+        return versions
 
     @property
     def over(self) -> bool:

@@ -314,6 +314,7 @@ class Frontier:
         status: int | None = None,
         wake: Mapping[str, int] | None = None,
         deliver: bool = False,
+        version: str = "",
     ) -> Ending:
         """Report the page as done, and add its ``links``, as ``enqueue`` does: in one step, if one
         takes so many.
@@ -329,7 +330,8 @@ class Frontier:
         ``wake`` are the tallies with which the method ``wake`` would be called next: the same step
         does that, too. ``deliver`` promises the result to the hook ``after``: the crawl cannot end
         until ``wake`` says that it was delivered (as ``after-ID``), or it is a dead letter (see
-        ``Outbox``).
+        ``Outbox``). ``version`` is that of the definition by which the page was done; see
+        ``Snapshot.versions``.
 
         Raises:
             FrontierRefused: there are links, and Redis is full or the crawl has ended; the page is
@@ -348,7 +350,7 @@ class Frontier:
             *(("", "") if same else entries.fingerprint(final or "")),
             *("" if latency is None else to_ms(latency), status or 0),
             *(("", "") if wake is None else (secrets.token_hex(6), pack_tallies(wake))),
-            claim.worker if deliver else "",
+            *(claim.worker if deliver else "", version),
         )
         if args or dropped:
             counted = pack_skipped(dropped, examples or {})
@@ -368,6 +370,7 @@ class Frontier:
         status: int | None = None,
         delay: float | None = None,
         own: bool = True,
+        version: str = "",
     ) -> Ending:
         """Report that the page was not done; its class decides what becomes of it.
 
@@ -376,11 +379,12 @@ class Frontier:
         Retry-After in seconds (capped by the policy); with INFRA and AWAY it is the time for which
         the crawl is held, by default one second, doubling up to a minute while nothing goes well.
         ``own``: the caller has the claim, and calls the hook ``failed``; else a tick asks for it.
+        ``version`` is that of the definition by which the page was tried.
         """
         wait = "" if delay is None else to_ms(delay)
         reason = encodable(reason, REASON_MAX)
         report = (claim.page.id, claim.token, failure.value, reason, status or 0, wait)
-        verdict, ended, retry = self.run_script("fail", *report, rand(), int(own))
+        verdict, ended, retry = self.run_script("fail", *report, rand(), int(own), version)
         return Ending(Verdict(verdict.decode()), bool(ended), to_seconds(retry))
 
     def release(self, worker: str) -> int:
@@ -618,6 +622,10 @@ class Frontier:
     def end_hook_reason(self) -> str | None:
         """Return the error of the last attempt at the hook for the end; None if there was none."""
         return self._meta("end_hook_reason")
+
+    def has_end_hook(self) -> bool:
+        """Whether the crawl, as its plan describes it, has a hook for its end."""
+        return self._meta("end_hook") == "1"
 
     def end_hook_pending(self) -> bool:
         """Whether the crawl has ended and its hook for the end is not known to have been called."""

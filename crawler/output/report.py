@@ -53,6 +53,7 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
             "delayed": snapshot.delayed,
             "processing": snapshot.processing,
         },
+        "versions": snapshot.versions,
         "items": counts.get("items", 0),
         "retries": counts.get("retried", 0),
         "failures": dict(ranked(snapshot.reasons)),
@@ -106,6 +107,8 @@ def lines(snapshot: Snapshot) -> list[str]:
         + (f", {left} not begun" if left else ""),
         f"  items    {facts['items']}",
     ]
+    if len(facts["versions"]) > 1:
+        text.append(f"  versions {'; '.join(version_texts(facts['versions']))}")
     for title in ("returns", "failures", "skipped"):
         if facts[title]:
             text.append(f"  {title:<8} {_counts(facts[title])}")
@@ -125,6 +128,14 @@ def lines(snapshot: Snapshot) -> list[str]:
         see = f"crawler failed {snapshot.name} --after"
         text.append(f"  hooks    {undelivered} not delivered, gave up; see: {see}")
     return text
+
+
+def version_texts(versions: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Return the pages of each version in a few words: ``1a2b3c4d 120 done, 3 failed``."""
+    return [
+        f"{version} {', '.join(f'{number} {what}' for what, number in sorted(pages.items()))}"
+        for version, pages in versions.items()
+    ]
 
 
 def _counts(counts: Mapping[str, int]) -> str:

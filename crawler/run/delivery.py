@@ -19,7 +19,7 @@ from ..model import File, Json, Outcome, Page, Response, Result
 from ..observe.logs import logger
 from ..redaction import Secrets, masked
 from .lease import RENEWALS, lease_renewal
-from .outcome import HookError, without_secrets
+from .outcome import NO_HOOK, HookError, without_secrets
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
@@ -74,6 +74,9 @@ class Deliveries:
             log.error(words, self._crawl.name, hook, masked(page.url) if page else name)
             return Outcome.DUPLICATE
         if delivery is None or delivery.page is None:
+            return Outcome.DUPLICATE
+        if delivery.hook not in self._hooks:  # while versions are mixed; the other one has it
+            self._note_failure(delivery.name, delivery.page, f"{NO_HOOK} {delivery.hook}")
             return Outcome.DUPLICATE
         arguments = handed_arguments(self._crawl.name, delivery, delivery.page)
         self.make(delivery.hook, delivery.page, arguments, name=delivery.name)
@@ -137,4 +140,5 @@ def result_of(crawl: str, page: Page, record: Mapping[str, Any]) -> Result:
         console=record.get("console"),
         timings=record.get("timings"),
     )
-    return Result(crawl, page, response, record["data"], record["links"], record["ms"])
+    facts = (record["data"], record["links"], record["ms"], record.get("version", ""))
+    return Result(crawl, page, response, *facts)

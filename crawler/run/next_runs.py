@@ -13,7 +13,7 @@ from ..local.shutdown import shutdown
 from ..model import Outcome
 from ..observe.logs import logger
 from ..redaction import Secrets
-from .outcome import HookError, start_reason, without_secrets
+from .outcome import NO_HOOK, HookError, start_reason, without_secrets
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
@@ -138,9 +138,17 @@ class NextRuns:
         self.start_later(wake.wait)
 
     def _end_crawl(self) -> None:
-        """Call the hook for the crawl's end, and note that; if it raises, a tick asks again."""
+        """Call the hook for the crawl's end, and note that; if it raises, a tick asks again.
+
+        While versions are mixed, this process may have none, though the crawl has one: then a tick
+        asks again, too, perhaps a process of the other version.
+        """
         self._observer.step("after_all")
         try:
+            if "after_all" not in self._hooks and self._frontier.has_end_hook():
+                log.warning("%s: %s after_all; it is asked for again", self._crawl.name, NO_HOOK)
+                self._frontier.end_hook_failed(f"{NO_HOOK} after_all")
+                return
             self._hooks.call("after_all")
             self._frontier.end_hook_done()
         except HookError as error:

@@ -96,6 +96,10 @@ def diagnose(error: BaseException) -> tuple[FailureClass, str, int | None]:
             return FailureClass.TERMINAL, f"internal: {one_line(error)}", None
 
 
+#: Begins the reason of a delivery that a process of another version took; the hook's name follows.
+NO_HOOK = "this worker's version of the crawl has no hook"
+
+
 def one_line(error: BaseException) -> str:
     """Return the type and the first line of an error, cut to what fits a table."""
     first = text_of_error(error).strip().partition("\n")[0]

@@ -13,11 +13,12 @@ from ..definition.bounds import scope_of
 from ..definition.choosing import choose
 from ..definition.crawl_plan import policy_of
 from ..definition.credentials import secrets_of
+from ..definition.digest import digest_of
 from ..definition.extraction import extract_by_table
 from ..errors import CrawlerError, FrontierUnavailable, PageError
 from ..hooks import is_raised_by
 from ..local.shutdown import shutdown
-from ..model import FailureClass, Json, Link, Response, Result
+from ..model import FailureClass, Json, Link, Response, Result, short_version
 from ..observe.logs import bind, logger
 from ..redaction import Secrets, masked
 from ..text.encodable import encodable_value
@@ -70,7 +71,7 @@ class PageRun:
         self._claim, self._page, self._browser = claim, claim.page, browser
         self._deliveries = deliveries
         self._after_first = "after" in hooks and crawl.after_needs_page
-        self._policy = policy_of(crawl)
+        self._policy, self._version = policy_of(crawl), short_version(digest_of(crawl))
         self._began = time.monotonic()
 
     # -- around the steps
@@ -239,9 +240,8 @@ class PageRun:
         Raises:
             HookError: that hook raised; the page is tried again.
         """
-        result = Result(
-            self._crawl.name, self._page, response, data, len(response.links), self._elapsed_ms()
-        )
+        links, ms = len(response.links), self._elapsed_ms()
+        result = Result(self._crawl.name, self._page, response, data, links, ms, self._version)
         if self._after_first:
             self._observer.step("after", self._page)
             self._hooks.call("after", self._page, **self._after_arguments(result))
@@ -275,6 +275,7 @@ class PageRun:
                 status=response.status,
                 wake=sums,
                 deliver=deliver,
+                version=self._version,
             )
 
         return self._complete(finish)
@@ -336,7 +337,9 @@ class PageRun:
         reason = self._secrets.hide(reason)
         delay = error.retry_after if isinstance(error, PageError) else None
         ending = self._complete(
-            lambda: self._frontier.fail(claim, failure, reason, status=status, delay=delay)
+            lambda: self._frontier.fail(
+                claim, failure, reason, status=status, delay=delay, version=self._version
+            )
         )
         next_runs.note(ending)
         if failure not in (FailureClass.INFRA, FailureClass.CRASH):

@@ -126,7 +126,8 @@ class CrawlTicks:
         unsent, why = list(tickets), ""
         try:
             while unsent:
-                if unsent[0].startswith(END_TICKET) and "after_all" not in crawl.hooks:
+                ends = unsent[0].startswith(END_TICKET)
+                if ends and "after_all" not in crawl.hooks and not frontier.has_end_hook():
                     frontier.end_hook_done()
                 else:
                     self.crawls.start_run(crawl, unsent[0])

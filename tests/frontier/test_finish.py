@@ -144,3 +144,22 @@ def test_the_end_of_a_redirect_is_known_from_then_on(begin):
     assert frontier.finish(entry, A, final=B).verdict is Verdict.OK
     assert Listing(frontier).seen(B)
     assert (frontier.snapshot().accepted, frontier.snapshot().counts["seen"]) == (1, 2)
+
+
+def test_the_report_counts_pages_by_the_version_that_did_them(begin):
+    frontier, _ = begin(A, B, C)
+    for url, version in ((A, "0001aaaa"), (B, "0002bbbb")):
+        frontier.finish(take(frontier), url, version=version)
+        assert any("versions" in line for line in lines(frontier.snapshot())) == (url == B)
+    frontier.fail(take(frontier), FailureClass.TERMINAL, "gone", version="0002bbbb")
+    versions = {"0001aaaa": {"done": 1}, "0002bbbb": {"done": 1, "failed": 1}}
+    assert report(frontier.snapshot())["versions"] == versions
+    assert "  versions 0001aaaa 1 done; 0002bbbb 1 done, 1 failed" in lines(frontier.snapshot())
+
+
+def test_a_crawl_of_many_versions_keeps_few_counts(begin):
+    frontier, _ = begin(*(f"{A}{number}" for number in range(60)))
+    for number in range(60):
+        frontier.finish(take(frontier), f"{A}{number}", version=f"{number:08x}")
+    versions = frontier.snapshot().versions
+    assert (len(versions), versions["other"]) == (51, {"done": 10})

@@ -86,6 +86,19 @@ local function count(name, by) return redis.call("HINCRBY", key("counts"), name,
 
 local function counted(name) return tonumber(redis.call("HGET", key("counts"), name) or 0) or 0 end
 
+-- Pages that are done, or failed, are counted by version, in `counts`: "version:VERSION:done".
+-- So many versions have counts of their own.
+local VERSIONS_MAX = 50
+
+local function count_version(what, version)
+  if not version or version == "" then return end
+  local name = "version:" .. version .. ":" .. what
+  if redis.call("HEXISTS", key("counts"), name) == 0 and count("versions") > VERSIONS_MAX then
+    name = "version:other:" .. what
+  end
+  count(name)
+end
+
 -- Sums for metrics, which only go up; see run/timings.py for their names. Reasons may come from
 -- sites and hooks: their number is bounded.
 local TALLIES_MAX = 500

@@ -14,6 +14,7 @@
 --          10 nonce   "": no tickets are asked for; else see grant
 --          11 sums    see grant
 --          12 worker  that hands the result to the hook `after`; "": there is none
+--          13 version of the definition by which the page was done, or ""
 -- Returns  verdict ("OK", "ALIAS": the final URL is another page that is known), ended (1 for the
 --          call that ended the crawl); if tickets were asked for, the reply of grant follows
 local function done(crawl, claim)
@@ -27,6 +28,7 @@ local function done(crawl, claim)
   redis.call("RPUSH", key("done"), ARGV[3])
   attempted(tonumber(ARGV[9]), "done", "done")
   count("done")
+  count_version("done", ARGV[13])
   if verdict == "ALIAS" then
     count("dup")
     redis.call("HSETNX", key("examples"), "dup", string.sub(ARGV[3], 1, 300))
