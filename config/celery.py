@@ -35,6 +35,8 @@ def celery_settings(settings: Settings) -> dict[str, Any]:
     return {
         **broker(settings),
         "broker_connection_retry_on_startup": True,
+        # For beat; workers have crawler.tasks.reconnection.
+        "broker_connection_max_retries": None,
         "broker_pool_limit": 10,
         # JSON only: a writer to the broker could otherwise run code here.
         "accept_content": ["json"],

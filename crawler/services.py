@@ -229,14 +229,15 @@ class Services:
                 permits.learn(frontier.entries_version(), frontier.private_entries)
         return self._permits[crawl]
 
-    def tick(self) -> dict[str, Json]:
+    def tick(self, *, outage: bool = False) -> dict[str, Json]:
         """Find again what was lost, once: pages and runs of crawls, jobs, browsers of processes
-        that are gone. Return the counts of each crawl's tick, by crawl.
+        that are gone. Return the counts of each crawl's tick, by crawl. After an ``outage`` of
+        Redis or the broker, wake-ups may be lost, and are sent again.
         """
         names = Frontier.names(self.client.redis, self.settings.key_prefix)
         self.oldest_wait = None
         ticks = CrawlTicks(self.client, self.jobs.settle, self.note_unable, self.note_wait)
-        counts = ticks.tick_all(names)
+        counts = ticks.tick_all(names, outage=outage)
         self.jobs.sweep()
         if self.reaper:
             self.reaper.start()

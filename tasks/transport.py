@@ -2,8 +2,8 @@
 
 Celery takes it from the setting ``broker_transport``, by name; nothing of kombu's is changed. A
 project with a Celery app of its own opts in with that one line (see ``docs/django.md``), and
-works without it: each page then costs about a millisecond more, a worker that holds a message
-dies with its broker, and no health check sees a silent broker.
+works without it: each page then costs about a millisecond more, and no health check sees a silent
+broker.
 
 It stands beside the senders: among the tasks, it would bring Selenium into each web process that
 starts a crawl.

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from celery.worker import state
 
 from ..config import settings as configuration
 from ..config.children import withdraw_secrets
-from ..errors import CrawlerError
+from ..errors import CrawlerError, FrontierUnavailable
 from ..local.heartbeat_file import Heartbeat, Idleness
 from ..local.private_files import make_private
 from ..local.shutdown import shutdown
@@ -26,6 +27,7 @@ from ..text.encodable import text_of_error, type_of_error
 from . import process
 from .config_checks import broken_settings
 from .messages import refusals
+from .reconnection import Lines, Reconnection, reconnected
 from .remote_control import MaskedAnswers
 from .startup import Startup, takes_our_tasks
 
@@ -36,12 +38,17 @@ log = logger(__name__)
 
 #: The tick's interval varies by this share, so that a hundred workers do not tick at once.
 JITTER = 0.25
+#: Seconds after an outage of Redis or the broker for which wake-ups may be found to be lost: the
+#: answer that granted them did not arrive, or the connection broke that had taken them. And seconds
+#: between two ticks meanwhile, at most.
+UNSURE, UNSURE_INTERVAL = 10.0, 3.0
 #: Announcements that may be missed before a worker counts as gone.
 MISSED_ANNOUNCEMENTS = 3
 
 
 class Ticker(bootsteps.StartStopStep):
-    """Ticks when the worker starts, and then every ``tick_interval`` seconds.
+    """Ticks when the worker starts, and then every ``tick_interval`` seconds; also as soon as the
+    worker has its broker again, because wake-ups are lost with a connection.
 
     It does so in a thread: a slow Redis must not hold up the consumer.
     """
@@ -69,6 +76,7 @@ class Ticker(bootsteps.StartStopStep):
     def stop(self, parent: Any) -> None:  # noqa: ARG002, Celery passes it
         """Tick no more. The thread then takes this worker out of the registry."""
         self._ended.set()
+        reconnected.set()
 
     terminate = stop
 
@@ -78,16 +86,23 @@ class Ticker(bootsteps.StartStopStep):
             services = process.services()
         except CrawlerError:
             return  # it runs no crawl, which its start has logged
-        settings = services.settings
+        settings, lines = services.settings, Lines()
+        unsure_until = 0.0  # by the monotonic clock
         while True:
+            unsure = time.monotonic() < unsure_until
             failure = ""
             try:
                 life = settings.tick_interval * MISSED_ANNOUNCEMENTS
                 broker = broker_of(self._worker.app)
                 services.announce(name, life, self._worker.pool.num_processes, broker)
-                services.tick()
+                services.tick(outage=unsure)
                 if refused := refusals.take():
                     services.client.workers.note_refused(refused)
+            except FrontierUnavailable as error:
+                failure = masked(str(error))
+                unsure_until = time.monotonic() + UNSURE
+                if lines.due(str(error)):
+                    log.warning("tick: %s", error)
             except CrawlerError as error:
                 failure = masked(str(error))
                 log.warning("tick: %s", error)
@@ -98,7 +113,12 @@ class Ticker(bootsteps.StartStopStep):
             if settings.heartbeat_file:
                 self._write_heartbeat(name, services, settings.heartbeat_file, failure)
             jitter = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311, no secret
-            if self._ended.wait(settings.tick_interval * jitter):
+            unsure = time.monotonic() < unsure_until
+            interval = min(settings.tick_interval, UNSURE_INTERVAL if unsure else inf)
+            if reconnected.wait(interval * jitter):
+                unsure_until = time.monotonic() + UNSURE
+                reconnected.clear()
+            if self._ended.is_set():
                 break
         try:
             services.client.workers.leave(name)
@@ -190,12 +210,14 @@ def share_memory_in(folder: Path) -> None:
 
 @signals.celeryd_init.connect
 def add_steps(instance: Any = None, **_: Any) -> None:
-    """Add the tick and the masked answers to the worker that is about to be built, of any app."""
+    """Add the tick, the patience and the masked answers to the worker that is about to be built, of
+    any app.
+    """
     process.load()  # before the fork
     shutdown.share()
     share_memory_in(configuration.load().state_dir.absolute() / "memory")
     instance.app.steps["worker"].update((Startup, Ticker))
-    instance.app.steps["consumer"].add(MaskedAnswers)
+    instance.app.steps["consumer"].update((Reconnection, MaskedAnswers))
 
 
 @signals.worker_process_init.connect

@@ -72,6 +72,8 @@ KEYS_NAMED = 5
 BUCKETS = 32
 #: Seconds for which a seed loader counts as alive after it last said so.
 PRODUCER_LIFE = 60.0
+#: Seconds on its way after which a wake-up counts as lost, if there was an outage meanwhile.
+LOST_AFTER = 3.0
 #: Seconds without a claim, while pages could be claimed, after which a tick raises an alarm.
 SILENCE_ALARM = 600.0
 
@@ -498,14 +500,17 @@ class Frontier:
         """
         self.run_script("hold", to_ms(seconds), encodable(reason, REASON_MAX))
 
-    def tick(self, limit: int = 25, *, able: bool = True) -> Tick:
+    def tick(self, limit: int = 25, *, able: bool = True, outage: bool = False) -> Tick:
         """Do everything that no run is there to do; any caller suffices.
 
         Take back pages whose lease ran out (at most ``limit``, and at most a tenth of those in
         flight, or ten), see what is due, end what is over, issue wake-ups. ``able``: False for a
-        caller that cannot run this crawl; wake-ups and hooks are then left to another.
+        caller that cannot run this crawl; wake-ups and hooks are then left to another. After an
+        ``outage`` of the broker or of this Redis, wake-ups that are under way for seconds count as
+        lost.
         """
-        answer = self.run_script("tick", limit, rand(), secrets.token_hex(6), int(able))
+        lost = to_ms(LOST_AFTER) if outage else ""
+        answer = self.run_script("tick", limit, rand(), secrets.token_hex(6), int(able), lost)
         reaped, ended, status, silent, held, damaged, waits, *tickets = answer
         alarms = []
         if silent != b"" and silent >= to_ms(SILENCE_ALARM):

@@ -57,11 +57,11 @@ class CrawlTicks:
     note_unable: Callable[[str, Exception], object] = lambda *_: None
     note_wait: Callable[[str, float], object] = lambda *_: None
 
-    def tick_all(self, names: Iterable[str]) -> dict[str, Json]:
+    def tick_all(self, names: Iterable[str], *, outage: bool = False) -> dict[str, Json]:
         """Tick each crawl of ``names``; return the counts of each tick, by crawl.
 
         An error of one crawl is logged, and the others are ticked. A crawl that is unknown here is
-        left to the workers that know it.
+        left to the workers that know it. ``outage``: see :meth:`Frontier.tick`.
 
         Raises:
             FrontierUnavailable: Redis is away.
@@ -69,7 +69,7 @@ class CrawlTicks:
         counts: dict[str, Json] = {}
         for name in names:
             try:
-                counts[name] = self.tick(self.crawls.frontier(name))
+                counts[name] = self.tick(self.crawls.frontier(name), outage=outage)
             except FrontierUnavailable:
                 raise
             except CrawlerError as error:
@@ -78,7 +78,7 @@ class CrawlTicks:
                 log.exception("tick of %s", name)
         return counts
 
-    def tick(self, frontier: Frontier) -> dict[str, Json]:
+    def tick(self, frontier: Frontier, *, outage: bool = False) -> dict[str, Json]:
         """Tick one crawl; return the number of runs that are started and of leases that ran out."""
         try:
             release_dead(frontier)
@@ -87,7 +87,7 @@ class CrawlTicks:
                 raise
             release_dead(frontier)
         crawl, why_not = self._definition(frontier.name)
-        tick = frontier.tick(able=crawl is not None)
+        tick = frontier.tick(able=crawl is not None, outage=outage)
         if why_not and tick.status in (Status.ACTIVE, Status.DRAINING):
             self.note_unable(frontier.name, why_not)
         elif crawl and tick.waits is not None and "start" not in crawl.hooks:

@@ -7,11 +7,13 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -339,6 +341,109 @@ def test_scripts_that_redis_forgets_all_the_time_are_sent_again_unseen(ground: G
     ground.until(lambda: ground.client.script_flush("SYNC") and frontier.snapshot().status.ended)
     ended_well(frontier, paths, log=ground.redis)
     assert "NOSCRIPT" not in worker.said()
+
+
+@contextmanager
+def full_disk(ground: Ground) -> Iterator[None]:
+    """In this block Redis cannot save, and so takes no writes (MISCONF)."""
+    client, file = ground.client, ground.redis.folder / "dump.rdb"
+
+    def saves(status: str) -> None:
+        client.bgsave()
+        until(lambda: client.info("persistence")["rdb_last_bgsave_status"] == status)
+
+    client.config_set("save", "3600 1")
+    (file / "in the way").mkdir(parents=True)
+    saves("err")
+    yield
+    shutil.rmtree(file)
+    saves("ok")
+    client.config_set("save", "")
+
+
+@contextmanager
+def demotion(ground: Ground) -> Iterator[None]:
+    """In this block Redis is a replica (UNBLOCKED, then READONLY)."""
+    ground.client.replicaof("127.0.0.1", "1")
+    yield
+    ground.client.replicaof("NO", "ONE")
+
+
+@contextmanager
+def lost_rights(ground: Ground) -> Iterator[None]:
+    """In this block the workers' user may neither wait for messages nor run scripts (NOPERM)."""
+    ground.client.acl_setuser("default", enabled=True, commands=["-brpop", "-evalsha", "-eval"])
+    yield
+    ground.client.acl_setuser("default", enabled=True, commands=["+brpop", "+evalsha", "+eval"])
+
+
+@contextmanager
+def silence(ground: Ground) -> Iterator[None]:
+    """In this block Redis is stopped: it takes what it is sent, and answers later."""
+    assert ground.redis.process is not None
+    ground.redis.process.send_signal(signal.SIGSTOP)
+    yield
+    ground.redis.process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def absence(ground: Ground) -> Iterator[None]:
+    """In this block there is no Redis."""
+    kill(ground.redis)
+    yield
+    ground.redis.start()
+
+
+#: Outages, with words of the worker that show that it has met them.
+OUTAGES = {
+    full_disk: "The broker refuses: MISCONF",
+    demotion: "The broker refuses: You can't write",
+    lost_rights: "permissions to run the 'brpop'",
+    silence: "Timeout reading from socket",
+    absence: "Cannot connect to",
+}
+#: The app of a project that knows nothing of our settings for Celery, nor of our transport.
+PROJECT = """
+from celery import Celery
+from crawler.config.settings import load
+settings = load()
+app = Celery("project", broker=settings.broker_url)
+app.conf.task_routes = {"crawler.*": {"queue": settings.queue}}
+app.conf.broker_transport_options = {"global_keyprefix": settings.key_prefix, "socket_timeout": 2}
+app.autodiscover_tasks(["crawler"])
+"""
+
+
+@pytest.mark.parametrize(
+    ("app", "outages"),
+    [
+        ("ours", [demotion]),
+        pytest.param("ours", list(OUTAGES), marks=pytest.mark.soak),
+        pytest.param("project", list(OUTAGES), marks=pytest.mark.soak),
+    ],
+)
+def test_a_worker_outlives_each_outage_of_redis_and_goes_on(ground: Ground, app: str, outages):
+    ground.chrome_on(lambda url: Doc(links=links_of(url), takes=0.05))
+    if app == "project":
+        (ground.folder / "project.py").write_text(PROJECT)
+    worker = ground.worker(3, app=None if app == "ours" else "project")
+    frontier = ground.crawl(shop(concurrency_limit=2))
+    done = ground.until(lambda: frontier.snapshot().done)
+    for outage in outages:
+        said = len(worker.said())
+        with outage(ground):
+            ground.until(lambda: OUTAGES[outage] in worker.said()[said:])  # noqa: B023
+        done = frontier.snapshot().done
+        ground.until(lambda: frontier.snapshot().done > done + 2, 30)  # noqa: B023
+        consistent(frontier)
+    assert worker.process.poll() is None
+    assert "Unrecoverable error" not in worker.said()
+
+
+def links_of(url: str) -> list[str]:
+    """Two links, to pages that nothing else links to: a site without an end."""
+    n = int(url.rpartition("/")[2] or 0)
+    return [f"/{2 * n + 1}", f"/{2 * n + 2}"]
 
 
 def free_port() -> int:

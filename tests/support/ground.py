@@ -64,12 +64,20 @@ def until(condition: Callable[[], T], what: object = "", seconds: float = 60) ->
 
 
 class Worker:
-    """A Celery worker with ``concurrency`` children, in a process group of its own."""
+    """A Celery worker with ``concurrency`` children, in a process group of its own.
+
+    ``app`` names the project's own in the folder of ``log``; None: ours.
+    """
 
     numbers = itertools.count(1)
 
     def __init__(
-        self, settings: Settings, concurrency: int, log: Path, pool: str = "prefork"
+        self,
+        settings: Settings,
+        concurrency: int,
+        log: Path,
+        pool: str = "prefork",
+        app: str | None = None,
     ) -> None:
         self.log = log
         environ = {
@@ -77,10 +85,13 @@ class Worker:
         }
         command = [*worker_command(settings, concurrency), "-n", f"worker-{next(self.numbers)}@%h"]
         command += ["-P", pool]
+        if app:
+            command[command.index("-A") + 1] = app
         with log.open("ab") as out:
             self.process = subprocess.Popen(
                 command,
                 env=environ | environment(settings),
+                cwd=log.parent if app else None,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -177,10 +188,17 @@ class Ground:
             **{**HASTY, **here, "chrome_url": self.chrome and self.chrome.url, **given}
         )
 
-    def worker(self, concurrency: int = 1, *, pool: str = "prefork", **settings: Any) -> Worker:
+    def worker(
+        self,
+        concurrency: int = 1,
+        *,
+        pool: str = "prefork",
+        app: str | None = None,
+        **settings: Any,
+    ) -> Worker:
         """A worker, started; it takes a moment until it works."""
         log = self.folder / f"worker-{len(self.workers) + 1}.log"
-        worker = Worker(self.settings(**settings), concurrency, log, pool)
+        worker = Worker(self.settings(**settings), concurrency, log, pool, app)
         self.workers.append(worker)
         return worker
 

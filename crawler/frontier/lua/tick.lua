@@ -8,13 +8,15 @@
 --          3 nonce   random; the tickets are named after it
 --          4 able    "0": the caller cannot run this crawl. No wake-up is issued, and no hook is
 --                    asked for: a caller who can does that
+--          5 lost    ms: wake-ups that were granted so long ago are lost, with the broker that had
+--                    them; "": those whose time is over are
 -- Uses     tickets (zset); as fail
 -- With     core, lanes, leave, wake, outbox
 -- Returns  number of pages taken back, ended (1 if the caller should call the hook for the end),
 --          status, ms since the last claim while pages wait (or ""), ms of the hold (or ""), 1 if
 --          keys that belong together do not agree (the caller repairs them), ms for which the
 --          oldest wake-up has been on its way (or ""), then the tickets
--- Cost     O(k log n + k P), k pages taken back, P in flight
+-- Cost     O(k log n + k P), k pages taken back, P in flight; O(t) for t tickets with `lost`
 local crawl, refusal = load()
 if not crawl then return without(refusal, { 0, 0, "", "", "", 0, "" }) end
 local ended, able = 0, ARGV[4] ~= "0"
@@ -45,6 +47,7 @@ local reaped = reap(crawl, tonumber(ARGV[1]), tonumber(ARGV[2]))
 if redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now) > 0 then
   set(crawl, "ticket_life", math.min(TICKET_LIFE_MAX, 2 * (crawl.ticket_life or TICKET_LIFE)))
 end
+if ARGV[5] ~= "" then forget_tickets(now - tonumber(ARGV[5])) end
 redis.call("ZREMRANGEBYSCORE", key("producers"), "-inf", now)
 check_time(crawl)
 if over(crawl) then

@@ -2,6 +2,7 @@
 
 local TICKET_LIFE, TICKET_LIFE_MAX = 60000, 600000
 local GRANT_MAX = 100
+local FORGET_MAX = 1000
 
 -- Whether the run that does `before_all` still holds its page.
 local function preparing(crawl)
@@ -32,9 +33,12 @@ local function eligible(crawl)
   return pages
 end
 
+-- When a ticket was granted, in ms; nil: it is not one of a grant.
+local function granted_at(ticket) return tonumber(string.match(ticket, "^%x+%-(%d+)%-%d+$")) end
+
 -- A wake-up was answered: count how long it was on its way, in powers of two.
 local function arrived(ticket)
-  local granted = tonumber(string.match(ticket, "^%x+%-(%d+)%-%d+$"))
+  local granted = granted_at(ticket)
   if not granted then return end
   local took, power = math.max(0, now - granted), 0
   while 2 ^ power < took and power < 17 do power = power + 1 end
@@ -52,6 +56,14 @@ local function grant(crawl, nonce)
     redis.call("ZADD", key("tickets"), now + (crawl.ticket_life or TICKET_LIFE), tickets[i])
   end
   return tickets
+end
+
+-- Forget the tickets that were granted before the time `since`: the oldest of them, which end
+-- first.
+local function forget_tickets(since)
+  for _, ticket in ipairs(redis.call("ZRANGE", key("tickets"), 0, FORGET_MAX)) do
+    if (granted_at(ticket) or now) < since then redis.call("ZREM", key("tickets"), ticket) end
+  end
 end
 
 -- Add the `sums` of a run that is over ("name amount name amount ...") to the tallies (those
