@@ -8,7 +8,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -35,6 +35,9 @@ PROBE_TIMEOUT = 10.0
 PROBE_AFTER = 5.0
 #: Times that windows are closed which a page opened, or which its windows opened.
 POPUP_ROUNDS = 4
+#: Seconds that a remote session may take before its run counts as waiting for one. An endpoint with
+#: a free slot takes about as long, and it does no harm then.
+WAIT_AFTER = 1.0
 #: Pages between two looks at the memory of a local Chrome.
 MEMORY_PAGES = 10
 
@@ -92,14 +95,19 @@ class Chrome:
         return session is not None and session in self._sessions and session.is_ours
 
     @contextmanager
-    def session(self, profile: Profile) -> Iterator[Browser]:
+    def session(
+        self, profile: Profile, on_wait: Callable[[], None] | None = None
+    ) -> Iterator[Browser]:
         """Lend this thread's session. Afterwards extra windows are closed, and a session that is
         due, or distrusted, is ended.
+
+        ``on_wait`` is called, in another thread, once it has to be waited for: all slots of the
+        endpoint are taken.
 
         Raises:
             BrowserUnavailable: no session could be started.
         """
-        session = self._ready(profile)
+        session = self._ready(profile, on_wait)
         pages = session.browser.pages
         try:
             yield session.browser
@@ -122,7 +130,7 @@ class Chrome:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ready(self, profile: Profile) -> Session:
+    def _ready(self, profile: Profile, on_wait: Callable[[], None] | None) -> Session:
         """Return a session for ``profile`` that works: this thread's, or another one."""
         session: Session | None = getattr(self._thread, "session", None)
         if session is not None:
@@ -132,7 +140,8 @@ class Chrome:
                 if session.profile == profile and self._alive(session):
                     return session
                 self._drop(session)
-        session = self._thread.session = self._open(profile)
+        with calling_later(on_wait, None if self.local else WAIT_AFTER):
+            session = self._thread.session = self._open(profile)
         with self._lock:
             self._sessions.add(session)
         if session.is_remote:
@@ -273,6 +282,21 @@ class Chrome:
         end_at_once = local.end if local else None
         browser = Browser(new.driver, new.transport, profile, options, end_at_once)
         return Session(browser, profile, local, new.tab)
+
+
+@contextmanager
+def calling_later(call: Callable[[], None] | None, seconds: float | None) -> Iterator[None]:
+    """Call ``call`` from another thread, if this block takes longer than so many ``seconds``."""
+    if call is None or seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, call)
+    timer.name, timer.daemon = "chrome-wait", True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def close_popups(browser: Browser) -> str:

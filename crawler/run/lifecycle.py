@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..definition.browser_profile import profile_of
 from ..errors import BrowserUnavailable, FrontierRefused
 from ..local.shutdown import shutdown
 from ..model import Outcome, Result, Turn
-from ..observe.logs import logger
+from ..observe.logs import inherited, logger
 from ..redaction import masked
 from .context import Hooks, RunServices
 from .delivery import Deliveries
@@ -72,9 +73,9 @@ def execute(
         if not services.chrome.warm and (over := frontier.refusal(ticket)):
             return over
         observer.step("browser")
-        with session(crawl, services, ticket) as browser:  # no browser, no claim
+        with session(crawl, services, ticket, next_runs) as browser:  # no browser, no claim
             if browser is None:
-                return Outcome.BUSY
+                return frontier.refusal() or Outcome.BUSY
             observer.step("queue.register")
             turn = register(services, ticket)
             next_runs.note_end(turn.ended)
@@ -117,20 +118,25 @@ def execute(
 
 
 @contextmanager
-def session(crawl: Crawl, services: RunServices, ticket: str | None) -> Iterator[Browser | None]:
+def session(
+    crawl: Crawl, services: RunServices, ticket: str | None, next_runs: NextRuns
+) -> Iterator[Browser | None]:
     """Lend the warm browser of this process. None: every session is taken; runs that have one go
     on.
 
+    A run that has to wait for a session hands its wake-up on, and waits without one: where an
+    endpoint has fewer slots than there are processes, the wake-ups go to those with a session.
     If the endpoint gives no session at all, the crawl is held: the next run would get none either.
 
     Raises:
         BrowserUnavailable: the endpoint gives no session, and it is not full.
     """
     chrome, frontier, began = services.chrome, services.frontier, time.monotonic()
+    on_wait = inherited(partial(next_runs.hand_on, ticket)) if ticket else None
     with ExitStack() as sessions:
         try:
             flags = services.permits.flags(local=chrome.local, fresh=not chrome.warm)
-            browser = sessions.enter_context(chrome.session(profile_of(crawl, flags)))
+            browser = sessions.enter_context(chrome.session(profile_of(crawl, flags), on_wait))
         except BrowserUnavailable as error:
             if ticket:
                 frontier.drop_ticket(ticket)
@@ -138,7 +144,8 @@ def session(crawl: Crawl, services: RunServices, ticket: str | None) -> Iterator
                 frontier.hold(BROWSER_HOLD, f"no_browser: {masked(str(error))}")
             if not error.full:
                 raise
-            log.warning("%s: no page is begun: %s", crawl.name, error)
+            if not frontier.refusal():
+                log.warning("%s: no page is begun: %s", crawl.name, error)
             browser = None
         yield browser
 

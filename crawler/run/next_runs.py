@@ -102,6 +102,19 @@ class NextRuns:
             if not leaving:
                 self._start_next_runs()
 
+    def hand_on(self, ticket: str) -> None:
+        """Give the wake-up ``ticket`` of this run, which has to wait for a browser, to another run:
+        in a process that has one, or else to wait as well.
+
+        It is called in another thread. An error is logged: a tick sees that a wake-up is missing.
+        """
+        try:
+            self._frontier.drop_ticket(ticket)
+            for other in self._frontier.wake().tickets:
+                self._start_one(other)
+        except Exception as error:
+            log.warning("%s: a wake-up could not be handed on: %s", self._crawl.name, error)
+
     def start_later(self, wait: float | None) -> None:
         """Set the crawl's one timer to work that is due in ``wait`` seconds, unless it is set.
 

@@ -232,10 +232,12 @@ def test_a_crawl_without_its_grid_is_held_and_burns_no_attempt(ground: Ground, s
 
 
 def test_no_page_is_claimed_while_its_run_waits_for_a_session(ground: Ground):
-    """Fault 9: a Grid with one slot, and two runs that want one."""
+    """Fault 9: a Grid with one slot, and two runs that want one; and then as many as may be, which
+    do not keep the wake-ups from the process with the session.
+    """
     gate = threading.Event()
     chrome = ground.chrome_on(star(*PATHS) | {"/": Doc(links=PATHS, gate=gate)}, slots=1)
-    ground.worker(2)
+    worker = ground.worker(3, session_timeout=60, run_timeout=120)
     frontier = ground.crawl(shop(concurrency_limit=2), wake=False)
     library = ground.library()
     for ticket in ("one", "two"):
@@ -248,6 +250,8 @@ def test_no_page_is_claimed_while_its_run_waits_for_a_session(ground: Ground):
     ground.until_end(frontier)
     ended_well(frontier, ["/", *PATHS], log=ground.redis)
     assert len(chrome.opened) == 1
+    # none had to give up its place before the others went on
+    assert "no page is begun" not in worker.said()
 
 
 @route("/dead-ends")
