@@ -15,8 +15,8 @@ from celery import bootsteps
 from celery.worker import state
 from redis import exceptions as faults
 
-from ..config import settings as configuration
 from ..observe.logs import logger
+from .startup import takes_our_tasks
 
 log = logger(__name__)
 
@@ -44,7 +44,7 @@ class Reconnection(bootsteps.Step):  # type: ignore[misc, unused-ignore]
 
     def include_if(self, parent: Any) -> bool:
         """Whether this worker takes our tasks."""
-        return configuration.load().queue in parent.app.amqp.queues.consume_from
+        return takes_our_tasks(parent)
 
     def create(self, parent: Any) -> None:
         """Give the consumer ``parent`` its patience. Nothing of Celery's classes is changed."""
