@@ -76,6 +76,7 @@ types: setup
 
 docs: setup
 	$(BIN)/python docs/make_settings.py
+	$(BIN)/python docs/make_failures.py
 
 setup: .venv/ready
 

@@ -19,11 +19,16 @@ from ..definition.crawl import Crawl
 from ..definition.loading import load
 from ..errors import UnknownCrawl
 from ..frontier.entries import FailedPage
+from ..frontier.kinds import kind_of
 from ..model import Json, Priority, short_id
+from ..output.failure_reasons import meaning
 from ..redaction import masked
 from ..secret_refs import SECRET_PREFIX
 from .common import find_crawl, open_client, standing
 from .group import Mistake, echo
+
+#: Kinds of failure whose meaning is shown after a list.
+KINDS_SHOWN = 8
 
 
 @click.command()
@@ -40,9 +45,10 @@ def failed(name: str, reason: str | None, after: bool, as_json: bool) -> None:
         if after:
             list_undelivered(crawl, as_json)
             return
-        count = 0
+        count, kinds = 0, dict[str, None]()
         for letter in crawl.failed(reason):
             count += 1
+            kinds[kind_of(letter.failure, letter.reason)] = None
             echo(json.dumps(record(letter), ensure_ascii=False) if as_json else line(letter))
         if not as_json:
             hint = f"; to try them again: crawler retry {name} " + (
@@ -53,6 +59,10 @@ def failed(name: str, reason: str | None, after: bool, as_json: bool) -> None:
                 f" failed{f' ({reason})' if reason else ''}{hint if count else ''}",
                 err=True,
             )
+            for kind in list(kinds)[:KINDS_SHOWN]:
+                if found := meaning(kind):
+                    mend = f": {found.mend.format(kind)}" if found.mend else ""
+                    echo(f"  {kind}: {found.text}{mend}".replace("NAME", name), err=True)
 
 
 def list_undelivered(crawl: CrawlHandle, as_json: bool) -> None:
