@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -17,18 +18,23 @@ import click
 from ..browser.chrome.launch import SHARED_MEMORY
 from ..browser.chrome.local import find_chrome, find_driver
 from ..client.client import Client
+from ..client.standstill import ROUND_TRIP
+from ..client.workers import Worker
 from ..config import SettingsError
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..definition.loading import load_all
 from ..errors import CrawlerError, SetupError
+from ..frontier.frontier import Frontier
 from ..frontier.server_checks import check_server, describe_server
 from ..local.embedded import find_redis
+from ..model import short_version
 from ..output.report import ExitStatus
 from ..redaction import masked
 from ..secret_refs import SECRET_PREFIX
 from .broker_check import reach_broker
 from .group import echo
+from .health import check_chrome
 
 #: Seconds that a program may take to say its version.
 VERSION_TIMEOUT = 20
@@ -92,9 +98,9 @@ def known_crawls(settings: Settings) -> str:
 
 
 def examine_chrome(settings: Settings) -> Iterator[Finding]:
-    """Examine Chrome, ChromeDriver and their shared memory; a remote Chrome is only named."""
+    """Examine Chrome, ChromeDriver and their shared memory; a remote Chrome is asked."""
     if settings.chrome_url:
-        yield Finding("chrome", f"at {masked(settings.chrome_url)}")
+        yield attempt("chrome", lambda: f"ready, at {check_chrome(settings)}")
         return
     chrome, driver = settings.chrome_binary, settings.chromedriver
     yield attempt("chrome", lambda: version_of(chrome or find_chrome(), "Chrome"))
@@ -114,7 +120,10 @@ def examine_redis(settings: Settings) -> Iterator[Finding]:
     yield frontier
     yield attempt("broker", lambda: reach_broker(settings))
     if not frontier.remedy:
-        yield attempt("workers", lambda: live_workers(settings))
+        try:
+            yield examine_workers(settings)
+        except CrawlerError as error:
+            yield Finding("workers", "cannot be told", masked(str(error)))
 
 
 def server_states(settings: Settings) -> str:
@@ -124,10 +133,42 @@ def server_states(settings: Settings) -> str:
     return "; ".join([masked(settings.redis_url or ""), *describe_server(redis), *warnings])
 
 
-def live_workers(settings: Settings) -> str:
-    """Return the names of the workers that are alive."""
-    workers = Client(settings).workers.workers()
-    return "; ".join(str(worker.name) for worker in workers) or "none is alive"
+def examine_workers(settings: Settings) -> Finding:
+    """Examine the workers that are alive: whether a message reaches them, what they cannot do, and
+    which crawls of this machine none of them knows.
+    """
+    client = Client(settings)
+    workers = client.workers.workers()
+    if not workers:
+        return Finding("workers", "none is alive", "start one on each machine: crawler worker")
+    remedies = [f"{worker.name}: {fault}" for worker in workers for fault in worker.faults]
+    with suppress(CrawlerError):  # the finding on crawls tells it
+        remedies += [
+            f"none knows the crawl {name}: set their CRAWLER_CRAWLS"
+            for name in load_all(settings.crawls)
+            if not any(name in worker.crawls for worker in workers)
+        ]
+    if not client.reaches_workers(ROUND_TRIP) and not are_busy(client, workers):
+        remedies.append(
+            f"none answered a message within {ROUND_TRIP:g} s: give them and this machine the same"
+            " CRAWLER_BROKER_URL and CRAWLER_QUEUE"
+        )
+    return Finding("workers", "; ".join(map(described, workers)), "; ".join(remedies))
+
+
+def are_busy(client: Client, workers: list[Worker]) -> bool:
+    """Whether all processes of ``workers`` are at pages, so that none can answer."""
+    names = Frontier.names(client.redis, client.settings.key_prefix)
+    pages = sum(client.frontier(name).snapshot().processing for name in names)
+    return pages >= sum(worker.processes for worker in workers)
+
+
+def described(worker: Worker) -> str:
+    """Return a worker in a few words."""
+    crawls = ", ".join(
+        f"{name} {short_version(digest)}" for name, digest in sorted(worker.crawls.items())
+    )
+    return f"{worker.name} ({crawls or 'no crawls with code'})"
 
 
 def version_of(program: Path | str | None, name: str) -> str:

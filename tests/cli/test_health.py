@@ -5,6 +5,7 @@ end.
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from crawler.cli import main
+from crawler.client.workers import Worker as Announcement
 from crawler.config.settings import environment
 from crawler.frontier.listing import Listing
 from crawler.local.heartbeat_file import (
@@ -103,6 +107,11 @@ class Probe:
             check=False,
         )
 
+    def here(self, *words: str) -> Result:
+        """A command in this process, which is cheaper."""
+        gone = {name: None for name in os.environ if name.startswith("CRAWLER_")}
+        return CliRunner().invoke(main, words, env={**gone, **self.environ})
+
 
 def test_a_probe_finds_a_working_worker_and_costs_little(ground: Ground):
     ground.chrome_on({"/": Doc()})
@@ -148,22 +157,43 @@ def test_a_worker_whose_broker_is_away_is_not_to_be_restarted(ground: Ground):
     assert (done.returncode, "the broker is away" in done.stdout) == (0, True), done
 
 
+def test_the_doctor_calls_nothing_well_that_is_away(ground: Ground, monkeypatch):
+    monkeypatch.setattr("crawler.cli.doctor.ROUND_TRIP", 0.2)
+    chrome = ground.chrome_on({"/": Doc()})
+    probe = Probe(ground)
+
+    def doctor() -> dict[str, str]:
+        done = probe.here("doctor", "--json")
+        assert done.exit_code == 2, done.output
+        return {finding["what"]: finding["mend"] for finding in json.loads(done.stdout)}
+
+    found = doctor()
+    assert (found["chrome"], "crawler worker" in found["workers"]) == ("", True)
+    chrome.down()
+    lame = Announcement("lame", queue="q", faults=("broken.py does not import",), processes=1)
+    ground.library().workers.announce(lame, life=600)
+    found = doctor()
+    assert "does not say how it is" in found["chrome"]
+    assert "lame: broken.py does not import" in found["workers"]
+    assert "none answered a message" in found["workers"]  # nobody takes it
+
+
 def test_a_worker_that_lives_need_not_be_ready(ground: Ground):
     probe = Probe(ground)
     lives = beat(tick=time.time(), broker_reply=time.time())
     replace(lives, faults=("broken.py does not import: no",)).write(probe.file)
-    done = probe.ask("--only", "worker")
-    assert (done.returncode, "broken.py does not import" in done.stdout) == (1, True)
-    assert probe.ask("--live").returncode == 0
-    assert probe.ask("--ready").returncode == 1
+    done = probe.here("health", "--only", "worker")
+    assert (done.exit_code, "broken.py does not import" in done.output) == (1, True)
+    assert probe.here("health", "--live").exit_code == 0
+    assert probe.here("health", "--ready").exit_code == 1
     replace(lives, tick_error="OOM").write(probe.file)
-    done = probe.ask("--only", "worker")
-    assert (done.returncode, "its tick fails: OOM" in done.stdout) == (1, True)
+    done = probe.here("health", "--only", "worker")
+    assert (done.exit_code, "its tick fails: OOM" in done.output) == (1, True)
     ground.redis.stop()  # then it waits for Redis, as it should
-    assert [probe.ask(*words).returncode for words in (("--only", "worker"), ("--ready",))] == [
-        *(0, 1)
-    ]
-    assert probe.ask("--live", "--ready").returncode == 2
+    assert [
+        probe.here("health", *words).exit_code for words in (("--only", "worker"), ("--ready",))
+    ] == [*(0, 1)]
+    assert probe.here("health", "--live", "--ready").exit_code == 2
 
 
 def test_a_file_that_is_no_heartbeat_is_told_in_a_line(ground: Ground):
