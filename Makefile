@@ -1,13 +1,14 @@
 # make crawl [URL=https://…]   crawl a site (without URL: the bundled demo shop) into items.jsonl
 # make check                   lint, types, and the tests that need no browser: two minutes
 # make test                    run every test but the long ones
+# make test-containers         build the image, run docker-compose.yml, and look at it
 # All do the set-up that they need, once. `make test` has the tests of a Selenium Grid after `make
 # grid`
 # (Java 17 and Maven).
 
 BIN := .venv/bin
 
-.PHONY: crawl grid check test test-soak bench bench-steps \
+.PHONY: crawl grid check test test-soak containers test-containers bench bench-steps \
         bench-long bench-frontier bench-scale lint style types docs setup clean
 
 crawl: setup
@@ -19,15 +20,26 @@ endif
 
 # Before each commit. What is left out needs a browser, or starts workers and servers for seconds.
 check: lint
-	$(BIN)/pytest -m "not browser and not slow and not soak" -n 3 --dist worksteal -q
+	$(BIN)/pytest -m "not browser and not slow and not soak and not containers" -n 3 --dist worksteal -q
 
 # Three at once even on two cores: tests wait for browsers and servers more than they compute.
 test: setup
-	$(BIN)/pytest -m "not soak" -n 3 --dist worksteal
+	$(BIN)/pytest -m "not soak and not containers" -n 3 --dist worksteal
 
 # Half an hour; the crawls under random faults go on for MINUTES=5, or as many as one gives.
 test-soak: setup
 	$(BIN)/pytest -m soak $(if $(MINUTES),--minutes $(MINUTES))
+
+# Our image, and, where no registry can be reached, images that stand in for those of others: by
+# Podman or Docker, five minutes. What cannot be built is said.
+containers: setup grid
+	$(BIN)/python -m tests.containers.build
+
+# docker-compose.yml with all its profiles, as containers: five minutes. Skipped where no engine
+# works.
+test-containers: setup grid
+	$(BIN)/python -m tests.containers.build --if-possible
+	$(BIN)/pytest -m containers
 
 # What a crawl costs next to Chrome alone, into benchmarks/results/ and README.md: an hour.
 # QUICK=1: two minutes, to the screen.

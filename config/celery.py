@@ -96,7 +96,7 @@ def schedule(settings: Settings) -> dict[str, Any]:
         entries[entry] = {
             "task": "crawler.start",
             "args": (name,),
-            "kwargs": {"reset": True},
+            "kwargs": {"if_exists": "restart"},
             "schedule": when,
         }
     return entries

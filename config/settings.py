@@ -134,8 +134,8 @@ class Settings(BaseSettings):
         default=(), examples=["books 0 3 * * *; shop */30 8-18 * * 1-5"]
     )
     """What `celery beat` starts: the name of a crawl, then minute, hour, day of month, month and
-    day of week (UTC), as in a crontab; separated by semicolons. A crawl that has ended begins anew,
-    one that runs is left alone."""
+    day of week (UTC), as in a crontab; separated by semicolons. A crawl that has ended begins
+    anew."""
 
     queue: str = Field(default="crawler", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """The Celery queue of our tasks."""

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +36,10 @@ WORKER = (
     " -n crawler@%h --without-gossip --without-mingle -l INFO"
 )
 
-SERVICES = ("redis", "hub", "chrome", "worker", "metrics", "flower", "prometheus", "grafana")
+SERVICES = (
+    "redis", "hub", "chrome", "worker", "api", "beat", "metrics", "flower", "prometheus",
+    "alertmanager", "grafana",
+)  # fmt: skip
 
 
 def compose() -> list[str]:
@@ -71,13 +75,12 @@ def test_compose_dockerfile_and_readme_describe_the_same_services():
     for service in SERVICES:
         assert f"\n  {service}:\n" in file
         assert f"`{service}`" in section
-    assert "selenium/hub:${SELENIUM_TAG:-" in file
-    tags = {
-        line.partition("SELENIUM_TAG:-")[2].partition("}")[0]
-        for line in file.splitlines()
-        if "SELENIUM_TAG:-" in line
-    }
-    assert len(tags) == 1  # hub and node are one release
+    images = {name: service["image"] for name, service in services().items()}
+    grid = {images[name].rpartition(":")[2] for name in ("hub", "chrome")}
+    assert len(grid) == 1  # hub and node are one release
+    others = [image for image in images.values() if "celery-crawler" not in image]
+    # one is named whole, registry and version, so that Podman finds it and an update is a decision
+    assert [one for one in others if not re.search(r":-docker\.io/.+/.+:v?\d+\.\d+", one)] == []
 
 
 def test_nothing_is_published_beyond_loopback():
@@ -91,14 +94,60 @@ def test_nothing_is_published_beyond_loopback():
     assert all(port.startswith('- "127.0.0.1:') for port in ports)
 
 
+def test_pages_in_chrome_are_on_a_network_of_their_own():
+    networks = {name: set(service["networks"]) for name, service in services().items()}
+    assert {name for name, on in networks.items() if "browsers" in on} == {
+        "hub",
+        "chrome",
+        "worker",
+    }
+    assert networks["chrome"] == networks["hub"] == {"browsers"}
+
+
+def test_secrets_are_distinct_and_given_to_those_that_need_them():
+    file = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    assert len({one["file"] for one in file["secrets"].values()}) == len(file["secrets"]) == 4
+    given = {name: set(service.get("secrets", ())) for name, service in services().items()}
+    for name in ("hub", "chrome", "prometheus", "alertmanager"):
+        assert given[name] == set()
+    assert given["worker"] == given["redis"] == {"redis_password"}
+
+
 def test_a_worker_is_started_alike_everywhere():
-    command = next(
-        part for part in (ROOT / "Dockerfile").read_text().split("\n") if part.startswith("CMD")
-    )
-    rest = (ROOT / "Dockerfile").read_text().partition(command)[2]
-    words = json.loads((command.removeprefix("CMD ").rstrip("\\ ") + rest).replace("\\", ""))
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    words = json.loads(dockerfile.rpartition("\nCMD ")[2].replace("\\\n", ""))
     assert " ".join(words) == WORKER
     assert WORKER in (ROOT / "README.md").read_text()
+
+
+def test_the_image_has_the_extras_and_folders_that_services_need():
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    extras = set(re.findall(r'"\.\[([a-z,]+)\]"', dockerfile)[0].split(","))
+    assert extras == {"embedded", "flower", "metrics", "serve"}
+    for service in services().values():
+        for volume in service.get("volumes", ()):
+            source, target = volume.split(":")[:2]
+            if source.isalpha() and target.startswith("/home/crawler"):
+                assert f" {target}" in dockerfile
+
+
+def test_hadolint_accepts_the_dockerfile():
+    done = subprocess.run(
+        [program("hadolint"), str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_alertmanager_accepts_its_configuration():
+    file = ROOT / "config" / "alertmanager.yml"
+    done = subprocess.run(
+        [program("amtool"), "check-config", str(file)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    (target,) = yaml.safe_load((ROOT / "config" / "prometheus.yml").read_text())["alerting"][
+        "alertmanagers"
+    ][0]["static_configs"][0]["targets"]
+    assert target == "alertmanager:9093"
 
 
 def test_redis_accepts_its_configuration_and_keeps_what_it_is_given(tmp_path):
@@ -212,15 +261,15 @@ def needs(what: str) -> None:
     (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{what} is not installed")
 
 
-def test_every_service_has_a_health_check_restarts_and_reads_secret_files():
+def test_every_service_is_bounded_watched_and_reads_secret_files():
     for name, service in services().items():
         assert service["healthcheck"]["test"], name
         assert service["restart"] == "unless-stopped", name
-        words = [str(value) for value in service.get("environment", {}).values()]
-        assert not any(
-            "PASSWORD" in key and not str(value).startswith("/run/secrets/")
-            for key, value in service.get("environment", {}).items()
-        ), (name, words)
+        assert service["mem_limit"], name
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
+        for key, value in service.get("environment", {}).items():
+            secret = "PASSWORD" in key or "TOKEN" in key
+            assert not secret or str(value).startswith("/run/secrets/"), (name, key)
 
 
 @pytest.fixture
@@ -236,35 +285,37 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
+@pytest.mark.slow
 def test_the_command_line_of_each_service_works_as_it_is_written(ground: Ground):
-    """As local processes, with other addresses and folders; browsers are scripted, as the images of
-    the Grid are not here.
+    """As local processes, with other addresses and folders; browsers are scripted. The programs and
+    images of others are in tests/containers.
     """
     ground.chrome_on({"/": Doc()})
     settings = ground.settings(heartbeat_file=ground.folder / "alive", events=True)
-    password = ground.folder / "password"
+    password, tokens = ground.folder / "password", ground.folder / "tokens"
     password.write_text("a-long-password")
-    ports = {port: str(free_port()) for port in ("6379", "9808", "5555")}
+    tokens.write_text("a-long-random-text\n")
+    ports = {port: str(free_port()) for port in ("6379", "9808", "5555", "8000")}
     places = {
         "/etc/redis.conf": str(ROOT / "config" / "redis.conf"),
         "/data": str(ground.folder),
+        "/run/secrets/redis_password": str(password),
+        "/home/crawler/beat/schedule": str(ground.folder / "schedule"),
         "0.0.0.0": "127.0.0.1",
-        "--conf=/etc/crawler/": f"--conf={ROOT}/config/",
-        "--port=5555": f"--port={ports['5555']}",
-        "9808": ports["9808"],
+        **ports,
     }
 
     def here(words: list[str]) -> list[str]:
         for written, place in places.items():
-            words = [word.replace(written, place) for word in words]
+            words = [word.replace(written, place).replace("$$", "$") for word in words]
         return [program(words[0]), *words[1:]]
 
     file = services()
-    worker = shlex.split(WORKER.replace("-c 4", "-c 1"))
-    commands = {name: here(file[name]["command"]) for name in ("redis", "metrics", "flower")} | {
-        "worker": here(worker)
+    ours = ("metrics", "flower", "api", "beat")
+    commands = {name: here(file[name]["command"]) for name in ("redis", *ours)} | {
+        "worker": here(shlex.split(WORKER.replace("-c 4", "-c 1")))
     }
-    commands["redis"] += ["--port", ports["6379"]]
+    commands["redis"][-1] += f" --port {ports['6379']}"
     environ = {
         name: value
         for name, value in os.environ.items()
@@ -272,6 +323,9 @@ def test_the_command_line_of_each_service_works_as_it_is_written(ground: Ground)
     }
     environ |= environment(settings) | {
         "FLOWER_PASSWORD_FILE": str(password),
+        "CRAWLER_API_TOKENS_FILE": str(tokens),
+        "CRAWLER_SCHEDULE": "shop 0 3 1 1 *",
+        "REDIS_MAXMEMORY": file["redis"]["environment"]["REDIS_MAXMEMORY"].strip("${}")[-3:],
         "PYTHONUNBUFFERED": "1",
     }
     started = {}
@@ -290,11 +344,12 @@ def test_the_command_line_of_each_service_works_as_it_is_written(ground: Ground)
                 return False
 
         def pings() -> bool:
-            with redis_py.Redis(port=int(ports["6379"])) as client:
+            with redis_py.Redis(port=int(ports["6379"]), password=password.read_text()) as client:
                 try:
                     return (
                         bool(client.ping())
                         and client.config_get("appendonly")["appendonly"] == "yes"
+                        and client.config_get("maxmemory")["maxmemory"] == str(2 << 30)
                     )
                 except redis_py.ConnectionError:
                     return False
@@ -304,18 +359,27 @@ def test_the_command_line_of_each_service_works_as_it_is_written(ground: Ground)
         for name, port, path in (
             ("metrics", "9808", "/metrics"),
             ("flower", "5555", "/healthcheck"),
+            ("api", "8000", "/health"),
         ):
             assert path.strip("/") in str(file[name]["healthcheck"]["test"])
             ground.until(
                 lambda port=port, path=path: answers(f"http://127.0.0.1:{ports[port]}{path}")
             )
-        check = file["worker"]["healthcheck"]["test"][1:]
-        probe = [program(check[0]), *check[1:]]
-        ground.until(
-            lambda: (
-                subprocess.run(probe, env=environ, capture_output=True, check=False).returncode == 0
+        for name in ("worker", "beat"):
+            check = file[name]["healthcheck"]["test"][1:]
+            probe = [program(check[0]), *check[1:]]
+            ground.until(
+                lambda probe=probe: (
+                    subprocess.run(probe, env=environ, capture_output=True, check=False).returncode
+                    == 0
+                )
             )
+        # a service without its log-in does not begin
+        bare = {name: value for name, value in environ.items() if "PASSWORD" not in name}
+        done = subprocess.run(
+            commands["flower"], env=bare, capture_output=True, text=True, check=False
         )
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     finally:
         for process in started.values():
             process.kill()
@@ -327,8 +391,12 @@ def test_systemd_accepts_the_units(tmp_path):
         # a CI container has no systemd, and need not
         pytest.skip("systemd-analyze is not installed")
     units = sorted((ROOT / "config" / "systemd").iterdir())
-    assert len(units) >= 5
+    assert len(units) >= 8
     for unit in units:
+        assert "\nUser=crawler\n" in unit.read_text() or unit.name in (
+            "crawler-restart.service",  # gives systemd an order, and does nothing else
+            "crawler-health.timer",
+        )
         text = unit.read_text().replace("/opt/crawler/bin", str(Path(sys.executable).parent))
         (tmp_path / unit.name).write_text(text)
     done = subprocess.run(
@@ -362,15 +430,34 @@ def test_kubernetes_accepts_the_manifests():
             kinds.append(manifest["kind"])
             if manifest["kind"] != "ScaledObject":
                 kubernetes_validate.validate(manifest, "1.30", strict=True)
-    assert sorted(kinds) == [
-        "ConfigMap",
-        "Deployment",
-        "Deployment",
-        "Deployment",
-        "ScaledObject",
-        "Service",
-        "Service",
-    ]
+    assert Counter(kinds) == {
+        "ConfigMap": 1, "Deployment": 5, "Service": 3, "NetworkPolicy": 5,
+        "PodDisruptionBudget": 2, "ScaledObject": 1,
+    }  # fmt: skip
+
+
+def test_pods_are_confined_probed_and_given_the_secrets_of_compose():
+    known = set(yaml.safe_load((ROOT / "docker-compose.yml").read_text())["secrets"])
+    commands = {name: service.get("command") for name, service in services().items()}
+    for path in sorted((ROOT / "config" / "kubernetes").glob("*.yaml")):
+        for manifest in yaml.safe_load_all(path.read_text()):
+            if manifest["kind"] != "Deployment":
+                continue
+            name = manifest["metadata"]["name"].removeprefix("crawler-")
+            pod = manifest["spec"]["template"]["spec"]
+            (container,) = pod["containers"]
+            assert pod["securityContext"]["runAsNonRoot"] is True
+            assert container["securityContext"]["readOnlyRootFilesystem"] is True
+            assert container["resources"]["limits"]["memory"]
+            assert "readinessProbe" in container
+            assert "command" not in container  # it would leave the image's init out
+            if name not in ("worker", "beat"):
+                assert container["args"] == commands[name]
+            (secret,) = [one["secret"] for one in pod["volumes"] if "secret" in one]
+            given = {item["key"] for item in secret["items"]}
+            assert {"redis_password"} <= given <= known
+            files = [one["value"] for one in container.get("env", ()) if "_FILE" in one["name"]]
+            assert {file.rpartition("/")[2] for file in files} == given - {"redis_password"}
 
 
 def test_workers_in_kubernetes_are_scaled_by_a_number_that_our_rules_make():
@@ -387,7 +474,7 @@ def test_workers_in_kubernetes_are_scaled_by_a_number_that_our_rules_make():
     assert trigger["metadata"]["query"] in [
         rule.get("record") for group in groups for rule in group["rules"]
     ]
-    command = deployment["spec"]["template"]["spec"]["containers"][0]["command"]
+    command = deployment["spec"]["template"]["spec"]["containers"][0]["args"]
     assert " ".join(command) == WORKER.replace("-c 4", "-c 1")
     known = Settings.model_fields
     for manifest in manifests:

@@ -329,8 +329,8 @@ def test_beat_starts_crawls_by_lines_of_a_crontab(monkeypatch):
     assert load(schedule=environment(settings)["CRAWLER_SCHEDULE"]) == settings
     entries = celery_settings(settings)["beat_schedule"]
     assert [(one["task"], one["args"], one["kwargs"]) for one in entries.values()] == [
-        ("crawler.start", ("books",), {"reset": True}),
-        ("crawler.start", ("shop",), {"reset": True}),
+        ("crawler.start", ("books",), {"if_exists": "restart"}),
+        ("crawler.start", ("shop",), {"if_exists": "restart"}),
     ]
     assert entries["books 0 3 * * *"]["schedule"].hour == {3}
     with pytest.raises(SettingsError, match=r"^CRAWLER_SCHEDULE: 'books 3' is not a name and 5"):

@@ -1,0 +1,2 @@
+#!/bin/sh
+exec chromium-headless-shell --no-sandbox "$@"
