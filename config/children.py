@@ -24,6 +24,10 @@ PROGRAM_VARIABLES = re.compile(
 )
 
 
+#: Variables whose whole value is a secret.
+SECRETS = (variable("api_tokens"), variable("webhook_secret"))
+
+
 def program_environment(**more: str) -> dict[str, str]:
     """Return the environment for a program that is not ours (Chrome, its driver, a Redis server),
     with the variables ``more``.
@@ -54,7 +58,7 @@ def withdraw_secrets(secret_prefix: str) -> None:
     """
     for name, value in tuple(os.environ.items()):
         if name.startswith(PREFIX) and (
-            name.startswith(secret_prefix) or name == variable("api_tokens") or "@" in value
+            name.startswith(secret_prefix) or name in SECRETS or "@" in value
             or "password=" in value
         ):  # fmt: skip
             withdrawn[name] = os.environ.pop(name)

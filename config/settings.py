@@ -183,6 +183,15 @@ class Settings(BaseSettings):
     api_private: bool = False
     """Whether jobs may start at private addresses, the server's own among them."""
 
+    api_wait_max: float = Field(default=60.0, ge=0, le=60)
+    """Seconds that a request which waits for the end of a job (?wait=) is held, at most."""
+
+    webhook_secret: str | None = Field(
+        default=None, min_length=16, max_length=256, repr=False, examples=["a-long-random-text"]
+    )
+    """The secret that signs the webhooks of jobs, of 16 characters or more: the same for servers
+    and workers. Unset: orders with a webhook are refused."""
+
     job_retention: Seconds = 86_400.0
     """Seconds for which a job that ended is remembered, with its results."""
 

@@ -27,6 +27,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: Names of crawls that the text of an error shows.
+KNOWN_SHOWN = 20
+
 
 class CrawlerError(Exception):
     """Root of all errors of this library. Each hands all its arguments to ``super().__init__``, so
@@ -72,7 +75,8 @@ class UnknownCrawl(CrawlerError):
         self.name, self.known, self.faults = name, known, faults
 
     def __str__(self) -> str:
-        known = f"known here: {', '.join(self.known)}" if self.known else "none is known here"
+        shown = [*self.known[:KNOWN_SHOWN], *(("…",) if self.known[KNOWN_SHOWN:] else ())]
+        known = f"known here: {', '.join(shown)}" if shown else "none is known here"
         return f"no crawl is named {self.name!r} ({'; '.join([known, *self.faults])})"
 
 

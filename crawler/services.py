@@ -24,6 +24,7 @@ from .browser.pool import Chrome
 from .client.client import Client
 from .client.forwarding import Forwarder
 from .client.start_report import StartReport
+from .client.webhook_sender import WebhookSender
 from .client.workers import Worker
 from .config import settings as configuration
 from .config.settings import Settings
@@ -138,6 +139,11 @@ class Services:
         return Jobs(self.client, retention=self.settings.job_retention)
 
     @cached_property
+    def webhooks(self) -> WebhookSender:
+        """The sender of the webhooks of jobs."""
+        return WebhookSender(self.jobs.webhooks, self.jobs.end_of, self.settings.webhook_secret)
+
+    @cached_property
     def tracer(self) -> Tracer | None:
         """The sender of spans; None: no collector is set."""
         return Tracer(self.settings.traces_url) if self.settings.traces_url else None
@@ -239,6 +245,7 @@ class Services:
         ticks = CrawlTicks(self.client, self.jobs.settle, self.note_unable, self.note_wait)
         counts = ticks.tick_all(names, outage=outage)
         self.jobs.sweep()
+        self.webhooks.start()
         if self.reaper:
             self.reaper.start()
         else:

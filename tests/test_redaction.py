@@ -7,7 +7,6 @@ import time
 import pytest
 
 from crawler import Crawl
-from crawler.api.api import job_record
 from crawler.api.jobs import Job, Order
 from crawler.redaction import masked
 
@@ -79,6 +78,6 @@ def test_masking_takes_as_long_as_the_text_is_long():
 def test_jobs_are_shown_to_all_clients_without_credentials():
     order = Order(None, "http://a.example/?token=canary&page=2")
     job = Job("a", order, "new", None, None, {}, 0.0, None, None, 0.0, 0.0)
-    assert job_record(job)["url"] == "http://a.example/?token=***&page=2"
+    assert job.record()["url"] == "http://a.example/?token=***&page=2"
     assert job.order.url.endswith("canary&page=2")
     assert "canary" not in repr(Crawl(name="a", url="http://a.example/?sig=canary"))

@@ -7,8 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
@@ -20,12 +19,11 @@ from ..config.settings import TOKEN, Settings
 from ..errors import CrawlerError, DefinitionError, FrontierError, UnknownCrawl
 from ..model import Json
 from ..observe.logs import logger
-from ..redaction import masked
 from ..storage.errors import redis_errors
 from ..text import nesting as json_nesting
-from .jobs import AddressRefused, Job, JobConflict, Jobs, Order, UnknownJob
+from .jobs import AddressRefused, JobConflict, Jobs, Order, UnknownJob
 from .openapi import describe_api
-from .schemas import PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, NewJob
+from .schemas import FORMS, NUMBER, PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, WAIT_MAX, NewJob
 from .tokens import Tokens
 
 log = logger(__name__)
@@ -72,6 +70,8 @@ class ApiResponse:
     body: bytes | Iterator[bytes]
     type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
+    #: Seconds for which the client would wait for another response; 0: it would not.
+    wait: float = 0.0
 
 
 class Problem(Exception):
@@ -108,19 +108,28 @@ Operation = Callable[..., ApiResponse]
 class Api:
     """The API to ``jobs``.
 
+    ``wait_max``: seconds that a request is held that waits for the end of a job, at most.
     ``tokens``: None lets everybody use it. ``rate``: requests per token and minute; 0: no limit.
     ``body_max``: bytes that the body of a request may have.
     """
 
     def __init__(
-        self, jobs: Jobs, tokens: Tokens | None, *, rate: int = 0, body_max: int = 65_536
+        self,
+        jobs: Jobs,
+        tokens: Tokens | None,
+        *,
+        rate: int = 0,
+        body_max: int = 65_536,
+        wait_max: float = WAIT_MAX,
     ) -> None:
         self.jobs, self.tokens, self.rate, self.body_max = jobs, tokens, rate, body_max
+        self.wait_max = wait_max
         #: By the pattern of a path, the operation of each method.
         self._routes: dict[re.Pattern[str], dict[str, Operation]] = {
             re.compile(r"/jobs"): {"GET": self._list, "POST": self._create},
             re.compile(r"/jobs/(?P<id>[^/]*)"): {"GET": self._get, "DELETE": self._stop},
             re.compile(r"/jobs/(?P<id>[^/]*)/results"): {"GET": self._results},
+            re.compile(r"/jobs/(?P<id>[^/]*)/failed"): {"GET": self._failed, "POST": self._retry},
             re.compile(r"/jobs/(?P<id>[^/]*)/undelivered"): {
                 "GET": self._undelivered,
                 "POST": self._redeliver,
@@ -153,7 +162,13 @@ class Api:
         if isinstance(client.send, WakeUps):
             client.send.prepare()
         jobs = Jobs(client, private=settings.api_private, retention=settings.job_retention)
-        return cls(jobs, tokens, rate=settings.api_rate, body_max=settings.api_body_max)
+        return cls(
+            jobs,
+            tokens,
+            rate=settings.api_rate,
+            body_max=settings.api_body_max,
+            wait_max=settings.api_wait_max,
+        )
 
     def refuse(self, request: ApiRequest) -> ApiResponse | None:
         """Return the response to a request that is refused before its body is read: no operation,
@@ -168,7 +183,8 @@ class Api:
                 with errors_as_problems():
                     self._admit(request)
         except Problem as problem:
-            return problem.response()
+            response = problem.response()
+            return without_body(response) if request.method == "HEAD" else response
         return None
 
     def answer(self, request: ApiRequest) -> ApiResponse:
@@ -176,19 +192,23 @@ class Api:
         try:
             operation, names = self._find(request)
             with errors_as_problems():
-                return operation(request, **names)
+                response = operation(request, **names)
         except Problem as problem:
-            return problem.response()
+            response = problem.response()
+        return without_body(response) if request.method == "HEAD" else response
 
     def _find(self, request: ApiRequest) -> tuple[Operation, dict[str, str]]:
         """Return the operation that ``request`` names, and the names in its path."""
         for pattern, operations in self._routes.items():
             if not (match := pattern.fullmatch(request.path)):
                 continue
-            if request.method not in operations:
-                allowed = ", ".join(sorted(operations))
-                raise Problem(405, f"{request.path} knows: {allowed}", headers={"Allow": allowed})
-            return operations[request.method], match.groupdict()
+            method = "GET" if request.method == "HEAD" else request.method
+            if method not in operations:
+                methods = {*operations, *(("HEAD",) if "GET" in operations else ())}
+                allowed = ", ".join(sorted(methods))
+                detail = f"{request.path[:200]} knows: {allowed}"
+                raise Problem(405, detail, headers={"Allow": allowed})
+            return operations[method], match.groupdict()
         raise Problem(
             404,
             f"there is nothing at {request.path[:200]}; {request.base}/openapi.json says what"
@@ -228,10 +248,12 @@ class Api:
 
     def _create(self, request: ApiRequest) -> ApiResponse:
         new = self._read(request)
-        order = Order(new.crawl or None, new.url or None, new.message, new.limits())
+        order = Order(
+            new.crawl or None, new.url or None, new.message, new.limits(), new.webhook or None
+        )
         job, is_new = self.jobs.create(order, new.id)
         place = {"Location": f"{request.base}/jobs/{job.id}"}
-        return ApiResponse(201 if is_new else 200, as_json(job_record(job)), headers=place)
+        return ApiResponse(201 if is_new else 200, as_json(job.record()), headers=place)
 
     def _read(self, request: ApiRequest) -> NewJob:
         if len(request.body) > self.body_max:
@@ -253,28 +275,37 @@ class Api:
             raise Problem(422, "the order is wrong", errors=faulty_fields(error)) from None
 
     def _list(self, request: ApiRequest) -> ApiResponse:
-        query = self._query(request, {"limit": re.compile(r"[0-9]{1,9}"), "cursor": PLACE})
-        size = int(query.get("limit", PAGE_SIZE))
-        if not 1 <= size <= PAGE_MAX:
-            what = f"is not between 1 and {PAGE_MAX}"
-            raise Problem(422, f"limit {what}", errors=[{"field": "limit", "what": what}])
+        query = self._query(request, {"limit": NUMBER, "cursor": PLACE})
+        size = _number(query, "limit", PAGE_SIZE, 1, PAGE_MAX)
         jobs, cursor = self.jobs.page(size, query.get("cursor"))
-        records = [job_record(job) for job in jobs]
+        records = [job.record() for job in jobs]
         return ApiResponse(200, as_json({"jobs": records, "cursor": cursor}))
 
     def _get(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
-        self._query(request, {})
-        return ApiResponse(200, as_json(job_record(self.jobs.get(id))))
+        wait = _number(self._query(request, {"wait": NUMBER}), "wait", 0, 0, WAIT_MAX)
+        job = self.jobs.get(id)
+        held = 0.0 if job.ended else min(wait, self.wait_max)
+        return ApiResponse(200, as_json(job.record()), wait=held)
 
     def _stop(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
         self._query(request, {})
         job = self.jobs.stop(id)
-        return ApiResponse(200 if job.ended else 202, as_json(job_record(job)))
+        return ApiResponse(200 if job.ended else 202, as_json(job.record()))
 
     def _results(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
         after = self._query(request, {"after": RESULT_PLACE}).get("after", "0")
         lines = (line.encode("utf-8", "replace") for line in self.jobs.results(id, after))
         return ApiResponse(200, lines, LINES)
+
+    def _failed(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
+        query = self._query(request, {"limit": NUMBER, "cursor": NUMBER})
+        size = _number(query, "limit", PAGE_SIZE, 1, PAGE_MAX)
+        pages, cursor = self.jobs.failed(id, size, int(query.get("cursor", 0)))
+        return ApiResponse(200, as_json({"failed": pages, "cursor": cursor}))
+
+    def _retry(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
+        self._query(request, {})
+        return ApiResponse(202, as_json(self.jobs.retry(id).record()))
 
     def _undelivered(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
         self._query(request, {})
@@ -283,13 +314,13 @@ class Api:
 
     def _redeliver(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
         self._query(request, {})
-        return ApiResponse(202, as_json(job_record(self.jobs.redeliver(id))))
+        return ApiResponse(202, as_json(self.jobs.redeliver(id).record()))
 
     def _health(self, request: ApiRequest) -> ApiResponse:
         self._query(request, {})
-        with redis_errors():
-            self.jobs.redis.ping()
-        return ApiResponse(200, as_json({"status": "ok"}))
+        workers = len(self.jobs.client.workers.workers())
+        status = "ok" if workers else "no worker"
+        return ApiResponse(200, as_json({"status": status, "workers": workers}))
 
     def _openapi(self, request: ApiRequest) -> ApiResponse:
         self._query(request, {})
@@ -314,11 +345,27 @@ class Api:
                     errors=[{"field": name[:80], "what": "is unknown"}],
                 )
             if name in query or not patterns[name].fullmatch(value):
-                form = f"is not of the form {patterns[name].pattern}"
-                what = "is given twice" if name in query else form
+                what = "is given twice" if name in query else FORMS[name]
                 raise Problem(422, f"{name} {what}", errors=[{"field": name, "what": what}])
             query[name] = value
         return query
+
+
+def _number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
+    """Return the number ``name`` of a query. Raises Problem unless it lies in its bounds."""
+    number = int(query.get(name, default))
+    if not least <= number <= most:
+        what = f"is not between {least} and {most}"
+        raise Problem(422, f"{name} {what}", errors=[{"field": name, "what": what}])
+    return number
+
+
+def without_body(response: ApiResponse) -> ApiResponse:
+    """Return the response to HEAD: that to GET, without its body."""
+    if not isinstance(response.body, bytes):
+        return replace(response, body=iter(()))
+    headers = {**response.headers, "Content-Length": str(len(response.body))}
+    return replace(response, body=b"", headers=headers, wait=0)
 
 
 @contextmanager
@@ -342,32 +389,6 @@ def errors_as_problems() -> Iterator[None]:
     except CrawlerError as error:
         log.warning("503: %s", error)
         raise Problem(503, "this server cannot begin the job now", headers=later) from error
-
-
-def job_record(job: Job) -> dict[str, Json]:
-    """Return a job as clients see it. Times are UTC, to the millisecond; durations are seconds."""
-    return {
-        "id": job.id,
-        "state": job.state,
-        "status": job.status,
-        "reason": job.reason,
-        **job.order.record(),
-        "url": job.order.url and masked(job.order.url),  # every client sees every job
-        "counts": dict(job.counts),
-        "created": utc(job.created),
-        "started": utc(job.started),
-        "finished": utc(job.finished),
-        "waiting": round(job.waiting, 3),
-        "processing": round(job.processing, 3),
-    }
-
-
-def utc(seconds: float | None) -> str | None:
-    """Return epoch seconds as ISO 8601 (RFC 3339)."""
-    if seconds is None:
-        return None
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def as_json(value: Json) -> bytes:
@@ -399,10 +420,10 @@ def _refuse_constant(name: str) -> None:
 def faulty_fields(error: ValidationError) -> list[dict[str, str]]:
     """Return the faulty fields of an order, each with what is wrong with it."""
     details = error.errors(include_url=False, include_context=False, include_input=False)
-    return [
-        {
-            "field": ".".join(map(str, detail["loc"]))[:200],
-            "what": detail["msg"].removeprefix("Value error, "),
-        }
-        for detail in details
-    ]
+    faults = []
+    for detail in details:
+        name, what = ".".join(map(str, detail["loc"]))[:200], detail["msg"]
+        if detail["type"] == "string_pattern_mismatch":  # its text would show the pattern
+            what = FORMS.get(name, "is not of the right form")
+        faults.append({"field": name, "what": what.removeprefix("Value error, ")})
+    return faults

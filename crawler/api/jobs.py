@@ -17,15 +17,17 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..client.start_report import IfExists
 from ..client.wakeups import BrokerUnavailable
+from ..client.webhooks import Webhook, Webhooks
 from ..definition.crawl import Crawl
-from ..errors import CrawlerError, FrontierRefused, UnknownCrawl
+from ..errors import CrawlerError, DefinitionError, Fault, FrontierRefused, UnknownCrawl
 from ..frontier.frontier import Frontier
 from ..frontier.listing import Listing
-from ..model import Json, Snapshot, Status
+from ..model import Json, Snapshot, Status, short_id
 from ..net.guard import Guard, Resolve, system_resolve
 from ..observe.logs import logger
 from ..redaction import masked
@@ -72,7 +74,7 @@ class UnknownJob(CrawlerError):
         self.id = id
 
     def __str__(self) -> str:
-        return f"there is no job {self.id!r}, or none any more"
+        return f"there is no job {self.id[:80]!r}, or none any more"
 
 
 class JobConflict(CrawlerError):
@@ -82,14 +84,19 @@ class JobConflict(CrawlerError):
 
 
 class AddressRefused(CrawlerError):
-    """A job may not start at ``host``: it is a private address, or has one."""
+    """A job may not start at ``host``, or tell it of its end: it is a private address, or has
+    one.
+    """
 
     def __init__(self, host: str) -> None:
         super().__init__(host)
         self.host = host
 
     def __str__(self) -> str:
-        return f"{self.host} is a private address, or has one; jobs may only start at public ones"
+        return (
+            f"{self.host} is a private address, or has one; jobs and webhooks may only go to public"
+            " ones"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +105,14 @@ class Order:
     defaults; one of them is None.
 
     ``limits`` (names of :data:`LIMITS`) take the place of the crawl's own; ``message`` is JSON for
-    its hooks.
+    its hooks; ``webhook`` is the URL that is told of its end.
     """
 
     crawl: str | None = None
     url: str | None = None
     message: Json = None
     limits: Mapping[str, Json] = field(default_factory=dict)
+    webhook: str | None = None
 
     def record(self) -> dict[str, Json]:
         """Return the order as JSON."""
@@ -113,6 +121,7 @@ class Order:
             "url": self.url,
             "message": self.message,
             "limits": dict(self.limits),
+            "webhook": self.webhook,
         }
 
 
@@ -137,11 +146,51 @@ class Job:
     finished: float | None
     waiting: float
     processing: float
+    webhook: Webhook | None = None
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen to it."""
         return self.state in ("done", "failed", "stopped")
+
+    def record(self) -> dict[str, Json]:
+        """Return the job as clients see it. Times are UTC, to the millisecond; durations are
+        seconds.
+        """
+        return {
+            "id": self.id,
+            "state": self.state,
+            "status": self.status,
+            "reason": self.reason,
+            **self.order.record(),
+            "url": self.order.url and masked(self.order.url),  # every client sees every job
+            "webhook": self.webhook and webhook_record(self.webhook),
+            "counts": dict(self.counts),
+            "created": utc(self.created),
+            "started": utc(self.started),
+            "finished": utc(self.finished),
+            "waiting": round(self.waiting, 3),
+            "processing": round(self.processing, 3),
+        }
+
+
+def webhook_record(webhook: Webhook) -> dict[str, Json]:
+    """Return the webhook of a job as clients see it."""
+    return {
+        "url": masked(webhook.url),
+        "state": webhook.state,
+        "attempts": webhook.attempts,
+        "reason": webhook.reason,
+        "at": utc(webhook.at),
+    }
+
+
+def utc(seconds: float | None) -> str | None:
+    """Return epoch seconds as ISO 8601 (RFC 3339)."""
+    if seconds is None:
+        return None
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 #: The counts of a job, as its snapshot names them.
@@ -170,6 +219,7 @@ class Jobs:
         self.client, self.private, self.retention = client, private, retention
         self.redis: Any = client.redis
         self.prefix = f"{client.settings.key_prefix}{{jobs}}:"
+        self.webhooks = Webhooks(self.redis, self.prefix)
         self._resolve = resolve
         self._resolvers = ThreadPoolExecutor(RESOLVERS, "crawler-resolve")
 
@@ -185,13 +235,14 @@ class Jobs:
         Raises:
             UnknownCrawl: no crawl is known here by that name.
             AddressRefused: the URL is at a private address.
-            DefinitionError: a limit or the URL is wrong.
+            DefinitionError: a limit or a URL is wrong, or there is no secret for a webhook.
             JobConflict: ``id`` is taken by another order.
             FrontierUnavailable: Redis is away; the job may or may not have begun.
         """
         name = id or secrets.token_hex(8)
         crawl = self._crawl(order, name)
         crawl.validate()
+        self._check_webhook(order, crawl)
         if not self._record(order, name):
             return self.get(name), False
         if crawl.seeds or crawl.sitemaps:
@@ -226,20 +277,34 @@ class Jobs:
             if self._resolvers.submit(refuses, host).result(RESOLVE_TIMEOUT):
                 raise AddressRefused(host)
 
+    def _check_webhook(self, order: Order, crawl: Crawl) -> None:
+        if order.webhook is None:
+            return
+        if self.client.settings.webhook_secret is None:
+            what = "cannot be signed: this server has no CRAWLER_WEBHOOK_SECRET"
+            raise DefinitionError(crawl.name, (Fault("webhook", what),))
+        if not self.private:
+            self._check_address(host_of(order.webhook))
+
     def _record(self, order: Order, id: str) -> bool:  # noqa: A002
         """Write the order to Redis. False: the same order was written before, and has begun."""
         now = self._micros()
         record = order.record()
-        text = json.dumps({"created": now, **record})
+        text = json.dumps({"created": now, **record, "private": self.private})
         with redis_errors():
             # the sweep forgets an id without an order, whose process died in between
             self.redis.zadd(self.prefix + "all", {id: now}, nx=True)
             self.redis.zadd(self.prefix + "due", {id: now / 1e6 + self.retention}, nx=True)
-            if self.redis.set(f"{self.prefix}order:{id}", text, nx=True):
-                return True
-        earlier = self._order_record(id)
-        if {name: value for name, value in earlier.items() if name != "created"} != record:
-            raise JobConflict(f"the job {id!r} was ordered before, and not the same")
+            is_new = self.redis.set(f"{self.prefix}order:{id}", text, nx=True)
+        if not is_new:
+            earlier = self._order_record(id)
+            if any(earlier.get(name) != value for name, value in record.items()):
+                raise JobConflict(f"the job {id!r} was ordered before, and not the same")
+        if order.webhook is not None:  # it is looked at even if the job never begins
+            due = now / 1e6 + BEGIN_PATIENCE
+            self.webhooks.expect(id, order.webhook, private=self.private, due=due)
+        if is_new:
+            return True
         return self._frontier(id).digest() is None  # cut short: begin it now
 
     def _begin(self, crawl: Crawl) -> None:
@@ -322,6 +387,40 @@ class Jobs:
             for after, _, text in batch:
                 yield f'{{"place":"{after}",{text[1:]}\n'
 
+    def failed(self, id: str, size: int, start: int = 0) -> tuple[list[Json], str | None]:  # noqa: A002
+        """Return at most ``size`` failed pages of the job ``id``, the oldest first, after ``start``
+        of them; and the place where to go on, if there are more.
+
+        Raises:
+            UnknownJob: no job has this id.
+        """
+        self._order_record(id)
+        pages = Listing(self._frontier(id)).failed(start, size + 1)
+        records: list[Json] = []
+        for failed in pages[:size]:
+            record = {"id": short_id(failed.page.id), **failed.record()}
+            # every client sees every job
+            records.append(record | {name: masked(record[name]) for name in ("url", "reason")})
+        return records, str(start + size) if len(pages) > size else None
+
+    def retry(self, id: str) -> Job:  # noqa: A002
+        """Send all failed pages of the job ``id`` back to its queue. A job that has ended goes on.
+
+        Raises:
+            UnknownJob: no job has this id.
+            JobConflict: the job is about to begin.
+        """
+        self._order_record(id)
+        try:
+            handle = self.client.handle(PREFIX + id)
+            if handle.retry():
+                handle.frontier.enlist()
+        except (UnknownCrawl, FrontierRefused) as error:
+            raise JobConflict(f"the job {id!r} is about to begin: nothing was retried") from error
+        except BrokerUnavailable as error:
+            log.warning("job-%s goes on with the next tick: %s", id, error)
+        return self.get(id)
+
     def undelivered(self, id: str) -> Iterator[str]:  # noqa: A002
         """Return what no hook of the job ``id`` took, the oldest first: lines of JSON.
 
@@ -356,13 +455,31 @@ class Jobs:
         """
         if not frontier.name.startswith(PREFIX) or frontier.end_hook_pending():
             return
-        with redis_errors():
-            if not self.redis.exists(f"{self.prefix}order:{frontier.name.removeprefix(PREFIX)}"):
-                return
+        id_ = frontier.name.removeprefix(PREFIX)
+        try:
+            record = self._order_record(id_)
+        except UnknownJob:
+            return
+        if url := record.get("webhook"):
+            now = self._micros() / 1e6
+            self.webhooks.expect(id_, url, private=bool(record.get("private")), due=now)
         frontier.delist()
         # it may have been re-opened meanwhile
         if (snapshot := self._snapshot(frontier)) and not snapshot.status.ended:
             frontier.enlist()
+
+    def end_of(self, id: str) -> tuple[str, Json] | None:  # noqa: A002
+        """Return the message on the end of the job ``id``, with an id; None: it has not ended, or
+        its hooks are still to be called.
+        """
+        try:
+            job = self.get(id)
+        except UnknownJob:
+            return None
+        if not job.ended or job.counts["delivering"]:
+            return None
+        event = f"{id}-{int((job.finished or 0) * 1_000)}"
+        return event, {"event": "job.ended", "id": event, "job": job.record()}
 
     def sweep(self) -> int:
         """Forget jobs that ended long enough ago; return how many."""
@@ -380,6 +497,7 @@ class Jobs:
                 due = (snapshot.ended or now) + self.retention
                 self.redis.zadd(self.prefix + "due", {id: due})
             return False
+        self.webhooks.forget(id)
         with redis_errors():
             self.redis.delete(f"{self.prefix}order:{id}")
         if snapshot:
@@ -393,13 +511,20 @@ class Jobs:
 
     def _job(self, id: str, record: Mapping[str, Json]) -> Job:  # noqa: A002
         """Return the job of an order's ``record`` as its frontier shows it now."""
-        order = Order(record["crawl"], record["url"], record["message"], record["limits"])
+        order = Order(
+            record["crawl"],
+            record["url"],
+            record["message"],
+            record["limits"],
+            record.get("webhook"),
+        )
         # as exact as the frontier's times, or the first page might precede it
         created = record["created"] // 1_000 / 1_000
+        webhook = self.webhooks.get(id) if order.webhook else None
         snapshot = self._snapshot(self._frontier(id))
         now = snapshot.ended if snapshot and snapshot.ended else self._micros() / 1e6
         if snapshot is None:
-            return self._unbegun(id, order, created, now)
+            return self._unbegun(id, order, created, now, webhook)
         started = snapshot.begun
         return Job(
             id=id,
@@ -416,9 +541,17 @@ class Jobs:
             finished=snapshot.ended,
             waiting=max(0.0, (now if started is None else started) - created),
             processing=0.0 if started is None else max(0.0, now - started),
+            webhook=webhook,
         )
 
-    def _unbegun(self, id: str, order: Order, created: float, now: float) -> Job:  # noqa: A002
+    def _unbegun(
+        self,
+        id: str,  # noqa: A002
+        order: Order,
+        created: float,
+        now: float,
+        webhook: Webhook | None,
+    ) -> Job:
         """Return a job without a frontier: a new one, or a failed one if it is too old."""
         lost = now - created > BEGIN_PATIENCE
         return Job(
@@ -433,6 +566,7 @@ class Jobs:
             finished=None,
             waiting=max(0.0, now - created),
             processing=0.0,
+            webhook=webhook,
         )
 
     def _frontier(self, id: str) -> Frontier:  # noqa: A002

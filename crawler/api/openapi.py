@@ -7,7 +7,7 @@ from functools import cache
 from ..model import CRAWL_NAME, Json
 from ..version import __version__
 from .jobs import ID, LIMITS
-from .schemas import PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, order_schema
+from .schemas import NUMBER, PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, WAIT_MAX, order_schema
 
 #: By status: every response other than success.
 PROBLEMS = {
@@ -62,6 +62,11 @@ def describe_api(*, authenticated: bool) -> dict[str, Json]:
                 "delete": stop_job(admitted),
             },
             "/jobs/{id}/results": {"parameters": [_ID], "get": get_results(admitted)},
+            "/jobs/{id}/failed": {
+                "parameters": [_ID],
+                "get": get_failed(admitted),
+                "post": retry(admitted),
+            },
             "/jobs/{id}/undelivered": {
                 "parameters": [_ID],
                 "get": get_undelivered(admitted),
@@ -115,9 +120,12 @@ def create_job(admitted: tuple[int, ...]) -> dict[str, Json]:
 
 def get_job(admitted: tuple[int, ...]) -> dict[str, Json]:
     """Return the operation that looks at a job."""
+    wait = {"type": "integer", "minimum": 0, "maximum": WAIT_MAX, "default": 0}
+    text = "Seconds to wait for its end. Where too many wait, the response comes at once."
     return {
         "operationId": "getJob",
         "summary": "Where a job stands",
+        "parameters": [_parameter("wait", wait, text)],
         "responses": {"200": _json("The job.", JOB), **_problems(404, *admitted)},
     }
 
@@ -150,6 +158,34 @@ def get_results(admitted: tuple[int, ...]) -> dict[str, Json]:
     }
 
 
+def get_failed(admitted: tuple[int, ...]) -> dict[str, Json]:
+    """Return the operation that lists failed pages."""
+    limit = {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_SIZE}
+    cursor = "Where to go on: the cursor of the part before."
+    part = _json("A part of them.", {"$ref": "#/components/schemas/FailedPages"})
+    return {
+        "operationId": "getFailed",
+        "summary": "The pages of a job that failed, the oldest first",
+        "parameters": [
+            _parameter("limit", limit, "How many."),
+            _parameter("cursor", _text(NUMBER.pattern), cursor),
+        ],
+        "responses": {"200": part, **_problems(404, *admitted)},
+    }
+
+
+def retry(admitted: tuple[int, ...]) -> dict[str, Json]:
+    """Return the operation that tries failed pages again."""
+    return {
+        "operationId": "retryFailed",
+        "summary": "Try all failed pages of a job again; one that has ended goes on",
+        "responses": {
+            "202": _json("They wait in its queue.", JOB),
+            **_problems(404, 409, *admitted),
+        },
+    }
+
+
 def get_undelivered(admitted: tuple[int, ...]) -> dict[str, Json]:
     """Return the operation that reads what no hook took."""
     lines = {
@@ -177,10 +213,15 @@ def redeliver(admitted: tuple[int, ...]) -> dict[str, Json]:
 
 def health() -> dict[str, Json]:
     """Return the operation that probes the server."""
-    well = _json("They do.", _object({"status": {"const": "ok"}}))
+    status = {
+        "enum": ["ok", "no worker"],
+        "description": "no worker: jobs are taken, and wait for one.",
+    }
+    workers = {"type": "integer", "minimum": 0, "description": "Workers that are alive."}
+    well = _json("They do.", _object({"status": status, "workers": workers}))
     return {
         "operationId": "health",
-        "summary": "Whether this server and its Redis answer",
+        "summary": "Whether this server and its Redis answer, and how many workers are alive",
         "security": [],
         "responses": {"200": well, **_problems(422, *ALWAYS)},
     }
@@ -214,6 +255,7 @@ def component_schemas() -> dict[str, Json]:
                 },
             }
         ),
+        "FailedPages": failed_schema(),
         "Problem": problem_schema(),
     }
 
@@ -237,6 +279,7 @@ def job_schema(order: dict[str, Json]) -> dict[str, Json]:
                 "properties": {name: order[name] for name in LIMITS},
                 "additionalProperties": False,
             },
+            "webhook": {"anyOf": [{"type": "null"}, webhook_schema()]},
             "counts": _object(
                 {
                     name: {"type": "integer", "minimum": 0, "description": description}
@@ -253,6 +296,44 @@ def job_schema(order: dict[str, Json]) -> dict[str, Json]:
             },
         }
     )
+
+
+def webhook_schema() -> dict[str, Json]:
+    """Return the schema of a job's webhook."""
+    states = ["waiting", "pending", "delivered", "failed"]
+    last = "Why the last attempt failed."
+    return _object(
+        {
+            "url": {"type": "string"},
+            "state": {"enum": states, "description": "failed: no attempt is made any more."},
+            "attempts": {"type": "integer", "minimum": 0},
+            "reason": {"type": ["string", "null"], "description": last},
+            "at": {
+                "type": ["string", "null"],
+                "format": "date-time",
+                "description": "When the last attempt was made.",
+            },
+        }
+    )
+
+
+def failed_schema() -> dict[str, Json]:
+    """Return the schema of a part of the failed pages of a job."""
+    page = _object(
+        {
+            "id": {"type": "string"},
+            "url": {"type": "string"},
+            "reason": {"type": "string"},
+            "status": {
+                "type": ["integer", "null"],
+                "description": "Of HTTP; null: there was none.",
+            },
+            "attempts": {"type": "integer", "minimum": 0},
+            "depth": {"type": "integer", "minimum": 0},
+        }
+    )
+    cursor = {"type": ["string", "null"], "description": "Where to go on; null: this is the end."}
+    return _object({"failed": {"type": "array", "items": page}, "cursor": cursor})
 
 
 def problem_schema() -> dict[str, Json]:
@@ -314,7 +395,15 @@ def _located(description: str) -> dict[str, Json]:
     location = {"required": True, "schema": {"type": "string"}, "description": "Where the job is."}
     links = {
         name: {"operationId": name, "parameters": {"id": "$response.body#/id"}}
-        for name in ("getJob", "stopJob", "getResults", "getUndelivered", "redeliver")
+        for name in (
+            "getJob",
+            "stopJob",
+            "getResults",
+            "getFailed",
+            "retryFailed",
+            "getUndelivered",
+            "redeliver",
+        )
     }
     return {**_json(description, JOB), "headers": {"Location": location}, "links": links}
 

@@ -17,6 +17,10 @@ from .jobs import ID, LIMITS
 PAGE_SIZE, PAGE_MAX = 50, 100
 #: A place in the list of jobs, and one among results.
 PLACE = re.compile(r"[0-9]{1,16}-[a-z0-9][a-z0-9-]{0,39}")
+#: A number in a query, and a place in the list of failed pages.
+NUMBER = re.compile(r"[0-9]{1,9}")
+#: Seconds that a request may wait for the end of a job, at most.
+WAIT_MAX = 60
 RESULT_PLACE = re.compile(r"[0-9]{1,18}(-[0-9]{1,18})?")
 
 #: A URL as the API takes it: ASCII (the host in Punycode), with a host of letters, digits, dots and
@@ -47,6 +51,19 @@ JobDuration = Annotated[Duration, Field(ge=1)]
 _DEFAULT = Policy()
 
 
+#: What is wrong with a field of a form that no reader wants to see as a regular expression.
+FORMS = {
+    "id": "must be 1 to 40 small letters, digits and dashes, and not begin with a dash",
+    "crawl": "is no name of a crawl",
+    "webhook": "must be an http or https URL in ASCII",
+    "url": "must be an http or https URL in ASCII",
+    "cursor": "is not the cursor of a page before",
+    "after": "is not the place of a line",
+    "limit": "must be a whole number",
+    "wait": "must be a whole number",
+}
+
+
 class NewJob(BaseModel):
     """The order of a job: a crawl that the server knows, or a URL to crawl with the defaults."""
 
@@ -64,6 +81,12 @@ class NewJob(BaseModel):
     )
     url: str = Field(
         "", max_length=2_000, pattern=URL, description="A site to crawl, with the defaults."
+    )
+    webhook: str = Field(
+        "",
+        max_length=2_000,
+        pattern=URL,
+        description="A URL that is told of the end of the job, by a signed POST.",
     )
     message: Any = Field(
         None, description="Anything for the crawl's hooks, which read it as `crawl.message`."

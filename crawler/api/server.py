@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -30,6 +31,9 @@ ANSWER_TIMEOUT = 4.5
 BODY_TIMEOUT, IDLE_TIMEOUT = 10.0, 5
 #: Connections at once.
 CONNECTIONS = 1_000
+#: Requests that may wait for the end of a job, at once: others get their response at once. Seconds
+#: after which each asks again.
+WAITERS_MAX, WAIT_INTERVAL = 200, 0.5
 #: Seconds that responses under way may take when the server is told to end.
 GRACE = 10
 #: Names under which a server without authentication responds: no web page can then reach it by a
@@ -42,6 +46,10 @@ class Server:
 
     def __init__(self, api: Api) -> None:
         self.api = api
+        #: Requests that wait for the end of a job.
+        self.waiting = 0
+        #: Whether the server is told to end: nobody is kept waiting then.
+        self.is_ending: Callable[[], bool] = lambda: False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request of a connection."""
@@ -83,11 +91,37 @@ class Server:
                 body = await read_body(request, self.api.body_max + 1)
         except TimeoutError:
             return Problem(408, f"the body did not arrive within {BODY_TIMEOUT:g} s").response()
+        whole = replace(head, body=body)
+        response = await self._answer(whole)
+        if response.wait and self.waiting < WAITERS_MAX:
+            self.waiting += 1
+            try:
+                return await self._wait(whole, response, request)
+            finally:
+                self.waiting -= 1
+        return response
+
+    async def _answer(self, request: ApiRequest) -> ApiResponse:
+        """Return the API's response to a request that was admitted, or that it takes too long."""
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
-                return await run_in_threadpool(self.api.answer, replace(head, body=body))
+                return await run_in_threadpool(self.api.answer, request)
         except TimeoutError:
             return _too_late()
+
+    async def _wait(
+        self, request: ApiRequest, response: ApiResponse, connection: Request
+    ) -> ApiResponse:
+        """Ask the API again until it has another response than to wait, or the time is over. No
+        thread is held meanwhile.
+        """
+        end = time.monotonic() + response.wait
+        while response.wait and (left := end - time.monotonic()) > 0 and not self.is_ending():
+            await asyncio.sleep(min(left, WAIT_INTERVAL))
+            if await connection.is_disconnected():
+                raise ClientDisconnect
+            response = await self._answer(request)
+        return response
 
 
 def _too_late() -> ApiResponse:
@@ -148,8 +182,9 @@ def serve(settings: Settings, host: str, port: int, *, authentication: bool = Tr
             "without authentication the server listens on loopback only (127.0.0.1, ::1), not on"
             f" {host}"
         )
+    application = Server(Api.of(settings, authentication=authentication))
     config = uvicorn.Config(
-        Server(Api.of(settings, authentication=authentication)),
+        application,
         host=host,
         port=port,
         log_config=None,
@@ -162,7 +197,9 @@ def serve(settings: Settings, host: str, port: int, *, authentication: bool = Tr
         http=HttpConnection,
         ws="none",
     )
+    server = uvicorn.Server(config)
+    application.is_ending = lambda: server.should_exit
     try:
-        uvicorn.Server(config).run()
+        server.run()
     except SystemExit as error:  # uvicorn has said why in its log
         raise SetupError(f"cannot listen on {host}:{port}: is the port taken?") from error

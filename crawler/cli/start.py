@@ -44,7 +44,7 @@ from ..output.report import ExitStatus
 from ..services import endpoint
 from .group import Mistake, echo
 from .progress import Progress
-from .start_files import StartFiles
+from .start_files import StartFiles, check_state
 
 #: Seconds between two looks at the crawl.
 LOOK_INTERVAL = 0.25
@@ -198,6 +198,7 @@ def crawl_embedded(order: Order, embedded: Embedded) -> tuple[Snapshot, bool]:
     snapshot, and whether all files are complete.
     """
     count = order.concurrency or order.crawl.concurrency_limit
+    check_state(embedded.settings.state_dir)
     with ExitStack() as ending:
         # last: any Chrome that is left, also that of a worker that was killed
         ending.callback(sweep, embedded.folder)

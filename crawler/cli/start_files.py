@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..definition.bounds import scope_of
 from ..errors import SetupError
 from ..frontier.listing import Listing
+from ..local.private_files import check_space, make_private
 from ..model import Snapshot, page_id
 from ..output import report
 from ..output.export import check_format, lines_of, write_export
@@ -133,6 +134,7 @@ class StartFiles:
         Raises:
             SetupError: one cannot be written, or holds something else.
         """
+        check_state(self._state)
         for table in self._tables:
             check_format(table.kind)
         for whole in self._wholes:
@@ -223,6 +225,16 @@ class StartFiles:
         """Close the files."""
         for file in self._files:
             file.close()
+
+
+def check_state(folder: Path) -> None:
+    """Raise SetupError if nothing can be written to the private state in ``folder``."""
+    try:
+        make_private(folder)
+        check_space(folder)
+    except OSError as error:
+        text = f"cannot write to {folder} (CRAWLER_STATE_DIR): {error.strerror}"
+        raise SetupError(text) from error
 
 
 def is_failed_list(path: Path) -> bool:

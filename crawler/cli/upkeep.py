@@ -60,6 +60,7 @@ def tick(as_json: bool) -> None:
 
     services = Services(settings)
     ticks = services.tick()
+    services.webhooks.join()
     if services.reaper:
         services.reaper.join()
     if as_json:

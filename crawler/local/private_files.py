@@ -4,6 +4,7 @@ folder.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -15,6 +16,8 @@ from pathlib import Path
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
 #: Bytes of a file's name that every file system takes: eCryptfs takes the fewest.
 NAME_BYTES = 143
+#: Bytes that are free on a disk that is not full.
+SPACE_MIN = 65_536
 #: Bytes of the ending of a name (``.tar.gz``) that is kept when the name is cut.
 ENDING_BYTES = 20
 
@@ -37,6 +40,14 @@ def make_private(folder: Path) -> None:
             raise
         return
     folder.chmod(FOLDER_MODE)  # the umask may have taken more
+
+
+def check_space(folder: Path) -> None:
+    """Raise OSError if the disk that ``folder`` is on is full."""
+    disk = os.statvfs(folder)
+    free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail
+    if disk.f_blocks and free * disk.f_frsize < SPACE_MIN:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def open_private(path: str | os.PathLike[str], flags: int) -> int:

@@ -1,4 +1,4 @@
-"""One plain HTTP GET, for what needs no browser: robots.txt and sitemaps.
+"""One plain HTTP request, for what needs no browser: robots.txt, sitemaps and webhooks.
 
 Every wait has a limit, and so has the body. Each host on the way is checked before anything is sent
 to it. Certificates are checked. No password travels: none of the URL, and none of the caller's
@@ -83,9 +83,11 @@ def fetch(
     headers: Mapping[str, str] | None = None,
     addresses: Addresses | None = None,
     gateway: int | None = None,
+    body: bytes | None = None,
+    redirects: int = REDIRECTS_MAX,
 ) -> Answer:
-    """GET ``url``, in at most ``timeout`` seconds. No more than ``max_bytes`` of the body,
-    decompressed, are read.
+    """GET ``url``, or POST ``body`` to it, in at most ``timeout`` seconds. No more than
+    ``max_bytes`` of the body, decompressed, are read. Without ``redirects``, one is an answer.
 
     ``addresses`` says, for the host of each hop, what to connect to, or refuses it; None means this
     machine's resolver. ``gateway`` is the port of a SOCKS5 server on this machine that connects
@@ -98,12 +100,12 @@ def fetch(
     here, sent = _address(url), {"user-agent": _AGENT, "accept": "*/*", "accept-encoding": "gzip"}
     sent |= {name.lower(): value for name, value in (headers or {}).items()}
     cookies: dict[str, dict[str, str]] = {}  # by host, for the way of this one request
-    for _ in range(REDIRECTS_MAX + 1):
+    for _ in range(redirects + 1):
         jar = cookies.setdefault(here.origin, {})
         own = {"cookie": "; ".join(map("=".join, jar.items()))} if jar else {}
-        with _response(here, own | sent, end, addresses, gateway) as response:
+        with _response(here, own | sent, end, addresses, gateway, body) as response:
             to = response.headers.get("location")
-            if response.status not in REDIRECTS or not to:
+            if response.status not in REDIRECTS or not to or not redirects:
                 return _answer(response, here.url, max_bytes)
             jar.update(_cookies(response))
         target = _address(urljoin(here.url, _location(to)))
@@ -174,6 +176,7 @@ def _response(
     end: float,
     addresses: Addresses | None,
     gateway: int | None,
+    body: bytes | None = None,
 ) -> Iterator[HTTPResponse]:
     """Send one request and yield the response, its body not read yet. The connection is cut at
     ``end`` (by the monotonic clock), and the read with it.
@@ -190,7 +193,8 @@ def _response(
         watch.start()
         try:
             connection.connect()
-            connection.request("GET", _target(to), headers=headers, preload_content=False)
+            method = "GET" if body is None else "POST"
+            connection.request(method, _target(to), body, headers=headers, preload_content=False)
             yield connection.getresponse()
         except (faults.HTTPError, HTTPException, OSError, ValueError) as error:
             raise FetchError("timeout" if late.is_set() else _word(error)) from error

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ..errors import SetupError
-from ..local.private_files import make_private, open_private, write_private
+from ..local.private_files import check_space, make_private, open_private, write_private
 from ..model import Json
 from ..text.encodable import encodable
 
@@ -152,6 +152,8 @@ class ResultsFile:
         """
         try:
             make_private(self.path.parent)
+            if not self.path.is_char_device():
+                check_space(self.path.parent)
             self._open()
         except OSError as error:
             raise SetupError(self._cannot(error)) from error

@@ -11,7 +11,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from ..errors import SetupError
-from ..local.private_files import make_private, write_private
+from ..local.private_files import check_space, make_private, write_private
 from ..model import Json
 from ..text.encodable import encodable_value
 from .results import Memo, rename_aside
@@ -56,6 +56,8 @@ class WholeFile:
             if self.path.is_dir():
                 raise SetupError(f"cannot write the results to {self.path}: it is a folder")
             make_private(self.path.parent)
+            if not self.is_device:
+                check_space(self.path.parent)
             if not self.is_device and not os.access(self.path.parent, os.W_OK):
                 raise PermissionError(None, "its folder cannot be written")
             if self.overwrite or not self.path.is_file() or not self.path.stat().st_size:

@@ -8,6 +8,7 @@ import json
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from click.testing import CliRunner
@@ -17,6 +18,7 @@ from crawler import Crawl
 from crawler.api.jobs import AddressRefused, Jobs, Order, UnknownJob
 from crawler.cli import main
 from crawler.client.client import Client
+from crawler.client.workers import Worker
 from crawler.config.settings import load
 from crawler.definition.bounds import scope_of
 from crawler.definition.crawl_plan import policy_of
@@ -25,7 +27,7 @@ from crawler.errors import UnknownCrawl
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.outbox import Outbox
 from crawler.local.embedded import PrivateRedis
-from crawler.model import FailureClass
+from crawler.model import FailureClass, Page
 from crawler.services import Services
 from tests.support.api import TOKEN, Service, serving
 
@@ -191,6 +193,8 @@ def test_nobody_gets_in_without_a_token(service):
             ("GET", "/jobs/x"),
             ("DELETE", "/jobs/x"),
             ("GET", "/jobs/x/results"),
+            ("GET", "/jobs/x/failed"),
+            ("POST", "/jobs/x/failed"),
             ("GET", "/jobs/x/undelivered"),
             ("POST", "/jobs/x/undelivered"),
         ):
@@ -200,7 +204,7 @@ def test_nobody_gets_in_without_a_token(service):
                 path,
                 token,
             )
-    assert service.ask("GET", "/health", token=None).json == {"status": "ok"}
+    assert service.ask("GET", "/health", token=None).status == 200
     assert service.ask("GET", "/openapi.json", token=None).json["openapi"] == "3.1.0"
 
 
@@ -375,6 +379,86 @@ def test_results_that_no_hook_took_are_listed_and_delivered_again(service, jobs)
 
 
 # What a tick does
+
+
+def test_failed_pages_are_paged_and_tried_again(service, jobs, library):
+    order = {"id": "failing", "url": PUBLIC}
+    assert service.ask("POST", "/jobs", order).status == 201
+    frontier = library.frontier("job-failing")
+    frontier.enqueue([Page(f"{PUBLIC}{name}") for name in "abc"])
+    for status in (404, 410, 500):
+        claim = frontier.claim("a worker").claim
+        assert claim is not None
+        frontier.fail(claim, FailureClass.TERMINAL, f"http_{status}", status=status)
+    # When a client reads them, two at a time
+    first = service.ask("GET", "/jobs/failing/failed?limit=2").json
+    last = service.ask("GET", f"/jobs/failing/failed?limit=2&cursor={first['cursor']}").json
+    assert [page["status"] for page in first["failed"] + last["failed"]] == [404, 410, 500]
+    assert set(first["failed"][0]) == {"id", "url", "reason", "status", "attempts", "depth"}
+    assert last["cursor"] is None
+    # And tries them again after the end, when no tick knows the job any more
+    work(jobs, "failing")
+    frontier.end_hook_done()
+    Services(library.settings).tick()
+    assert (jobs.get("failing").state, library.redis.smembers("crawls")) == ("done", set())
+    again = service.ask("POST", "/jobs/failing/failed")
+    assert (again.status, again.json["state"]) == (202, "running")
+    assert (again.json["counts"]["failed"], again.json["counts"]["queued"]) == (0, 3)
+    assert library.redis.smembers("crawls") == {b"job-failing"}
+    assert service.ask("GET", "/jobs/none/failed").status == 404
+
+
+def test_a_client_waits_for_the_end_and_holds_nobody_up(service, jobs):
+    service.ask("POST", "/jobs", {"id": "slow", "url": PUBLIC})
+    with ThreadPoolExecutor(60) as pool:
+        # Given more clients that wait than the server has threads
+        waiting = [pool.submit(service.ask, "GET", "/jobs/slow?wait=60") for _ in range(60)]
+        # When others ask, they are answered
+        assert service.ask("GET", "/jobs/slow?wait=0").json["state"] == "new"
+        assert service.ask("GET", "/jobs/slow?wait=1").json["state"] == "new"
+        assert not any(one.done() for one in waiting)
+        # And with the end of the job all have their response
+        work(jobs, "slow")
+        assert {one.result().json["state"] for one in waiting} == {"done"}
+    assert service.ask("GET", "/jobs/slow?wait=61").json["detail"] == "wait is not between 0 and 60"
+
+
+def test_head_is_get_without_its_body_on_every_path(service, jobs):
+    service.ask("POST", "/jobs", {"id": "ended", "url": PUBLIC})
+    work(jobs, "ended")
+    paths = ["", "/ended", "/ended?wait=5", "/ended/results", "/ended/failed", "/ended/undelivered"]
+    for path in [*(f"/jobs{path}" for path in paths), "/health", "/openapi.json", "/jobs/none"]:
+        got, head = service.ask("GET", path), service.ask("HEAD", path)
+        assert (head.status, head.body) == (got.status, b""), path
+        assert head.headers.get("content-length") == got.headers.get("content-length"), path
+    assert service.ask("HEAD", "/jobs", token=None).status == 401
+    assert service.ask("PUT", "/jobs").headers["allow"] == "GET, HEAD, POST"
+
+
+def test_health_says_whether_a_worker_is_alive(service, library):
+    assert service.ask("GET", "/health", token=None).json == {"status": "no worker", "workers": 0}
+    library.workers.announce(Worker("one@here"), 60)
+    assert service.ask("GET", "/health", token=None).json == {"status": "ok", "workers": 1}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        ("POST", "/jobs", {"url": "gopher://x"}),
+        ("POST", "/jobs", {"url": PUBLIC, "id": "A" * 9_000}),
+        ("POST", "/jobs", {"crawl": "no such"}),
+        ("POST", "/jobs", {"crawl": "x" * 60}),
+        ("GET", "/jobs?cursor=x"),
+        ("GET", f"/jobs/{'x' * 8_000}"),
+        ("PUT", f"/jobs/{'x' * 8_000}"),
+        ("GET", f"/{'x' * 8_000}"),
+        ("GET", f"/jobs?{'x' * 8_000}=1"),
+    ],
+)
+def test_the_text_of_an_error_is_short(service, ask):
+    problem = service.ask(*ask).json
+    assert len(json.dumps(problem)) < 500
+    assert "^" not in json.dumps(problem)
 
 
 def test_an_ended_job_is_forgotten_in_time_but_no_running_one(library):

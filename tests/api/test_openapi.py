@@ -26,6 +26,9 @@ EXAMPLES = 5
 #: nothing.
 NOT_OURS = "use_after_free"
 
+#: Requests that wait do so as long as the description allows; orders may have a webhook.
+ALL_ON = {"api_wait_max": "0.1", "webhook_secret": "a-secret-for-tests-only"}
+
 #: A Django project in one file, with every thing on that could be in the way.
 PROJECT = """
 import sys
@@ -45,7 +48,10 @@ settings.configure(
             "ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "ATOMIC_REQUESTS": True
         }
     },
-    CRAWLER={"REDIS_URL": sys.argv[2], "API_TOKENS": sys.argv[3], "API_RATE": 0},
+    CRAWLER={
+        "REDIS_URL": sys.argv[2], "API_TOKENS": sys.argv[3], "API_RATE": 0,
+        "WEBHOOK_SECRET": "a-secret-for-tests-only",
+    },
 )
 urlpatterns = [path("crawler/", include("crawler.contrib.django.jobs"))]
 execute_from_command_line(["manage.py", "runserver", "--noreload", "--skip-checks", sys.argv[1]])
@@ -105,14 +111,14 @@ def keeps_its_promises(service: Service, folder: Path) -> None:
     )
     assert done.returncode == 0, done.stdout
     assert "No issues found" in done.stdout
-    assert "Operations:       8 selected / 8 total" in done.stdout
+    assert "Operations:       10 selected / 10 total" in done.stdout
     jobs = service.ask("GET", "/jobs?limit=100").json["jobs"]
     assert len(jobs) > 5  # among its requests were orders that were taken
 
 
 @pytest.mark.usefixtures("redis")
 def test_schemathesis_finds_no_fault_in_the_stand_alone_server(redis_server, tmp_path):
-    with serving(tmp_path, redis_server.url) as service:
+    with serving(tmp_path, redis_server.url, **ALL_ON) as service:
         keeps_its_promises(service, tmp_path)
         assert service.log is not None
         assert "Traceback" not in service.log.read_text()
@@ -144,6 +150,12 @@ def test_both_give_the_same_answers(redis_server, tmp_path):
         ("GET", "/jobs/same/results", None),
         ("GET", "/jobs/same/undelivered", None),
         ("POST", "/jobs/same/undelivered", None),
+        ("GET", "/jobs/same/failed", None),
+        ("POST", "/jobs/same/failed", None),
+        ("GET", "/jobs/same?wait=9", None),
+        ("GET", "/jobs/same?wait=x", None),
+        ("HEAD", "/jobs/same", None),
+        ("HEAD", "/jobs/same/results", None),
         ("GET", "/jobs/none", None),
         ("GET", "/health", None),
         ("GET", "/jobs/", None),

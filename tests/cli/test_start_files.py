@@ -9,9 +9,12 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -177,6 +180,46 @@ def test_a_full_disk_ends_with_the_command_that_completes_the_file(desk):
     assert len(desk.folder.lines()) < 4
     desk.run(*command.split())
     assert len(names(desk)) == 4
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own, which is full."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = shutil.which("mount")
+    options = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if (
+        mount is None
+        or subprocess.run([mount, *options], check=False, capture_output=True).returncode
+    ):
+        pytest.skip("to mount a small disk takes root")
+    with contextlib.suppress(OSError):
+        (disk / "fill").write_bytes(b"x" * 100_000)
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "state"),
+    [
+        (("-o", "{}/items.jsonl"), False),
+        (("-o", "{}/items.csv"), False),
+        (("--output", "{}/out"), False),
+        (("-o", "items.jsonl"), True),
+    ],
+)
+def test_on_a_full_disk_nothing_is_started_or_reset(words, state, shop, full_disk):
+    if state:
+        shop.folder.environ["CRAWLER_STATE_DIR"] = str(full_disk / "state")
+    words = [word.format(full_disk) for word in words]
+    said = shop.run("start", "shop.toml", *words, status=2)
+    assert "No space left on device" in said
+    assert len(said.strip().splitlines()) == 1
+    assert Frontier.names(shop.redis) == []
+    handle = shop.begin("/a")
+    shop.run("start", "shop.toml", *words, "--reset", status=2)
+    assert (handle.snapshot().generation, handle.counts["queued"]) == (1, 2)
 
 
 def test_a_removed_or_full_file_is_said_while_the_crawl_goes_on(shop):

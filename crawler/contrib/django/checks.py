@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings as project
 from django.core import checks
+from django.urls import get_resolver
 
+from ...api.tokens import Tokens
 from ...config import SettingsError, django
 from ...config import settings as configuration
-from ...config.settings import Settings
+from ...config.settings import TOKEN, Settings
 from ...definition.loading import load_all
-from ...errors import CrawlerError
+from ...errors import CrawlerError, SetupError
 from ...redaction import masked
+
+#: The name of the URLs of the jobs API.
+JOBS_URL = "crawler-jobs"
 
 
 @checks.register("crawler")
@@ -23,7 +29,7 @@ def check_project(**_: Any) -> list[checks.CheckMessage]:
         settings = configuration.load()
     except SettingsError as error:
         return [checks.Error(masked(str(error)), id="crawler.E001")]
-    return [*_settings(settings), *_crawls(settings), *_celery(settings)]
+    return [*_settings(settings), *_crawls(settings), *_celery(settings), *_jobs(settings)]
 
 
 def _settings(settings: Settings) -> list[checks.CheckMessage]:
@@ -55,6 +61,25 @@ def _crawls(settings: Settings) -> list[checks.CheckMessage]:
     except CrawlerError as error:
         return [checks.Error(str(error), id="crawler.E002")]
     return []
+
+
+def _jobs(settings: Settings) -> list[checks.CheckMessage]:
+    """Return why nobody can use the jobs API that is among the project's URLs."""
+    if not getattr(project, "ROOT_URLCONF", None) or not _has_jobs(get_resolver().url_patterns):
+        return []
+    try:
+        Tokens.load(settings.api_tokens, settings.api_tokens_file, TOKEN)
+    except SetupError as error:
+        return [checks.Error(masked(str(error)), id="crawler.E003")]
+    return []
+
+
+def _has_jobs(patterns: Iterable[Any]) -> bool:
+    return any(
+        getattr(pattern, "name", None) == JOBS_URL
+        or _has_jobs(getattr(pattern, "url_patterns", ()))
+        for pattern in patterns
+    )
 
 
 def _celery(settings: Settings) -> list[checks.CheckMessage]:

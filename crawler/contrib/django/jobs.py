@@ -21,7 +21,7 @@ from django.http.request import UnreadablePostError
 from django.urls import re_path
 from django.views.decorators.csrf import csrf_exempt
 
-from ...api.api import SAFE_HEADERS, Api, ApiRequest
+from ...api.api import SAFE_HEADERS, Api, ApiRequest, Problem
 from ...config import SettingsError
 from ...config import settings as configuration
 from ...config.settings import Settings
@@ -52,7 +52,15 @@ def _api(settings: Settings, pid: int) -> Api:  # noqa: ARG001 - a forked proces
 @transaction.non_atomic_requests
 def respond(request: HttpRequest, path: str) -> HttpResponse | StreamingHttpResponse:
     """Answer one request; ``path`` is the part of its path after the place of these URLs."""
-    began, jobs = time.monotonic(), api()
+    began = time.monotonic()
+    try:
+        jobs = api()
+    except ImproperlyConfigured as error:
+        log.error("the jobs API cannot answer (manage.py check): %s", error)
+        problem = Problem(503, "this server is not set up; its log says why").response()
+        return HttpResponse(
+            problem.body, content_type=problem.type, status=503, headers=SAFE_HEADERS
+        )
     query = request.META.get("QUERY_STRING", "")
     headers = {name.lower(): value for name, value in request.headers.items()}
     base = request.path.removesuffix(f"/{path}")

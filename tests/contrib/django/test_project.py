@@ -270,6 +270,14 @@ def test_a_mistake_is_one_line_and_exit_status_two(words, environ, says, project
     assert len(said.strip().splitlines()) == 1
 
 
+UNUSABLE = """
+import json
+from django.test import Client
+answer = Client(headers={"host": "127.0.0.1"}).get("/api/jobs")
+print(json.dumps([answer.status_code, answer.json()["detail"]]))
+"""
+
+
 def test_check_finds_what_is_wrong_before_a_worker_does(project):
     assert "no issues" in project.manage("check").stdout
     (project.folder / "shop" / "wrong.py").write_text(
@@ -286,6 +294,21 @@ def test_check_finds_what_is_wrong_before_a_worker_does(project):
         "crawler.W004",
     ):
         assert words in said
+    (project.folder / "shop" / "api.py").write_text(
+        "from django.urls import include, path\n"
+        'urlpatterns = [path("api/", include("crawler.contrib.django.jobs"))]\n'
+    )
+    (project.folder / "shop" / "with_api.py").write_text(
+        'from .settings import *\nROOT_URLCONF = "shop.api"\n'
+    )
+    with_api = {"DJANGO_SETTINGS_MODULE": "shop.with_api"}
+    said = project.manage("check", status=1, **with_api).stderr
+    assert "(crawler.E003) the jobs API has no token: set CRAWLER_API_TOKENS" in said
+    assert project.python(UNUSABLE, **with_api) == [
+        503,
+        "this server is not set up; its log says why",
+    ]
+    project.manage("check", CRAWLER_API_TOKENS="a-token-for-tests-only", **with_api)
     assert (
         "(crawler.E001) CRAWLER_TICK_INTERVAL"
         in project.manage("check", status=1, CRAWLER_TICK_INTERVAL="0").stderr

@@ -19,6 +19,8 @@ class Command(commands.Command):
 
     def handle(self, *, as_json: bool, **_: Any) -> None:
         """Tick."""
-        ticks = Services(client().settings).tick()
+        services = Services(client().settings)
+        ticks = services.tick()
+        services.webhooks.join()
         lines = [report.tick_line(name, counts) for name, counts in ticks.items()]
         self.say(ticks, "\n".join(lines) or "no crawl is known here", as_json=as_json)
