@@ -12,6 +12,7 @@ from crawler.client.start_report import IfExists, StartReport
 from crawler.config import settings as configuration
 from crawler.definition.digest import digest_of
 from crawler.model import Status
+from crawler.services import Services
 from crawler.tasks import crawl as tasks
 from crawler.tasks.crawl import BadMessage
 
@@ -114,7 +115,8 @@ def test_a_crawl_is_started_by_its_name_also_one_without_code(library):
 
 
 def test_the_task_for_schedules_says_the_same_as_the_client(library, monkeypatch, caplog):
-    monkeypatch.setattr(tasks, "services", lambda: type("Services", (), {"client": library}))
+    services = Services(library.settings)
+    monkeypatch.setattr(tasks, "services", lambda: services)
     library.start(CRAWL)
     assert tasks.start("nightly")["outcome"] == "running"
     library.handle("nightly").stop()
