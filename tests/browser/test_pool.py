@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from selenium.common.exceptions import TimeoutException
 
 from crawler.browser.browser import Browser
 from crawler.browser.chrome.endpoint import Endpoint
-from crawler.browser.chrome.local import find_chrome, find_driver, sweep
+from crawler.browser.chrome.local import find_chrome, find_driver, make_folder, sweep
 from crawler.browser.pool import Chrome
 from crawler.errors import BrowserLost, BrowserUnavailable, PageError
 from crawler.model import Page
@@ -594,6 +595,23 @@ def test_a_sweep_kills_drivers_and_chromes_that_outlived_their_owner(tmp_path):
     assert sweep(tmp_path) == 1
     assert driver.poll() is not None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_finds_temporary_folders_whose_state_is_gone(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = (
+        "import pathlib, sys, tempfile; tempfile.tempdir = sys.argv[1];"
+        "from crawler.browser.chrome.local import make_folder;"
+        "print(make_folder(pathlib.Path(sys.argv[1]) / ('x' * 60)).resolve())"
+    )
+    gone = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    mine = make_folder(tmp_path / ("y" * 60)).resolve()
+    folder = Path(gone.stdout.strip())
+    assert folder.is_dir()
+    sweep(tmp_path / "other")
+    assert (folder.exists(), mine.exists()) == (False, True)
 
 
 def test_a_sweep_is_not_fooled_by_reused_pids_or_folders_of_others(tmp_path):

@@ -23,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -69,6 +70,8 @@ SCRIPT_MAX = 1_000
 FOREIGN_AGE = 7 * 86_400
 
 NAME = re.compile(r"chrome-(?P<pid>\d+)-(?P<birth>\d+)-[0-9a-f]{8}@(?P<host>.*)")
+#: The name of a folder among the temporary ones: it is short, so a number stands for the host.
+SHORT_NAME = re.compile(r"c-(?P<pid>\d+)-(?P<birth>\d+)-(?P<host>[0-9a-f]{4})-\w+")
 
 
 def find_chrome() -> str | None:
@@ -310,8 +313,14 @@ def make_folder(state: Path) -> Path:
     if len(str(folder)) <= PATH_MAX:
         folder.mkdir(mode=0o700)
     else:  # Chrome needs a short path, a sweep needs to find it
-        folder.symlink_to(tempfile.mkdtemp(prefix="chrome-"), target_is_directory=True)
+        short = tempfile.mkdtemp(prefix=f"c-{owner}-{host_number()}-")
+        folder.symlink_to(short, target_is_directory=True)
     return folder
+
+
+def host_number() -> str:
+    """Return four digits that stand for this host in the names of temporary folders."""
+    return f"{zlib.crc32(platform.node().encode()) & 0xFFFF:04x}"
 
 
 def remove(folder: Path) -> None:
@@ -332,7 +341,8 @@ def remove(folder: Path) -> None:
 
 def sweep(state: Path) -> int:
     """Kill the drivers and Chromes whose owner is gone, and delete their folders below ``state``;
-    return their number.
+    return their number. Those among the temporary folders go, too, of whatever ``state`` they were:
+    it may be gone with the names that led to them.
     """
     host = platform.node()
     orphans = []
@@ -345,11 +355,23 @@ def sweep(state: Path) -> int:
                     orphans.append(folder)
         elif birth(int(match["pid"])) != int(match["birth"]):
             orphans.append(folder)
-    if orphans:
-        kill_users(orphans)
-    for folder in orphans:
+    targets = {folder.resolve() for folder in orphans}
+    unnamed = [folder for folder in left_among_temporary() if folder not in targets]
+    if orphans or unnamed:
+        kill_users([*orphans, *unnamed])
+    for folder in (*orphans, *unnamed):
         remove(folder)
     return len(orphans)
+
+
+def left_among_temporary() -> Iterator[Path]:
+    """Yield the folders among the temporary ones whose owner, of this host and user, is gone."""
+    for folder in Path(tempfile.gettempdir()).resolve().glob(f"c-*-*-{host_number()}-*"):
+        match = SHORT_NAME.fullmatch(folder.name)
+        if match and birth(int(match["pid"])) != int(match["birth"]):
+            with contextlib.suppress(OSError):
+                if folder.lstat().st_uid == os.getuid() and not folder.is_symlink():
+                    yield folder
 
 
 def kill_users(folders: list[Path]) -> None:
