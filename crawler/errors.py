@@ -179,9 +179,14 @@ class PageError(BrowserError):
 
 
 class HookFailed(CrawlerError):
-    """A hook's error holds a secret (a cookie, a password). This error has its type and text, with
-    ``***`` for the secret.
+    """A hook raised an error that is not passed on as it is: this one has its type and text.
+
+    It held a secret (a cookie, a password), for which ``***`` stands; or Celery is to show where it
+    was raised, too.
     """
+
+    def __repr__(self) -> str:  # Flower shows it
+        return str(self)
 
 
 class SetupError(CrawlerError):

@@ -36,7 +36,7 @@ def broken_settings(app: Any, consumer: Any, settings: Settings) -> Iterator[str
             " accept_content to ['json']"
         )
     yield from _late_acks(app.conf, settings)
-    yield from _time_limits(app.conf, consumer.pool, settings)
+    yield from _time_limits(consumer.pool, settings)
     if not app.conf.worker_disable_prefetch:
         yield (
             "prefetch is on: a wake-up waits in a busy worker while others are idle; start it with"
@@ -72,25 +72,17 @@ def _late_acks(conf: Any, settings: Settings) -> Iterator[str]:
         )
 
 
-def _time_limits(conf: Any, pool: Any, settings: Settings) -> Iterator[str]:
-    """Yield a sentence if no time limit ends a run that hangs, or one ends runs too early."""
+def _time_limits(pool: Any, settings: Settings) -> Iterator[str]:
+    """Yield a sentence if no time limit ends a run that hangs.
+
+    The app's own limits do not matter: each wake-up brings its limits along.
+    """
     kind = type(pool).__module__.rpartition(".")[2]
     if kind != "prefork":
         yield (
             f"the pool {kind} ends no run that takes too long: only Chrome's own time-outs"
             f" (CRAWLER_PAGE_LOAD_TIMEOUT {settings.page_load_timeout:g} s, CRAWLER_SCRIPT_TIMEOUT"
             f" {settings.script_timeout:g} s) do, and nothing does for a hook; use -P prefork"
-        )
-    elif not conf.task_time_limit:
-        yield (
-            "task_time_limit is not set: a hook that hangs keeps its process for ever; set it to"
-            f" {settings.hard_timeout:g}"
-        )
-    elif conf.task_time_limit < settings.run_timeout:
-        yield (
-            f"task_time_limit is {conf.task_time_limit:g} s, below CRAWLER_RUN_TIMEOUT"
-            f" ({settings.run_timeout:g}): Celery kills runs that are within their time; set it to"
-            f" {settings.hard_timeout:g}"
         )
 
 

@@ -10,13 +10,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from celery import current_task, shared_task
+from celery import current_task, shared_task, signals
 from celery.exceptions import TaskPredicate
 
 from ..client.start_report import IfExists, StartOutcome
-from ..errors import CrawlerError, HookFailed
+from ..errors import (
+    BrowserUnavailable,
+    CrawlerError,
+    FrontierRefused,
+    FrontierUnavailable,
+    HookFailed,
+)
+from ..hooks import note_of
 from ..model import CRAWL_NAME, Json, Outcome
-from ..observe.logs import binding, logger
+from ..observe.logs import bind, forget_bound, keep_bound, logger
 from ..redaction import masked
 from ..run.outcome import Failure, one_line
 from .messages import TICKET
@@ -46,16 +53,26 @@ class BadMessage(CrawlerError):
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Let no error of a hook be an order to Celery: to try the task again, to put its message back,
-    or (MemoryError) to end the worker.
+    """Raise an error of a hook as one that says which hook, where in its code and at which page.
+
+    So none is an order to Celery: to try the task again, to put its message back, or (MemoryError)
+    to end the worker.
     """
     try:
         yield
-    except (TaskPredicate, MemoryError) as error:
-        raise HookFailed(masked(one_line(error))) from None
+    except Exception as error:
+        order = isinstance(error, TaskPredicate | MemoryError)
+        if not order and not note_of(error):
+            raise
+        note = ", ".join([one_line(error), *note_of(error).splitlines()])
+        raise HookFailed(masked(note)) from (None if order else error)
 
 
-@shared_task(name="crawler.run", ignore_result=True, acks_late=False, throws=(PageFailed,))
+#: Errors of a run of which Celery logs a line, without the traceback.
+EXPECTED = (PageFailed, BrowserUnavailable, FrontierUnavailable, FrontierRefused)
+
+
+@shared_task(name="crawler.run", ignore_result=True, acks_late=False, throws=EXPECTED)
 def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     """Run one page of the crawl named ``crawl``.
 
@@ -65,11 +82,13 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     if ticket is not None:
         check_message(ticket, TICKET)
     request = current_task.request
-    with binding(task=request.id), plain_errors():
+    keep_bound(task=request.id, crawl=crawl)  # until Celery has logged how it ended
+    with plain_errors():
         outcome = services().execute(crawl, ticket, request.headers, queue_of(request))
     if isinstance(outcome, Outcome):
         return {"outcome": outcome.value}
     url = masked(outcome.page.url)
+    bind(url=url, depth=outcome.page.depth)
     if isinstance(outcome, Failure):
         reason = masked(outcome.reason)
         if outcome.retry_in is None:
@@ -82,6 +101,12 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
         "links": outcome.links,
         "ms": round(outcome.ms),
     }
+
+
+@signals.task_postrun.connect
+def forget_task(**_: object) -> None:
+    """Put the fields of a task that is over, and logged, into no further line."""
+    forget_bound()
 
 
 @shared_task(name="crawler.start", ignore_result=True)

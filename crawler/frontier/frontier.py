@@ -519,9 +519,7 @@ class Frontier:
                 " running?"
             )
         if held != b"":
-            alarms.append(
-                f"held for another {held / 1_000:.0f} s: browsers or the network are away"
-            )
+            alarms.append(f"held for another {held / 1_000:.0f} s; why: crawler info {self.name}")
         if reaped >= 10:
             alarms.append(f"{reaped} pages were taken back from workers that fell silent")
         alarms += memory_alarms(self.redis)

@@ -29,6 +29,7 @@ CONTINUATION = "\n    "
 T = TypeVar("T")
 
 _bound: ContextVar[Mapping[str, Json]] = ContextVar("crawler_log", default=MappingProxyType({}))
+_kept: ContextVar[bool] = ContextVar("crawler_log_kept", default=False)
 
 
 @contextmanager
@@ -39,8 +40,27 @@ def binding(**fields: Json) -> Iterator[None]:
     token = _bound.set({**_bound.get(), **fields})
     try:
         yield
-    finally:
+    except BaseException:
+        if not _kept.get():
+            _bound.reset(token)
+        raise
+    else:
         _bound.reset(token)
+
+
+def keep_bound(**fields: Json) -> None:
+    """Put ``fields`` into each line that this thread logs until :func:`forget_bound`; and those of
+    a :func:`binding` that an error leaves, so that who logs the error has them as well.
+    """
+    _kept.set(True)
+    _bound.set({**_bound.get(), **fields})
+
+
+def forget_bound() -> None:
+    """Forget the fields that :func:`keep_bound` kept, and those bound since."""
+    if _kept.get():
+        _kept.set(False)
+        _bound.set(MappingProxyType({}))
 
 
 def bind(**fields: Json) -> None:

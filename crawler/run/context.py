@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..hooks import Lazy, call, note_place
 from ..local.shutdown import shutdown
 from ..local.side_effects import contained
-from ..observe.logs import logger
+from ..observe.logs import bind, logger
 from ..redaction import masked
 from .examples import Examples
 from .looks import Looks
@@ -117,4 +117,6 @@ class Hooks:
         """Return ``error`` as that of the hook of ``step``, with its place in the author's code."""
         url = masked(at.url) if at else ""
         hook = self._crawl.scope if step == "scope" else self._crawl.calls.get(step)
-        return HookError(step, error, note_place(error, step, hook, self._crawl.name, url))
+        place = note_place(error, step, hook, self._crawl.name, url)
+        bind(step=step, place=place)
+        return HookError(step, error, place)

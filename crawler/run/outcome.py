@@ -39,6 +39,10 @@ class Failure:
     retry_in: float | None = None
     error: BaseException | None = field(default=None, compare=False, repr=False)
 
+    def __str__(self) -> str:
+        then = "failed" if self.retry_in is None else f"is tried again in {self.retry_in:.0f} s"
+        return f"{self.page.url} {then}: {self.reason}"
+
 
 class HookError(CrawlerError):
     """A hook raised ``cause`` at ``step``, in the line ``place`` ("shop/crawls.py:31") of its

@@ -321,7 +321,7 @@ def test_a_full_redis_refuses_whole_steps_until_it_has_memory_again(ground: Grou
     ground.until(
         lambda: (
             said().count("Task crawler.run")
-            and said().partition("RETRY")[2].count("raised unexpected: FrontierRefused") > 1
+            and said().partition("RETRY")[2].count("raised expected: FrontierRefused") > 1
         )
     )
     # later runs could not even claim, and leave Redis in peace

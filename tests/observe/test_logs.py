@@ -8,6 +8,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ from crawler.observe.logs import (
     PrintableFormatter,
     bind,
     binding,
+    forget_bound,
     inherited,
+    keep_bound,
     logger,
 )
 from tests.support.ground import Ground, shop
@@ -71,6 +74,17 @@ def test_a_line_has_what_was_bound_when_it_was_logged():
     assert not line("after").keys() & {"crawl", "task", "url"}
 
 
+def test_a_task_s_error_is_logged_with_what_was_bound_in_it():
+    keep_bound(task="4711")
+    with suppress(LookupError), binding(crawl="shop"):
+        bind(step="extract", place="shop.py:5")
+        raise LookupError
+    bound = {"crawl": "shop", "task": "4711", "step": "extract", "place": "shop.py:5"}
+    assert line("Task crawler.run[4711] raised").items() >= bound.items()
+    forget_bound()
+    assert not line("after").keys() & bound.keys()
+
+
 def test_a_thread_of_a_run_logs_what_the_run_is_about():
     found: list[dict] = []
     with binding(crawl="shop"):
@@ -107,6 +121,7 @@ def test_a_worker_logs_json_and_a_run_its_crawl_page_and_task(ground: Ground):
     (ended,) = [
         one for one in lines if "raised expected: http_404 at http://127.0.0.1/a" in one["message"]
     ]
+    assert (ended["crawl"], ended["url"]) == ("shop", "http://127.0.0.1/a")
     assert len(ended["task"]) == 36
     assert "CANARY" not in worker.said()
 

@@ -173,7 +173,7 @@ class ScriptedChrome:
                 case "GET", "window/handles":
                     return 200, ["window"]
                 case "POST", "goog/cdp/execute":
-                    return 200, {"cookies": []}
+                    return 200, {"cookies": [], "entries": []}
                 case "GET", "title" | "source":
                     return 200, ""
             return 200, None
