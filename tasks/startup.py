@@ -56,14 +56,18 @@ class Startup(bootsteps.Step):  # type: ignore[misc, unused-ignore]
         faults = [masked(str(fault)) for fault in crawls.faults]
         if faults and not crawls.usable and alone:
             refuse(f"CRAWLER_CRAWLS: {'; '.join(faults)}")
-        parent.app.amqp.queues.select_add(forwarding_queue(process.services().forwarder.queue))
+        take_forwarded(parent.app, process.services().forwarder.queue)
         for fault in faults:
             log.error("CRAWLER_CRAWLS: %s; this worker runs the other crawls", fault)
 
 
-def forwarding_queue(name: str) -> Queue:
-    """Return the queue ``name``, by which wake-ups come that another worker could not answer."""
-    return Queue(name, Exchange(""), routing_key=name, expires=QUEUE_LIFE)
+def take_forwarded(app: Any, name: str) -> None:
+    """Let the worker of ``app`` also take from the queue ``name``, by which wake-ups come that
+    another worker could not answer.
+    """
+    queue = app.amqp.queues.select_add(Queue(name, routing_key=name, expires=QUEUE_LIFE))
+    # Celery puts its own in the place of the broker's default exchange, and would leave a binding
+    queue.exchange = Exchange("")
 
 
 def refuse(reason: str) -> NoReturn:

@@ -100,7 +100,7 @@ class WakeUps:
         """
         with self._broker_errors():
             self.app.send_task(
-                START_TASK, (name, if_exists), queue=queue, declare=(), ignore_result=True
+                START_TASK, (name, if_exists), queue=named(queue), declare=(), ignore_result=True
             )
 
     @contextmanager
@@ -121,7 +121,7 @@ class WakeUps:
         self.app.send_task(
             TASK,
             (name, ticket),
-            queue=queue or self.settings.queue,
+            queue=named(queue) if queue else self.settings.queue,
             declare=(),  # the worker declares the queue, and a Redis needs no declaration
             countdown=delay or None,
             expires=delay + WAKE_UP_LIFE,
@@ -186,6 +186,13 @@ class WakeUps:
             "time_limit": self.settings.hard_timeout,
             "argsrepr": shown_arguments(name),
         }
+
+
+def named(queue: str) -> Any:
+    """Return the queue of that name: one of a group is in no configuration."""
+    from kombu import Exchange, Queue
+
+    return Queue(queue, Exchange(""), routing_key=queue)
 
 
 def shown_arguments(name: str) -> str:

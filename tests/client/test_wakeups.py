@@ -124,3 +124,14 @@ def test_a_process_that_only_sends_loads_no_browser(redis_server: PrivateRedis):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert process.stdout == "False\n"
+
+
+def test_every_message_can_go_to_the_queue_of_a_group(wakeups, redis_server):
+    client = redis_py.Redis(unix_socket_path=str(redis_server.socket), db=1)
+    client.flushdb()
+    group = f"{wakeups.settings.queue}.1a2b3c4d"
+    wakeups("shop", "t-1", queue=group)
+    wakeups.send("shop", "t-2", queue=group)
+    wakeups.send_start("shop", "restart", group)
+    assert client.llen(group) == 3
+    assert client.llen(wakeups.settings.queue) == 0

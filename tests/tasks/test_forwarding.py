@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import redis as redis_py
 
 from crawler.client.wakeups import WakeUps
 from crawler.definition.loading import load_all
@@ -61,11 +62,17 @@ def test_workers_that_cannot_run_a_crawl_hand_it_on(ground: Ground):
     bare = ground.worker(2)
     lame = ground.worker(2, crawls=(broken, other))
     good = ground.worker(1, crawls=(crawls,), tick_interval=600.0)
+    # and one of which nothing could be used: it ends at its start, with one line
+    useless = ground.worker(1, crawls=(broken,))
+    assert useless.process.wait(60) == 2
+    assert "this worker could do nothing, and ends: CRAWLER_CRAWLS: " in useless.said()
+    assert "Traceback" not in useless.said()
     until_alive(ground, bare, lame, good)
 
-    # When a schedule starts the crawl, at whatever worker takes its message
+    # When schedules start the crawl, at whatever worker takes their messages
     wakeups = WakeUps(ground.settings())
-    wakeups.send_start("shop", None, ground.settings().queue)
+    for _ in range(3):
+        wakeups.send_start("shop", None, ground.settings().queue)
 
     # Then it ends as if they were alone, and each says once that it hands wake-ups on
     frontier = ground.library().frontier("shop")
@@ -81,6 +88,9 @@ def test_workers_that_cannot_run_a_crawl_hand_it_on(ground: Ground):
     assert "broken.py does not import" in lame.said()
     registered = {worker.name: worker for worker in ground.library().workers.workers()}
     assert [worker.faults != () for worker in registered.values()] == [False, True, False]
+
+    messages = redis_py.Redis(unix_socket_path=str(ground.redis.socket), db=1)
+    assert messages.scard("_kombu.binding.crawler") == 1  # queues of groups leave nothing behind
 
     # When nobody is left who knows a crawl, its wake-ups are given back, with the reason
     good.process.terminate()
