@@ -278,13 +278,14 @@ def hire(ground: Ground) -> None:
 
 
 def chromes(folder: Path) -> list[psutil.Process]:
-    """The processes of the browsers that workers with state in ``folder`` started."""
+    """The processes of the browsers that workers with state in ``folder`` started: their temporary
+    folder is the one of their driver, to which a name in that state leads.
+    """
+    homes = {str(path.resolve()) for path in (folder / "state").glob("chrome-*@*")}
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if "chrom" in process.name() and str(folder / "state") in " ".join(
-                [*process.cmdline(), *process.environ().values()]
-            ):
+            if "chrom" in process.name() and process.environ().get("TMPDIR") in homes:
                 found.append(process)
     return found
 
@@ -296,8 +297,16 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
     ground.close()
 
 
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of the workers' temporary files. Its path is short: Chrome makes sockets there."""
+    with tempfile.TemporaryDirectory(prefix="s", ignore_cleanup_errors=True) as name:
+        monkeypatch.setenv("TMPDIR", name)
+        yield Path(name)
+
+
 def test_each_crawl_is_exact_whatever_dies_freezes_or_misbehaves(
-    ground: Ground, site: Server, request: pytest.FixtureRequest
+    ground: Ground, site: Server, temporary: Path, request: pytest.FixtureRequest
 ):
     minutes = request.config.getoption("--minutes")
     hooks = ground.folder / "hooks.py"
@@ -305,7 +314,6 @@ def test_each_crawl_is_exact_whatever_dies_freezes_or_misbehaves(
     text = HOOKS.replace("SITE", site.url(""))
     hooks.write_text("\n".join(f"{name} = {n}" for name, n in numbers.items()) + text)
     crawls = load_all([str(hooks)])
-    before = left_in_temporary_folder()
     for _ in range(WORKERS):
         hire(ground)
     began, rounds, faults = time.monotonic(), 0, Counter()
@@ -325,7 +333,7 @@ def test_each_crawl_is_exact_whatever_dies_freezes_or_misbehaves(
     for worker in ground.workers:
         worker.process.wait(120)
     assert chromes(ground.folder) == []
-    assert left_in_temporary_folder() - before == set()
+    assert sorted(path.name for path in temporary.iterdir()) == []
     sys.stderr.write(f"{rounds} crawls in {time.monotonic() - began:.0f} s: {dict(faults)}\n")
 
 
@@ -368,7 +376,3 @@ def compare(ground: Ground, frontier: Frontier, site: Server, name: str) -> None
         rows = database.execute("SELECT n FROM rows WHERE crawl = ?", [name]).fetchall()
     assert {n for (n,) in rows} == done
     assert snapshot.counts.get("undelivered", 0) == 0
-
-
-def left_in_temporary_folder() -> set[str]:
-    return {path.name for path in Path(tempfile.gettempdir()).iterdir()}
