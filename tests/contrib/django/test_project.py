@@ -14,7 +14,7 @@ import pytest
 
 from crawler.local.embedded import PrivateRedis
 from tests.support.folder import until
-from tests.support.project import BIN, USERS, WORKERS, Project
+from tests.support.project import BIN, USERS, Project
 from tests.support.redis_kinds import Server
 
 pytest_plugins = ["tests.site.shop"]
@@ -81,12 +81,11 @@ print(json.dumps([Book.objects.exclude(title="").count(), titled.count()]))
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("kind", WORKERS)
-def test_a_crawl_started_by_a_view_writes_rows_in_a_worker_of(kind, project):
+def test_a_crawl_started_by_a_view_writes_rows_in_our_own_worker(project):
     started = {"crawl": "books", "outcome": "started", "reason": None}
     assert project.python(VIEW) == [200, started]
     project.frontier().set_limits(page_limit=5)
-    with project.worker(kind) as worker:
+    with project.worker("our own app") as worker:
         until(lambda: project.frontier().snapshot().status.ended, worker, 90)
     seen = project.frontier().snapshot()
     assert (seen.status, seen.done, seen.failed, seen.counts["items"]) == ("FINISHED", 5, 0, 5)
