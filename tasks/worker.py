@@ -29,6 +29,7 @@ from .config_checks import broken_settings
 from .messages import refusals
 from .reconnection import Lines, Reconnection, reconnected
 from .remote_control import MaskedAnswers
+from .soft_shutdown import SoftShutdown
 from .startup import Startup, takes_our_tasks
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def add_steps(instance: Any = None, **_: Any) -> None:
     process.load()  # before the fork
     shutdown.share()
     share_memory_in(configuration.load().state_dir.absolute() / "memory")
-    instance.app.steps["worker"].update((Startup, Ticker))
+    instance.app.steps["worker"].update((Startup, Ticker, SoftShutdown))
     instance.app.steps["consumer"].update((Reconnection, MaskedAnswers))
 
 

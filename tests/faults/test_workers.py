@@ -161,3 +161,18 @@ def test_a_crawl_does_not_end_before_its_last_slow_page(ground: Ground):
     gate.set()
     ground.until_end(frontier)
     ended_well(frontier, ["/", *PATHS, "/late"], log=ground.redis)
+
+
+def test_a_worker_that_is_told_to_quit_ends_when_its_pages_have(ground: Ground):
+    gate = threading.Event()
+    chrome = ground.chrome_on({"/": Doc(links=["/a", "/b"]), "/a": Doc(gate=gate), "/b": Doc()})
+    worker = ground.worker(2, soft_shutdown_timeout=600)
+    frontier = ground.crawl(shop(concurrency_limit=1))
+    ground.until(lambda: chrome.count("/a"))
+    worker.process.send_signal(signal.SIGQUIT)
+    ground.until(lambda: "have 600 seconds to end" in worker.said())
+    assert consistent(frontier).processing == 1
+    gate.set()
+    worker.process.wait(120)  # which is far less
+    seen = consistent(frontier)
+    assert (seen.done, seen.queued, seen.processing) == (2, 1, 0)
