@@ -103,7 +103,7 @@ def test_a_project_that_finds_our_tasks_gets_their_names_and_the_tick():
         " import signals; print(len(signals.celeryd_init.receivers))"
     )
     names, receivers = subprocess.check_output([sys.executable, "-c", code], text=True).splitlines()
-    assert names == "['crawler.run', 'crawler.start', 'crawler.tick']"
+    assert names == "['crawler.echo', 'crawler.run', 'crawler.start', 'crawler.tick']"
     assert int(receivers) > 0
 
 
