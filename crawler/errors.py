@@ -64,8 +64,8 @@ class DefinitionError(CrawlerError):
 
 
 class UnknownCrawl(CrawlerError):
-    """No crawl of this name is known here; ``known`` holds the names that are, and ``faults`` why
-    others are not: a module does not import.
+    """No crawl of this name is known here, or it was never started; ``known`` holds the names that
+    are known, and ``faults`` why others are not: a module does not import.
     """
 
     def __init__(
@@ -75,6 +75,8 @@ class UnknownCrawl(CrawlerError):
         self.name, self.known, self.faults = name, known, faults
 
     def __str__(self) -> str:
+        if self.name in self.known:
+            return f"the crawl {self.name!r} has not been started yet: `crawler start {self.name}`"
         shown = [*self.known[:KNOWN_SHOWN], *(("…",) if self.known[KNOWN_SHOWN:] else ())]
         known = f"known here: {', '.join(shown)}" if shown else "none is known here"
         return f"no crawl is named {self.name!r} ({'; '.join([known, *self.faults])})"

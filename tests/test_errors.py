@@ -21,3 +21,11 @@ def test_the_drawn_tree_names_every_error_below_its_own_root():
         for name, error in classes
         if issubclass(error, errors.CrawlerError) and error is not errors.CrawlerError
     }
+
+
+def test_a_crawl_that_is_known_but_never_started_is_not_called_unknown():
+    known = ("books", "news")
+    assert "has not been started yet" in str(errors.UnknownCrawl("books", known))
+    assert str(errors.UnknownCrawl("shop", known)) == (
+        "no crawl is named 'shop' (known here: books, news)"
+    )

@@ -94,7 +94,8 @@ class Client:
         """
         handle = CrawlHandle(self, name)
         if handle.frontier.digest() is None:
-            raise UnknownCrawl(name, tuple(Frontier.names(self.redis, self.settings.key_prefix)))
+            begun = Frontier.names(self.redis, self.settings.key_prefix)
+            raise UnknownCrawl(name, tuple(sorted({*begun, *self.crawls.usable})))
         return handle
 
     def crawl(self, name: str) -> Crawl:
