@@ -11,6 +11,7 @@ import redis as redis_py
 from crawler.client.wakeups import WakeUps
 from crawler.definition.loading import load_all
 from crawler.frontier.listing import Listing
+from crawler.local.heartbeat_file import Heartbeat
 from tests.support.ground import Ground, Worker, ended_well
 from tests.support.webdriver import Doc
 
@@ -60,7 +61,8 @@ def test_workers_that_cannot_run_a_crawl_hand_it_on(ground: Ground):
     other = module(ground, "other", CRAWLS.replace('"shop"', '"toys"').replace('"news"', '"rare"'))
     crawls = module(ground, "crawls", CRAWLS)
     bare = ground.worker(2)
-    lame = ground.worker(2, crawls=(broken, other))
+    alive = ground.folder / "alive"
+    lame = ground.worker(2, crawls=(broken, other), heartbeat_file=alive)
     good = ground.worker(1, crawls=(crawls,), tick_interval=600.0)
     # and one of which nothing could be used: it ends at its start, with one line
     useless = ground.worker(1, crawls=(broken,))
@@ -89,6 +91,8 @@ def test_workers_that_cannot_run_a_crawl_hand_it_on(ground: Ground):
     registered = {worker.name: worker for worker in ground.library().workers.workers()}
     assert [worker.faults != () for worker in registered.values()] == [False, True, False]
 
+    beat = Heartbeat.read(alive)
+    assert (len(beat.faults), beat.restart_reason(beat.tick)) == (1, None)  # it lives, not ready
     messages = redis_py.Redis(unix_socket_path=str(ground.redis.socket), db=1)
     assert messages.scard("_kombu.binding.crawler") == 1  # queues of groups leave nothing behind
 
