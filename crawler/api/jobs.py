@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..client.start_report import IfExists
 from ..client.wakeups import BrokerUnavailable
-from ..client.webhooks import Webhook, Webhooks
+from ..client.webhooks import JOB_KEYS, Webhook, Webhooks
 from ..definition.crawl import Crawl
 from ..errors import CrawlerError, DefinitionError, Fault, FrontierRefused, UnknownCrawl
 from ..frontier.frontier import Frontier
@@ -218,7 +218,7 @@ class Jobs:
     ) -> None:
         self.client, self.private, self.retention = client, private, retention
         self.redis: Any = client.redis
-        self.prefix = f"{client.settings.key_prefix}{{jobs}}:"
+        self.prefix = client.settings.key_prefix + JOB_KEYS
         self.webhooks = Webhooks(self.redis, self.prefix)
         self._resolve = resolve
         self._resolvers = ThreadPoolExecutor(RESOLVERS, "crawler-resolve")

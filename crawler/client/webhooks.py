@@ -18,6 +18,8 @@ from typing import Any
 
 from ..storage.errors import redis_errors
 
+#: What the keys of jobs begin with, after the prefix of all keys.
+JOB_KEYS = "{jobs}:"
 #: Seconds for which one process alone sends a message.
 LOCK_LIFE = 60
 #: Webhooks that are looked at in one go.

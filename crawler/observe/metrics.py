@@ -27,6 +27,7 @@ from prometheus_client.registry import Collector as AnyCollector
 from ..browser.chrome.registry import Registry
 from ..client.client import Client
 from ..client.standstill import Reason, Standstill
+from ..client.webhooks import JOB_KEYS, Webhooks
 from ..client.workers import WorkerRegistry
 from ..errors import CrawlerError
 from ..frontier.frontier import Frontier
@@ -141,6 +142,11 @@ class Collector(AnyCollector):
             "crawler_messages_refused",
             "Messages that workers refused: they were none of this project.",
             value=registry.refused(),
+        )
+        yield CounterMetricFamily(
+            "crawler_webhooks_failed",
+            "Webhooks of jobs that no receiver took, given up after all attempts.",
+            value=Webhooks(self.redis, self.prefix + JOB_KEYS).failures(),
         )
         yield from self._sessions()
 

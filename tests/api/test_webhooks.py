@@ -19,6 +19,7 @@ from crawler.client.webhook_sender import ATTEMPTS
 from crawler.config.settings import load
 from crawler.errors import DefinitionError
 from crawler.model import FailureClass
+from crawler.observe.metrics import Collector
 from crawler.services import Services
 from tests.support.folder import CRAWLER, until
 from tests.support.redis_kinds import free_port
@@ -160,7 +161,9 @@ def test_attempts_end_in_a_failure_that_is_counted(jobs, services):
         tick(services)
     webhook = jobs.get("three").webhook
     assert (webhook.state, webhook.attempts, webhook.reason) == ("failed", ATTEMPTS, "refused")
-    assert services.jobs.webhooks.failures() == 1
+    metrics = Collector(jobs.redis, "").collect()
+    value = {one.name: one.samples[0].value for one in metrics if one.samples}
+    assert value["crawler_webhooks_failed"] == 1
     assert jobs.redis.zcard(jobs.prefix + "webhooks") == 0
 
 

@@ -316,6 +316,31 @@ def test_of_two_watchers_one_writes_and_the_other_takes_over(shop):
 # beginning again
 
 
+def test_a_restart_begins_again_after_the_end_and_else_goes_on(ended):
+    # Given a crawl that has ended, and its file
+    ended.run("start", "shop.toml", "-o", "items.jsonl")
+    assert len(names(ended)) == 4
+    assert "name one" in ended.run("start", "shop.toml", "--restart", "--reset", status=2)
+    # When it is restarted, and a changed definition is started while it goes on
+    first = start(ended, "-o", "items.jsonl", "--restart")
+    until(lambda: frontier_of(ended).digest() and frontier_of(ended).snapshot().queued == 1, first)
+    (ended.folder.path / "shop.toml").write_text(f"{DEFINITION}page_limit = 9\n")
+    second = start(ended, "-o", "other.jsonl", "--restart")
+    assert any("has changed, and is taken over" in line for line in second.stderr)
+    # But one that starts elsewhere is refused
+    elsewhere = DEFINITION.replace(SITE, "https://elsewhere.example")
+    (ended.folder.path / "shop.toml").write_text(elsewhere)
+    said = ended.run("start", "shop.toml", "-o", "third.jsonl", status=2)
+    assert "starts at other hosts" in said
+    # Then it went on, in its second generation, and the file holds that one
+    finish(frontier_of(ended))
+    for watcher in (first, second):
+        watcher.communicate(timeout=60)
+        assert watcher.returncode == 0
+    seen = frontier_of(ended).snapshot()
+    assert (seen.generation, seen.done, len(names(ended))) == (2, 1, 1)
+
+
 def test_the_results_of_an_unfinished_crawl_outlive_its_reset(shop):
     handle = shop.begin("/a", "/b")
     finish(handle.frontier)
