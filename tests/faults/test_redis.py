@@ -53,10 +53,7 @@ def kill(redis: PrivateRedis) -> None:
     redis.process.wait()
 
 
-@pytest.mark.parametrize("patient", [False, pytest.param(True, marks=pytest.mark.soak)])
-def test_a_crawl_goes_on_without_help_after_redis_was_killed_under_load(
-    ground: Ground, patient: bool
-):
+def test_a_crawl_goes_on_without_help_after_redis_was_killed_under_load(ground: Ground):
     """Fault 10, with workers: twice, and started again on its log."""
     site, paths = tree(150)
     ground.chrome_on(site)
@@ -67,17 +64,8 @@ def test_a_crawl_goes_on_without_help_after_redis_was_killed_under_load(
         kill(ground.redis)
         ground.redis.start()
         consistent(frontier)
-        if not patient:
-            miss_wake_ups(frontier)
     ground.until_end(frontier, 120)
     ended_well(frontier, paths, log=ground.redis)
-
-
-def miss_wake_ups(frontier: Frontier) -> None:
-    """Let the tickets expire, as they do after a minute: those whose messages were lost with a
-    connection are sent again then.
-    """
-    frontier.redis.delete(frontier.key("tickets"))
 
 
 class Load:
@@ -452,8 +440,7 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-@pytest.mark.parametrize("patient", [False, pytest.param(True, marks=pytest.mark.soak)])
-def test_a_crawl_survives_the_fail_over_to_a_replica(ground: Ground, patient: bool):
+def test_a_crawl_survives_the_fail_over_to_a_replica(ground: Ground):
     """Fault 14, a fresh node: it takes the address of the one that died, has its data, and no
     scripts.
     """
@@ -472,8 +459,6 @@ def test_a_crawl_survives_the_fail_over_to_a_replica(ground: Ground, patient: bo
     copy.replicaof("NO", "ONE")
     replica.socket.rename(ground.redis.socket)
     consistent(frontier)
-    if not patient:
-        miss_wake_ups(frontier)
     ground.until_end(frontier, 120)
     ended_well(frontier, paths, log=None)
     assert "NOSCRIPT" not in worker.said()
