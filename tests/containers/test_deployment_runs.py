@@ -20,9 +20,9 @@ from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 options = webdriver.ChromeOptions()
 driver = webdriver.Remote("http://hub:4444", options=options)
-driver.set_page_load_timeout(6)
 said = {}
-for url in sys.argv[1:]:
+for number, url in enumerate(sys.argv[1:]):
+    driver.set_page_load_timeout(5 if number else 60)
     try:
         driver.get(url)
         said[url] = "page"
