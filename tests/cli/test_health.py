@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -325,3 +326,34 @@ def test_our_own_worker_breaks_no_promise(ground: Ground):
     if int(ground.client.info("server")["redis_version"].split(".")[0]) < 7:
         assert "a full server refuses a step as a whole" in said.pop()
     assert said == []
+
+
+@pytest.mark.parametrize(
+    ("nodes", "ok"), [([], False), (["DOWN", "DRAINING"], False), (["DOWN", "UP"], True)]
+)
+def test_a_grid_whose_slots_are_all_taken_is_well(monkeypatch, nodes, ok):
+    # Given a Grid that says "not ready", as it does without a node and without a free slot
+    said = {"ready": False, "message": "Selenium Grid not ready.", "nodes": [
+        {"availability": availability} for availability in nodes
+    ]}  # fmt: skip
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"value": said}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as hub:
+        threading.Thread(target=hub.serve_forever, daemon=True).start()
+        monkeypatch.setenv("CRAWLER_CHROME_URL", f"http://127.0.0.1:{hub.server_port}")
+        # When a probe asks
+        result = CliRunner().invoke(main, ["health", "--only", "chrome", "--json"])
+        hub.shutdown()
+    # Then only one without any node that is up is ill
+    part = json.loads(result.output)["parts"]["chrome"]
+    assert part["ok"] is ok
+    assert ("all slots taken" if ok else "Selenium Grid not ready.") in part["said"]
