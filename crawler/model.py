@@ -303,14 +303,15 @@ def short_version(digest: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A page that is being worked on, and the proof of it. ``deadline`` is the hard end: epoch
-    seconds by Redis's clock.
+    """A page that is being worked on, and the proof of it. ``deadline`` is the hard end, ``since``
+    the instant at which it was claimed (None: not known): epoch seconds by Redis's clock.
     """
 
     page: Page
     token: str
     worker: str
     deadline: float
+    since: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ OF_EXAMPLES = {"CRAWLER_API_TOKEN"}
 NO_MODULES = {
     *("crawler.run", "crawler.start", "crawler.tick"),
     *("crawler.view_crawl", "crawler.operate_crawl"),
+    # modules of a Django project
+    *("crawler.contrib.django.admin", "crawler.contrib.django.models"),
 }
 #: A call of our command line: the word before it, the command, what it is given.
 CALL = re.compile(r"(?:^|(\w*)[\s/(`])crawler (?:-v )?([a-z]+)\b([^|;&#()`]*)")

@@ -6,20 +6,16 @@ from __future__ import annotations
 
 import getpass
 import socket
-import tomllib
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from typing import Any
 
 import click
 
-from ..definition.fields import check_fields
-from ..model import Policy, Status
+from ..definition.limits import LIMITS, check_limits
+from ..model import Status
 from .common import find_crawl, open_client, standing
 from .group import Mistake, echo
-
-#: The fields that ``limits`` can change.
-LIMITS = sorted(field.name for field in fields(Policy))
 
 
 @click.command()
@@ -113,21 +109,18 @@ def parse_limits(changes: Iterable[str]) -> dict[str, Any]:
     Raises:
         Mistake: a pair has no such form, names no limit, or its value is wrong.
     """
-    values: dict[str, Any] = {}
+    texts: dict[str, str] = {}
     for change in changes:
         field, equals, text = (part.strip() for part in change.partition("="))
         if not equals:
             raise Mistake(f"{change!r} is no change of a limit (for example: page_limit=1000)")
         if field not in LIMITS:
             raise Mistake(f"no limit is named {field!r}; there are: {', '.join(LIMITS)}")
-        try:
-            values[field] = tomllib.loads(f"value = {text}")["value"]
-        except (tomllib.TOMLDecodeError, RecursionError):
-            values[field] = text
-    checked, faults = check_fields({"name": "x", "url": "http://example.com/", **values})
-    if checked is None:
+        texts[field] = text
+    values, faults = check_limits(texts)
+    if faults:
         raise Mistake("\n".join(map(str, faults)))
-    return {field: getattr(checked, field) for field in values}
+    return values
 
 
 @click.command()

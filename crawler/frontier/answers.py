@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from ..model import Status
 
@@ -145,6 +145,71 @@ class Standing:
     lane: str = ""  # the lane that may be served next
     lane_at: float | None = None
     lane_why: str = ""  # "delay", "robots", "retry_after" or "breaker"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The counts of a crawl at the instant ``at``, in epoch seconds by Redis's clock."""
+
+    at: float
+    done: int
+    failed: int
+    queued: int
+    delayed: int
+    processing: int
+
+    @classmethod
+    def parse(cls, text: bytes) -> Sample:
+        """Return the sample of an entry of the list ``history``."""
+        at, *counts = map(int, text.split())
+        return cls(at / 1_000, *counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """A result of late: when it was stored (epoch seconds), and its JSON, ``cut`` if it is long."""
+
+    at: float
+    text: str
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A lane at this instant. Times are epoch seconds by Redis's clock, 0 where there is none."""
+
+    FIELDS: ClassVar[tuple[str, ...]] = (
+        *("place", "n", "r", "accepted", "next", "blocked", "delay", "fails", "trips"),
+    )
+
+    name: str
+    place: str  # idle, ready, snoozed or busy
+    queued: int
+    processing: int
+    accepted: int
+    due: float  # when it may be served
+    why: str  # what it waits for: "delay", "robots", "retry_after" or "breaker"
+    failures: int  # in a row
+
+    @classmethod
+    def parse(cls, name: str, reply: Sequence[bytes | None]) -> Lane:
+        """Return the lane ``name`` from the values of its ``FIELDS``."""
+        place, *texts = reply
+        numbers = [float(text or 0) for text in texts]
+        queued, running, accepted, next_, blocked, delay, fails, trips = numbers
+        why = "robots" if delay else "delay"
+        if blocked > next_:
+            why = "breaker" if trips else "retry_after"
+        return cls(
+            name,
+            (place or b"idle").decode(),
+            int(queued),
+            int(running),
+            int(accepted),
+            max(next_, blocked) / 1_000,
+            why,
+            int(fails),
+        )
 
 
 #: Fields of a standing that are counts, and those that are texts.

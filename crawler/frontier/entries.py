@@ -89,9 +89,14 @@ def decode_letter(raw: bytes) -> FailedPage:
 
 def decode_claim(value: bytes) -> Claim:
     """Return a claim from its value in the hash ``inflight``."""
-    token, worker, deadline, _, raw = value.split(b"\n", 4)
-    page = decode_page(raw)
-    return Claim(page, token.decode(), worker.decode("utf-8", "replace"), int(deadline) / 1_000)
+    token, worker, deadline, claimed, raw = value.split(b"\n", 4)
+    return Claim(
+        decode_page(raw),
+        token.decode(),
+        worker.decode("utf-8", "replace"),
+        int(deadline) / 1_000,
+        int(claimed) / 1_000,
+    )
 
 
 def worker_of(value: bytes) -> str:

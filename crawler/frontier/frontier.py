@@ -111,6 +111,21 @@ class Frontier:
         with redis_errors():
             return sorted(map(text_of, redis.smembers(f"{prefix}crawls")))
 
+    @classmethod
+    def statuses(cls, redis: RedisClient, names: Iterable[str], prefix: str = "") -> dict[str, str]:
+        """Return the statuses of those crawls ``names`` that were started, in one round trip."""
+        names = list(names)
+        with redis_errors():
+            pipe: Any = redis.pipeline(transaction=False)
+            for name in names:
+                pipe.hget(cls(redis, name, prefix=prefix).key("meta"), "status")
+            found = pipe.execute() if names else []
+        return {
+            name: text_of(status)
+            for name, status in zip(names, found, strict=True)
+            if status is not None
+        }
+
     def run_script(self, name: str, *args: str | bytes | float) -> Any:
         """Run a script on this crawl: for the modules of this folder. Keys of the crawl that
         somebody else wrote are moved aside first, if it finds one that is not of our type.
@@ -295,11 +310,11 @@ class Frontier:
         """
         return Renewal(self.run_script("sent", claim.page.id, claim.token, rand()).decode())
 
-    def renew(self, claim: Claim) -> Renewal:
+    def renew(self, claim: Claim, step: str = "") -> Renewal:
         """Extend the lease of ``claim`` by the crawl's ``lease``, up to the page's hard
-        deadline.
+        deadline. ``step`` is the step that its run is at, for those who look.
         """
-        return Renewal(self.run_script("renew", claim.page.id, claim.token).decode())
+        return Renewal(self.run_script("renew", claim.page.id, claim.token, step).decode())
 
     def finish(
         self,

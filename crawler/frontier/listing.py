@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..model import Claim, Page
 from ..storage.errors import redis_errors
 from . import entries
+from .answers import Lane, Recent, Sample
 from .arguments import batches
 from .entries import FailedPage
 from .keys import queue_names
@@ -84,6 +85,56 @@ class Listing:
             values = [*filter(entries.is_claim, self.redis.hvals(self.key("inflight")))]
         values.sort(key=entries.claimed_at)
         return [entries.decode_claim(value) for value in values[start : start + count]]
+
+    def steps(self, claims: Iterable[Claim]) -> dict[str, str]:
+        """Return the steps that runs were at when they last renewed their leases, by page id: of
+        pages that have been in flight for a third of a lease, at least.
+        """
+        ids = [claim.page.id for claim in claims]
+        with redis_errors():
+            steps = self.redis.hmget(self.key("steps"), ids) if ids else []
+        return {id_: step.decode() for id_, step in zip(ids, steps, strict=True) if step}
+
+    def history(self) -> list[Sample]:
+        """Return the course of the counts, which ticks write down every ten seconds: the last 360
+        samples, the oldest first.
+        """
+        with redis_errors():
+            texts = self.redis.lrange(self.key("history"), 0, -1)
+        return [Sample.parse(text) for text in texts]
+
+    def recent(self, count: int = 10, size: int = 4_000) -> list[Recent]:
+        """Return the last results, the newest first, with the first ``size`` bytes of each."""
+        flat = self.frontier.run_script("recent", count, size)
+        return [
+            Recent(int(place.split(b"-")[0]) / 1_000, text.decode("utf-8", "ignore"), whole > size)
+            for place, whole, text in batches(flat, 3)
+        ]
+
+    def waiting_lanes(self, count: int = 10) -> list[Lane]:
+        """Return the lanes that wait for their time, the next one first."""
+        with redis_errors():
+            names = self.redis.zrange(self.key("snoozed"), 0, count - 1)
+        return self.lane_states([name.decode() for name in names])
+
+    def lane_sums(self) -> tuple[int, int, int]:
+        """Return the numbers of lanes: all, those that are ready, and those that wait for their
+        time.
+        """
+        with redis_errors():
+            pipe = self.redis.pipeline(transaction=False)
+            pipe.scard(self.key("lanes")).llen(self.key("ready")).zcard(self.key("snoozed"))
+            known, ready, waiting = pipe.execute()
+        return int(known), int(ready), int(waiting)
+
+    def lane_states(self, names: Sequence[str]) -> list[Lane]:
+        """Return the states of the lanes ``names``, some hundred at most."""
+        with redis_errors():
+            pipe = self.redis.pipeline(transaction=False)
+            for name in names:
+                pipe.hmget(self.key(f"lane:{name}"), *Lane.FIELDS)
+            replies = pipe.execute() if names else []
+        return [Lane.parse(name, reply) for name, reply in zip(names, replies, strict=True)]
 
     def done(self, start: int = 0, count: int = 100) -> list[str]:
         """Return the records of finished pages, oldest first; fewer than ``counts`` says if

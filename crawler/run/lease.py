@@ -42,17 +42,22 @@ def lease_renewal() -> LeaseRenewal:
 
 @contextmanager
 def keep_lease(
-    frontier: Frontier, claim: Claim, abandon: Callable[[], None], interval: float
+    frontier: Frontier,
+    claim: Claim,
+    abandon: Callable[[], None],
+    interval: float,
+    step: Callable[[], str] = lambda: "",
 ) -> Iterator[None]:
     """Renew the lease of ``claim`` every ``interval`` seconds in this block, from another thread.
 
     ``abandon`` is called when the page is no longer this claim's. It ends the browser, so that the
-    request in flight fails; the frontier refuses a late report.
+    request in flight fails; the frontier refuses a late report. ``step`` says where the run is: a
+    renewal tells it those who look.
     """
 
     def renew() -> bool:
         try:
-            return frontier.renew(claim) is Renewal.OK
+            return frontier.renew(claim, step()) is Renewal.OK
         except FrontierError:
             log.warning("could not renew the lease of %s", masked(claim.page.url))
             return True

@@ -22,6 +22,8 @@ class Observer(Protocol):
     """Follows one run through its steps. ``explain`` asks for the reason of each dropped link."""
 
     explain: bool
+    #: The step that the run is at; "": not known.
+    at: str
 
     def step(self, name: str, page: Page | None = None) -> None:
         """Note that the run begins the step ``name``, which ends the step before it."""
@@ -45,7 +47,7 @@ class Observer(Protocol):
 class Silent:
     """An observer that notes nothing."""
 
-    explain = False
+    explain, at = False, ""
 
     def step(self, name: str, page: Page | None = None) -> None:
         """Note nothing."""
@@ -90,13 +92,13 @@ class RunObserver:
         self._pending = deque[StepTime]() if pending_timings is None else pending_timings
         self._trace = trace
         self._times: list[StepTime] = []
-        self._step, self._since = "", time.monotonic()
+        self.at, self._since = "", time.monotonic()
 
     def step(self, name: str, page: Page | None = None) -> None:
         """Note the time of the step before, and that the run begins the step ``name``."""
         now = time.monotonic()
-        self._times.append((self._step, now - self._since))
-        self._step, self._since = name, now
+        self._times.append((self.at, now - self._since))
+        self.at, self._since = name, now
         if self._trace:
             self._trace(name, page)
         if log.isEnabledFor(logging.DEBUG):

@@ -87,7 +87,9 @@ class PageRun:
         bind(url=masked(self._page.url), depth=self._page.depth)
         interval = self._policy.lease / RENEWALS
         try:
-            with keep_lease(self._frontier, claim, self._browser.abandon, interval):
+            with keep_lease(
+                self._frontier, claim, self._browser.abandon, interval, lambda: self._observer.at
+            ):
                 yield
         except FrontierUnavailable:
             raise  # no report is possible; the page comes back when its lease has run out

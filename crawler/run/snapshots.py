@@ -20,6 +20,7 @@ from ..hooks import without_place
 from ..local.private_files import make_private, open_private
 from ..model import Json, Page
 from ..observe.logs import logger
+from ..output.error_files import INDEX
 from ..urls.url import InvalidURL, host_of
 from .inert_document import inert
 
@@ -36,8 +37,6 @@ INERT = (
     "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; base-uri 'none';"
     " form-action 'none'\"><meta charset=utf-8><meta name=referrer content=no-referrer>"
 )
-#: The file that lists the snapshots, one JSON object per line.
-INDEX = "errors.jsonl"
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ class Crawl:
         yield "grant", lambda: frontier.wake({"x": 1}, ["after-0"], "w")
         yield "snapshot", lambda: frontier.snapshot()
         yield "tick", lambda: frontier.tick()
+        yield "recent", lambda: listing.recent()
         yield "deliveries", lambda: outbox.waiting(20)
         yield "deliveries", lambda: outbox.waiting(20, held=True)
         yield "deliver", lambda: outbox.take(f"after-{1:032x}", "w")

@@ -1,30 +1,56 @@
-"""The rows of the admin's pages: crawls and their pages as plain values."""
+"""The rows of the admin's pages: crawls, their pages and their workers as plain values."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 
-from ...client.client import Client
 from ...errors import UnknownCrawl
+from ...frontier.answers import Lane
 from ...frontier.entries import FailedPage
 from ...frontier.outbox import UndeliveredLetter
-from ...model import Claim, Json, Snapshot
-from ...output.report import examples_of, ranked, skipped
+from ...model import Claim, Json, Snapshot, Status
+from ...output.report import examples_of, ranked, skipped, version_texts
 from ...redaction import masked
 from ...text.printable import printable
+from .access import cache
 from .actions import ACTIONS, NOT_STARTED
-from .client import find_snapshot
+from .lookup import find_snapshot
+
+if TYPE_CHECKING:
+    from ...client.client import Client
+    from ...client.standstill import Standstill
+    from ...client.workers import CrawlWorkers, Worker
 
 Row = dict[str, Json]
 COUNTS = ("queued", "delayed", "processing", "done", "failed", "delivering")
+#: Seconds for which an open page shows the same reason for a standstill: to find it takes some
+#: trips to Redis for each crawl.
+STANDSTILL_LIFE = 4.0
+#: The pages of a crawl in the admin.
+PAGES = ("change", "live", "failed", "retry", "undelivered", "hosts", "errors", "history")
+FORMS = ("limits", "enqueue")
+#: The limits that the form of a crawl shows.
+LIMITS = (
+    *("concurrency_limit", "delay", "host_concurrency"),
+    *("page_limit", "item_limit", "error_limit", "time_limit", "idle_limit", "queue_limit"),
+    *("attempts", "breaker_failures"),
+)
 
 
 def crawl_row(client: Client, name: str) -> Row:
-    """Return the row of a crawl: its status, counts, and the actions that make sense now."""
-    return snapshot_row(name, find_snapshot(client, name), defined=has_definition(client, name))
+    """Return the row of a crawl: its status, counts, why it stands still, and the actions that make
+    sense now.
+    """
+    snapshot = find_snapshot(client, name)
+    found = standstill(client, name) if snapshot else None
+    return snapshot_row(name, snapshot, defined=has_definition(client, name)) | {
+        "why": printable(masked(found.says)) if found else ""
+    }
 
 
 def snapshot_row(name: str, snapshot: Snapshot | None, *, defined: bool) -> Row:
@@ -50,6 +76,12 @@ def snapshot_row(name: str, snapshot: Snapshot | None, *, defined: bool) -> Row:
     }
 
 
+def standstill(client: Client, name: str) -> Standstill | None:
+    """Return why the crawl stands still, as of some seconds ago at most; None: it does not."""
+    key = ("standstill", client, name)
+    return cache.get(key, STANDSTILL_LIFE, lambda: client.standstill(name))
+
+
 def has_definition(client: Client, name: str) -> bool:
     """Whether the crawl's definition is known here."""
     try:
@@ -59,11 +91,11 @@ def has_definition(client: Client, name: str) -> bool:
     return True
 
 
-def page_links(name: str) -> Row:
-    """Return the addresses of a crawl's pages in the admin."""
+def page_links(name: str, site: str) -> Row:
+    """Return the addresses of a crawl's pages in the admin ``site``, by its name."""
     return {
-        f"{page}_url": reverse(f"admin:crawler_crawl_{page}", args=[quote(name)])
-        for page in ("change", "failed", "retry", "undelivered")
+        f"{page}_url": reverse(f"admin:crawler_crawl_{page}", args=[quote(name)], current_app=site)
+        for page in (*PAGES, *FORMS)
     }
 
 
@@ -82,13 +114,61 @@ def without_credentials(row: Row) -> Row:
     return {name: masked(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def claim_row(claim: Claim) -> Row:
-    """Return the row of a page in flight."""
+def claim_row(claim: Claim, step: str, now: float) -> Row:
+    """Return the row of a page in flight, at the ``step`` that its run named last ("": none)."""
     return {
         "url": masked(claim.page.url),
         "depth": claim.page.depth,
         "attempt": claim.page.attempt,
         "worker": claim.worker,
+        "step": step,
+        "seconds": None if claim.since is None else max(0, round(now - claim.since)),
+    }
+
+
+#: What a host waits for, in words.
+LANE_WAITS = {
+    "delay": "delay",
+    "robots": "robots.txt",
+    "retry_after": "it asked to wait",
+    "breaker": "it failed too often",
+}
+
+
+def lane_row(lane: Lane, now: float) -> Row:
+    """Return the row of a host."""
+    wait = max(0, round(lane.due - now)) if lane.queued else 0
+    return {
+        "name": lane.name or "all hosts",
+        "place": "waits" if lane.place == "snoozed" else lane.place,
+        "queued": lane.queued,
+        "processing": lane.processing,
+        "accepted": lane.accepted,
+        "failures": lane.failures,
+        "wait": wait,
+        "why": LANE_WAITS[lane.why] if wait else "",
+    }
+
+
+def worker_row(worker: Worker, crawl: CrawlWorkers | None = None) -> Row:
+    """Return the row of a worker, and whether it knows ``crawl``."""
+    knows = None
+    if crawl and crawl.code is not None:
+        knows = "no"
+        if worker in crawl.current:
+            knows = "yes"
+        elif worker in crawl.able:
+            knows = "another version"
+    return {
+        "name": worker.name,
+        "version": worker.version,
+        "host": worker.host,
+        "processes": worker.processes,
+        "started": moment(worker.started or None),
+        "broker": worker.broker,
+        "crawls": len(worker.crawls),
+        "faults": [masked(fault) for fault in worker.faults],
+        "knows": knows,
     }
 
 
@@ -103,12 +183,32 @@ def details(snapshot: Snapshot) -> Row:
         "items": snapshot.counts.get("items", 0),
         "retried": snapshot.counts.get("retried", 0),
         "reasons": [
-            (kind, number, examples.get(kind, "")) for kind, number in ranked(snapshot.reasons)
+            (kind, number, masked(examples.get(kind, "")))
+            for kind, number in ranked(snapshot.reasons)
         ],
         "skipped": ranked(skipped(snapshot)),
+        "versions": version_texts(snapshot.versions),
     }
 
 
 def moment(seconds: float | None) -> datetime | None:
     """Return epoch seconds as a time, which Django shows in its user's zone."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+#: The statuses that a list can be narrowed down to.
+STATUSES = (*(status.value for status in Status), NOT_STARTED)
+
+
+def limit_rows(client: Client, name: str) -> list[dict[str, str]]:
+    """Return the limits of a crawl that was started, and their values as text."""
+    plan = client.frontier(name).plan()
+    policy = asdict(plan.policy) if plan else {}
+    return [
+        {"name": limit, "value": limit_text(policy[limit])} for limit in LIMITS if limit in policy
+    ]
+
+
+def limit_text(value: object) -> str:
+    """Return the value of a limit as people write it."""
+    return "none" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value)

@@ -10,15 +10,30 @@
 --                    asked for: a caller who can does that
 --          5 lost    ms: wake-ups that were granted so long ago are lost, with the broker that had
 --                    them; "": those whose time is over are
--- Uses     tickets (zset); as fail
+-- Uses     tickets (zset), history (list); as fail
 -- With     core, lanes, leave, wake, outbox
 -- Returns  number of pages taken back, ended (1 if the caller should call the hook for the end),
 --          status, ms since the last claim while pages wait (or ""), ms of the hold (or ""), 1 if
 --          keys that belong together do not agree (the caller repairs them), ms for which the
 --          oldest wake-up has been on its way (or ""), then the tickets
 -- Cost     O(k log n + k P), k pages taken back, P in flight; O(t) for t tickets with `lost`
+
+-- The course of the counts over the last hour, or longer where ticks are rarer: one sample for the
+-- ticks of all workers.
+local SAMPLE_GAP, SAMPLES = 9500, 360
+
 local crawl, refusal = load()
 if not crawl then return without(refusal, { 0, 0, "", "", "", 0, "" }) end
+
+local function sample()
+  local gap = now - (crawl.sampled or 0)
+  if gap >= 0 and gap < SAMPLE_GAP then return end
+  set(crawl, "sampled", now)
+  redis.call("RPUSH", key("history"), string.format("%.0f %d %d %d %d %d", now, counted("done"),
+    counted("failed"), counted("queued"), delayed(), processing()))
+  redis.call("LTRIM", key("history"), -SAMPLES, -1)
+end
+
 local ended, able = 0, ARGV[4] ~= "0"
 if ENDED[crawl.status] then
   -- The run that ended the crawl may have died before it could call the hook.
@@ -50,6 +65,7 @@ end
 if ARGV[5] ~= "" then forget_tickets(now - tonumber(ARGV[5])) end
 redis.call("ZREMRANGEBYSCORE", key("producers"), "-inf", now)
 check_time(crawl)
+sample()
 if over(crawl) then
   if not able then ended_by_client(crawl) end
   return { reaped, able and 1 or 0, crawl.status, "", "", 0, "" }

@@ -29,6 +29,9 @@ pytest.importorskip("django", reason="Django is not installed: pip install -e .[
 #: Where the pictures of the documentation are; with UPDATE_IMAGES set, a run of these tests writes
 #: them anew.
 IMAGES = ROOT / "docs" / "images"
+UPDATE_IMAGES = bool(os.environ.get("UPDATE_IMAGES"))
+#: Pages that are done before the screen is looked at: more of them for a picture.
+PAGES = 60 if UPDATE_IMAGES else 5
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,8 @@ def place(tmp_path_factory, shop) -> Iterator[tuple[Project, str]]:
     folder = tmp_path_factory.mktemp("admin")
     with PrivateRedis(folder / "redis") as redis:
         # the crawl must outlive slow screens
-        project = Project(folder, redis, shop, SHOP_DELAY="1")
+        errors = str(folder / "errors")
+        project = Project(folder, redis, shop, SHOP_DELAY="1", CRAWLER_ERRORS_DIR=errors)
         project.manage("migrate", "-v", "0")
         project.python(USERS)
         address = f"127.0.0.1:{free_port()}"
@@ -109,6 +113,19 @@ class Screen:
         button.click()
         WebDriverWait(self.browser, 60).until(staleness_of(button))
 
+    def focus(self, css: str) -> None:
+        """Go to a link, as with the keyboard."""
+        self.browser.execute_script("document.querySelector(arguments[0]).focus()", css)
+
+    def has_focus(self, css: str) -> bool:
+        """Whether the place holds what the keyboard is at."""
+        script = "return document.querySelector(arguments[0]).contains(document.activeElement)"
+        return self.browser.execute_script(script, css)
+
+    def width(self) -> int:
+        """The pixels that the page is wide, with all that one had to scroll to."""
+        return self.browser.execute_script("return document.documentElement.scrollWidth")
+
     def says(self, words: str) -> None:
         """Wait for a message."""
         self.until(lambda: words in self.text(".messagelist"))
@@ -124,9 +141,16 @@ class Screen:
             lambda _: condition(), self.text("#content")
         )
 
+    def resize(self, width: int, height: int, *, dark: bool = False) -> None:
+        """Give the screen a size, and the system's scheme of colours."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
     def picture(self, name: str) -> None:
         """Keep what is seen as a picture of the documentation, if that is asked for."""
-        if os.environ.get("UPDATE_IMAGES"):
+        if UPDATE_IMAGES:
             path = IMAGES / f"django-{name}.png"
             IMAGES.mkdir(exist_ok=True)
             path.write_bytes(self.browser.get_screenshot_as_png())
@@ -140,6 +164,13 @@ def smaller(path: Path) -> None:
 
 
 BOOKS = "[data-crawl=books]"
+CHART = (By.CSS_SELECTOR, "[data-chart=pace] .plot")
+#: The screens on which the page of a crawl is seen: a name, a size, and whether it is dark.
+SCREENS = (
+    ("crawl", 1280, 1180, False),
+    ("crawl-dark", 1280, 1180, True),
+    ("crawl-phone", 390, 1500, False),
+)
 
 
 @pytest.mark.browser
@@ -163,20 +194,32 @@ def test_an_operator_starts_watches_stops_and_retries_a_crawl(place, browser, sh
             f"print(client().enqueue('books', '{shop}sold-out/', priority=Priority.HIGH).new)"
         )
         # nobody loads the page anew
-        screen.until(lambda: int(screen.text("[data-count=done]")) >= 5)
+        screen.until(lambda: int(screen.text("[data-count=done]")) >= PAGES, 180)
         screen.until(lambda: screen.text("[data-count=failed]") == "1")
         assert screen.text(".status") == "active"
-        assert screen.buttons() == ["Pause", "Stop", "Retry failed"]
-        browser.refresh()
-        screen.picture("crawl")
+        assert screen.buttons() == ["Pause", "Stop", "Cancel", "Retry failed"]
+        screen.until(lambda: "now" in browser.find_element(*CHART).get_attribute("aria-label"))
+        screen.until(lambda: f"{shop}sold-out/" in screen.text("[data-panel=failures]"))
+        # who is on a link with the keyboard stays there, though its panel is filled again
+        screen.focus("[data-panel=recent] a")
+        before = screen.text("[data-panel=recent]")
+        screen.until(lambda: screen.text("[data-panel=recent]") != before)
+        assert screen.has_focus("[data-panel=recent]")
+        browser.execute_script("document.activeElement.blur(); scrollTo(0, 0)")
+        for name, width, height, dark in SCREENS:
+            screen.resize(width, height, dark=dark)
+            screen.until(lambda width=width: screen.width() <= width)
+            screen.picture(name)
+        screen.resize(1180, 560)
 
         screen.press("Pause")
         screen.until(lambda: screen.text(".status") == "paused")
         screen.press("Resume")
         screen.until(lambda: screen.text(".status") == "active")
         screen.press("Stop")
+        screen.press("Yes: stop books")
         screen.until(lambda: screen.text(".status") == "stopped")
-        assert "stopped in the admin" in screen.text("[data-reason]")
+        assert "stopped by ada in the admin" in screen.text("[data-reason]")
 
         screen.follow("a[data-count=failed]")
         assert screen.text("tbody .url") == f"{shop}sold-out/"

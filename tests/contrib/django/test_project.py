@@ -430,7 +430,9 @@ pages = (
     "hostile/failed/", "hostile/failed/?from=100",
     "hostile/failed/?from=200&reason=%3Cb%20onclick%3Dalert(1)%3E",
     "hostile/failed/?from=-1", "hostile/failed/?from=99999999999999999999",
-    "hostile/failed/?reason=none", "hostile/failed/?reason=turned%20%E2%80%AE%20%1B%5B2J",
+    "hostile/failed/?reason=none",
+    "hostile/failed/?q=GPJ&coded_reason=turned%2520%25E2%2580%25AE%2520%251B%255B2J",
+    "hostile/failed/?reason=turned%20%E2%80%AE%20%1B%5B2J",
 )
 texts = [client.get(base + page).content.decode() for page in pages]
 odd = ("nobody/change/", "nobody/failed/", "hostile/do/clear/", "%3Cb%3E/change/")
@@ -458,7 +460,7 @@ def test_the_text_of_pages_is_escaped_and_failed_pages_are_paged(project):
             assert evil not in text
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
     rows = [text.count('name="id"') for text in found["texts"]]
-    assert rows == [0, 0, 0, 100, 100, 44, 100, 100, 0, 1]
+    assert rows == [0, 0, 0, 100, 100, 44, 100, 100, 0, 1, 1]
     assert r"turned \u202e \u001b[2J" in found["texts"][-1]
     assert 'href="http://x.test/gpj.%E2%80%AEexe%C2%9B"' in found["texts"][-1]
     assert "javascript:alert(1)" in found["texts"][3]

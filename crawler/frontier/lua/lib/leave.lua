@@ -50,6 +50,7 @@ local function leave(claim, entry)
   redis.call("HDEL", key("inflight"), claim.id)
   redis.call("HDEL", key("tokens"), claim.token)
   redis.call("ZREM", key("leases"), claim.id)
+  redis.call("HDEL", key("steps"), claim.id)
   local lane = lane_of(entry and entry.lane or "")
   change(lane, "r", math.max(0, lane.r - 1))
   if lane.sending == claim.id then change(lane, "sending", "") end
