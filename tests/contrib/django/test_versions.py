@@ -33,10 +33,10 @@ client = Client(headers={"host": "127.0.0.1"})
 client.force_login(User.objects.get(username="ada"))
 started = client.post("/refresh/").json()
 base = "/admin/crawler/crawl/"
-pages = ("", "books/change/", "books/failed/", "+live/?name=books")
+pages = ("", "books/change/", "books/failed/", "+live/?name=books", "books/live/", "books/hosts/")
 pages = [client.get(base + page).status_code for page in pages]
 pages.append(client.get("/admin/crawler_store/storedresult/").status_code)
-pages.append(client.post(base + "books/do/stop/").status_code)
+pages.append(client.post(base + "books/do/stop/", {"sure": "1"}).status_code)
 call_command("crawl_store")
 print(json.dumps([django.get_version(), started, pages, our_client().handle("books").status]))
 """.replace("USERS", USERS)
@@ -74,7 +74,7 @@ def test_the_oldest_django_migrates_starts_and_shows_crawls(oldest, tmp_path):
         version, started, pages, status = project.python(PAGES)
         assert version.startswith(OLDEST)
         assert started == {"crawl": "books", "outcome": "started", "reason": None}
-        assert pages == [200] * 5 + [302]
+        assert pages == [200] * 7 + [302]
         assert status == "STOPPED"
         assert (
             json.loads(project.manage("crawl", "books", "--reset", "--json").stdout)["outcome"]
