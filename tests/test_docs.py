@@ -47,8 +47,8 @@ VARIABLES: dict[str, tuple[type, ...]] = {
     "shop": (Crawl, CrawlHandle),
     "books": (Crawl, CrawlHandle),
 }
-#: The variable of an example, examples/load/locustfile.py.
-OF_EXAMPLES = {"CRAWLER_API_TOKEN"}
+#: The variables of an example, examples/load/locustfile.py, and of docker-compose.yml.
+OF_EXAMPLES = {"CRAWLER_API_TOKEN", "CRAWLER_IMAGE"}
 #: Tasks, permissions of Django, and a logger: names that begin as ours and are no modules.
 NO_MODULES = {
     *("crawler.run", "crawler.start", "crawler.tick"),

@@ -285,7 +285,7 @@ class Api:
         wait = _number(self._query(request, {"wait": NUMBER}), "wait", 0, 0, WAIT_MAX)
         job = self.jobs.get(id)
         held = 0.0 if job.ended else min(wait, self.wait_max)
-        return ApiResponse(200, as_json(job.record()), wait=held)
+        return ApiResponse(200, as_json(self.jobs.explained(job).record()), wait=held)
 
     def _stop(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
         self._query(request, {})

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from ..urls.url import host_of
 
 if TYPE_CHECKING:
     from ..client.client import Client
+    from ..client.standstill import Standstill
 
 log = logger(__name__)
 
@@ -147,6 +148,7 @@ class Job:
     waiting: float
     processing: float
     webhook: Webhook | None = None
+    standstill: Standstill | None = None  # why nothing happens, if it was asked for
 
     @property
     def ended(self) -> bool:
@@ -165,6 +167,7 @@ class Job:
             **self.order.record(),
             "url": self.order.url and masked(self.order.url),  # every client sees every job
             "webhook": self.webhook and webhook_record(self.webhook),
+            "standstill": self.standstill and standstill_record(self.standstill),
             "counts": dict(self.counts),
             "created": utc(self.created),
             "started": utc(self.started),
@@ -183,6 +186,11 @@ def webhook_record(webhook: Webhook) -> dict[str, Json]:
         "reason": webhook.reason,
         "at": utc(webhook.at),
     }
+
+
+def standstill_record(found: Standstill) -> dict[str, Json]:
+    """Return why a job stands still, as clients see it."""
+    return found.record() | {"since": utc(found.since), "until": utc(found.until)}
 
 
 def utc(seconds: float | None) -> str | None:
@@ -316,6 +324,11 @@ class Jobs:
     def get(self, id: str) -> Job:  # noqa: A002
         """Return the job ``id`` as it is now. Raises UnknownJob."""
         return self._job(id, self._order_record(id))
+
+    def explained(self, job: Job) -> Job:
+        """Return ``job`` with the reason for which it stands still."""
+        found = None if job.ended else self.client.standstill(PREFIX + job.id)
+        return replace(job, standstill=found)
 
     def _order_record(self, id: str) -> dict[str, Json]:  # noqa: A002
         with redis_errors():

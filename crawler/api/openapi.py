@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from ..client.standstill import Reason
 from ..model import CRAWL_NAME, Json
 from ..version import __version__
 from .jobs import ID, LIMITS
@@ -260,6 +261,20 @@ def component_schemas() -> dict[str, Json]:
     }
 
 
+def standstill_schema() -> dict[str, Json]:
+    """Return the schema of the reason for which a job stands still."""
+    time = {"type": ["string", "null"], "format": "date-time"}
+    return _object(
+        {
+            "reason": {"enum": [str(reason) for reason in Reason]},
+            "says": {"type": "string"},
+            "mend": {"type": "string"},
+            "since": time,
+            "until": time,
+        }
+    )
+
+
 def job_schema(order: dict[str, Json]) -> dict[str, Json]:
     """Return the schema of a job; ``order`` has the schemas of the limits that it may set."""
     time = {"type": ["string", "null"], "format": "date-time"}
@@ -280,6 +295,10 @@ def job_schema(order: dict[str, Json]) -> dict[str, Json]:
                 "additionalProperties": False,
             },
             "webhook": {"anyOf": [{"type": "null"}, webhook_schema()]},
+            "standstill": {
+                "anyOf": [{"type": "null"}, standstill_schema()],
+                "description": "Why it stands still; null: it does not, or not this job was asked.",
+            },
             "counts": _object(
                 {
                     name: {"type": "integer", "minimum": 0, "description": description}

@@ -359,20 +359,19 @@ def watch_shared(order: Order, client: Client) -> tuple[Snapshot, bool]:
 
 def able_workers(crawl: Crawl, client: Client) -> str:
     """Return in a few words which workers can run ``crawl``; warn if there are none."""
-    alive = client.workers.workers()
-    if not alive:
+    workers = client.workers_of(crawl)
+    if not workers.alive:
         say("warning: no worker is alive; the crawl waits for one (crawler worker)")
-    if not alive or not crawl.has_code:
-        return f"{len(alive)} workers"
-    able = [worker for worker in alive if worker.crawls.get(crawl.name) == digest_of(crawl)]
-    if not able:
+    elif not workers.current:
         reason = (
             "knows another version of it: deploy and restart the workers"
-            if any(crawl.name in worker.crawls for worker in alive)
+            if workers.able
             else "knows it: set their CRAWLER_CRAWLS"
         )
         say(f"warning: no live worker {reason} (crawl {crawl.name!r})")
-    return f"{len(able)} of {len(alive)} workers"
+    if len(workers.current) == len(workers.alive):
+        return f"{len(workers.alive)} workers"
+    return f"{len(workers.current)} of {len(workers.alive)} workers"
 
 
 def watch(

@@ -97,6 +97,8 @@ def test_an_order_is_answered_with_the_job_and_where_it_is(service):
     assert (job["started"], job["finished"], job["processing"]) == (None, None, 0)
     seen = service.ask("GET", reply.headers["location"]).json
     assert seen.pop("waiting") >= job.pop("waiting")
+    assert job.pop("standstill") is None  # it has just been ordered
+    assert seen.pop("standstill")["reason"] == "no_worker"
     assert seen == job
 
 
