@@ -101,6 +101,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel):
                 ".html",
                 ".css",
                 ".conf",
+                ".txt",
             ):
                 there.add(f"{target}/{path.relative_to(ROOT / folder).as_posix()}")
     with zipfile.ZipFile(wheel) as archive:

@@ -177,7 +177,7 @@ def test_a_quiet_network_is_one_without_requests_under_way(ask):
 def test_what_does_not_come_in_time_fails_the_page_for_now(ask):
     assert reason(ask, "/ok", wait_for=["h1", "#never"], wait_timeout=0.3) == ("wait_timeout", True)
     assert reason(ask, "/ok", wait_until="window.never", wait_timeout=0.3) == ("wait_timeout", True)
-    assert reason(ask, "/polls", wait_quiet=0.5, wait_timeout=1) == ("wait_timeout", True)
+    assert reason(ask, "/polls", wait_quiet=1.5, wait_timeout=2) == ("wait_timeout", True)
 
 
 def test_a_wait_that_makes_no_sense_fails_the_page_for_good(ask):

@@ -28,7 +28,16 @@ def test_the_bundled_shop_gives_each_page_once_and_leaves_nothing_running(folder
     lines = folder.lines()
     assert len(lines) == shop_pages
     assert len(set(urls(lines))) == shop_pages
-    assert set(lines[0]) == {"url", "final_url", "status", "depth", "data", "links", "ms"}
+    assert set(lines[0]) == {
+        "url",
+        "final_url",
+        "status",
+        "depth",
+        "data",
+        "links",
+        "ms",
+        "version",
+    }
     assert {line["status"] for line in lines} == {200}
     assert all(line["data"]["title"] for line in lines)
     assert f"{shop_pages} done, 0 failed" in done.stdout

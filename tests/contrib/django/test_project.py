@@ -258,7 +258,7 @@ def test_a_crawl_is_started_seen_and_stopped_by_commands(project):
     ("words", "environ", "says"),
     [
         (("crawl", "bucks"), {}, "no crawl is named 'bucks' (known here: books)"),
-        (("crawl_stop", "books"), {}, "no crawl is named 'books'"),
+        (("crawl_stop", "books"), {}, "the crawl 'books' has not been started yet"),
         (("crawl", "books"), {"CRAWLER_QUEUE": "a queue"}, "CRAWLER_QUEUE"),
         (("crawl_tick",), {"CRAWLER_REDIS_URL": "redis://127.0.0.1:1/"}, "Redis does not answer"),
     ],
