@@ -22,9 +22,9 @@ endif
 check: lint
 	$(BIN)/pytest -m "not browser and not slow and not soak and not containers" -n 3 --dist worksteal -q
 
-# Four at once even on two cores: tests wait for browsers and servers as long as they compute.
+# Three at once even on two cores: tests wait for browsers and servers more than they compute.
 test: setup
-	$(BIN)/pytest -m "not soak and not containers" -n 4 --dist worksteal
+	$(BIN)/pytest -m "not soak and not containers" -n 3 --dist worksteal
 
 # Half an hour; the crawls under random faults go on for MINUTES=5, or as many as one gives.
 test-soak: setup

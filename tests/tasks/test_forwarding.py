@@ -89,7 +89,7 @@ def test_workers_that_cannot_run_a_crawl_hand_it_on(ground: Ground):
     assert "FORWARDED" in bare.said() + lame.said()
     assert "broken.py does not import" in lame.said()
     registered = {worker.name: worker for worker in ground.library().workers.workers()}
-    assert [worker.faults != () for worker in registered.values()] == [False, True, False]
+    assert sorted(worker.faults != () for worker in registered.values()) == [False, False, True]
 
     beat = Heartbeat.read(alive)
     assert (len(beat.faults), beat.restart_reason(beat.tick)) == (1, None)  # it lives, not ready
