@@ -21,6 +21,7 @@ from ..definition.network import entries_decided, entry_hosts
 from ..errors import FrontierRefused, SetupError, UnknownCrawl
 from ..frontier.answers import Creation, Update
 from ..frontier.frontier import Frontier
+from ..frontier.keys import CLEARING
 from ..hooks import Lazy, call
 from ..model import Plan, Priority, Status
 from ..secret_refs import SECRET_PREFIX
@@ -207,7 +208,7 @@ class Client:
         plan = plan_of(crawl, entries_decided(crawl, by_name=private_names))
         if (answer := self._write_plan(crawl, plan, frontier, how)) is None:
             return StartOutcome.REFUSED, "another process begins it again at this moment"
-        new = answer is Creation.CREATED
+        new, origin = answer is Creation.CREATED, frontier.origin()
         loaded = loaded and not new
         reopen = not loaded and self._ended_early(answer, crawl, frontier)
         if alone and not new:
@@ -219,6 +220,8 @@ class Client:
             try:
                 self._load_seeds(crawl, frontier, seeds, reopen, wake_early=not alone, say=progress)
             except FrontierRefused:
+                if is_forgotten(frontier, origin):
+                    return report[0], "another process has forgotten it since"
                 if frontier.snapshot().status not in (Status.STOPPING, Status.STOPPED):
                     raise
                 return StartOutcome.REFUSED, "it was stopped while its seeds were loaded"
@@ -439,6 +442,15 @@ class Client:
                 call(hook, {"crawl": crawl, "ticket": ticket, "snapshot": snapshot})
         else:
             self.send(crawl.name, ticket, delay)
+
+
+def is_forgotten(frontier: Frontier, origin: str) -> bool:
+    """Whether the crawl of ``origin`` is cleared, or about to be: perhaps it begins again."""
+    try:
+        snapshot = frontier.snapshot()
+    except FrontierRefused:
+        return True
+    return snapshot.reason == CLEARING or frontier.origin() != origin
 
 
 def shared(settings: Settings | None = None) -> Client:

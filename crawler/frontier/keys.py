@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+#: The reason of a crawl whose keys are being deleted.
+CLEARING = "it is being cleared"
 #: Keys deleted per call.
 STEP = 500
 #: Keys with fixed names, but for ``meta``, each with its type as Redis names it.
@@ -42,7 +44,7 @@ def delete_keys(redis: Any, prefix: str) -> int:
             redis.unlink(prefix + name)
     meta = redis.hmget(prefix + "meta", "buckets", "splits")
     if meta[0] is not None:
-        redis.hset(prefix + "meta", mapping={"status": "STOPPED", "reason": "it is being cleared"})
+        redis.hset(prefix + "meta", mapping={"status": "STOPPED", "reason": CLEARING})
     deleted = unlink(redis, redis.lrange(prefix + "aside", 0, -1))
     fixed = [prefix + key for key in TYPES if key != "lanes"]
     deleted += redis.unlink(*fixed, *(prefix + key for key in FORMER))
