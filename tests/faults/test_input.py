@@ -149,8 +149,8 @@ def test_hosts_get_the_patience_they_ask_for_while_others_go_on(ground: Ground):
         "127.0.0.6": "9" * 400,
         "127.0.0.7": "-1",
     }
-    # two seconds are the most that is believed
-    waits = {"127.0.0.2": 1.0, "127.0.0.3": 2.0, "127.0.0.4": 2.0, "127.0.0.6": 2.0}
+    # six seconds are the most that is believed: enough for the others, on a busy machine too
+    waits = {"127.0.0.2": 1.0, "127.0.0.3": 6.0, "127.0.0.4": 6.0, "127.0.0.6": 6.0}
     never = "127.0.0.8"
     site: dict[str, Script] = {
         f"http://{host}/x": [Doc(status=429, retry_after=form), Doc()]
@@ -168,7 +168,7 @@ def test_hosts_get_the_patience_they_ask_for_while_others_go_on(ground: Ground):
         private_hosts=[*forms, never],
         host_concurrency=1,
         breaker_failures=100,
-        retry_after_cap=2.0,
+        retry_after_cap=6.0,
         concurrency_limit=2,
     )
     frontier = ground.crawl(crawl)
@@ -186,10 +186,10 @@ def test_hosts_get_the_patience_they_ask_for_while_others_go_on(ground: Ground):
         assert first.ended is not None
         assert second.began - first.ended >= waits.get(host, 0)
     blocked = [visit.began for visit in chrome.visits if visit.url == "http://127.0.0.4/x"]
-    assert any(
+    assert all(
         blocked[0] < visit.began < blocked[1]
         for visit in chrome.visits
-        if visit.url in map(on_site, others)
+        if visit.url in map(on_site, others[-3:])
     )
 
 
