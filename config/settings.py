@@ -135,7 +135,7 @@ class Settings(BaseSettings):
     )
     """What `celery beat` starts: the name of a crawl, then minute, hour, day of month, month and
     day of week (UTC), as in a crontab; separated by semicolons. A crawl that has ended begins
-    anew."""
+    again."""
 
     queue: str = Field(default="crawler", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """The Celery queue of our tasks."""

@@ -66,7 +66,7 @@ class Outcome(StrEnum):
     # this worker cannot run the crawl: the wake-up went on to one that can
     FORWARDED = "FORWARDED"
     # nor can any other that is alive: the wake-up went back to the frontier
-    NOBODY = "NOBODY"
+    UNKNOWN_CRAWL = "UNKNOWN_CRAWL"
 
 
 class FailureClass(StrEnum):

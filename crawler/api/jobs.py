@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -36,6 +36,7 @@ from ..urls.url import host_of
 
 if TYPE_CHECKING:
     from ..client.client import Client
+    from ..client.crawl_handle import CrawlHandle
     from ..client.standstill import Standstill
 
 log = logger(__name__)
@@ -423,16 +424,27 @@ class Jobs:
             UnknownJob: no job has this id.
             JobConflict: the job is about to begin.
         """
+        with self._begun(id, "nothing was retried") as handle:
+            try:
+                if handle.retry():
+                    handle.frontier.enlist()
+            except BrokerUnavailable as error:
+                log.warning("job-%s goes on with the next tick: %s", id, error)
+        return self.get(id)
+
+    @contextmanager
+    def _begun(self, id: str, left: str) -> Iterator[CrawlHandle]:  # noqa: A002
+        """Yield the crawl of the job ``id``; ``left`` says what was not done if it has none yet.
+
+        Raises:
+            UnknownJob: no job has this id.
+            JobConflict: the job is about to begin.
+        """
         self._order_record(id)
         try:
-            handle = self.client.handle(PREFIX + id)
-            if handle.retry():
-                handle.frontier.enlist()
+            yield self.client.handle(PREFIX + id)
         except (UnknownCrawl, FrontierRefused) as error:
-            raise JobConflict(f"the job {id!r} is about to begin: nothing was retried") from error
-        except BrokerUnavailable as error:
-            log.warning("job-%s goes on with the next tick: %s", id, error)
-        return self.get(id)
+            raise JobConflict(f"the job {id!r} is about to begin: {left}") from error
 
     def undelivered(self, id: str) -> Iterator[str]:  # noqa: A002
         """Return what no hook of the job ``id`` took, the oldest first: lines of JSON.
@@ -453,11 +465,8 @@ class Jobs:
             UnknownJob: no job has this id.
             JobConflict: the job is about to begin.
         """
-        self._order_record(id)
-        try:
-            self.client.handle(PREFIX + id).redeliver()
-        except (UnknownCrawl, FrontierRefused) as error:
-            raise JobConflict(f"the job {id!r} is about to begin: no hook was called") from error
+        with self._begun(id, "no hook was called") as handle:
+            handle.redeliver()
         return self.get(id)
 
     # -- for the tick

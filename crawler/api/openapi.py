@@ -84,21 +84,25 @@ def describe_api(*, authenticated: bool) -> dict[str, Json]:
     return document
 
 
+def _paging(cursor: str) -> list[dict[str, Json]]:
+    """Return the parameters of a list that is given in pages; ``cursor`` is the form of a place."""
+    limit = {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_SIZE}
+    return [
+        _parameter("limit", limit, "How many."),
+        _parameter("cursor", _text(cursor), "Where to go on: the cursor of the page before."),
+    ]
+
+
 # -- operations: each has the statuses that a request for jobs may be refused with, ``admitted``
 
 
 def list_jobs(admitted: tuple[int, ...]) -> dict[str, Json]:
     """Return the operation that lists jobs."""
-    limit = {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_SIZE}
-    cursor = "Where to go on: the cursor of the page before."
     page = _json("A page of jobs.", {"$ref": "#/components/schemas/Page"})
     return {
         "operationId": "listJobs",
         "summary": "The jobs, the youngest first",
-        "parameters": [
-            _parameter("limit", limit, "How many."),
-            _parameter("cursor", _text(PLACE.pattern), cursor),
-        ],
+        "parameters": _paging(PLACE.pattern),
         "responses": {"200": page, **_problems(*admitted)},
     }
 
@@ -161,16 +165,11 @@ def get_results(admitted: tuple[int, ...]) -> dict[str, Json]:
 
 def get_failed(admitted: tuple[int, ...]) -> dict[str, Json]:
     """Return the operation that lists failed pages."""
-    limit = {"type": "integer", "minimum": 1, "maximum": PAGE_MAX, "default": PAGE_SIZE}
-    cursor = "Where to go on: the cursor of the part before."
     part = _json("A part of them.", {"$ref": "#/components/schemas/FailedPages"})
     return {
         "operationId": "getFailed",
         "summary": "The pages of a job that failed, the oldest first",
-        "parameters": [
-            _parameter("limit", limit, "How many."),
-            _parameter("cursor", _text(NUMBER.pattern), cursor),
-        ],
+        "parameters": _paging(NUMBER.pattern),
         "responses": {"200": part, **_problems(404, *admitted)},
     }
 

@@ -71,7 +71,8 @@ class Client:
             connect_timeout=self.settings.redis_connect_timeout,
             read_timeout=self.settings.redis_timeout,
         )
-        self.send = send or WakeUps(self.settings)
+        self.wakeups = WakeUps(self.settings)
+        self.send = send or self.wakeups
         self.attended = attended
         self.workers = WorkerRegistry(self.redis, self.settings.key_prefix)
         self.crawls = CrawlRegistry(self.settings.crawls, self.frontier)
@@ -426,7 +427,7 @@ class Client:
             BrokerUnavailable: the broker takes no message.
         """
         token, end = secrets.token_hex(8), time.monotonic() + wait
-        WakeUps(self.settings).echo(token)
+        self.wakeups.echo(token)
         while not (arrived := self.workers.is_echoed(token)) and time.monotonic() < end:
             time.sleep(ECHO_INTERVAL)
         return arrived

@@ -13,14 +13,14 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from ..errors import DefinitionError, UnknownCrawl
 from ..model import Outcome
 from ..version import __version__
-from .wakeups import BrokerUnavailable, WakeUps
+from .wakeups import BrokerUnavailable
 
 if TYPE_CHECKING:
     from .client import Client
@@ -57,13 +57,10 @@ class Forwarder:
         """Return the live workers that may do what is an ``error`` here: those that know the crawl;
         of one without code that cannot be read here, those of another version.
         """
-        is_able: Callable[[Worker], bool]
+        others = [worker for worker in self._live() if worker.queue]
         if isinstance(error, UnknownCrawl):
-            code = error.name
-            is_able = lambda worker: code in worker.crawls  # noqa: E731
-        else:
-            is_able = lambda worker: worker.version not in ("", __version__)  # noqa: E731
-        return [worker for worker in self._live() if worker.queue and is_able(worker)]
+            return [worker for worker in others if error.name in worker.crawls]
+        return [worker for worker in others if worker.version not in ("", __version__)]
 
     def forward(
         self, name: str, ticket: str | None, error: UnknownCrawl | DefinitionError, came_by: str
@@ -93,7 +90,7 @@ class Forwarder:
             frontier.drop_ticket(ticket, f"no live worker can run it: {error}")
         if isinstance(error, DefinitionError):
             raise error
-        return Outcome.NOBODY
+        return Outcome.UNKNOWN_CRAWL
 
     def forward_start(
         self, name: str, if_exists: str | None, error: UnknownCrawl, came_by: str
@@ -106,7 +103,7 @@ class Forwarder:
         able = self.able(error) if came_by != self.queue else []
         if not able:
             raise error
-        WakeUps(self._client.settings).send_start(name, if_exists, choose(able))
+        self._client.wakeups.send_start(name, if_exists, choose(able))
 
     def _live(self) -> list[Worker]:
         with self._lock:

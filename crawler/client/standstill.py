@@ -241,7 +241,7 @@ def _missed_wakeups(
         return
     if not workers.current:
         says = f"no worker knows this version of {workers.code!r}, and none takes its pages"
-        mend = "deploy the workers anew (or crawler start --update with theirs)"
+        mend = "deploy the workers again (or crawler start --update with theirs)"
         yield Standstill(Reason.OTHER_VERSION, says, mend, since)
         return
     says = (

@@ -114,7 +114,7 @@ def move_aside(redis: Any, prefix: str) -> list[str]:
 
 
 def find_lanes(redis: Any, prefix: str) -> None:
-    """Write the set of lanes anew, from the names of all keys of this Redis."""
+    """Write the set of lanes again, from the names of all keys of this Redis."""
     start = f"{prefix}lane:"
     pattern = re.sub(r"([*?\[\]\\])", r"\\\1", start) + "*"
     names = (key[len(start.encode()) :] for key in redis.scan_iter(pattern, count=STEP))

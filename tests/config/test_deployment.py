@@ -5,7 +5,6 @@ that read them.
 # ruff: noqa: S310 - the addresses are our own
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -25,6 +24,7 @@ import yaml
 
 from crawler.config.settings import Settings, environment
 from crawler.local.embedded import PrivateRedis
+from tests.support.generated import page_of
 from tests.support.ground import Ground, shop
 from tests.support.webdriver import Doc
 
@@ -215,14 +215,8 @@ def test_variables_of_flower_win_over_our_file():
 
 
 def test_the_documentation_of_settings_is_what_the_code_says():
-    spec = importlib.util.spec_from_file_location(
-        "make_settings", ROOT / "docs" / "make_settings.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    assert (ROOT / "docs" / "settings.md").read_text() == made.page(), "run `make docs`"
+    page = (ROOT / "docs" / "settings.md").read_text()
+    assert page == page_of("make_settings"), "run `make docs`"
 
 
 def rows(text: str) -> dict[str, str]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from crawler.browser.reasons import CAUSES
 from crawler.output.failure_reasons import REASONS, meaning
+from tests.support.generated import page_of
 
 ROOT = Path(__file__).parents[2]
 #: Calls whose text in quotes is a reason.
@@ -75,11 +75,5 @@ def test_what_is_said_to_be_tried_again_is():
 
 
 def test_the_documentation_of_failures_is_what_the_code_says():
-    spec = importlib.util.spec_from_file_location(
-        "make_failures", ROOT / "docs" / "make_failures.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
-    assert (ROOT / "docs" / "failures.md").read_text() == made.page(), "run `make docs`"
+    page = (ROOT / "docs" / "failures.md").read_text()
+    assert page == page_of("make_failures"), "run `make docs`"
