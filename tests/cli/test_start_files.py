@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from crawler.frontier.frontier import Frontier
-from tests.support.desk import SITE, Desk, finish
+from tests.support.desk import SITE, Desk, finish, queued
 from tests.support.folder import until, urls
 
 DEFINITION = f'name = "shop"\nurl = "{SITE}/"\nbreaker_failures = 0\n'
@@ -232,7 +232,7 @@ def test_a_removed_or_full_file_is_said_while_the_crawl_goes_on(shop):
         stderr=subprocess.PIPE,
         text=True,
     )
-    until(lambda: frontier_of(shop).digest() and frontier_of(shop).snapshot().queued, watcher)
+    until(lambda: queued(frontier_of(shop)), watcher)
     add(shop, 3)
     finish(frontier_of(shop))
     until(lambda: size(shop), watcher)
@@ -260,7 +260,7 @@ def test_a_removed_or_full_file_is_said_while_the_crawl_goes_on(shop):
 def test_a_watcher_that_is_killed_again_and_again_doubles_and_loses_nothing(shop, cycles, name):
     chance = random.Random(cycles)
     watcher = start(shop, "-o", name)
-    until(lambda: frontier_of(shop).digest() and frontier_of(shop).snapshot().queued, watcher)
+    until(lambda: queued(frontier_of(shop)), watcher)
     pages = 1
     for cycle in range(cycles):
         count = chance.randrange(5, 40)
@@ -292,7 +292,7 @@ def end(process: subprocess.Popen[str], sign: signal.Signals) -> None:
 
 def test_of_two_watchers_one_writes_and_the_other_takes_over(shop):
     first = start(shop, "-o", "items.jsonl")
-    until(lambda: frontier_of(shop).digest() and frontier_of(shop).snapshot().queued, first)
+    until(lambda: queued(frontier_of(shop)), first)
     add(shop, 20)
     finish(frontier_of(shop))
     until(lambda: size(shop), first)
@@ -323,7 +323,7 @@ def test_a_restart_begins_again_after_the_end_and_else_goes_on(ended):
     assert "name one" in ended.run("start", "shop.toml", "--restart", "--reset", status=2)
     # When it is restarted, and a changed definition is started while it goes on
     first = start(ended, "-o", "items.jsonl", "--restart")
-    until(lambda: frontier_of(ended).digest() and frontier_of(ended).snapshot().queued == 1, first)
+    until(lambda: queued(frontier_of(ended)) == 1, first)
     (ended.folder.path / "shop.toml").write_text(f"{DEFINITION}page_limit = 9\n")
     second = start(ended, "-o", "other.jsonl", "--restart")
     assert any("has changed, and is taken over" in line for line in second.stderr)
@@ -350,7 +350,7 @@ def test_the_results_of_an_unfinished_crawl_outlive_its_reset(shop):
     first.communicate(timeout=30)
     before = (shop.folder.path / "items.jsonl").read_text()
     second = start(shop, "-o", "items.jsonl", "--reset")
-    until(lambda: frontier_of(shop).digest() and frontier_of(shop).snapshot().queued == 1, second)
+    until(lambda: queued(frontier_of(shop)) == 1, second)
     finish(frontier_of(shop))
     _, said = second.communicate(timeout=30)
     assert "the results of the crawl before are kept in items.jsonl.old" in said
@@ -358,7 +358,7 @@ def test_the_results_of_an_unfinished_crawl_outlive_its_reset(shop):
     assert len(names(shop)) == 1
     # an ended crawl is replaced
     third = start(shop, "-o", "items.jsonl", "--reset")
-    until(lambda: frontier_of(shop).digest() and frontier_of(shop).snapshot().queued, third)
+    until(lambda: queued(frontier_of(shop)), third)
     finish(frontier_of(shop))
     third.communicate(timeout=30)
     assert not (shop.folder.path / "items.jsonl.old.2").exists()
@@ -377,7 +377,7 @@ def test_the_results_of_another_crawl_are_kept_beside_the_new_file(desk, name):
     assert f"{name} exists" in desk.run("start", "other.toml", "-o", name, status=2)
     process = desk.folder.begin("start", "other.toml", "-o", name, "--reset")
     frontier = desk.client.frontier("other")
-    until(lambda: frontier.digest() and frontier.snapshot().queued, process)
+    until(lambda: queued(frontier), process)
     finish(frontier)
     _, said = process.communicate(timeout=30)
     # Then neither result is lost
@@ -395,7 +395,7 @@ def test_a_table_that_was_moved_away_leaves_its_name_to_another_crawl(desk):
     # When another crawl writes a table there, then it has its own lines only
     process = desk.folder.begin("start", "other.toml", "-o", "items.csv")
     frontier = desk.client.frontier("other")
-    until(lambda: frontier.digest() and frontier.snapshot().queued, process)
+    until(lambda: queued(frontier), process)
     finish(frontier)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 0, said
@@ -416,7 +416,7 @@ def test_results_without_a_note_are_kept_beside_the_new_file(desk):
     )
     # When a crawl may begin with new files, then they are renamed
     process = start(desk, "-o", "items.jsonl", "--reset")
-    until(lambda: frontier_of(desk).snapshot().queued, process)
+    until(lambda: queued(frontier_of(desk)), process)
     finish(frontier_of(desk))
     _, said = process.communicate(timeout=30)
     assert "the results of the crawl before are kept in items.jsonl.old" in said

@@ -15,6 +15,7 @@ from crawler.cli import main
 from crawler.client.client import Client
 from crawler.client.crawl_handle import CrawlHandle
 from crawler.config import settings as configuration
+from crawler.errors import FrontierRefused
 from crawler.frontier.frontier import Frontier
 from crawler.local.embedded import PrivateRedis
 from crawler.model import Claim, FailureClass
@@ -79,6 +80,14 @@ def fail_all(frontier: Frontier, *reasons: str) -> None:
             reason,
             status=404 if reason == "http_404" else None,
         )
+
+
+def queued(frontier: Frontier) -> int:
+    """Return how many pages wait: none while no crawl has this name, as in the midst of a reset."""
+    try:
+        return frontier.snapshot().queued
+    except FrontierRefused:
+        return 0
 
 
 def finish(frontier: Frontier, data: object = None) -> None:
