@@ -166,16 +166,20 @@ def hook_name(hook: object) -> str:
 NOTE = "raised by the hook "
 
 
-def note_place(error: BaseException, step: str, hook: object, crawl: str, url: str = "") -> str:
-    """Note in ``error`` which hook of which crawl raised it, at which ``url`` ("": at none), and
-    where in its author's code; return that place, as "shop/crawls.py:31" ("": it is not known).
+def note_place(
+    error: BaseException, step: str, hook: object, crawl: str, url: str = "", route: str = ""
+) -> str:
+    """Note in ``error`` which hook of which crawl raised it, at which ``url`` ("": at none), on
+    which ``route`` ("": none), and where in its author's code; return that place, as
+    "shop/crawls.py:31" ("": it is not known).
 
     The note is part of each traceback of the error: a line, and a second one with the place.
     """
     place = code_place(error, hook)
     at, line = f" at {url}" if url else "", f"\n{place}" if place else ""
+    on = f", route {route}," if route else ""
     with suppress(Exception):  # an error may refuse notes, by code of its own
-        error.add_note(f"{NOTE}{step} of the crawl {crawl}{at}{line}")
+        error.add_note(f"{NOTE}{step} of the crawl {crawl}{on}{at}{line}")
     return place
 
 
@@ -203,12 +207,14 @@ def code_place(error: BaseException, hook: object) -> str:
     return f"{_short_path(theirs[-1][0])}:{theirs[-1][1]}" if theirs else ""
 
 
-#: The place at the end of a reason.
-_PLACE = re.compile(r" \([^()]+:\d+\)$")
+#: The route and the place at the end of a reason.
+_PLACE = re.compile(r" \((?:[^()]+:\d+|route [\w.-]+)\)$")
 
 
 def without_place(reason: str) -> str:
-    """Return the ``reason`` of a failure without the place in the code, if it names one."""
+    """Return the ``reason`` of a failure without its route and place in the code, if it names
+    them.
+    """
     return _PLACE.sub("", reason)
 
 

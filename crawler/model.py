@@ -113,6 +113,7 @@ class Page:
     strikes: int = 0
     parent: str | None = None
     id: str = ""
+    route: str = ""
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -228,6 +229,7 @@ class Result:
             "final_url": self.response.url,
             "status": self.response.status,
             "depth": self.page.depth,
+            **({"route": self.page.route} if self.page.route else {}),
             "data": self.data,
             "links": self.links,
             "ms": round(self.ms),
@@ -368,12 +370,22 @@ class Snapshot:
         """The pages ``done`` and ``failed`` by each version of the definition: see
         :func:`short_version`.
         """
-        versions: dict[str, dict[str, int]] = {}
+        return self._counts_by("version:")
+
+    @property
+    def routes(self) -> dict[str, dict[str, int]]:
+        """The pages ``done`` and ``failed`` by each route that they took, and the ``ms`` that these
+        runs took; those without a route under "none". Empty: the crawl has no routes.
+        """
+        return self._counts_by("route:")
+
+    def _counts_by(self, prefix: str) -> dict[str, dict[str, int]]:
+        groups: dict[str, dict[str, int]] = {}
         for name, number in self.counts.items():
-            if name.startswith("version:"):
-                _, version, what = name.split(":", 2)
-                versions.setdefault(version, {})[what] = number
-        return versions
+            if name.startswith(prefix):
+                _, group, what = name.split(":", 2)
+                groups.setdefault(group, {})[what] = number
+        return groups
 
     @property
     def over(self) -> bool:

@@ -4,6 +4,7 @@ its output.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from pydantic_core import PydanticUndefined
 
 from crawler.config.settings import Settings, variable
 from crawler.definition.fields import Fields
+from crawler.definition.route_options import FIELDS as FIELD_OPTIONS
+from crawler.definition.route_options import HOOKS, OPTIONS, OWN
 
 HEAD = """\
 # Settings and fields
@@ -44,6 +47,16 @@ are added with decorators: see the README.
 """
 
 
+ROUTES = """
+## Options of a route
+
+In place of the crawl's own field or hook, for the pages of one route: [routes](routes.md).
+
+| option | what it says | for example |
+|---|---|---|
+"""
+
+
 def page() -> str:
     """Return the whole text."""
     settings = [
@@ -55,7 +68,23 @@ def page() -> str:
         f" `{cell(str((field.examples or [''])[0]))}` |"
         for name, field in Fields.model_fields.items()
     ]
-    return HEAD + "\n".join(settings) + "\n" + FIELDS + "\n".join(fields) + "\n"
+    options = [
+        f"| `{name}` | {cell(text)} | `{cell(example)}` |" for name, text, example in options_of()
+    ]
+    parts = (HEAD, settings, FIELDS, fields, ROUTES, options)
+    return "".join(part if isinstance(part, str) else "\n".join(part) + "\n" for part in parts)
+
+
+def options_of() -> Iterator[tuple[str, str, str]]:
+    """Yield the name of each option of a route, what it says, and how it is written."""
+    for name in OPTIONS:
+        if name in OWN:
+            yield name, *OWN[name]
+        elif name in HOOKS:
+            yield name, HOOKS[name], "extract={…}" if name in FIELD_OPTIONS else f"{name}=function"
+        else:
+            field = Fields.model_fields[name]
+            yield name, field.description or "", str((field.examples or [""])[0])
 
 
 def cell(text: str | None) -> str:
@@ -67,7 +96,7 @@ def shown(default: Any) -> str:
     """Return a default, as its reader would write it."""
     if default is PydanticUndefined:
         return "**required**"
-    if default is None or default in ((), ""):
+    if default is None or default in ((), "", {}):
         return "none"
     if isinstance(default, frozenset | tuple) and len(default) > 6:
         return f"{len(default)} of them"

@@ -89,15 +89,19 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
         return {"outcome": outcome.value}
     url = masked(outcome.page.url)
     bind(url=url, depth=outcome.page.depth)
+    route = {"route": name} if (name := outcome.page.route) else {}
+    bind(**route)
     if isinstance(outcome, Failure):
         reason = masked(outcome.reason)
         if outcome.retry_in is None:
             raise PageFailed(url, reason)
-        return {"outcome": "RETRY", "url": url, "reason": reason, "attempt": outcome.page.attempt}
+        attempt = outcome.page.attempt
+        return {"outcome": "RETRY", "url": url, **route, "reason": reason, "attempt": attempt}
     return {
         "url": url,
         "status": outcome.response.status,
         "depth": outcome.page.depth,
+        **route,
         "links": outcome.links,
         "ms": round(outcome.ms),
     }

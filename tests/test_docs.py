@@ -24,6 +24,7 @@ from crawler.client.standstill import Reason
 from crawler.config.settings import Settings
 from crawler.definition.crawl import Crawl
 from crawler.definition.fields import Fields
+from crawler.frontier.answers import RouteTally
 from crawler.frontier.frontier import Frontier
 from crawler.model import FailureClass, Link, Page, Response, Result, Snapshot
 from crawler.observe.metrics import Collector
@@ -142,7 +143,7 @@ def test_metrics_of_the_docs_exist(redis):
     frontier = Frontier(redis, "shop")
     frontier.create(plan())
     frontier.enqueue([Page("http://a/")], skipped={"scope": 1})
-    frontier.fail(take(frontier), FailureClass.TERMINAL, "dns")
+    frontier.fail(take(frontier), FailureClass.TERMINAL, "dns", route=RouteTally("book", 1.0))
     known = {sample.name for family in Collector(redis).collect() for sample in family.samples}
     known |= {family.name for family in Collector(redis).collect()}
     named = set()

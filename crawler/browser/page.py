@@ -196,15 +196,16 @@ class Tab:
 
 
 class LivePage(Tab):
-    """A run's page: ``url`` (where it ended up), ``depth``, and what can be asked of it; questions
-    go to the live document.
+    """A run's page: ``url`` (where it ended up), ``depth``, ``route`` (that it takes; "": none),
+    and what can be asked of it; questions go to the live document.
     """
 
     def __init__(
         self, driver: Driver, transport: Transport, page: Page, response: Response
     ) -> None:
         super().__init__(driver, transport)
-        self.page, self.response, self.depth = page, response, page.depth
+        self.page, self.response = page, response
+        self.depth, self.route = page.depth, page.route
 
     def __repr__(self) -> str:
         return f"<page {self.url}>"

@@ -8,20 +8,24 @@ import click
 
 from ..browser.pool import Chrome
 from ..config import settings as configuration
+from ..definition.crawl import Crawl
 from ..definition.loading import load
 from ..definition.network import entries_decided, guard_of, plain_headers, proxies_of, robots_names
+from ..definition.routes import route_names, route_of
 from ..local.processes import kill_children
+from ..model import Page
 from ..net.permits import Permits
 from ..output.hints import hint_lines
 from ..redaction import masked
 from ..run.dry_run import DryRun, dry_run
 from ..services import endpoint
-from .group import echo
+from .group import Mistake, echo
 
 
 @click.command()
 @click.argument("crawl", metavar="CRAWL")
 @click.option("--url", help="Another page of it than the entry.")
+@click.option("--route", default="", help="The route that a link to the page would name.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 @click.option("--after", is_flag=True, help="Call the hook after, too: it may write somewhere.")
 @click.option(
@@ -31,13 +35,17 @@ from .group import echo
     metavar="FIELD=VALUE",
     help="Another value for a field, for a crawl without code.",
 )
-def run(crawl: str, url: str | None, after: bool, as_json: bool, changes: tuple[str, ...]) -> None:
+def run(
+    crawl: str, url: str | None, route: str, after: bool, as_json: bool, changes: tuple[str, ...]
+) -> None:
     """Run one page of CRAWL, without Redis and without following links.
 
     Shows what it extracts, and which links it would keep.
     """
     definition = load(crawl, changes)
     definition.validate()
+    if route and route not in definition.routes:
+        raise Mistake(f"{crawl} has no route {route}; there are: {route_names(definition)}")
     entries = entries_decided(definition)
     with Chrome(endpoint(configuration.load())) as chrome:
         permits = Permits(
@@ -47,13 +55,13 @@ def run(crawl: str, url: str | None, after: bool, as_json: bool, changes: tuple[
             names=robots_names(definition),
             headers=plain_headers(definition),
         )
-        outcome = dry_run(definition, chrome, permits, url, after=after)
+        outcome = dry_run(definition, chrome, permits, url, route=route, after=after)
     kill_children()  # of hooks: who waits for the end of our output would wait for theirs
     group = permits.robots_group(outcome.result.page.url)
     if as_json:
         echo(json.dumps(record(outcome) | {"robots_group": group}, ensure_ascii=False), data=True)
     else:
-        echo(text(outcome), data=True)
+        echo(text(outcome, definition), data=True)
         echo(robots_text(permits, group))
 
 
@@ -74,16 +82,23 @@ def record(outcome: DryRun) -> dict[str, object]:
     }
 
 
-def text(outcome: DryRun) -> str:
+def text(outcome: DryRun, crawl: Crawl) -> str:
     """Return the outcome for people: the page, its data, and a line per link."""
     result, response = outcome.result, outcome.result.response
     lines = [
         f"{masked(response.url)}  status {response.status or 'unknown'}  {result.ms:.0f} ms",
+        *([f"route: {result.page.route or 'none'}"] if crawl.routes else []),
         json.dumps(result.data, ensure_ascii=False, indent=2),
         f"{len(outcome.kept)} links kept",
-        *(f"  {masked(page.url)}" for page in outcome.kept),
+        *(f"  {masked(page.url)}{on_route(crawl, page)}" for page in outcome.kept),
         f"{len(outcome.dropped)} links dropped",
         *(f"  {reason:<12} {masked(link.url)}" for link, reason in outcome.dropped),
         *(f"hint: {line}" for line in hint_lines(outcome.hints)),
     ]
     return "\n".join(lines)
+
+
+def on_route(crawl: Crawl, page: Page) -> str:
+    """Return the route that ``page`` would take, for a line about it; "" if it takes none."""
+    route = route_of(crawl, page)
+    return f"  (route {route.name})" if route else ""

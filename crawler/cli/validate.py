@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from ..definition.loading import load
+from ..definition.route_checks import route_warnings
+from ..definition.routes import route_names
 from .group import echo
 
 
@@ -15,4 +17,8 @@ def validate(crawl: str) -> None:
     definition = load(crawl)
     definition.validate()
     hooks = ", ".join(definition.hooks) or "none"
-    echo(f"{definition.name}: well formed; hooks: {hooks}")
+    routes = f"; routes: {route_names(definition)}" if definition.routes else ""
+    echo(f"{definition.name}: well formed; hooks: {hooks}{routes}")
+    tables, fields = definition.routes, definition.fields
+    for line in route_warnings(tables, fields, follows=definition.follows):
+        echo(f"warning: {line}")

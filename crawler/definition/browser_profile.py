@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..profile import Profile
 from ..secret_refs import references
-from .credentials import url_credentials
+from .credentials import all_steps, url_credentials
 from .derived import once_per_crawl
 from .steps import Visit, parse_steps
 
@@ -33,8 +33,7 @@ def profile_of(crawl: Crawl, flags: Iterable[str] = ()) -> Profile:
 
     The crawl's own command line flags come after ``flags``, so they win.
     """
-    visit = visit_of(crawl)
-    referring = (crawl.steps, crawl.basic_auth, crawl.login)
+    referring = (all_steps(crawl), crawl.basic_auth, crawl.login)
     return Profile(
         crawl.name,
         flags=(*flags, *crawl.flags),
@@ -43,7 +42,7 @@ def profile_of(crawl: Crawl, flags: Iterable[str] = ()) -> Profile:
         basic_auth=tuple(sorted((url_credentials(crawl) | (crawl.basic_auth or {})).items())),
         references=tuple(sorted({name for value in referring for name in references(value)})),
         downloads=crawl.downloads == "save",
-        watch=bool(visit and visit.watches),
+        watch=_watches(crawl),
         pages=PROXY_PAGES if crawl.proxy else None,
         **_values(crawl, _OF_PROFILE),
     )
@@ -55,6 +54,15 @@ def visit_of(crawl: Crawl) -> Visit | None:
     DefinitionError.
     """
     return Visit(steps=parse_steps(crawl.steps), **_values(crawl, _OF_VISIT)) or None
+
+
+def _watches(crawl: Crawl) -> bool:
+    """Whether the loading of some page must be watched."""
+    visit = visit_of(crawl)
+    if visit and visit.watches:
+        return True
+    quiet = any(table.get("wait_quiet") for table in crawl.routes.values())
+    return quiet or any(step.action == "quiet" for step in parse_steps(all_steps(crawl)))
 
 
 def _values(crawl: Crawl, names: Iterable[str]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""Choose among the links of a page: by depth, by the page's own wishes, by scope, and by the filter
-hook.
+"""Choose among the links of a page: by depth, by its route, by the page's own wishes, by scope, and
+by the filter hook.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..hooks import call, hook_name, wants
 from ..model import Link, Page, Priority, Response
 from .bounds import scope_of
+from .routes import route_of, view_of, with_priorities
 
 if TYPE_CHECKING:
     from ..urls.scope import Chosen
@@ -42,6 +43,8 @@ def choose(
     Raises:
         TypeError: the filter hook returned something else than links.
     """
+    route, whole = route_of(crawl, page), crawl
+    crawl = view_of(crawl, page)
     hook = crawl.hooks.get("filter")
     chooser = None
     if hook:
@@ -50,9 +53,12 @@ def choose(
     kept: tuple[Link, ...] = links
     if crawl.depth_limit is not None and page.depth >= crawl.depth_limit:
         kept, reason = (), "depth"
+    elif route is not None and not route.links:
+        kept, reason = (), "route"
     elif response is not None and response.html is not None:
         kept, reason = _allowed_by_page(crawl, links, response.html, response.url)
     chosen = scope_of(crawl).choose(page, kept, keep=chooser, explain=explain)
+    chosen = replace(chosen, pages=with_priorities(whole, chosen.pages))
     remain = set(map(id, kept))
     lost = [link for link in links if id(link) not in remain]
     if not lost or reason is None:

@@ -8,12 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ..errors import DefinitionError
-from ..hooks import Hook
+from ..hooks import Hook, wants
 from ..model import Json
 from ..redaction import masked
 from .fields import Fields, check_fields, example
 from .login import login_hooks
-from .validation import definition_faults
+from .route_options import has_code, hooks_of, merged, sound_tables, without_hooks, without_steps
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -113,11 +113,14 @@ class Crawl:
     keep_html: bool
     error_snapshots: int
     message: Json
+    routes: dict[str, dict[str, Any]]
 
     def __init__(self, **fields: Any) -> None:
         #: The fields as their author wrote them.
         self.raw: Mapping[str, Any] = fields
         self._added_hooks: list[tuple[str, Hook]] = []
+        self._added_routes: list[tuple[str, dict[str, Any]]] = []
+        self._can_follow = False  # by a hook that this copy is without
         #: The hooks of its author, by step.
         self.hooks: dict[str, Hook] = {}
         #: Whether ``after`` is called before the page is reported.
@@ -197,10 +200,38 @@ class Crawl:
     def _add_hook(self, step: str, hook: F) -> F:
         self._added_hooks.append((step, hook))
         self.hooks[step] = hook
+        self._forget()
+        return hook
+
+    def _forget(self) -> None:
+        """Forget what was worked out from fields and hooks: they have changed."""
         for name in ("fields", "calls"):
             self.__dict__.pop(name, None)
         self.derived.clear()
-        return hook
+
+    def route(
+        self,
+        name: str,
+        match: str | re.Pattern[str] | Iterable[str | re.Pattern[str]] | None = None,
+        **options: Any,
+    ) -> Callable[[F], F]:
+        """Add the route ``name``; return a decorator for its ``extract``, if that is a function.
+
+        Its pages are those with ``match``, one or several regular expressions, in their path and
+        query; without it, those that a link leads to which names the route. The first route that
+        matches takes a page. ``options`` hold for its pages, in place of the crawl's own fields and
+        hooks; ``docs/routes.md`` has all of them.
+        """
+        table = options if match is None else {"match": match, **options}
+        self._added_routes.append((name, table))
+        self._forget()
+
+        def add(extract: F) -> F:
+            self._added_routes.append((name, {"extract": extract}))
+            self._forget()
+            return extract
+
+        return add
 
     @cached_property
     def calls(self) -> Mapping[str, Hook]:
@@ -211,10 +242,14 @@ class Crawl:
 
     @property
     def has_code(self) -> bool:
-        """Whether it has hooks (or a function as scope). Workers look up such a crawl by name; any
-        worker can run one without code.
+        """Whether it has hooks (or a function as scope, or code in a route). Workers look up such a
+        crawl by name; any worker can run one without code.
         """
-        return bool(self.hooks) or callable(self.raw.get("scope"))
+        return (
+            bool(self.hooks)
+            or callable(self.raw.get("scope"))
+            or has_code(self._written.get("routes"))
+        )
 
     # Fields
 
@@ -229,11 +264,31 @@ class Crawl:
     @cached_property
     def fields(self) -> Fields:
         """All fields, validated. Raises DefinitionError."""
-        fields, faults = check_fields(self.raw)
-        faults += definition_faults(self.raw, fields, self._added_hooks, example)
+        from .validation import definition_faults, route_faults  # only a used crawl is checked
+
+        raw = self._written
+        fields, faults = check_fields(raw)
+        faults += definition_faults(raw, fields, self._added_hooks, example)
+        faults += route_faults(
+            raw.get("routes"), self._added_routes, fields, follows=self.follows, example=example
+        )
         if fields is None or faults:
             raise DefinitionError(str(self.raw.get("name", "")), tuple(faults))
         return fields
+
+    @property
+    def _written(self) -> Mapping[str, Any]:
+        """The fields as their author wrote them, with the routes that were added."""
+        routes = merged(self.raw.get("routes"), self._added_routes)
+        return {**self.raw, "routes": routes} if self._added_routes else self.raw
+
+    @property
+    def follows(self) -> bool:
+        """Whether one of its hooks asks for ``follow``, with which it may lead to any route."""
+        tables = sound_tables(self._written.get("routes"))
+        hooks = [hook for _, table in tables for hook in hooks_of(table).values()]
+        hooks += self.hooks.values()
+        return self._can_follow or any(callable(one) and wants(one, "follow") for one in hooks)
 
     if not TYPE_CHECKING:  # type checkers know the fields by their annotations, and no other name
 
@@ -249,18 +304,44 @@ class Crawl:
     # Copies
 
     def replace(self, **fields: Any) -> Crawl:
-        """Return a copy with other values for some fields, and with the same hooks."""
-        return self._copy({**self.raw, **fields}, self._added_hooks)
+        """Return a copy with other values for some fields, and with the same hooks and routes. The
+        field ``routes`` goes on top of routes that were added with decorators.
+        """
+        return self._copy({**self.raw, **fields}, self._added_hooks, self._added_routes)
 
     def without(self, *steps: str) -> Crawl:
-        """Return a copy without the hooks of ``steps``."""
+        """Return a copy without the hooks of ``steps``, its routes' among them."""
         hooks = [(step, hook) for step, hook in self._added_hooks if step not in steps]
-        return self._copy(self.raw, hooks)
+        fields = dict(self.raw)
+        if "routes" in fields:
+            fields["routes"] = without_hooks(fields["routes"], steps)
+        routes = [(name, without_steps(table, steps)) for name, table in self._added_routes]
+        other = self._copy(fields, hooks, routes)
+        other._can_follow = self.follows
+        return other
 
-    def _copy(self, fields: Mapping[str, Any], hooks: Iterable[tuple[str, Hook]]) -> Crawl:
+    def for_route(self, fields: Mapping[str, Any], hooks: Mapping[str, Hook]) -> Crawl:
+        """Return a copy for the pages of one route: with other values for some ``fields``, with
+        ``hooks`` in place of its own, and without routes.
+        """
+        raw = {**self.raw, **fields}
+        raw.pop("routes", None)
+        replaced = {*hooks, *(["extract"] if "extract" in fields else [])}
+        if "extract" in hooks:
+            raw.pop("extract", None)
+        kept = [(step, hook) for step, hook in self._added_hooks if step not in replaced]
+        return self._copy(raw, [*kept, *hooks.items()])
+
+    def _copy(
+        self,
+        fields: Mapping[str, Any],
+        hooks: Iterable[tuple[str, Hook]],
+        routes: Iterable[tuple[str, Mapping[str, Any]]] = (),
+    ) -> Crawl:
         other = Crawl(**fields)
         for step, hook in hooks:
             other._add_hook(step, hook)
+        other._added_routes = [(name, dict(options)) for name, options in routes]
         other.after_needs_page = self.after_needs_page
         return other
 

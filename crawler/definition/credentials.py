@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from ..redaction import password_of
@@ -17,12 +18,21 @@ def secrets_of(crawl: Crawl) -> frozenset[str]:
     """Return the values that are secret: the passwords of URLs, headers, credentials, and the
     texts that steps and a log-in fill in. Raises DefinitionError.
     """
-    texts = [step.value for step in parse_steps(crawl.steps) if step.action in ("fill", "choose")]
+    steps = parse_steps(all_steps(crawl))
+    texts = [step.value for step in steps if step.action in ("fill", "choose")]
     if crawl.login:
         texts += crawl.login["fill"].values()
     texts += (value.partition(":")[2] for value in (crawl.basic_auth or {}).values())
     texts += map(password_of, (*crawl.url, *crawl.proxy))
     return frozenset(filter(None, (*texts, *(crawl.headers or {}).values())))
+
+
+def all_steps(crawl: Crawl) -> list[Mapping[str, Any]]:
+    """Return the steps of the crawl and of its routes, as they were written. Raises
+    DefinitionError.
+    """
+    tables = (table.get("steps") or () for table in crawl.routes.values())
+    return [*crawl.steps, *(step for steps in tables for step in steps)]
 
 
 def url_credentials(crawl: Crawl) -> dict[str, str]:

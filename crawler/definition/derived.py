@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from inspect import unwrap
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -24,3 +25,8 @@ def once_per_crawl(derive: Callable[[Crawl], T]) -> Callable[[Crawl], T]:
             return kept.setdefault(derive, derive(crawl))
 
     return value
+
+
+def share(value: Callable[[Crawl], T], crawl: Crawl, other: Crawl) -> None:
+    """Let ``other`` have the ``value`` that was worked out once for ``crawl``."""
+    other.derived[unwrap(value)] = value(crawl)

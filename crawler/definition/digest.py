@@ -34,6 +34,10 @@ def digest_of(crawl: Crawl) -> str:
     """
     fields = changed_fields(crawl)
     secrets = SECRETS | ({"url"} if any(map(password_of, crawl.url)) else set())
+    if "routes" in fields:
+        if any("steps" in table for table in crawl.routes.values()):
+            secrets |= {"routes"}
+        fields["routes"] = list(fields["routes"].items())  # their order matters
     # people see the digest: no password must be guessed by it
     for name in secrets & fields.keys():
         secret = json.dumps(fields[name], sort_keys=True).encode("utf-8", "surrogatepass")

@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from ..errors import Fault
-from ..model import Policy, is_crawl_name
+from ..model import Policy, Priority, is_crawl_name
 from ..redaction import looks_secret, names_secret
 from ..secret_refs import SECRET_PREFIX, references
 from ..text.nesting import NESTING_MAX, is_deeper
@@ -35,6 +35,7 @@ from ..urls.proxy_url import parse_proxy
 from ..urls.url import InvalidURL, normal_host, parse_url
 from .field_errors import example_of, field_fault, shown
 from .login import login_faults
+from .route_options import OPTIONS, sound_tables
 from .steps import ACTIONS, QUIET_MAX, step_faults
 
 _DAY, _YEAR = 86_400.0, 31_536_000.0
@@ -202,6 +203,18 @@ def _login(value: object) -> Mapping[str, Any] | None:
     return table | {"fill": dict(table["fill"])}
 
 
+def _routes(value: object) -> dict[str, dict[str, Any]]:
+    """Return the tables of routes; what is in them is checked with the whole crawl."""
+    return {
+        name: {option: _plain_priority(part) for option, part in table.items()}
+        for name, table in sound_tables(value)
+    }
+
+
+def _plain_priority(value: Any) -> Any:
+    return value.name.lower() if isinstance(value, Priority) else value
+
+
 def _robots_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
         raise ValueError(f"{shown(value)} is no name: letters, digits, dots, dashes, underscores")
@@ -313,6 +326,7 @@ Patterns = Annotated[
     tuple[Annotated[str | re.Pattern[str], PlainValidator(_pattern)], ...],
     BeforeValidator(_as_list),
 ]
+Routes = Annotated[dict[str, dict[str, Any]], PlainValidator(_routes)]
 Steps = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_steps)]
 LoginTable = Annotated[Mapping[str, Any] | None, PlainValidator(_login)]
 Blocks = Annotated[tuple[Annotated[Text, AfterValidator(_block)], ...], BeforeValidator(_as_list)]
@@ -697,6 +711,12 @@ class Fields(BaseModel):
         "JSON from its starter, for its hooks: they ask for `crawl`, and read `crawl.message`.",
         'message={"shop": 7}',
     )
+    routes: Routes = _field(
+        {},
+        "Types of pages by name, each with options of its own: [routes](routes.md).",
+        'routes={"book": {"match": "/books/", "extract": {"title": "h1"}}}',
+        repr=False,
+    )
 
     def policy(self) -> Policy:
         """Return the limits that the frontier enforces."""
@@ -728,7 +748,13 @@ def misplaced_fields(raw: Mapping[str, Any]) -> list[Fault]:
     """Return a fault for each key, in a table of a TOML file, that has the name of a field: TOML
     takes what is written below a table for a part of it.
     """
-    return [fault for name, value in raw.items() for fault in _misplaced(value, name, name)]
+    tables = [(value, name, name) for name, value in raw.items() if name != "routes"]
+    for route, options in sound_tables(raw.get("routes")):
+        where = f"routes.{route}"
+        misfits = {name: value for name, value in options.items() if name not in OPTIONS}
+        tables.append((misfits, "routes", where))
+        tables += [(options[name], name, f"{where}.{name}") for name in options if name in OPTIONS]
+    return [fault for place in tables for fault in _misplaced(*place)]
 
 
 def _misplaced(value: Any, top: str, where: str) -> Iterator[Fault]:

@@ -12,6 +12,8 @@ from ..errors import Fault
 from ..hooks import Hook, hook_faults, hook_name
 from ..urls.patterns import is_doubtful_host
 from ..urls.url import parse_url
+from .route_checks import dead_routes, located, table_faults
+from .route_options import fields_of, hooks_of, sound_tables
 
 if TYPE_CHECKING:
     from .fields import Fields
@@ -54,6 +56,29 @@ def definition_faults(
             yield Fault("scope", f"the function {what}", "scope=lambda url: '/en/' in url")
 
 
+def route_faults(
+    tables: Any,
+    added: Sequence[tuple[Any, Mapping[str, Any]]],
+    fields: Fields | None,
+    *,
+    follows: bool,
+    example: Callable[[str], str],
+) -> Iterator[Fault]:
+    """Yield the faults of the routes in ``tables``, by name; ``added`` are those of decorators.
+    ``follows``: a hook asks for ``follow``.
+    """
+    faults = [*table_faults(tables, added)]
+    for name, table in sound_tables(tables):
+        options, hooks = fields_of(table), hooks_of(table)
+        found = [*_selector_faults(options, set(), example), *_hook_faults([*hooks.items()])]
+        if fields:
+            found += _patience_faults(options, fields, example)
+        faults += [located(fault, name) for fault in found if fault not in faults]
+    yield from faults
+    if fields and not faults:
+        yield from dead_routes(fields.routes, follows=follows)
+
+
 def _selector_faults(
     raw: Mapping[str, Any], steps: set[str], example: Callable[[str], str]
 ) -> Iterator[Fault]:
@@ -79,6 +104,17 @@ def _timeout_faults(fields: Fields, example: Callable[[str], str]) -> Iterator[F
             f" ({fields.scroll_timeout:g})"
         )
         yield Fault("page_deadline", what, example("page_deadline"))
+
+
+def _patience_faults(
+    options: Mapping[str, Any], fields: Fields, example: Callable[[str], str]
+) -> Iterator[Fault]:
+    """Yield the ``options`` of a route by which a page waits for longer than it may take."""
+    for name in ("wait_timeout", "scroll_timeout"):
+        seconds = options.get(name)
+        if isinstance(seconds, int | float) and seconds >= fields.page_deadline:
+            what = f"must lie below page_deadline ({fields.page_deadline:g})"
+            yield Fault(name, what, example(name))
 
 
 def _pattern_faults(raw: Mapping[str, Any], hosts: Sequence[str]) -> Iterator[Fault]:

@@ -50,6 +50,14 @@ class Update(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class RouteTally:
+    """The route that a page took, and the ``seconds`` that its run took."""
+
+    route: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Added:
     """The effect of ``enqueue``: pages that are ``new``, those ``known`` before, and the number
     ``skipped`` for each reason.

@@ -11,6 +11,7 @@ from typing import TypeVar
 from ..model import Page
 from ..urls.url_patterns import pattern_of
 from . import entries
+from .answers import RouteTally
 
 #: Pages per script call, and characters of their URLs, so that no call takes long.
 BATCH, BATCH_LENGTH = 200, 100_000
@@ -90,6 +91,11 @@ def rand() -> float:
 def to_ms(seconds: float) -> int:
     """Return seconds as the milliseconds that Redis holds."""
     return round(seconds * 1_000)
+
+
+def pack_route(route: RouteTally | None) -> tuple[str, int]:
+    """Return the route that a page took, and for how many ms; "" and 0 if there is none."""
+    return (route.route, to_ms(route.seconds)) if route else ("", 0)
 
 
 def pack_tallies(tallies: Mapping[str, int]) -> str:

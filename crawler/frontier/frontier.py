@@ -40,6 +40,7 @@ from .answers import (
     Creation,
     Ending,
     Renewal,
+    RouteTally,
     Standing,
     Tick,
     Update,
@@ -55,6 +56,7 @@ from .arguments import (
     RELEASE_BATCH,
     batches,
     pack_pages,
+    pack_route,
     pack_skipped,
     pack_tallies,
     portions,
@@ -332,6 +334,7 @@ class Frontier:
         wake: Mapping[str, int] | None = None,
         deliver: bool = False,
         version: str = "",
+        route: RouteTally | None = None,
     ) -> Ending:
         """Report the page as done, and add its ``links``, as ``enqueue`` does: in one step, if one
         takes so many.
@@ -347,8 +350,8 @@ class Frontier:
         ``wake`` are the tallies with which the method ``wake`` would be called next: the same step
         does that, too. ``deliver`` promises the result to the hook ``after``: the crawl cannot end
         until ``wake`` says that it was delivered (as ``after-ID``), or it is a dead letter (see
-        ``Outbox``). ``version`` is that of the definition by which the page was done; see
-        ``Snapshot.versions``.
+        ``Outbox``). ``version`` is that of the definition by which the page was done, ``route`` the
+        one that it took; see ``Snapshot.versions`` and ``Snapshot.routes``.
 
         Raises:
             FrontierRefused: there are links, and Redis is full or the crawl has ended; the page is
@@ -367,7 +370,7 @@ class Frontier:
             *(("", "") if same else entries.fingerprint(final or "")),
             *("" if latency is None else to_ms(latency), status or 0),
             *(("", "") if wake is None else (secrets.token_hex(6), pack_tallies(wake))),
-            *(claim.worker if deliver else "", version),
+            *(claim.worker if deliver else "", version, *pack_route(route)),
         )
         if args or dropped:
             counted = pack_skipped(dropped, examples or {})
@@ -388,6 +391,7 @@ class Frontier:
         delay: float | None = None,
         own: bool = True,
         version: str = "",
+        route: RouteTally | None = None,
     ) -> Ending:
         """Report that the page was not done; its class decides what becomes of it.
 
@@ -396,12 +400,14 @@ class Frontier:
         Retry-After in seconds (capped by the policy); with INFRA and AWAY it is the time for which
         the crawl is held, by default one second, doubling up to a minute while nothing goes well.
         ``own``: the caller has the claim, and calls the hook ``failed``; else a tick asks for it.
-        ``version`` is that of the definition by which the page was tried.
+        ``version`` is that of the definition by which the page was tried, ``route`` the one
+        that it took.
         """
         wait = "" if delay is None else to_ms(delay)
         reason = encodable(reason, REASON_MAX)
         report = (claim.page.id, claim.token, failure.value, reason, status or 0, wait)
-        verdict, ended, retry = self.run_script("fail", *report, rand(), int(own), version)
+        last = (rand(), int(own), version, *pack_route(route))
+        verdict, ended, retry = self.run_script("fail", *report, *last)
         return Ending(Verdict(verdict.decode()), bool(ended), to_seconds(retry))
 
     def release(self, worker: str) -> int:

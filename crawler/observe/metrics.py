@@ -46,6 +46,9 @@ ENDED_SHOWN = 3_600.0
 #: "other".
 REASONS_MAX = 30
 
+#: Routes that are shown for a crawl, those with the most pages; the rest together is "other".
+ROUTES_MAX = 30
+
 #: Upper bounds of the histograms, in seconds.
 BOUNDS = [2**power / 1_000 for power in range(POWERS)]
 
@@ -182,6 +185,7 @@ class Collector(AnyCollector):
         yield from time_metrics(states, now)
         yield from counters(states)
         yield attempts(states)
+        yield from route_metrics(states)
         yield from histograms(states)
 
     def _snapshots(self) -> Iterator[Snapshot]:
@@ -292,6 +296,33 @@ def attempts(states: list[CrawlState]) -> Metric:
             if name.startswith("attempt:"):
                 family.add_metric([one.snapshot.name, *name.split(":", 2)[1:]], number)
     return family
+
+
+def route_metrics(states: list[CrawlState]) -> Iterator[Metric]:
+    """Yield the pages of routes, and the time that they took."""
+    text = "Pages that were done or failed, by the route that they took."
+    labels = ["crawl", "route", "state"]
+    pages = CounterMetricFamily("crawler_route_pages", text, labels=labels)
+    text = "Time that the last attempts at these pages took, by route."
+    seconds = CounterMetricFamily("crawler_route_seconds", text, labels=labels[:2])
+    for one in states:
+        for name, counts in busiest(one.snapshot.routes).items():
+            for state in ("done", "failed"):
+                pages.add_metric([one.snapshot.name, name, state], counts[state])
+            seconds.add_metric([one.snapshot.name, name], counts["ms"] / 1_000)
+    yield pages
+    yield seconds
+
+
+def busiest(routes: Mapping[str, Mapping[str, int]]) -> dict[str, Counter[str]]:
+    """Return the counts of as many routes as a label may have: those with the most pages, and
+    "other".
+    """
+    ranked = sorted(routes, key=lambda name: -sum(routes[name].values()))
+    kept: dict[str, Counter[str]] = {}
+    for place, name in enumerate(ranked):
+        kept.setdefault(name if place < ROUTES_MAX else "other", Counter()).update(routes[name])
+    return kept
 
 
 def histograms(states: list[CrawlState]) -> Iterator[Metric]:

@@ -216,17 +216,17 @@ def rows(lines: Iterable[str]) -> Iterator[Row]:
     for line in lines:
         record = json.loads(line)
         page = {name: record.get(name) for name in PAGE_COLUMNS}
+        if "route" in record:
+            page["route"] = record["route"]
         data = record.get("data")
         for item in data if isinstance(data, list) and data else [data]:
-            yield page | _fields(item)
+            yield page | _fields(item, page)
 
 
-def _fields(item: Json) -> Row:
+def _fields(item: Json, page: Row) -> Row:
     if not isinstance(item, Mapping):
         return {} if item is None else {"data": item}
-    return {
-        f"data.{name}" if name in PAGE_COLUMNS else str(name): value for name, value in item.items()
-    }
+    return {f"data.{name}" if name in page else str(name): value for name, value in item.items()}
 
 
 def harmless(text: str) -> str:

@@ -34,6 +34,10 @@ KINDS: Mapping[str, tuple[str, str]] = {
         "declared a refresh that leads out of the crawl's bounds",
         "allow = [the host] lets it be followed",
     ),
+    "route": (
+        "came by a link that names a route which this version of the crawl does not have",
+        "a pattern, or no route, took it; add the route, or mend follow(route=…)",
+    ),
 }
 
 

@@ -54,6 +54,7 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
             "processing": snapshot.processing,
         },
         "versions": snapshot.versions,
+        "routes": {name: route_facts(counts) for name, counts in snapshot.routes.items()},
         "items": counts.get("items", 0),
         "retries": counts.get("retried", 0),
         "failures": dict(ranked(snapshot.reasons)),
@@ -109,6 +110,8 @@ def lines(snapshot: Snapshot) -> list[str]:
     ]
     if len(facts["versions"]) > 1:
         text.append(f"  versions {'; '.join(version_texts(facts['versions']))}")
+    if facts["routes"]:
+        text.append(f"  routes   {'; '.join(route_texts(facts['routes']))}")
     for title in ("returns", "failures", "skipped"):
         if facts[title]:
             text.append(f"  {title:<8} {_counts(facts[title])}")
@@ -128,6 +131,25 @@ def lines(snapshot: Snapshot) -> list[str]:
         see = f"crawler failed {snapshot.name} --after"
         text.append(f"  hooks    {undelivered} not delivered, gave up; see: {see}")
     return text
+
+
+def route_facts(counts: Mapping[str, int]) -> dict[str, Json]:
+    """Return what the pages of a route came to: how many are done and failed, the seconds that
+    their last attempts took together, and each of them on average.
+    """
+    done, failed, ms = (counts.get(name, 0) for name in ("done", "failed", "ms"))
+    each = round(ms / 1_000 / (done + failed), 3) if done + failed else None
+    return {"done": done, "failed": failed, "seconds": ms / 1_000, "seconds_per_page": each}
+
+
+def route_texts(routes: Mapping[str, Mapping[str, Json]]) -> list[str]:
+    """Return the pages of each route in a few words: ``book 120 done, 3 failed, 0.41 s each``."""
+    return [
+        f"{name} {route['done']} done"
+        + (f", {route['failed']} failed" if route["failed"] else "")
+        + (f", {route['seconds_per_page']:.2f} s each" if route["seconds_per_page"] else "")
+        for name, route in sorted(routes.items())
+    ]
 
 
 def version_texts(versions: Mapping[str, Mapping[str, int]]) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..definition.routes import view_of
 from ..hooks import Lazy, call, note_place
 from ..local.shutdown import shutdown
 from ..local.side_effects import contained
@@ -82,12 +84,26 @@ class Stop:
 class Hooks:
     """Calls the hooks of a crawl with the arguments that they name."""
 
+    #: The route whose pages they are called for; "": none.
+    route = ""
+
     def __init__(self, crawl: Crawl, frontier: Frontier) -> None:
-        self._crawl = crawl
+        self._crawl, self._view = crawl, crawl
         self._common = {"crawl": crawl, "snapshot": Lazy(frontier.snapshot), "stop": Stop(frontier)}
 
+    def of(self, page: Page) -> Hooks:
+        """Return the hooks that are called for ``page``: those of its route, as far as that has
+        any.
+        """
+        view = view_of(self._crawl, page)
+        if view is self._crawl:
+            return self
+        hooks = copy(self)
+        hooks._view, hooks.route = view, page.route
+        return hooks
+
     def __contains__(self, step: str) -> bool:
-        return step in self._crawl.calls
+        return step in self._view.calls
 
     def call(self, step: str, at: Page | None = None, /, **arguments: Any) -> Any:
         """Return what the hook of ``step`` returns; None if there is none. ``at`` is the page that
@@ -97,7 +113,7 @@ class Hooks:
             HookError: the hook raised, whatever it was.
             BaseException: a signal asks this process to end.
         """
-        hook = self._crawl.calls.get(step)
+        hook = self._view.calls.get(step)
         if hook is None:
             return None
         left: list[str] = []
@@ -116,7 +132,8 @@ class Hooks:
     def error(self, step: str, error: BaseException, at: Page | None) -> HookError:
         """Return ``error`` as that of the hook of ``step``, with its place in the author's code."""
         url = masked(at.url) if at else ""
-        hook = self._crawl.scope if step == "scope" else self._crawl.calls.get(step)
-        place = note_place(error, step, hook, self._crawl.name, url)
+        hook = self._crawl.scope if step == "scope" else self._view.calls.get(step)
+        route = "" if step in ("before_all", "scope") else self.route
+        place = note_place(error, step, hook, self._crawl.name, url, route)
         bind(step=step, place=place)
-        return HookError(step, error, place)
+        return HookError(step, error, place, route)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..definition.crawl_plan import policy_of
 from ..definition.credentials import secrets_of
+from ..definition.routes import routed
 from ..errors import FrontierError
 from ..frontier.outbox import Delivery, Outbox, UndeliveredLetter
 from ..model import File, Json, Outcome, Page, Response, Result
@@ -56,7 +57,7 @@ class Deliveries:
         try:
             interval = policy_of(self._crawl).lease / RENEWALS
             with lease_renewal().renewing(lambda: self._renew(name), lambda: None, interval):
-                self._hooks.call(hook, page, **arguments)
+                self._hooks.of(page).call(hook, page, **arguments)
         except HookError as error:
             secrets = secrets or Secrets(secrets_of(self._crawl))
             reason = secrets.hide(error.reason)
@@ -75,11 +76,12 @@ class Deliveries:
             return Outcome.DUPLICATE
         if delivery is None or delivery.page is None:
             return Outcome.DUPLICATE
-        if delivery.hook not in self._hooks:  # while versions are mixed; the other one has it
-            self._note_failure(delivery.name, delivery.page, f"{NO_HOOK} {delivery.hook}")
+        page = routed(self._crawl, delivery.page)
+        if delivery.hook not in self._hooks.of(page):  # while versions are mixed; the other has it
+            self._note_failure(delivery.name, page, f"{NO_HOOK} {delivery.hook}")
             return Outcome.DUPLICATE
-        arguments = handed_arguments(self._crawl.name, delivery, delivery.page)
-        self.make(delivery.hook, delivery.page, arguments, name=delivery.name)
+        arguments = handed_arguments(self._crawl.name, delivery, page)
+        self.make(delivery.hook, page, arguments, name=delivery.name)
         return Outcome.DELIVERED
 
     def _renew(self, name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from ..definition.bounds import entry_pages, scope_of
@@ -49,10 +49,12 @@ def dry_run(
     permits: Permits,
     url: str | None = None,
     *,
+    route: str = "",
     after: bool = False,
     looks: Looks | None = None,
 ) -> DryRun:
     """Run the entry page of ``crawl``, or ``url``, without a frontier: nothing is queued or kept.
+    ``route`` is the one that a link to it would name.
 
     Hooks get the arguments of a run, with the snapshot of an empty crawl. The hook ``after``, which
     may write to a database, is called only with ``after``. ``looks`` decides whether the page is
@@ -63,6 +65,7 @@ def dry_run(
         BrowserLost, BrowserUnavailable: there is no browser. An error of a hook passes through.
     """
     page = entry_pages(crawl)[0] if url is None else scope_of(crawl).entry(url)
+    page = replace(page, route=route)
     frontier = cast("Frontier", NoFrontier(crawl.name, page, first="before_all" in crawl.calls))
     services = RunServices(frontier, chrome, permits, _start, worker="", looks=looks or DryLooks())
     links = Links()

@@ -83,9 +83,9 @@ def execute(
                 next_runs.start_later(turn.wait)
                 return turn.outcome
 
-            page = turn.claim.page
             services.permits.learn(turn.entries, frontier.private_entries)
             work = PageRun(crawl, services, hooks, observer, turn.claim, browser, deliveries)
+            page = work.page
             # renews the lease; an error below returns the page, with its class
             with work.holding(next_runs):
                 next_runs.start_later(turn.wait)

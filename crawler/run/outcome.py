@@ -46,18 +46,20 @@ class Failure:
 
 class HookError(CrawlerError):
     """A hook raised ``cause`` at ``step``, in the line ``place`` ("shop/crawls.py:31") of its
-    author's code. Never leaves a run, where one place acts on it.
+    author's code, for a page of the ``route`` ("": of none). Never leaves a run, where one place
+    acts on it.
     """
 
-    def __init__(self, step: str, cause: BaseException, place: str = "") -> None:
-        super().__init__(step, cause, place)
-        self.step, self.cause, self.place = step, cause, place
+    def __init__(self, step: str, cause: BaseException, place: str = "", route: str = "") -> None:
+        super().__init__(step, cause, place, route)
+        self.step, self.cause, self.place, self.route = step, cause, place, route
 
     @property
     def reason(self) -> str:
-        """The error in a line, with its place; it may hold a secret."""
-        text = one_line(self.cause)
-        return f"{text} ({self.place})" if self.place else text
+        """The error in a line, with its route and place; it may hold a secret."""
+        text, route = one_line(self.cause), f"route {self.route}" if self.route else ""
+        where = ", ".join(filter(None, [route, self.place]))
+        return f"{text} ({where})" if where else text
 
 
 class LoggedOut(CrawlerError):

@@ -15,7 +15,10 @@ from ..definition.crawl_plan import policy_of
 from ..definition.credentials import secrets_of
 from ..definition.digest import digest_of
 from ..definition.extraction import extract_by_table
+from ..definition.route_options import NO_ROUTE
+from ..definition.routes import routed, routes_of, view_of
 from ..errors import CrawlerError, FrontierUnavailable, PageError
+from ..frontier.answers import RouteTally
 from ..hooks import is_raised_by
 from ..local.shutdown import shutdown
 from ..model import FailureClass, Json, Link, Response, Result, short_version
@@ -67,10 +70,12 @@ class PageRun:
         deliveries: Deliveries,
     ) -> None:
         self._crawl, self._services, self._frontier = crawl, services, services.frontier
-        self._hooks, self._observer = hooks, observer
-        self._claim, self._page, self._browser = claim, claim.page, browser
-        self._deliveries = deliveries
-        self._after_first = "after" in hooks and crawl.after_needs_page
+        #: The page, with the route that it takes.
+        self.page = self._page = routed(crawl, claim.page)
+        self._view = view_of(crawl, self._page)
+        self._hooks, self._observer = hooks.of(self._page), observer
+        self._claim, self._browser, self._deliveries = claim, browser, deliveries
+        self._after_first = "after" in self._hooks and crawl.after_needs_page
         self._policy, self._version = policy_of(crawl), short_version(digest_of(crawl))
         self._began = time.monotonic()
 
@@ -85,6 +90,10 @@ class PageRun:
         """
         claim = self._claim
         bind(url=masked(self._page.url), depth=self._page.depth)
+        if route := self._page.route:
+            bind(route=route)
+        if (named := claim.page.route) and named != route:
+            self._observer.count("hint_route", f"{self._page.url} (route {named})")
         interval = self._policy.lease / RENEWALS
         try:
             with keep_lease(
@@ -156,7 +165,7 @@ class PageRun:
         self._browser.keep_delay(max(self._crawl.delay, permits.crawl_delay(page.url) or 0.0))
         cleared = self._browser.cookies_cleared
         try:
-            return accept(self._crawl, page, self._browser, permits, self._login_check())
+            return accept(self._view, page, self._browser, permits, self._login_check())
         finally:
             if self._browser.cookies_cleared > cleared:
                 self._observer.count("cookies_cleared")
@@ -166,7 +175,7 @@ class PageRun:
     def extract(self, response: Response) -> Json:
         """Return the page's data, by the crawl's hook or table; its texts can be encoded."""
         if "extract" not in self._hooks:
-            return encodable_value(extract_by_table(self._crawl, response))
+            return encodable_value(extract_by_table(self._view, response))
         live = self._live(response)
         data = self._hooks.call("extract", self._page, **live, browser=self._browser)
         if is_deeper(data):
@@ -206,7 +215,7 @@ class PageRun:
 
         If it holds hardly anything, or gave nothing, it may be looked at again, for seconds.
         """
-        crawl, page, thin = self._crawl, self._page, self._browser.thin
+        crawl, page, thin = self._view, self._page, self._browser.thin
         count, looks = self._observer.count, self._services.looks
         for link in response.links:
             if link.rel == "refresh" and scope_of(crawl).judge(link, page):
@@ -233,7 +242,7 @@ class PageRun:
             count("hint_late", url)
             if late.css:
                 count("late_css", late.css)
-        elif late.scrolled and not self._crawl.scroll:
+        elif late.scrolled and not self._view.scroll:
             count("hint_scroll", url)
 
     def result(self, response: Response, data: Json) -> Result:
@@ -278,6 +287,7 @@ class PageRun:
                 wake=sums,
                 deliver=deliver,
                 version=self._version,
+                route=self._route_tally(),
             )
 
         return self._complete(finish)
@@ -340,7 +350,13 @@ class PageRun:
         delay = error.retry_after if isinstance(error, PageError) else None
         ending = self._complete(
             lambda: self._frontier.fail(
-                claim, failure, reason, status=status, delay=delay, version=self._version
+                claim,
+                failure,
+                reason,
+                status=status,
+                delay=delay,
+                version=self._version,
+                route=self._route_tally(),
             )
         )
         next_runs.note(ending)
@@ -386,6 +402,12 @@ class PageRun:
 
     def _without_secrets(self, error: BaseException) -> Exception:
         return without_secrets(error, self._secrets, self._crawl.name)
+
+    def _route_tally(self) -> RouteTally | None:
+        """Return the route that the page took, and for how long; None: the crawl has no routes."""
+        if not routes_of(self._crawl):
+            return None
+        return RouteTally(self._page.route or NO_ROUTE, self._elapsed_ms() / 1_000)
 
     def _elapsed_ms(self) -> float:
         """Return the milliseconds since the page was claimed."""

@@ -34,6 +34,7 @@ REASONS: Mapping[str, str] = {
     "restrict": "outside of restrict_css",
     "duplicate": "on this page already, or the page itself",
     "depth": "deeper than depth_limit",
+    "route": "on a page of a route that follows none (links = false)",
     "pattern": "one of more pages of a pattern than pattern_limit allows",
     "filter": "refused by the filter hook",
     "sitemap": "a sitemap that cannot be read, or not to its end",

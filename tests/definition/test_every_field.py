@@ -105,6 +105,7 @@ TABLE: dict[str, tuple[Any, Probe, dict[str, Any]]] = {
     "extract": ({"h1": "h1"}, taken, {}),
     "accept_status": ([404], outcome, {}),
     "message": ({"shop": 7}, lambda crawl: crawl.message, {}),
+    "routes": ({"any": {"match": "/", "links": False}}, links, {}),
     "login": (
         {"url": f"{SITE}/in", "fill": {"#a": "b"}, "submit": "button", "expect": "#out"},
         lambda crawl: sorted(crawl.calls),

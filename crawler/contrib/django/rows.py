@@ -14,7 +14,7 @@ from ...frontier.answers import Lane
 from ...frontier.entries import FailedPage
 from ...frontier.outbox import UndeliveredLetter
 from ...model import Claim, Json, Snapshot, Status
-from ...output.report import examples_of, ranked, skipped, version_texts
+from ...output.report import examples_of, ranked, route_facts, route_texts, skipped, version_texts
 from ...redaction import masked
 from ...text.printable import printable
 from .access import cache
@@ -188,6 +188,7 @@ def details(snapshot: Snapshot) -> Row:
         ],
         "skipped": ranked(skipped(snapshot)),
         "versions": version_texts(snapshot.versions),
+        "routes": route_texts({name: route_facts(one) for name, one in snapshot.routes.items()}),
     }
 
 

@@ -10,6 +10,8 @@
 --          7 rand    a random number in [0,1), for the back-off
 --          8 own     "1": the run itself reports it, and calls the hook `failed`
 --          9 version of the definition by which the page was tried, or ""
+--          10 route  that the page took, or "": the crawl has none
+--          11 ms     that its run took
 -- Uses     meta, counts, tallies, reasons, outages, inflight, tokens, lane:<lane> (hashes),
 --          processing, failed, queued..., ready (lists), leases, acks, delayed, snoozed, producers
 --          (zsets), lanes (set)
@@ -23,7 +25,10 @@ local claim, verdict = proven(ARGV[1], ARGV[2])
 if not claim then return { verdict, 0, "" } end
 local class, reason, status = ARGV[3], ARGV[4], tonumber(ARGV[5])
 local retry = fail(crawl, claim, class, reason, status, tonumber(ARGV[6]), tonumber(ARGV[7]))
-if not retry then count_version("failed", ARGV[9]) end
+if not retry then
+  count_version("failed", ARGV[9])
+  count_route("failed", ARGV[10], ARGV[11])
+end
 if not retry and ARGV[8] == "1" then adopt(crawl, "failed-" .. claim.id, claim.worker) end
 acknowledge(claim)
 check_pages(crawl)

@@ -99,6 +99,20 @@ local function count_version(what, version)
   count(name)
 end
 
+-- Pages that are done, or failed, are counted by the route that they took, and the ms that their
+-- runs took: "route:ROUTE:done". So many routes, over all versions, have counts of their own.
+local ROUTES_MAX = 200
+
+local function count_route(what, route, ms)
+  if not route or route == "" then return end
+  local name = "route:" .. route .. ":"
+  if redis.call("HEXISTS", key("counts"), name .. "ms") == 0 and count("routes") > ROUTES_MAX then
+    name = "route:other:"
+  end
+  count(name .. what)
+  count(name .. "ms", ms)
+end
+
 -- Sums for metrics, which only go up; see run/timings.py for their names. Reasons may come from
 -- sites and hooks: their number is bounded.
 local TALLIES_MAX = 500

@@ -15,6 +15,8 @@
 --          11 sums    see grant
 --          12 worker  that hands the result to the hook `after`; "": there is none
 --          13 version of the definition by which the page was done, or ""
+--          14 route   that the page took, or "": the crawl has none
+--          15 ms      that its run took
 -- Returns  verdict ("OK", "ALIAS": the final URL is another page that is known), ended (1 for the
 --          call that ended the crawl); if tickets were asked for, the reply of grant follows
 local function done(crawl, claim)
@@ -29,6 +31,7 @@ local function done(crawl, claim)
   attempted(tonumber(ARGV[9]), "done", "done")
   count("done")
   count_version("done", ARGV[13])
+  count_route("done", ARGV[14], ARGV[15])
   if verdict == "ALIAS" then
     count("dup")
     redis.call("HSETNX", key("examples"), "dup", string.sub(ARGV[3], 1, 300))
