@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from .definition.crawl import Crawl
+from .definition.item_models import Select
 from .definition.loading import load
 from .errors import CrawlerError, CrawlExists, DefinitionError, PageError, SetupError, UnknownCrawl
 from .model import Band, Link, Page, Priority, Response, Result, Snapshot
@@ -27,6 +28,7 @@ __all__ = [
     "Priority",
     "Response",
     "Result",
+    "Select",
     "SetupError",
     "Snapshot",
     "UnknownCrawl",

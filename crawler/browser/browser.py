@@ -166,6 +166,7 @@ class Browser(Tab):
                 is.
             BrowserLost: the session died or hangs.
         """
+        self.admits = admits
         self._step_runner(page, response, visit).run()
         document = self.navigation.read_again(page.url, self._read_options(max_links, html))
         if visit.frames in ("inner", "part"):
@@ -233,7 +234,7 @@ class Browser(Tab):
     def live(self, page: Page, response: Response) -> LivePage:
         """Return the page that this session shows now, for hooks."""
         live = LivePage(self.driver, self.transport, page, response)
-        live.in_frames = self.in_frames
+        live.in_frames, live.admits = self.in_frames, self.admits
         return live
 
     def keep_delay(self, seconds: float) -> None:

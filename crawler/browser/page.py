@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,12 @@ from ..local.private_files import write_private
 from ..model import Json, Page, Response
 from ..text.encodable import encodable, encodable_value
 from .artifacts import screenshots
+from .frames import FrameReader
 from .transport.base import TransportError
-from .transport.javascript import finding, whole
+from .transport.javascript import finding, script, whole
 
 if TYPE_CHECKING:
+    from .elements import Element
     from .transport.base import Transport
     from .transport.webdriver import Driver
 
@@ -50,6 +52,8 @@ class Tab:
 
     #: Whether documents in frames, of the same origin, are parts of this one.
     in_frames = False
+    #: Whether a document at a URL, in a frame, may be read as a part of this one.
+    admits: Callable[[str], bool] = staticmethod(lambda url: True)  # noqa: ARG005
 
     def __init__(self, driver: Driver, transport: Transport) -> None:
         self.driver, self.transport = driver, transport
@@ -97,6 +101,26 @@ class Tab:
     def attrs(self, css: str, name: str) -> list[str]:
         """Return the attribute ``name``, as written, of every element that matches and has it."""
         return list(self._select(ATTRS, css, name))
+
+    def select_all(self, css: str) -> list[Element]:
+        """Return every element of the rendered document that matches, as it is at this moment: in
+        one trip to Chrome, whatever is asked of them afterwards.
+
+        They lie in the document that tables of selectors read. ValueError if ``css`` is not valid.
+        """
+        from .elements import elements  # parsel takes 0.1 s to import
+
+        return elements(*self._source(), css)
+
+    def _source(self) -> tuple[str, str]:
+        """Return the source of the document at this moment, with its shadow roots, and with its
+        frames if they are parts of it; and its URL.
+        """
+        if self.in_frames:
+            html = FrameReader(self.driver, 0, admits=self.admits).read()
+            return encodable(html), self.url
+        found = self.transport.ask(script("source.js"))
+        return encodable(str(found["html"])), str(found["url"])
 
     def evaluate(self, js: str, *args: Any) -> Any:
         """Return the value of an expression, or what statements ``return``.

@@ -85,16 +85,16 @@ def _allowed_by_page(
     """
     if not (crawl.nofollow or crawl.restrict_css):
         return links, None
-    from . import selectors  # parsel takes 0.1 s to import, and few crawls need it here
+    from .selectors import regions  # parsel takes 0.1 s to import, and few crawls need it here
 
     # where a page leads by itself, and the documents of a frameset, are no advice of the page
     inherent = tuple(link for link in links if link.rel in INHERENT)
-    if crawl.nofollow and selectors.says_nofollow(html):
+    if crawl.nofollow and regions.says_nofollow(html):
         return inherent, "nofollow"
     if not crawl.restrict_css:
         return links, None
     look = scope_of(crawl).look
-    inside = {look(link).key for link in selectors.links_within(html, url, crawl.restrict_css)}
+    inside = {look(link).key for link in regions.links_within(html, url, crawl.restrict_css)}
     # the scope drops links that have a reason of their own, and counts them under it
     within = tuple(
         link

@@ -12,6 +12,7 @@ from ..hooks import Hook, wants
 from ..model import Json
 from ..redaction import masked
 from .fields import Fields, check_fields, example
+from .item_models import is_model
 from .login import login_hooks
 from .route_options import has_code, hooks_of, merged, sound_tables, without_hooks, without_steps
 
@@ -109,6 +110,7 @@ class Crawl:
     console: bool
     timings: bool
 
+    invalid_items: Literal["warn", "fail"]
     accept_status: tuple[int, ...]
     keep_html: bool
     error_snapshots: int
@@ -150,8 +152,17 @@ class Crawl:
         return self._add_hook("before", hook)
 
     def extract(self, hook: F) -> F:
-        """Call ``hook`` for the data of each page. It returns JSON, or yields items that are."""
-        return self._add_hook("extract", hook)
+        """Call ``hook`` for the data of each page. It returns JSON, or yields items that are; an
+        instance of a pydantic model, or of a dataclass, becomes JSON.
+
+        A pydantic model, whose fields carry selectors, is the field ``extract``.
+        """
+        code: object = hook
+        if "extract" in self.raw or not is_model(code):
+            return self._add_hook("extract", hook)
+        self.raw = {**self.raw, "extract": code}
+        self._forget()
+        return hook
 
     def filter(self, hook: F) -> F:
         """Call ``hook`` to choose among the links that are in scope.
@@ -242,12 +253,13 @@ class Crawl:
 
     @property
     def has_code(self) -> bool:
-        """Whether it has hooks (or a function as scope, or code in a route). Workers look up such a
-        crawl by name; any worker can run one without code.
+        """Whether it has hooks (or a function as scope, a model as extract, or code in a route).
+        Workers look up such a crawl by name; any worker can run one without code.
         """
         return (
             bool(self.hooks)
             or callable(self.raw.get("scope"))
+            or is_model(self.raw.get("extract"))
             or has_code(self._written.get("routes"))
         )
 

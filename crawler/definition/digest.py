@@ -15,6 +15,7 @@ from ..model import Json
 from ..redaction import password_of
 from .derived import once_per_crawl
 from .field_errors import SECRETS
+from .item_models import is_model, models_within, table_of
 
 if TYPE_CHECKING:
     from .crawl import Crawl
@@ -69,6 +70,8 @@ def as_plain_json(value: Any) -> Json:
             return {str(name): as_plain_json(inner) for name, inner in value.items()}
         case list() | tuple():
             return [as_plain_json(inner) for inner in value]
+        case type() if is_model(value):
+            return [as_plain_json(table_of(value)), *map(source_of, models_within(value))]
         case None | str() | int() | float():
             return value
     return source_of(value)

@@ -34,6 +34,7 @@ from ..urls.patterns import DENY_EXTENSIONS, SCOPE_KINDS, parse_pattern
 from ..urls.proxy_url import parse_proxy
 from ..urls.url import InvalidURL, normal_host, parse_url
 from .field_errors import example_of, field_fault, shown
+from .item_models import is_extract
 from .login import login_faults
 from .route_options import OPTIONS, sound_tables
 from .steps import ACTIONS, QUIET_MAX, step_faults
@@ -215,6 +216,12 @@ def _plain_priority(value: Any) -> Any:
     return value.name.lower() if isinstance(value, Priority) else value
 
 
+def _extract(value: object) -> object:
+    if not is_extract(value):
+        raise ValueError(f"{shown(value)} is no table of names and selectors, and no model")
+    return dict(value) if isinstance(value, Mapping) else value
+
+
 def _robots_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
         raise ValueError(f"{shown(value)} is no name: letters, digits, dots, dashes, underscores")
@@ -329,6 +336,9 @@ Patterns = Annotated[
 Routes = Annotated[dict[str, dict[str, Any]], PlainValidator(_routes)]
 Steps = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_steps)]
 LoginTable = Annotated[Mapping[str, Any] | None, PlainValidator(_login)]
+ExtractRule = Annotated[
+    Mapping[str, Any] | list[Any] | type[BaseModel] | None, PlainValidator(_extract)
+]
 Blocks = Annotated[tuple[Annotated[Text, AfterValidator(_block)], ...], BeforeValidator(_as_list)]
 Headers = dict[
     Annotated[Text, AfterValidator(_header)], Annotated[Text, AfterValidator(_header_value)]
@@ -687,10 +697,17 @@ class Fields(BaseModel):
         False, "Whether results carry how long the parts of loading took.", "timings=True"
     )
 
-    extract: dict[str, Any] | None = _field(
+    extract: ExtractRule = _field(
         None,
-        "What to take from a page, as CSS selectors by field.",
+        "What to take from a page: selectors by field (docs/tables.md), or a pydantic model whose"
+        " fields carry them.",
         'extract={"title": "h1", "tags": ["a.tag"]}',
+    )
+    invalid_items: Literal["warn", "fail"] = _field(
+        "warn",
+        "What becomes of an item that its model refuses: it is left out, and counted with an"
+        " example (warn), or its page fails with the reason invalid_item (fail).",
+        'invalid_items="fail"',
     )
     accept_status: tuple[Annotated[Whole, Field(ge=100, le=599)], ...] = _field(
         (), "Statuses other than success with which a page counts as done.", "accept_status=[404]"

@@ -12,6 +12,7 @@ from ..errors import Fault
 from ..hooks import Hook, hook_faults, hook_name
 from ..urls.patterns import is_doubtful_host
 from ..urls.url import parse_url
+from .item_models import is_extract, is_model
 from .route_checks import dead_routes, located, table_faults
 from .route_options import fields_of, hooks_of, sound_tables
 
@@ -82,18 +83,16 @@ def route_faults(
 def _selector_faults(
     raw: Mapping[str, Any], steps: set[str], example: Callable[[str], str]
 ) -> Iterator[Fault]:
-    table, regions = raw.get("extract"), _listed(raw.get("restrict_css"))
-    if not regions and not isinstance(table, Mapping):
-        return
-    from . import selectors  # parsel takes 0.1 s to import
+    from .item_validation import extract_faults  # below it lies more than fits under a crawl
+    from .selectors.rules import css_problem
 
-    if isinstance(table, Mapping):
-        for where, what in selectors.table_faults(table):
-            yield Fault(where, what, example("extract"))
-        if "extract" in steps:
-            yield Fault("extract", "is given both as a table and as a hook; keep one")
-    for css in regions:
-        if isinstance(css, str) and (problem := selectors.css_problem(css)):
+    wanted = raw.get("extract")
+    yield from extract_faults(wanted)
+    if is_extract(wanted) and wanted is not None and "extract" in steps:
+        kind = "model" if is_model(wanted) else "table"
+        yield Fault("extract", f"is given both as a {kind} and as a hook; keep one")
+    for css in _listed(raw.get("restrict_css")):
+        if isinstance(css, str) and (problem := css_problem(css)):
             yield Fault("restrict_css", problem, example("restrict_css"))
 
 

@@ -121,6 +121,11 @@ REASONS: Mapping[str, Meaning] = {
     ),
     "bad_selector": Meaning("a selector cannot be read by Chrome", False, "mend the selector"),
     "bad_script": Meaning("a script of the crawl raises", False, "mend the script"),
+    "invalid_item": Meaning(
+        "its model refuses the item; the reason has the field, and what is wrong with its value",
+        False,
+        'mend the model, then crawler retry NAME --reason invalid_item; or invalid_items = "warn"',
+    ),
     # the run
     "browser_lost": Meaning(
         "Chrome or its tab died over the page; that is a strike", True, "memory, /dev/shm"

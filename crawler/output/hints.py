@@ -30,6 +30,40 @@ KINDS: Mapping[str, tuple[str, str]] = {
         "check the selectors; wait_for waits for what comes late",
     ),
     "scroll": ("showed more links when scrolled", "write scroll = true"),
+    "invalid_item": (
+        "gave an item that its model refuses, and that is left out",
+        'check its Select, or give it a default; invalid_items = "fail" lets such pages fail',
+    ),
+    "no_number": (
+        "had no number where one should be, which is None then",
+        "check the selector; re: behind it cuts a number out",
+    ),
+    "no_integer": (
+        "had a fraction where a whole number should be, which is None then",
+        'type = "number"',
+    ),
+    "unclear_number": (
+        "had digits that are no number for sure (12.05.2024, 1,2,3), which are None then",
+        "cut a number out with re:, or say what its decimal mark is: decimal = ','",
+    ),
+    "short_number": (
+        "had a number in short (1.2k, 3 million), which is None then",
+        'type = "text" keeps it',
+    ),
+    "no_date": (
+        "had no date where one should be, which is None then",
+        "check the selector; format = '%d %B %y' says how it is written",
+    ),
+    "unclear_date": (
+        "had a date that can be two (05/06/2026), which is None then",
+        "format = '%d/%m/%Y' says how it is written",
+    ),
+    "no_url": (
+        "had no http address where one should be, which is None then",
+        'check the selector; without type = "url" it stays as it is written',
+    ),
+    "no_text": ("had an object where a text should be, which is None then", "a longer path"),
+    "broken_json_ld": ("had JSON-LD that is no JSON, and no value", "a CSS selector"),
     "refresh_out": (
         "declared a refresh that leads out of the crawl's bounds",
         "allow = [the host] lets it be followed",

@@ -15,6 +15,8 @@ from ..definition.crawl_plan import policy_of
 from ..definition.credentials import secrets_of
 from ..definition.digest import digest_of
 from ..definition.extraction import extract_by_table
+from ..definition.item_models import is_model
+from ..definition.item_validation import as_plain_data
 from ..definition.route_options import NO_ROUTE
 from ..definition.routes import routed, routes_of, view_of
 from ..errors import CrawlerError, FrontierUnavailable, PageError
@@ -175,13 +177,39 @@ class PageRun:
     def extract(self, response: Response) -> Json:
         """Return the page's data, by the crawl's hook or table; its texts can be encoded."""
         if "extract" not in self._hooks:
-            return encodable_value(extract_by_table(self._view, response))
+            return encodable_value(self._extract_by_table(response))
         live = self._live(response)
         data = self._hooks.call("extract", self._page, **live, browser=self._browser)
-        if is_deeper(data):
-            error = ValueError(f"the result is nested more than {NESTING_MAX} levels deep")
-            raise self._hooks.error("extract", error, self._page)
+        try:
+            if not is_deeper(data):
+                data = as_plain_data(data)
+            if is_deeper(data):
+                raise ValueError(f"the result is nested more than {NESTING_MAX} levels deep")
+        except Exception as error:  # a model that cannot be JSON is one of its causes
+            raise self._hooks.error("extract", error, self._page) from error
         return encodable_value(data)
+
+    def _extract_by_table(self, response: Response) -> Json:
+        """Return the page's data by its table or model; count what does not fit in it.
+
+        Raises:
+            PageError: the model refuses the item, and the crawl wants the page to fail then.
+            HookError: code of the model raised.
+        """
+        crawl, url, count = self._view, self._page.url, self._observer.count
+        try:
+            extracted = extract_by_table(crawl, response)
+        except Exception as error:
+            if is_model(crawl.fields.extract):
+                raise self._hooks.error("extract", error, self._page) from error
+            raise
+        for reason, one in {one.reason: one for one in reversed(extracted.unfit)}.items():
+            count(f"hint_{reason}", f"{url}: {one}")
+        if why := extracted.invalid:
+            if crawl.invalid_items == "fail":
+                raise PageError(url, "invalid_item", response.status, advice=why)
+            count("hint_invalid_item", f"{url}: {why}")
+        return extracted.data
 
     def choose(self, response: Response) -> Chosen:
         """Return the links that may become pages: scope, ``filter`` and every robots.txt that is

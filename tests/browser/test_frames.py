@@ -84,7 +84,7 @@ def test_frames_of_a_set_are_followed_whatever_restricts_links(visit):
 def test_documents_in_frames_can_be_a_part_of_the_page(visit, path):
     crawl, response, live = visit(f"/wrapped/{path}", frames="part")
     # Then selectors of tables and of hooks find what is in them, and their links are the page's
-    taken = extract_by_table(crawl, response)
+    taken = extract_by_table(crawl, response).data
     assert taken == {"h1": "Inside", "prices": ["7"], "title": path}
     assert (live.text("h1"), live.texts(".price")) == ("Inside", ["7"])
     found = pages(crawl, response)

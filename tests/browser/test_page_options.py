@@ -276,7 +276,7 @@ def test_open_shadow_roots_are_read_like_the_document(ask):
 
 def test_a_table_of_selectors_sees_into_open_shadow_roots(ask, site):
     crawl = Crawl(name="tests", url=site.url("/shadows"), extract={"deep": ".deep", "light": "h1"})
-    assert extract_by_table(crawl, ask("/shadows")[0]) == {"deep": "shade", "light": "Light"}
+    assert extract_by_table(crawl, ask("/shadows")[0]).data == {"deep": "shade", "light": "Light"}
 
 
 def test_links_in_frames_count_if_that_is_asked_for(ask):

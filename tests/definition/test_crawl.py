@@ -354,15 +354,15 @@ def test_a_crawl_without_an_extract_takes_title_description_and_canonical_link()
         '<title> Books </title><meta name="description" content="All of them"><link rel="canonical"'
         ' href="/">'
     )
-    assert extract_by_table(shop(), Response(SHOP, html=html)) == {
+    assert extract_by_table(shop(), Response(SHOP, html=html)).data == {
         "title": "Books",
         "description": "All of them",
         "canonical": "/",
     }
     assert extract_by_table(
         shop(extract={"h": ["h1"]}), Response(SHOP, html="<h1>a</h1><h1>b</h1>")
-    ) == {"h": ["a", "b"]}
-    assert extract_by_table(shop(extract={"h": "h1"}), Response(SHOP)) == {"h": None}
+    ).data == {"h": ["a", "b"]}
+    assert extract_by_table(shop(extract={"h": "h1"}), Response(SHOP)).data == {"h": None}
 
 
 def test_html_is_asked_for_where_somebody_reads_it():
@@ -605,6 +605,7 @@ def test_a_toml_file_says_the_same_without_code(tmp_path):
         title = "h1"
         tags = ["a.tag"]
         rows = ["tr", {name = "td"}]
+        cells = [{select = "td", name = "::text", price = {select = ".price", type = "number"}}]
         """,
     )
     crawl = load(path)
@@ -615,12 +616,35 @@ def test_a_toml_file_says_the_same_without_code(tmp_path):
         0.5,
         False,
     )
-    assert extract_by_table(crawl, Response(SHOP, html="<h1>A</h1><table><tr><td>x</table>")) == {
+    html = "<h1>A</h1><table><tr><td>x<b class=price>1,50 €</b></table>"
+    assert extract_by_table(crawl, Response(SHOP, html=html)).data == {
         "title": "A",
         "tags": [],
-        "rows": [{"name": "x"}],
+        "rows": [{"name": "x1,50 €"}],
+        "cells": [{"name": "x", "price": 1.5}],
     }
     assert digest_of(load_all([path])["books"]) == digest_of(crawl)
+
+
+def test_faults_of_tables_in_toml_have_their_places(tmp_path):
+    path = write(
+        tmp_path,
+        "books.toml",
+        """
+        url = "https://books.toscrape.com/"
+
+        [[extract]]
+        select = ".card"
+        price = {select = ".price", type = "money"}
+        delay = "i"
+        parts = [{select = "li", name = "b["}]
+        """,
+    )
+    with pytest.raises(DefinitionError) as caught:
+        load(path).validate()
+    assert [fault.field for fault in caught.value.faults] == ["extract[0].delay"]
+    Path(path).write_text(Path(path).read_text().replace("delay =", "late ="))
+    assert faults(load(path)).keys() == {"extract[0].price.type", "extract[0].parts[0].name"}
 
 
 def test_a_message_is_nested_in_bounds():

@@ -63,7 +63,7 @@ def refusals(crawl: Crawl) -> list[bool]:
 
 def taken(crawl: Crawl) -> Any:
     """Return what is taken from a page without code."""
-    return extract_by_table(crawl, Response(f"{SITE}/", html=HTML))
+    return extract_by_table(crawl, Response(f"{SITE}/", html=HTML)).data
 
 
 def outcome(crawl: Crawl) -> str:
@@ -179,6 +179,7 @@ BESIDE = {
 ELSEWHERE = {
     "robots": ("tests/net/test_permits.py", "test_a_crawl_that_does_not_obey_does_not_ask"),
     "keep_html": ("tests/cli/test_start.py", '"keep_html=true"'),
+    "invalid_items": ("tests/browser/test_elements.py", 'invalid_items="fail"'),
     "error_snapshots": ("tests/test_secrets.py", "error_snapshots=50"),
     "proxy_pause": ("tests/browser/test_page_secrets.py", '"proxy_pause": 60'),
 }

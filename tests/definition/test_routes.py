@@ -117,7 +117,7 @@ def test_a_page_sees_the_crawl_with_the_options_of_its_route():
     view = view_of(crawl, page("/shelf/"))
     assert set(view.hooks) == {"before"}
     assert view.hooks["before"] is not prepare
-    assert extract_by_table(view, Response(SHOP, html="<h1>A</h1>")) == {"shelf": "A"}
+    assert extract_by_table(view, Response(SHOP, html="<h1>A</h1>")).data == {"shelf": "A"}
     view = view_of(crawl, page("/plain/"))
     assert (view.screenshot, view.hooks, view.fields.extract) == (
         None,
@@ -129,14 +129,14 @@ def test_a_page_sees_the_crawl_with_the_options_of_its_route():
 def test_where_a_route_says_what_items_are_other_pages_have_none():
     html = Response(SHOP, html="<head><title>A</title></head><h1>B</h1>")
     crawl = shop(routes={"list": {"match": "/list/"}, "book": BOOK})
-    assert extract_by_table(crawl, html) is None
-    assert extract_by_table(view_of(crawl, page("/list/")), html) is None
-    assert extract_by_table(view_of(crawl, page("/books/1")), html) == {"title": "B"}
+    assert extract_by_table(crawl, html).data is None
+    assert extract_by_table(view_of(crawl, page("/list/")), html).data is None
+    assert extract_by_table(view_of(crawl, page("/books/1")), html).data == {"title": "B"}
     # nothing says so here, and the crawl itself does there
     crawl = shop(routes={"list": {"match": "/list/"}})
-    assert extract_by_table(view_of(crawl, page("/list/")), html)["title"] == "A"
+    assert extract_by_table(view_of(crawl, page("/list/")), html).data["title"] == "A"
     crawl = shop(extract={"x": "h1"}, routes={"list": {"match": "/list/"}, "book": BOOK})
-    assert extract_by_table(view_of(crawl, page("/list/")), html) == {"x": "B"}
+    assert extract_by_table(view_of(crawl, page("/list/")), html).data == {"x": "B"}
 
 
 def test_a_route_says_which_links_are_followed_and_how_soon():

@@ -129,6 +129,25 @@ def shadows(request: Request) -> None:
     )
 
 
+@route("/cards")
+def cards(request: Request) -> None:
+    """Cards of books, which a script made, with all that a reader does not see."""
+    request.html(
+        "<h1>Shelf<script>var hidden = 1</script></h1><noscript><h1>Switch JavaScript on</h1><div class=card>no</div></noscript>"
+        "<template><div class=card><h2>{{ title }}</h2></div></template><div id=shelf></div><div id=shade></div><script>"
+        "shelf.innerHTML = ['Emma|12,99 €', 'Persuasion|sold out'].map((row, n) => { const [title, price] = row.split('|');"
+        "return `<div class=card data-n=${n}><h2>${title}</h2><a href='book/${n}'><img src='/c${n}.png'></a><b>${price}</b><ul><li>x</li><li>y</li></ul></div>` }).join('');"
+        "shade.attachShadow({mode: 'open'}).innerHTML = '<h1>Shade</h1><div class=offer><b>Half price</b><a href=offers>on</a></div>'</script>"
+        '<script type="application/ld+json">{"@graph": [{"@type": "Product", "name": "Emma", "offers": {"price": 12.99}}]}</script>',
+        title="Cards",
+    )
+
+
+@route("/cards-framed")
+def cards_framed(request: Request) -> None:
+    request.html("<h1>Around</h1><iframe src=/cards></iframe>")
+
+
 @route("/framed")
 def framed(request: Request) -> None:
     """A frame of this site, with one of another site in it, and one that does not answer with a

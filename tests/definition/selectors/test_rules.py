@@ -1,0 +1,73 @@
+"""What is wrong with a table of selectors, with its place."""
+
+from __future__ import annotations
+
+import pytest
+
+from crawler.definition.selectors.rules import table_faults
+
+
+@pytest.mark.parametrize(
+    ("rule", "place", "words"),
+    [
+        ("h1::foo", "extract.a", "is no CSS selector"),
+        (["x["], "extract.a", "is no CSS selector"),
+        (3, "extract.a", "3 is neither a selector"),
+        ({"e": ""}, "extract.a.e", "is no CSS selector"),
+        (["li", {"g": "a:nope("}], "extract.a.g", "is no CSS selector"),
+        (["a", "b"], "extract.a", "is neither a selector"),
+        ([], "extract.a", "is neither a selector"),
+        ({3: "h1"}, "extract.a", "3 is no name of a field"),
+        ("xpath://h1[", "extract.a", "is no XPath"),
+        ("xpath://x:h1", "extract.a", "is no XPath"),
+        ("xpath:nope(//h1)", "extract.a", "is no XPath"),
+        ("xpath:", "extract.a", "is no XPath"),
+        ("jsonld:", "extract.a", "names nothing"),
+        ("jsonld:Product..name", "extract.a", "no type and path"),
+        ("meta:", "extract.a", "names nothing"),
+        ("h1 re:(", "extract.a", "is no regular expression"),
+        ([{"title": "h2"}], "extract.a[0]", "has no select"),
+        ([{"select": ".card", "price": "p["}], "extract.a[0].price", "is no CSS selector"),
+        ([{"select": "p[", "price": "p"}], "extract.a[0].select", "is no CSS selector"),
+        ([{"select": 3, "price": "p"}], "extract.a[0].select", "3 is no selector"),
+        ({"select": "p", "type": "money"}, "extract.a.type", "none of number, integer, date, url"),
+        ({"select": "p", "type": ["number"]}, "extract.a.type", "none of number"),
+        ([{"select": "p", "type": "nombre"}], "extract.a[0].type", "none of number"),
+        ({"select": "p", "typ": "number"}, "extract.a.typ", "no element, but a type"),
+        ({"selector": "p", "type": "number"}, "extract.a.type", "no element, but a type"),
+        ({"select": "p", "type": "number", "decimal": ";"}, "extract.a.decimal", "neither a dot"),
+        ({"select": "p", "type": "date", "decimal": ","}, "extract.a.decimal", "for a number"),
+        ({"select": "p", "type": "date", "format": "dmy"}, "extract.a.format", "no format"),
+        ({"select": "p", "format": "%d"}, "extract.a.format", "no format"),
+    ],
+)
+def test_a_faulty_rule_is_told_with_its_place(rule, place, words):
+    (fault,) = table_faults({"fine": ["a"], "a": rule, "kind": {"select": "i", "type": "text"}})
+    assert (fault.field, words in fault.what) == (place, True), fault
+    assert fault.example
+
+
+def test_a_table_without_an_end_is_one_fault():
+    table: dict = {}
+    table["a"] = table
+    (fault,) = table_faults(table)
+    assert "levels deep" in fault.what
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "a::attr(href)",
+        "svg|a, text",
+        "xpath://a[re:test(@href, 'x') and re:match(., 'y')]/@href",
+        r"xpath://a[@x and re:test(@href, 'x')] re:(\d+) re:x",
+        "jsonld:Product",
+        "meta:twitter:image:src",
+        "a:not(.x)::text",
+        {"select": "h1"},
+        {"select": "h1", "decimal": ",", "type": "integer"},
+        [{"select": ".card", "type": ".kind", "name": "h2"}],
+    ],
+)
+def test_a_right_rule_has_no_fault(rule):
+    assert not [one for one in table_faults({"a": rule}) if "svg" not in one.what]
