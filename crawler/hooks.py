@@ -3,14 +3,16 @@
 ==========  ========================================================================================
 hook        may ask for
 ==========  ========================================================================================
-before_all  crawl, browser, snapshot, stop
+before_all  crawl, browser, follow (at once), snapshot, stop
 before      crawl, page (that is about to be fetched), browser, snapshot, stop
 logged_out  crawl, page (live), response, browser, snapshot, stop
-extract     crawl, page (live), response, links, browser, snapshot, stop
-filter      crawl, page (live), response, link (called for each) or links (called once), snapshot,
+extract     crawl, page (live), response, links, browser, follow (with the page's report), snapshot,
             stop
-after       crawl, page (live), response, result, links, browser, snapshot, stop
-failed      crawl, page (its URL, depth and the like), reason, status, attempts, snapshot, stop
+filter      crawl, page (live), response, link (called for each) or links (called once), follow
+            (with the page's report), snapshot, stop
+after       crawl, page (live), response, result, links, browser, follow (at once), snapshot, stop
+failed      crawl, page (its URL, depth and the like), reason, status, attempts, follow (at once),
+            snapshot, stop
 after_all   crawl, snapshot (of the crawl that has ended)
 start       crawl, ticket, snapshot
 ==========  ========================================================================================
@@ -36,13 +38,23 @@ Hook = Callable[..., Any]
 
 #: The arguments that each hook may ask for.
 ARGUMENTS: Mapping[str, tuple[str, ...]] = {
-    "before_all": ("crawl", "browser", "snapshot", "stop"),
+    "before_all": ("crawl", "browser", "follow", "snapshot", "stop"),
     "before": ("crawl", "page", "browser", "snapshot", "stop"),
     "logged_out": ("crawl", "page", "response", "browser", "snapshot", "stop"),
-    "extract": ("crawl", "page", "response", "links", "browser", "snapshot", "stop"),
-    "filter": ("crawl", "page", "response", "link", "links", "snapshot", "stop"),
-    "after": ("crawl", "page", "response", "result", "links", "browser", "snapshot", "stop"),
-    "failed": ("crawl", "page", "reason", "status", "attempts", "snapshot", "stop"),
+    "extract": ("crawl", "page", "response", "links", "browser", "follow", "snapshot", "stop"),
+    "filter": ("crawl", "page", "response", "link", "links", "follow", "snapshot", "stop"),
+    "after": (
+        "crawl",
+        "page",
+        "response",
+        "result",
+        "links",
+        "browser",
+        "follow",
+        "snapshot",
+        "stop",
+    ),
+    "failed": ("crawl", "page", "reason", "status", "attempts", "follow", "snapshot", "stop"),
     "after_all": ("crawl", "snapshot"),
     "start": ("crawl", "ticket", "snapshot"),
     "scope": ("url", "link", "page"),

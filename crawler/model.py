@@ -95,13 +95,35 @@ class Priority(IntEnum):
 Band = Priority
 
 
+class PageData(dict[str, Json]):
+    """The data that came with the link to a page: a dictionary that cannot be changed, so that all
+    hooks of the page read the same. JSON takes it as it is; ``dict(data)`` is one to change.
+    """
+
+    __slots__ = ()
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise TypeError("the data of a page cannot be changed; dict(page.data) is a copy")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, Json]]]:
+        return type(self), (dict(self),)
+
+
+#: The data of a page whose link brought none.
+NO_DATA = PageData()
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A URL at a depth (links from the entry page, which is 0).
 
     ``url`` is fetched as it was found; ``key`` is its canonical form and only serves to recognise
     it. ``attempt`` counts from 1 and includes the present one; ``strikes`` counts crashes. ``lane``
-    groups pages that share a delay ("" is the only lane of a crawl that needs no more).
+    groups pages that share a delay ("" is the only lane of a crawl that needs no more). ``route``
+    is the name that its link gave ("": none), ``data`` what the link brought along.
     """
 
     url: str
@@ -114,8 +136,11 @@ class Page:
     parent: str | None = None
     id: str = ""
     route: str = ""
+    data: Mapping[str, Json] = field(default_factory=lambda: NO_DATA, hash=False)
 
     def __post_init__(self) -> None:
+        if type(self.data) is not PageData:
+            object.__setattr__(self, "data", PageData(self.data))
         if not self.id:
             object.__setattr__(self, "id", page_id(self.key or self.url))
 

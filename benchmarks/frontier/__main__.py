@@ -2,7 +2,8 @@
 write the results down.
 
 The whole takes about half an hour and 3 GB of memory; ``--quick`` a minute, and writes nothing but
-to the screen. ``--table`` measures nothing, and brings ``docs/scale.md`` up to the file of results.
+to the screen. ``--table`` measures nothing, and brings ``docs/scale.md`` up to the file of results;
+``--link-data`` first measures anew what the data of links costs, in seconds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import redis
 
 from crawler.version import __version__
 
+from .link_data import link_data
 from .measure import measure
 from .rare import rare
 from .server import ROOT, running
@@ -67,14 +69,21 @@ def main() -> None:
     )
     options.add_argument("--quick", action="store_true", help="small sizes, to the screen")
     options.add_argument("--table", action="store_true", help="only write the table again")
+    options.add_argument("--link-data", action="store_true", help="only measure links' data again")
     chosen = options.parse_args()
-    if chosen.table:
-        insert(PAGE, tables(json.loads(RESULTS.read_text())))
+    if chosen.table or chosen.link_data:
+        results = json.loads(RESULTS.read_text())
+        if chosen.link_data:
+            with tempfile.TemporaryDirectory(prefix="frontier-") as name:
+                results["link_data"] = link_data(Path(name))
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+        insert(PAGE, tables(results))
         return
     with tempfile.TemporaryDirectory(prefix="frontier-") as name:
         folder = Path(name)
         results = surroundings(folder / "about") | {
             "rows": [],
+            "link_data": link_data(folder / "link_data"),
             "rare": rare(folder / "rare", 0.1 if chosen.quick else 1.0),
         }
         for number, (urls, per_host) in enumerate(QUICK if chosen.quick else SIZES):

@@ -31,6 +31,16 @@ def tables(results: dict[str, Any]) -> str:
         *table(head, bytes_(rows)),
         "",
         (
+            "Bytes more per queued URL for what its link brought, beyond an entry with only the"
+            " fields that every page has:"
+        ),
+        "",
+        *table(
+            ["the link brought", "bytes more per queued URL"],
+            [[brought, f"{number:.1f}"] for brought, number in results["link_data"].items()],
+        ),
+        "",
+        (
             "Microseconds of the server's processor time, everything included (in brackets: in the"
             " script, by the clock):"
         ),

@@ -350,6 +350,10 @@ def failed_schema() -> dict[str, Json]:
             "depth": {"type": "integer", "minimum": 0},
         }
     )
+    page["properties"] |= {
+        "route": {"type": "string", "description": "That its link named, if it did."},
+        "data": {"type": "object", "description": "That its link brought, if it did."},
+    }
     cursor = {"type": ["string", "null"], "description": "Where to go on; null: this is the end."}
     return _object({"failed": {"type": "array", "items": page}, "cursor": cursor})
 

@@ -221,7 +221,8 @@ class Tab:
 
 class LivePage(Tab):
     """A run's page: ``url`` (where it ended up), ``depth``, ``route`` (that it takes; "": none),
-    and what can be asked of it; questions go to the live document.
+    ``data`` (which its link brought), and what can be asked of it; questions go to the live
+    document.
     """
 
     def __init__(
@@ -229,7 +230,7 @@ class LivePage(Tab):
     ) -> None:
         super().__init__(driver, transport)
         self.page, self.response = page, response
-        self.depth, self.route = page.depth, page.route
+        self.depth, self.route, self.data = page.depth, page.route, page.data
 
     def __repr__(self) -> str:
         return f"<page {self.url}>"

@@ -12,6 +12,7 @@ from ..definition.crawl import Crawl
 from ..definition.loading import load
 from ..definition.network import entries_decided, guard_of, plain_headers, proxies_of, robots_names
 from ..definition.routes import route_names, route_of
+from ..frontier.entries import brought
 from ..local.processes import kill_children
 from ..model import Page
 from ..net.permits import Permits
@@ -73,13 +74,21 @@ def robots_text(permits: Permits, group: str | None) -> str:
 
 
 def record(outcome: DryRun) -> dict[str, object]:
-    """Return the outcome as JSON: the result, and the links that are kept and dropped."""
+    """Return the outcome as JSON: the result, and the links that are kept (with the route and data
+    that some bring) and dropped.
+    """
     return {
         **outcome.result.record(),
         "kept": [page.url for page in outcome.kept],
+        "brought": {page.url: along for page in outcome.kept if (along := brought(page))},
         "dropped": [{"url": link.url, "reason": reason} for link, reason in outcome.dropped],
         "hints": outcome.hints,
     }
+
+
+def with_data(page: Page) -> str:
+    """Return the data that the link to ``page`` brings, to be shown behind its URL."""
+    return masked(f"  {json.dumps(page.data, ensure_ascii=False)}") if page.data else ""
 
 
 def text(outcome: DryRun, crawl: Crawl) -> str:
@@ -90,7 +99,7 @@ def text(outcome: DryRun, crawl: Crawl) -> str:
         *([f"route: {result.page.route or 'none'}"] if crawl.routes else []),
         json.dumps(result.data, ensure_ascii=False, indent=2),
         f"{len(outcome.kept)} links kept",
-        *(f"  {masked(page.url)}{on_route(crawl, page)}" for page in outcome.kept),
+        *(f"  {masked(page.url)}{on_route(crawl, page)}{with_data(page)}" for page in outcome.kept),
         f"{len(outcome.dropped)} links dropped",
         *(f"  {reason:<12} {masked(link.url)}" for link, reason in outcome.dropped),
         *(f"hint: {line}" for line in hint_lines(outcome.hints)),

@@ -13,7 +13,7 @@ from ..urls.url_patterns import pattern_of
 from . import entries
 from .answers import RouteTally
 
-#: Pages per script call, and characters of their URLs, so that no call takes long.
+#: Pages per script call, and characters of their URLs and data, so that no call takes long.
 BATCH, BATCH_LENGTH = 200, 100_000
 #: Pages that are given back, and dead letters, per call: fewer, as each is dearer.
 RELEASE_BATCH, LETTER_BATCH = 20, 100
@@ -66,7 +66,7 @@ def portions(pages: Iterable[Page], *, at_least_one: bool) -> Iterator[list[Page
     portion: list[Page] = []
     length = 0
     for page in pages:
-        size = len(page.url) + len(page.key)
+        size = len(page.url) + len(page.key) + (len(json.dumps(page.data)) if page.data else 0)
         if len(portion) == BATCH or (portion and length + size > BATCH_LENGTH):
             yield portion
             portion, length, at_least_one = [], 0, False

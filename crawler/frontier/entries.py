@@ -2,9 +2,11 @@
 to it.
 
 An entry is a JSON array, ``[version,attempts,strikes,priority,depth,"lane","parent","key","url"]``;
-``key`` is "" where it equals the URL. The fields that scripts change stand first, so that a script
-can change them as text: the bytes of an entry are its identity in the lists. The page's id is not
-in it: it follows from the URL, and nothing is as hard to compress.
+``key`` is "" where it equals the URL. A page whose link named a route or brought data has one
+element more, ``{"route":"book","data":{…}}``; the others pay nothing for it. The fields that
+scripts change stand first, so that a script can change them as text: the bytes of an entry are its
+identity in the lists. The page's id is not in it: it follows from the URL, and nothing is as hard
+to compress.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ import re
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from ..model import Claim, FailureClass, Json, Page, Priority
+from ..model import NO_DATA, Claim, FailureClass, Json, Page, Priority
+from ..text.encodable import encodable_value
 
 #: The version of an entry's form; see ``SCHEMA`` in ``lua/lib/core.lua`` for that of the keys.
 VERSION = 2
@@ -36,27 +39,43 @@ class FailedPage:
     at: float
 
     def record(self) -> dict[str, Json]:
-        """Return as JSON which page failed, and why."""
+        """Return as JSON which page failed, and why; with its route and data, if its link had
+        any.
+        """
         return {
             "url": self.page.url,
             "reason": self.reason,
             "status": self.status,
             "attempts": self.page.attempt,
             "depth": self.page.depth,
+            **brought(self.page),
         }
+
+
+def brought(page: Page) -> dict[str, Json]:
+    """Return what the link to ``page`` brought along: ``route`` and ``data``, each if there is
+    any.
+    """
+    values = {"route": page.route, "data": dict(page.data)}
+    return {name: value for name, value in values.items() if value}
 
 
 def encode_page(page: Page, parent: str | None = None) -> str | None:
     """Return ``page`` as it is queued, found on the page with the id ``parent``.
 
     None if no browser could go there (not UTF-8, or far too long).
+
+    Raises:
+        TypeError, ValueError: its data are no JSON.
     """
     if not page.url or len(page.url) > URL_MAX:
         return None
     head = [VERSION, page.attempt, page.strikes, int(page.priority), page.depth]
     key = "" if page.key == page.url else page.key
-    fields = [*head, lane_name(page.lane), page.parent or parent or "", key, page.url]
-    text = json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    fields: list[Json] = [*head, lane_name(page.lane), page.parent or parent or "", key, page.url]
+    if along := brought(page):
+        fields.append(encodable_value(along))
+    text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
         text.encode()
     except UnicodeEncodeError:  # a lone surrogate
@@ -70,13 +89,17 @@ def decode_page(raw: bytes) -> Page:
     """
     text = raw.decode("utf-8", "replace")
     try:
-        version, attempt, strikes, priority, depth, lane, parent, key, url = json.loads(text)
+        fields = json.loads(text)
+        version, attempt, strikes, priority, depth, lane, parent, key, url = fields[:9]
         if version != VERSION:
             raise ValueError(version)
+        along = fields[9] if len(fields) > 9 else {}
         return Page(
-            url, depth, key or url, lane, Priority(priority), attempt, strikes, parent or None
+            *(url, depth, key or url, lane, Priority(priority), attempt, strikes, parent or None),
+            route=along.get("route", ""),
+            data=along.get("data", NO_DATA),
         )
-    except (ValueError, TypeError):
+    except (AttributeError, ValueError, TypeError):
         return Page(text)
 
 

@@ -242,6 +242,7 @@ class Frontier:
         pages: Iterable[Page],
         *,
         parent: Claim | None = None,
+        delivery: str = "",
         front: bool = False,
         skipped: Mapping[str, int] | None = None,
         examples: Mapping[str, str] | None = None,
@@ -250,9 +251,10 @@ class Frontier:
 
         Pages found on a page are enqueued with its claim as ``parent``, before that page is
         finished: then the crawl cannot end too early, and a claim that has gone stale adds nothing
-        (skipped: ``stale``). ``front`` puts them at the head of their queues. ``skipped`` are links
-        that the caller dropped already, by reason, to be counted; ``examples`` has a URL for some
-        of these reasons.
+        (skipped: ``stale``). In the same way pages that a hook asks for are enqueued with the name
+        of the ``delivery`` that is made to it. ``front`` puts them at the head of their queues.
+        ``skipped`` are links that the caller dropped already, by reason, to be counted;
+        ``examples`` has a URL for some of these reasons.
 
         Raises:
             FrontierRefused: the crawl has ended, is stopping or does not exist, or Redis is full;
@@ -261,11 +263,13 @@ class Frontier:
         new = known = 0
         sums: dict[str, int] = {}
         dropped = dict(skipped or {})
-        proof = (parent.page.id, parent.token) if parent else ("", "")
+        proof = (
+            (parent.page.id, parent.token) if parent else (delivery.rpartition("-")[2], delivery)
+        )
         if front:
             pages = reversed(list(pages))
         for batch in portions(pages, at_least_one=bool(dropped)):
-            args = pack_pages(batch, parent.page.id if parent else None, dropped)
+            args = pack_pages(batch, proof[0] or None, dropped)
             counted = pack_skipped(dropped, examples or {})
             answer = self.run_script("enqueue", *proof, int(front), counted, *args)
             if answer == b"STALE":

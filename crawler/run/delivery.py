@@ -8,7 +8,7 @@ not is made again, by a run that does nothing else and has no live page, and is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..definition.crawl_plan import policy_of
@@ -19,7 +19,9 @@ from ..frontier.outbox import Delivery, Outbox, UndeliveredLetter
 from ..model import File, Json, Outcome, Page, Response, Result
 from ..observe.logs import logger
 from ..redaction import Secrets, masked
+from .follow import Follow, at_once
 from .lease import RENEWALS, lease_renewal
+from .observer import Silent
 from .outcome import NO_HOOK, HookError, without_secrets
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ class Deliveries:
     def __init__(
         self, crawl: Crawl, services: RunServices, hooks: Hooks, next_runs: NextRuns
     ) -> None:
-        self._crawl, self._worker, self._hooks = crawl, services.worker, hooks
+        self._crawl, self._services, self._hooks = crawl, services, hooks
+        self._worker = services.worker
         self._outbox, self._next_runs = Outbox(services.frontier), next_runs
 
     def make(
@@ -65,6 +68,13 @@ class Deliveries:
             raise without_secrets(error.cause, secrets, self._crawl.name) from None
         self._next_runs.note_delivered(name)
 
+    def follow(self, hook: str, page: Page, base: Callable[[], str], name: str = "") -> Follow:
+        """Return the argument ``follow`` of ``hook`` for the delivery of ``page``; ``base`` and
+        ``name`` are as for :class:`Follow` and :meth:`make`.
+        """
+        take = at_once(self._services, Silent(), delivery=name or f"{hook}-{page.id}")
+        return Follow(self._crawl, hook, page, base, take, depth=page.depth + 1)
+
     def make_again(self, name: str) -> Outcome:
         """Make the delivery ``name`` again, without a live page; unless it is done already."""
         delivery = self._outbox.take(name, self._worker)
@@ -81,6 +91,9 @@ class Deliveries:
             self._note_failure(delivery.name, page, f"{NO_HOOK} {delivery.hook}")
             return Outcome.DUPLICATE
         arguments = handed_arguments(self._crawl.name, delivery, page)
+        response = arguments.get("response")
+        base = response.url if response else page.url
+        arguments["follow"] = self.follow(delivery.hook, page, lambda: base, delivery.name)
         self.make(delivery.hook, page, arguments, name=delivery.name)
         return Outcome.DELIVERED
 

@@ -14,6 +14,7 @@ from ..frontier.answers import Ending, Renewal, Verdict, Wake
 from ..model import Claim, Json, Link, Outcome, Page, Result, Snapshot, Status, Turn
 from ..output.hints import hints
 from ..redaction import masked
+from ..urls.scope import Chosen
 from .context import RunServices
 from .lifecycle import execute
 from .looks import DryLooks, Looks
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from ..definition.crawl import Crawl
     from ..frontier.frontier import Frontier
     from ..net.permits import Permits
-    from ..urls.scope import Chosen
 
 #: Seconds for which a page of a dry run is claimed: longer than it can take.
 CLAIM_LIFE = 86_400.0
@@ -97,8 +97,14 @@ class Links(Silent):
         self.examples: dict[str, str] = {}
 
     def choice(self, chosen: Chosen) -> None:
-        """Keep the links."""
-        self.chosen = chosen
+        """Keep the links: those of the page, and those that hooks follow."""
+        before = self.chosen or Chosen((), {})
+        self.chosen = Chosen(
+            before.pages + chosen.pages,
+            Counter(before.dropped) + Counter(chosen.dropped),
+            before.reasons + chosen.reasons,
+            {**chosen.examples, **before.examples},
+        )
 
     def count(self, name: str, example: str = "") -> None:
         """Keep what is counted."""
@@ -160,4 +166,4 @@ class NoFrontier:
     def _nothing(self, *args: Any, **options: Any) -> None:
         """Change nothing."""
 
-    refusal = sent = drop_ticket = hold = stop = cancel = pause = resume = _nothing
+    enqueue = refusal = sent = drop_ticket = hold = stop = cancel = pause = resume = _nothing

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..definition.bounds import scope_of
@@ -30,6 +31,7 @@ from ..text.encodable import encodable_value
 from ..text.nesting import NESTING_MAX, is_deeper
 from ..text.printable import printable
 from .delivery import Deliveries, failure_arguments
+from .follow import Follow, Followed, Taker, at_once, base_of
 from .lease import RENEWALS, keep_lease
 from .looks import Late, asks_for_fields, is_empty, look_again, suspicion
 from .next_runs import retry_until
@@ -38,6 +40,7 @@ from .request import LoginCheck, accept
 
 if TYPE_CHECKING:
     from ..browser.browser import Browser
+    from ..browser.page import LivePage
     from ..definition.crawl import Crawl
     from ..frontier.answers import Ending
     from ..model import Claim, Turn
@@ -78,6 +81,7 @@ class PageRun:
         self._hooks, self._observer = hooks.of(self._page), observer
         self._claim, self._browser, self._deliveries = claim, browser, deliveries
         self._after_first = "after" in self._hooks and crawl.after_needs_page
+        self._followed = Followed(explain=observer.explain)
         self._policy, self._version = policy_of(crawl), short_version(digest_of(crawl))
         self._began = time.monotonic()
 
@@ -137,7 +141,10 @@ class PageRun:
         login = self._browser.login
         login.begin()
         try:
-            self._hooks.call("before_all", self._page, browser=self._browser)
+            take = at_once(self._services, self._observer, claim=self._claim)
+            entry = self._crawl.url[0]
+            follow = Follow(self._crawl, "before_all", self._page, lambda: entry, take, depth=0)
+            self._hooks.call("before_all", self._page, browser=self._browser, follow=follow)
         except HookError as error:
             reason = self._secrets.hide(error.reason)
             next_runs.note(self._frontier.before_all_failed(self._claim, reason))
@@ -179,6 +186,7 @@ class PageRun:
         if "extract" not in self._hooks:
             return encodable_value(self._extract_by_table(response))
         live = self._live(response)
+        live["follow"] = self._follow("extract", live["page"])
         data = self._hooks.call("extract", self._page, **live, browser=self._browser)
         try:
             if not is_deeper(data):
@@ -212,10 +220,11 @@ class PageRun:
         return extracted.data
 
     def choose(self, response: Response) -> Chosen:
-        """Return the links that may become pages: scope, ``filter`` and every robots.txt that is
-        known allow them.
+        """Return the links that may become pages, and what hooks follow: scope, ``filter`` and
+        every robots.txt that is known allow them.
         """
         live = self._live(response)
+        live["follow"] = self._follow("filter", live["page"])
         hook = "filter" in self._hooks
 
         def keep(**links: Any) -> Any:
@@ -234,7 +243,7 @@ class PageRun:
             if hook and not is_raised_by(error, self._crawl.scope):  # it returned no list of links
                 raise self._hooks.error("filter", error, self._page) from error
             raise
-        chosen = permitted(chosen, self._services.permits)
+        chosen = permitted(self._followed.merged(chosen), self._services.permits)
         self._observer.choice(chosen)
         return chosen
 
@@ -283,7 +292,10 @@ class PageRun:
         result = Result(self._crawl.name, self._page, response, data, links, ms, self._version)
         if self._after_first:
             self._observer.step("after", self._page)
-            self._hooks.call("after", self._page, **self._after_arguments(result))
+            take = at_once(self._services, self._observer, claim=self._claim)
+            arguments = self._after_arguments(result)
+            arguments["follow"] = self._follow("after", arguments["page"], take)
+            self._hooks.call("after", self._page, **arguments)
         return result
 
     def deregister(self, result: Result, chosen: Chosen) -> Ending:
@@ -326,12 +338,22 @@ class PageRun:
         """
         if "after" in self._hooks and not self._after_first:
             arguments = self._after_arguments(result)
+            base = partial(base_of, arguments["page"])
+            arguments["follow"] = self._deliveries.follow("after", self._page, base)
             self._deliveries.make("after", self._page, arguments, self._secrets)
 
     def _after_arguments(self, result: Result) -> dict[str, Any]:
         return {**self._live(result.response), "result": result, "browser": self._browser}
 
     # -- their parts
+
+    def _follow(self, hook: str, page: LivePage, take: Taker | None = None) -> Follow:
+        """Return the argument ``follow`` of a hook that sees the page; without ``take``, what it
+        follows is written with the page's report.
+        """
+        base, depth = partial(base_of, page), self._page.depth + 1
+        take = take or self._followed.take
+        return Follow(self._crawl, hook, self._page, base, take, depth=depth)
 
     def _line(self, result: Result) -> str:
         """Return ``result`` as a line of JSON. Raises HookError: ``extract`` gave no JSON."""
@@ -406,7 +428,8 @@ class PageRun:
             "status": status,
             "attempts": self._page.attempt,
         }
-        arguments = {"page": self._page, **failure_arguments(handed)}
+        follow = self._deliveries.follow("failed", self._page, lambda: self._page.url)
+        arguments = {"page": self._page, "follow": follow, **failure_arguments(handed)}
         try:
             self._deliveries.make("failed", self._page, arguments, self._secrets)
         except Exception:

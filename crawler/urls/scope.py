@@ -37,6 +37,7 @@ REASONS: Mapping[str, str] = {
     "route": "on a page of a route that follows none (links = false)",
     "pattern": "one of more pages of a pattern than pattern_limit allows",
     "filter": "refused by the filter hook",
+    "known_data": "a page that is known already, and keeps the route and data that it came with",
     "sitemap": "a sitemap that cannot be read, or not to its end",
 }
 #: The reason that loses nothing: the link is there once more.
@@ -72,7 +73,7 @@ class Look(NamedTuple):
     id: str = ""
 
 
-class _Drops:
+class Drops:
     """The dropped links of a page: ``counts`` by reason and, if ``explain``, all ``reasons``."""
 
     def __init__(self, explain: bool) -> None:
@@ -186,7 +187,7 @@ class Scope:
         priority. It may add others, which are judged like links. ``explain`` asks for the reason of
         each dropped link.
         """
-        drops = _Drops(explain)
+        drops = Drops(explain)
         looks = self._in_scope(page, links, drops)
         if keep is None:
             chosen = [(look, Priority.NORMAL) for _, look in looks.values()]
@@ -200,7 +201,7 @@ class Scope:
         return Chosen(pages, drops.counts, tuple(drops.reasons), drops.examples)
 
     def _in_scope(
-        self, page: Page, links: Iterable[Link], drops: _Drops
+        self, page: Page, links: Iterable[Link], drops: Drops
     ) -> dict[str, tuple[Link, Look]]:
         """Return the links in scope, each once, by key."""
         looks: dict[str, tuple[Link, Look]] = {}
@@ -215,7 +216,7 @@ class Scope:
         return looks
 
     def _kept(
-        self, page: Page, looks: dict[str, tuple[Link, Look]], keep: Chooser, drops: _Drops
+        self, page: Page, looks: dict[str, tuple[Link, Look]], keep: Chooser, drops: Drops
     ) -> list[tuple[Look, Priority]]:
         """Return the links that ``keep`` chooses, each once, with their priorities."""
         choice: dict[str, tuple[Look, Priority]] = {}

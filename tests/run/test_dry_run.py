@@ -9,6 +9,7 @@ import pytest
 from crawler import Crawl
 from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.pool import Chrome
+from crawler.cli.run import text
 from crawler.definition.credentials import secrets_of
 from crawler.definition.digest import digest_of
 from crawler.definition.network import guard_of
@@ -31,8 +32,15 @@ def test_a_dry_run_hands_its_hooks_the_arguments_of_a_run(chrome: Chrome, site: 
     calls = []
 
     @crawl.before_all
-    def log_in(snapshot):
+    def log_in(snapshot, follow):
         calls.append(("before_all", snapshot.processing))
+        follow("/early")
+
+    @crawl.extract
+    def read(page, follow):
+        follow("/c", data={"from": page.text("h1")})
+        follow("ftp://127.0.0.1/")
+        return {"title": page.title}
 
     @crawl.filter
     def choose(link, page, response):
@@ -40,13 +48,28 @@ def test_a_dry_run_hands_its_hooks_the_arguments_of_a_run(chrome: Chrome, site: 
         return link.text == page.text("a") and response.status == 200
 
     @crawl.after
-    def save(result, page, links, stop):
+    def save(result, page, links, stop, follow, browser):
         stop()  # which nobody hears
         calls.append(("after", result.data["title"], page.text("h1"), len(links)))
+        browser.open(site.url("/base-elsewhere"))
+        follow("late")  # of the document that is there now
+        follow(site.url("/late"))
 
     seen = dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False), after=True)
-    assert [page.url for page in seen.kept] == [site.url("/a")]
-    assert [(link.url, reason) for link, reason in seen.dropped] == [(site.url("/b"), "filter")]
+    # with what the hooks follow, in the order in which they do
+    kept = [(page.url, page.depth, dict(page.data)) for page in seen.kept]
+    assert kept == [
+        (site.url("/early"), 0, {}),
+        (site.url("/c"), 1, {"from": "Fine"}),
+        (site.url("/a"), 1, {}),
+        (site.url("/late"), 1, {}),
+    ]
+    assert '/c  {"from": "Fine"}' in text(seen, crawl)
+    assert [(link.url, reason) for link, reason in seen.dropped] == [
+        ("ftp://127.0.0.1/", "scheme"),
+        (site.url("/b"), "filter"),
+        ("http://elsewhere.test/dir/late", "scope"),
+    ]
     assert calls == [("before_all", 1), ("after", "OK", "Fine", 2)]
 
 

@@ -246,12 +246,16 @@ def facts(session: Session) -> dict[str, Any]:
     }
 
 
-def answer(session: Session, script: str) -> dict[str, Any]:
-    """What a script of the browser room returns, by the name at its head."""
+def answer(session: Session, script: str) -> Any:
+    """What a script of the browser room returns, by the name at its head or by what it reads."""
     if "collect:" in script:
         return facts(session)
     if "late:" in script:
         return {"url": session.at, "grown": False, "css": None, "links": 0, "scrolled": 0}
+    if "sessionStorage)]" in script:  # of a log-in
+        return ["null", {}, {}]
+    if "document.baseURI" in script:
+        return session.at
     return {}
 
 

@@ -234,9 +234,10 @@ local function room(crawl)
   return crawl.page_limit - spent
 end
 
--- An entry is [version,attempts,strikes,priority,depth,"lane","parent","key","url"]. Scripts change
--- its head as text and never decode and encode the whole, which cjson would not give back byte for
--- byte. nil if `raw` is no entry.
+-- An entry is [version,attempts,strikes,priority,depth,"lane","parent","key","url"], and an object of
+-- what the link brought along, if it brought anything; see frontier/entries.py. Scripts change its
+-- head as text and never decode and encode the whole, which cjson would not give back byte for byte.
+-- nil if `raw` is no entry.
 local function parse(raw)
   local attempts, strikes, priority, depth, lane, rest =
     string.match(raw, '^%[2,(%d+),(%d+),([012]),(%d+),"([%w_.-]*)"(,"%x*",".+%])$')
@@ -253,6 +254,7 @@ local function identify(entry)
   local ok, fields = pcall(cjson.decode, entry and "[0" .. entry.rest)
   local url = ok and fields[3] ~= "" and fields[3] or ok and fields[4]
   if type(url) ~= "string" then return nil end
+  if fields[5] ~= nil and type(fields[5]) ~= "table" then return nil end
   entry.id = string.sub(redis.sha1hex(url), 1, 32)
   return entry.id
 end

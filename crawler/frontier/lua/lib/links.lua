@@ -107,6 +107,9 @@ local function counted_patterns(crawl, patterns)
   }
 end
 
+-- Whether a link names a route or brings data: a page that is known keeps what it came with.
+local function brings(raw) return string.sub(raw, -2) == "}]" end
+
 -- Add them, at the `front` or the end of their queues, and count those skipped, with what the caller
 -- skipped: reason -> number, or reason -> {number, example}. The first example of a reason is kept.
 -- Returns new, known, then reason, number, ...
@@ -118,7 +121,7 @@ local function add(crawl, pages, skipped, front)
     end
   end
   local function skip(reason) skipped[reason] = (skipped[reason] or 0) + 1 end
-  local patterns, trapped = nil, nil
+  local patterns, trapped, behind = nil, nil, nil
   if #pages.patterns > 0 and (crawl.pattern_limit or 0) > 0 then
     patterns = counted_patterns(crawl, pages.patterns)
   end
@@ -156,6 +159,10 @@ local function add(crawl, pages, skipped, front)
       skip("pattern")
     elseif not mark(crawl, page.bucket, page.value) then
       old = old + 1
+      if brings(page.raw) then
+        behind = behind or page
+        skip("known_data")
+      end
     else
       new = new + 1
       if patterns and page.pattern then patterns.note(page.pattern) end
@@ -170,9 +177,9 @@ local function add(crawl, pages, skipped, front)
   end
 
   if patterns then patterns.store() end
-  if trapped then
-    local ok, fields = pcall(cjson.decode, "[0" .. trapped.entry.rest)
-    if ok then redis.call("HSETNX", key("examples"), "skipped_pattern", fields[4]) end
+  for reason, page in pairs({ pattern = trapped, known_data = behind }) do
+    local ok, fields = pcall(cjson.decode, "[0" .. page.entry.rest)
+    if ok then redis.call("HSETNX", key("examples"), "skipped_" .. reason, fields[4]) end
   end
   for _, name in ipairs(order) do
     redis.call(front and "LPUSH" or "RPUSH", name, unpack(batches[name]))
