@@ -58,6 +58,17 @@ def routed(crawl: Crawl, page: Page) -> Page:
     return page if page.route == name else replace(page, route=name)
 
 
+def arrived(crawl: Crawl, page: Page, url: str) -> Page:
+    """Return ``page``, as its link gave it, with the route that it takes now that it has arrived at
+    ``url``: where a redirect led to a URL that a pattern matches, that route takes it, unless its
+    link names one.
+    """
+    if url == page.url or not routes_of(crawl) or page.route in routes_of(crawl):
+        return routed(crawl, page)
+    route = route_at(crawl, url) or route_of(crawl, page)
+    return replace(page, route=route.name if route else "")
+
+
 def view_of(crawl: Crawl, page: Page) -> Crawl:
     """Return the crawl as ``page`` sees it: with the options of its route in place of its own. It
     is made once for each route. A page without a route sees the crawl itself.

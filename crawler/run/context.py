@@ -135,5 +135,5 @@ class Hooks:
         hook = self._crawl.scope if step == "scope" else self._view.calls.get(step)
         route = "" if step in ("before_all", "scope") else self.route
         place = note_place(error, step, hook, self._crawl.name, url, route)
-        bind(step=step, place=place)
+        bind(step=step, place=place, **({"route": route} if route else {}))
         return HookError(step, error, place, route)

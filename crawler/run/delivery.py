@@ -9,6 +9,7 @@ not is made again, by a run that does nothing else and has no live page, and is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..definition.crawl_plan import policy_of
@@ -86,7 +87,8 @@ class Deliveries:
             return Outcome.DUPLICATE
         if delivery is None or delivery.page is None:
             return Outcome.DUPLICATE
-        page = routed(self._crawl, delivery.page)
+        took = delivery.handed.get("route") or delivery.page.route
+        page = routed(self._crawl, replace(delivery.page, route=took))
         if delivery.hook not in self._hooks.of(page):  # while versions are mixed; the other has it
             self._note_failure(delivery.name, page, f"{NO_HOOK} {delivery.hook}")
             return Outcome.DUPLICATE

@@ -85,7 +85,6 @@ def execute(
 
             services.permits.learn(turn.entries, frontier.private_entries)
             work = PageRun(crawl, services, hooks, observer, turn.claim, browser, deliveries)
-            page = work.page
             # renews the lease; an error below returns the page, with its class
             with work.holding(next_runs):
                 next_runs.start_later(turn.wait)
@@ -94,10 +93,11 @@ def execute(
                     work.log_in(next_runs)
                 else:
                     work.use_login(turn.login)
-                observer.step("before", page)
+                observer.step("before", work.page)
                 work.before()
-                observer.step("request", page)
+                observer.step("request", work.page)
                 response = work.request(turn)
+                page = work.page  # a redirect may have led to another route
                 observer.step("extract", page)
                 data = work.extract(response)
                 observer.step("filter", page)

@@ -19,7 +19,7 @@ from ..definition.extraction import extract_by_table
 from ..definition.item_models import is_model
 from ..definition.item_validation import as_plain_data
 from ..definition.route_options import NO_ROUTE
-from ..definition.routes import routed, routes_of, view_of
+from ..definition.routes import arrived, routed, routes_of, view_of
 from ..errors import CrawlerError, FrontierUnavailable, PageError
 from ..frontier.answers import RouteTally
 from ..hooks import is_raised_by
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..browser.page import LivePage
     from ..definition.crawl import Crawl
     from ..frontier.answers import Ending
-    from ..model import Claim, Turn
+    from ..model import Claim, Page, Turn
     from ..net.permits import Permits
     from ..urls.scope import Chosen
     from .context import Hooks, RunServices
@@ -75,15 +75,28 @@ class PageRun:
         deliveries: Deliveries,
     ) -> None:
         self._crawl, self._services, self._frontier = crawl, services, services.frontier
-        #: The page, with the route that it takes.
-        self.page = self._page = routed(crawl, claim.page)
-        self._view = view_of(crawl, self._page)
-        self._hooks, self._observer = hooks.of(self._page), observer
+        self._all_hooks, self._observer = hooks, observer
         self._claim, self._browser, self._deliveries = claim, browser, deliveries
-        self._after_first = "after" in self._hooks and crawl.after_needs_page
+        self._take_route(routed(crawl, claim.page))
         self._followed = Followed(explain=observer.explain)
         self._policy, self._version = policy_of(crawl), short_version(digest_of(crawl))
         self._began = time.monotonic()
+
+    @property
+    def page(self) -> Page:
+        """The page, with the route that it takes."""
+        return self._page
+
+    def _take_route(self, page: Page) -> None:
+        """Go on with ``page``, which has its route: with the options and the hooks of that."""
+        self._page, self._view = page, view_of(self._crawl, page)
+        self._hooks = self._all_hooks.of(page)
+        self._after_first = "after" in self._hooks and self._crawl.after_needs_page
+
+    def _arrive(self, response: Response) -> Crawl:
+        """Return the crawl as the page sees it at the URL to which redirects led it."""
+        self._take_route(arrived(self._crawl, self._claim.page, response.url))
+        return self._view
 
     # -- around the steps
 
@@ -96,8 +109,7 @@ class PageRun:
         """
         claim = self._claim
         bind(url=masked(self._page.url), depth=self._page.depth)
-        if route := self._page.route:
-            bind(route=route)
+        route = self._page.route
         if (named := claim.page.route) and named != route:
             self._observer.count("hint_route", f"{self._page.url} (route {named})")
         interval = self._policy.lease / RENEWALS
@@ -174,7 +186,8 @@ class PageRun:
         self._browser.keep_delay(max(self._crawl.delay, permits.crawl_delay(page.url) or 0.0))
         cleared = self._browser.cookies_cleared
         try:
-            return accept(self._view, page, self._browser, permits, self._login_check())
+            login = self._login_check()
+            return accept(self._view, page, self._browser, permits, login, self._arrive)
         finally:
             if self._browser.cookies_cleared > cleared:
                 self._observer.count("cookies_cleared")

@@ -12,6 +12,7 @@ from ..browser.reasons import PATIENCE_STATUSES
 from ..definition.bounds import scope_of
 from ..definition.browser_profile import visit_of
 from ..definition.extraction import needs_html
+from ..definition.steps import Visit
 from ..errors import PageError
 from ..model import Link, Page, Response
 from ..observe.logs import logger
@@ -32,6 +33,8 @@ RETRY_STATUSES = frozenset({408, 500, 502, 503, 504, 522, 524})
 
 #: Raises LoggedOut if a response is not that of a user who is logged in.
 LoginCheck = Callable[[Response], None]
+#: Returns the crawl as a page sees it by the URL at which it has arrived.
+Arrive = Callable[[Response], "Crawl"]
 
 
 def accept(
@@ -40,10 +43,12 @@ def accept(
     browser: Browser,
     permits: Permits,
     check_login: LoginCheck | None = None,
+    arrive: Arrive | None = None,
 ) -> Response:
     """Return the response to ``page``, after the crawl's waits and steps.
 
-    ``check_login`` sees the response before all other checks; its LoggedOut passes through.
+    ``check_login`` sees the response before all other checks; its LoggedOut passes through. Those
+    waits and steps count that the crawl has by ``arrive``.
 
     Raises:
         PageError: there is no document, its status is no success, a redirect or a step led out of
@@ -64,7 +69,9 @@ def accept(
         check_login(response)
     if admit(response, crawl, page, browser, permits, browser.document_at):
         response = browser.request(page, html=html)  # the tab went to a robots.txt meanwhile
-    if visit:
+    if arrive and (view := arrive(response)) is not crawl:
+        crawl, visit, html = view, visit_of(view) or Visit(), needs_html(view)
+    if visit is not None:
         admits = partial(_is_part, crawl, page, response)
         response = browser.settle(page, response, visit, html=html, admits=admits)
         admit(response, crawl, page, browser, permits)  # a step may have led elsewhere
