@@ -95,7 +95,10 @@ class PageRun:
 
     def _arrive(self, response: Response) -> Crawl:
         """Return the crawl as the page sees it at the URL to which redirects led it."""
+        before = self._page.route
         self._take_route(arrived(self._crawl, self._claim.page, response.url))
+        if self._page.route != before:
+            bind(route=self._page.route)
         return self._view
 
     # -- around the steps
@@ -109,7 +112,8 @@ class PageRun:
         """
         claim = self._claim
         bind(url=masked(self._page.url), depth=self._page.depth)
-        route = self._page.route
+        if route := self._page.route:
+            bind(route=route)
         if (named := claim.page.route) and named != route:
             self._observer.count("hint_route", f"{self._page.url} (route {named})")
         interval = self._policy.lease / RENEWALS
