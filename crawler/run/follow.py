@@ -112,9 +112,19 @@ class Followed:
     def __init__(self, *, explain: bool) -> None:
         self._pages: dict[str, Page] = {}
         self._drops = Drops(explain)
+        self._written = False
 
     def take(self, link: Link, found: Page | str) -> None:
-        """Keep the page, or count the reason why there is none."""
+        """Keep the page, or count the reason why there is none.
+
+        Raises:
+            RuntimeError: the page's report is on its way; a hook kept ``follow`` for later.
+        """
+        if self._written:
+            raise RuntimeError(
+                f"follow() is called for {link.url} after its hook has returned: nothing would come"
+                " of it; a hook after has a follow of its own"
+            )
         if isinstance(found, str):
             self._drops.add(link, found)
         elif found.key in self._pages:
@@ -126,6 +136,7 @@ class Followed:
         """Return ``chosen``, the links of the page, with what is followed: it comes first, and
         takes the place of the same link.
         """
+        self._written = True
         if not self._pages and not self._drops.counts:
             return chosen
         followed, drops = self._pages, self._drops

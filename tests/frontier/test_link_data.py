@@ -14,7 +14,7 @@ from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
 from crawler.frontier.outbox import Outbox
 from crawler.frontier.repair import audit_keys, repair_keys
-from crawler.model import FailureClass, Page, PageData, Plan, Policy
+from crawler.model import FailureClass, Page, PageData, Plan, Policy, Status
 from tests.support.frontier import A, B, Clock, take
 
 DATA = {"shelf": 'Books "for" {all}]', "n": [1, 2.5, None, {"é": True}]}
@@ -84,6 +84,41 @@ def test_a_delivery_that_is_made_again_has_the_data(redis, hook):
     assert outbox.redeliver() == 1
     # Then it is handed the page with its data
     assert brought(outbox.take(name, "w2").page) == ("book", DATA)
+
+
+@pytest.mark.parametrize("end", [Status.FINISHED, Status.STOPPED])
+def test_a_hook_that_is_called_after_the_end_may_add_pages(begin, end):
+    # Given a crawl that has ended, and a delivery that no hook took
+    frontier, _ = begin(A, after_attempts=1)
+    claim = take(frontier)
+    frontier.finish(claim, A, result='{"url": "a"}', deliver=True)
+    name, outbox = f"after-{claim.page.id}", Outbox(frontier)
+    if end is Status.STOPPED:
+        frontier.stop()
+    outbox.failed(name, "OSError", "w1")
+    assert frontier.snapshot().status is end
+    # When it is delivered again, and its hook follows a page
+    outbox.redeliver()
+    outbox.take(name, "w2")
+    assert frontier.enqueue([Page(B)], delivery=name).new == 1
+    frontier.wake({}, [name], "w2")
+    # Then a crawl that had finished goes on; one that was stopped stays that, and keeps the page
+    if end is Status.FINISHED:
+        assert frontier.snapshot().status is Status.ACTIVE
+        assert frontier.finish(take(frontier), B).ended
+    else:
+        assert frontier.snapshot().queued == 1
+    assert frontier.snapshot().status is end
+    assert audit_keys(frontier) == []
+
+
+def test_a_delivery_that_is_over_adds_nothing(begin):
+    frontier, _ = begin(A, B)
+    claim = take(frontier)
+    frontier.finish(claim, A, result='{"url": "a"}', deliver=True)
+    name = f"after-{claim.page.id}"
+    frontier.wake({}, [name], "w1")
+    assert frontier.enqueue([BOOK], delivery=name).skipped == {"stale": 1}
 
 
 def test_a_page_whose_link_brought_nothing_has_no_more_bytes():

@@ -116,3 +116,10 @@ def test_data_of_exactly_two_kilobytes_are_carried():
     calls = Calls()
     calls.follow("/a", data={"a": "x" * (DATA_MAX - len('{"a":""}'))})
     assert len(calls.chosen().pages) == 1
+
+
+def test_follow_is_of_no_use_once_its_hook_has_returned():
+    calls = Calls()
+    calls.chosen()
+    with pytest.raises(RuntimeError, match="after its hook has returned"):
+        calls.follow("/late")
