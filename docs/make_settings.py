@@ -4,7 +4,10 @@ its output.
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +62,9 @@ In place of the crawl's own field or hook, for the pages of one route: [routes](
 
 def page() -> str:
     """Return the whole text."""
+    texts = docstrings(Settings)
     settings = [
-        f"| `{variable(name)}` | {shown(field.default)} | {cell(field.description)} |"
+        f"| `{variable(name)}` | {shown(field.default)} | {cell(texts[name])} |"
         for name, field in Settings.model_fields.items()
     ]
     fields = [
@@ -85,6 +89,22 @@ def options_of() -> Iterator[tuple[str, str, str]]:
         else:
             field = Fields.model_fields[name]
             yield name, field.description or "", str((field.examples or [""])[0])
+
+
+def docstrings(kind: type) -> dict[str, str]:
+    """Return the text that stands below each field of a class.
+
+    Pydantic could read it as well, at each import: that costs every process 40 ms.
+    """
+    (definition,) = ast.parse(inspect.getsource(kind)).body
+    return {
+        field.target.id: text.value.value
+        for field, text in pairwise(definition.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+    }
 
 
 def cell(text: str | None) -> str:

@@ -7,15 +7,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
+from typing import TYPE_CHECKING
 
 from ..client.standstill import Standstill
 from ..errors import CrawlerError
 from ..model import Snapshot
 from .group import echo
+
+if TYPE_CHECKING:
+    from rich.live import Live
+    from rich.table import Table
 
 #: Seconds between two lines in a log.
 LINE_INTERVAL = 10.0
@@ -35,11 +36,7 @@ class Progress:
         self.still: Standstill | None = None
         self.changed = self.asked = time.monotonic()
         self.counts: tuple[object, ...] = ()
-        self.live = (
-            Live(console=Console(stderr=True), auto_refresh=False, transient=True)
-            if sys.stderr.isatty()
-            else None
-        )
+        self.live = live_display() if sys.stderr.isatty() else None
         self.last_line = time.monotonic()
         self.history: list[tuple[float, int]] = []
 
@@ -88,6 +85,8 @@ class Progress:
 
     def table(self, snapshot: Snapshot) -> Table:
         """Return the live table."""
+        from rich.table import Table
+
         hooks = f" · {snapshot.delivering} for hooks" if snapshot.delivering else ""
         title = f"{snapshot.name} · {snapshot.status.value.lower()}{hooks}"
         table = Table(title=title, title_justify="left")
@@ -116,3 +115,11 @@ class Progress:
     ) -> None:
         if self.live:
             self.live.stop()
+
+
+def live_display() -> Live:
+    """Return a display in this terminal; without one, its library is not even loaded."""
+    from rich.console import Console
+    from rich.live import Live
+
+    return Live(console=Console(stderr=True), auto_refresh=False, transient=True)

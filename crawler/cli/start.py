@@ -20,7 +20,6 @@ from types import FrameType
 import click
 
 from ..browser.chrome.local import sweep
-from ..browser.pool import Chrome
 from ..client.client import Client
 from ..client.crawl_handle import CrawlHandle
 from ..client.standstill import Reason, Standstill
@@ -28,7 +27,6 @@ from ..client.start_report import IfExists, StartOutcome, StartReport
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..definition.bounds import entry_pages
-from ..definition.browser_profile import profile_of
 from ..definition.crawl import Crawl
 from ..definition.crawl_plan import policy_of
 from ..definition.digest import digest_of
@@ -41,7 +39,7 @@ from ..local.private_files import crawl_folder
 from ..model import Snapshot
 from ..output import report
 from ..output.report import ExitStatus
-from ..services import endpoint
+from .chrome_check import ChromeCheck
 from .group import Mistake, echo
 from .progress import Progress
 from .start_files import StartFiles, check_state
@@ -213,13 +211,16 @@ def crawl_embedded(order: Order, embedded: Embedded) -> tuple[Snapshot, bool]:
         workers = PrivateWorkers(settings, count, log=embedded.folder / "worker.log")
         ending.callback(workers.kill)
         workers.start()
-        probe_chrome(order.crawl, settings)
+        chrome = ChromeCheck(order.crawl, client)
+
+        def attend(seen: Snapshot) -> None:
+            workers.restart_if_dead()
+            chrome.look(seen)
+
         say_start(order, start, f"{count} browsers")
         why = partial(private_standstill, client, handle.name)
         with count_interrupts() as interrupts, Progress(why) as progress:
-            snapshot = watch(
-                handle, files.follow, progress, interrupts, each=workers.restart_if_dead
-            )
+            snapshot = watch(handle, files.follow, progress, interrupts, each=attend)
             if interrupts.count:
                 pages = f"{snapshot.processing} pages in flight"
                 say(f"draining: {pages} (Ctrl-C again to end at once)")
@@ -321,18 +322,6 @@ def how_to_go_on(order: Order, snapshot: Snapshot) -> str:
     )
 
 
-def probe_chrome(crawl: Crawl, settings: Settings) -> None:
-    """Start a local Chrome as the workers will, and end it: one clear error now is better than a
-    crawl that waits for a browser.
-
-    Raises:
-        BrowserUnavailable: it does not start.
-    """
-    if settings.chrome_url is None:
-        with Chrome(endpoint(settings)) as chrome, chrome.session(profile_of(crawl)):
-            pass
-
-
 def watch_shared(order: Order, client: Client) -> tuple[Snapshot, bool]:
     """Start the crawl on workers that run elsewhere, and follow it. An interrupt ends the command,
     not the crawl. Return the last snapshot, and whether all files are complete.
@@ -379,13 +368,13 @@ def watch(
     follow: Callable[[], object],
     progress: Progress,
     interrupts: Interrupts,
-    each: Callable[[], None] = lambda: None,
+    each: Callable[[Snapshot], None] = lambda _: None,
     patience: float = 0.0,
 ) -> Snapshot:
     """Watch the crawl until it ends or an interrupt comes; return its last snapshot.
 
-    ``follow`` brings the result files up to date. ``each`` is called at each look. ``patience`` is
-    for how many seconds Redis may be away.
+    ``follow`` brings the result files up to date. ``each`` is called at each look, with
+    what is seen. ``patience`` is for how many seconds Redis may be away.
     """
     seen = time.monotonic()
     away = False
@@ -405,7 +394,7 @@ def watch(
         progress.show(snapshot)
         if snapshot.over:
             return snapshot
-        each()
+        each(snapshot)
         if interrupts.event.wait(LOOK_INTERVAL):
             return snapshot
 

@@ -268,9 +268,13 @@ class PrivateWorkers:
 def worker_command(settings: Settings, concurrency: int, *more: str) -> list[str]:
     """Return the command line of a worker, as ``crawler worker`` runs it; ``more`` is appended.
 
-    An operator may write the same into a unit file.
+    ``celery -A crawler.tasks.app worker`` with these options is the same; an operator may write it
+    into a unit file.
     """
-    celery = [sys.executable, "-m", "celery", "-A", "crawler.tasks.app", "worker"]
+    # the pools of green threads have to be made ready by Celery's own program
+    green = {"gevent", "eventlet"} & {word.removeprefix("--pool=") for word in more}
+    program = "celery" if green else "crawler.local.celery_worker"
+    celery = [sys.executable, "-m", program, "-A", "crawler.tasks.app", "worker"]
     pool = ["-Q", settings.queue, "-P", "prefork", "-c", str(concurrency)]
     name = ["-n", f"crawler-{os.getpid()}@%h"]
     quiet = ["--disable-prefetch", "--without-gossip", "--without-mingle"]

@@ -79,6 +79,13 @@ def test_run_loads_a_page_without_celery_and_django(tmp_path, crawl):
     assert "crawler.run.lifecycle" in loaded  # it has everything that a page needs
 
 
+def test_start_at_a_shared_redis_loads_no_browser_and_no_display(tmp_path):
+    words = ("start", "http://127.0.0.1:1/")
+    loaded = modules(tmp_path, *words, status=2, CRAWLER_REDIS_URL="redis://127.0.0.1:1/0")
+    assert loaded.isdisjoint({"celery", "selenium", "rich", "crawler.browser.pool"})
+    assert "crawler.frontier.frontier" in loaded  # it got as far as asking for Redis
+
+
 def test_help_of_run_imports_no_celery_and_no_django(tmp_path):
     assert modules(tmp_path, "run", "--help").isdisjoint({"celery", "kombu", "django"})
 

@@ -29,7 +29,6 @@ from functools import cache
 from pathlib import Path
 
 import psutil
-from selenium.webdriver.common.selenium_manager import SeleniumManager
 
 from ...errors import BrowserUnavailable
 from ...local.private_files import make_private
@@ -294,6 +293,8 @@ def find_or_fetch(binary: str | None, driver: str | None) -> tuple[str, str]:
     binary, driver = binary or find_chrome(), driver or find_driver()
     if binary and driver:
         return binary, driver
+    from selenium.webdriver.common.selenium_manager import SeleniumManager
+
     ask = ["--browser", "chrome", *(["--browser-path", binary] if binary else [])]
     try:
         paths = SeleniumManager().binary_paths(ask)
