@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from crawler.local.embedded import PrivateRedis
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -48,7 +49,7 @@ def test_a_crawl_with_its_own_start_hook_needs_no_celery_worker(shop, tmp_path):
         assert report["status"] == "FINISHED"
         assert report["done"] == 6  # its page limit
         _, left = psutil.wait_procs(
-            [one for one in psutil.process_iter() if belongs(one, tmp_path)], timeout=10
+            [one for one in psutil.process_iter() if belongs(one, tmp_path)], timeout=PATIENCE
         )
         assert left == []
         assert list((tmp_path / "state").glob("chrome-*")) == []

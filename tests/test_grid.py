@@ -23,6 +23,7 @@ from crawler.profile import Profile
 from tests.grid import Grid, needs_grid
 from tests.site.server import Request, Server, route
 from tests.support.ground import Ground, consistent, ended_well, shop
+from tests.support.patience import PATIENCE
 
 pytest_plugins = ["tests.grid.fixture", "tests.site.fixture"]
 pytestmark = [pytest.mark.browser, needs_grid]
@@ -49,7 +50,7 @@ def test_a_session_of_a_grid_serves_many_pages_like_local_ones(grid: Grid, site:
                 assert get(browser, site, "/b") == "B"
                 assert grid.sessions() == [browser.session_id]
     # Then nothing of it is left, whichever way the Chrome there was started
-    grid.until(lambda: not grid.sessions() and not grid.chromes(), seconds=15)
+    grid.until(lambda: not grid.sessions() and not grid.chromes())
     assert grid.leftovers() == []
 
 
@@ -130,16 +131,16 @@ def test_killed_workers_have_their_sessions_ended_and_warm_shutdown_leaves_none(
     first.kill()
     held.set()
     # Then the other ends the session that it left, and does its page
-    ground.until(lambda: lost not in grid.sessions(), seconds=30)
+    ground.until(lambda: lost not in grid.sessions())
     ground.until_end(frontier)
     ended_well(frontier, map(site.url, ("/fork", "/a", "/waits", "/b", "/ok")), log=ground.redis)
     ground.until(lambda: registry.reaped() == 1)
     # And when that one is told to end, no session remains
     assert len(grid.sessions()) == 1
     second.process.terminate()
-    second.process.wait(60)
+    second.process.wait(PATIENCE)
     assert registry.sessions() == []
-    grid.until(lambda: not grid.sessions() and not grid.chromes(), seconds=15)
+    grid.until(lambda: not grid.sessions() and not grid.chromes())
 
 
 def test_runs_wait_without_a_claim_while_a_grid_is_full(grid: Grid, ground: Ground, site):
@@ -169,8 +170,8 @@ def test_runs_wait_without_a_claim_while_a_grid_is_full(grid: Grid, ground: Grou
     ground.until_end(frontier)
     ended_well(frontier, [site.url("/a")], log=ground.redis)
     worker.process.terminate()
-    worker.process.wait(60)
-    grid.until(lambda: not grid.sessions(), seconds=15)
+    worker.process.wait(PATIENCE)
+    grid.until(lambda: not grid.sessions())
 
 
 # A Grid that is impatient, and hurt
@@ -181,7 +182,7 @@ def test_an_idle_session_is_given_back_before_the_grid_drops_it(grid: Grid, site
         with chrome.session(TESTS) as browser:
             assert get(browser, site, "/a") == "A"
         # far below the Grid's own 300
-        grid.until(lambda: not chrome.warm and not grid.sessions(), seconds=30)
+        grid.until(lambda: not chrome.warm and not grid.sessions())
         with chrome.session(TESTS) as browser:
             assert get(browser, site, "/b") == "B"
 
@@ -215,13 +216,13 @@ def test_a_page_survives_a_killed_node_and_a_restarted_hub(
     ground.until(lambda: site.hits["/waits"] > hits + 2, seconds=90)
     held.set()
     # Then every page is done, and the log holds no password
-    ground.until_end(frontier, 90)
+    ground.until_end(frontier)
     seen = ended_well(
         frontier, map(site.url, ("/fork", "/a", "/waits", "/b", "/ok")), log=ground.redis
     )
     assert seen.counts.get("crashed", 0) <= 1
     worker.process.terminate()
-    worker.process.wait(60)
-    fragile.until(lambda: not fragile.sessions(), seconds=30)
+    worker.process.wait(PATIENCE)
+    fragile.until(lambda: not fragile.sessions())
     assert "canary-7" not in worker.said()
     assert "canary-7" not in str(ground.client.hgetall("sessions"))

@@ -13,14 +13,16 @@ import tomllib
 import zipfile
 from collections.abc import Iterator
 from configparser import ConfigParser
+from importlib.metadata import Distribution, PathDistribution, distribution
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from crawler.version import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Seconds; the package's dependencies are fetched, or come from pip's cache.
+#: Seconds; what pip fetches may take long.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -55,15 +57,51 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(target.glob("*.whl"))
 
 
+def environment(folder: Path, wheel: Path, *options: str) -> Path:
+    """Install the wheel in an environment of its own; return the folder of its programs."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    pip("--python", folder / "bin" / "python", "install", "--no-compile", *options, wheel)
+    return folder / "bin"
+
+
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The ``bin`` folder of an environment that holds the wheel and what it asks for, and nothing
-    else.
+    else: links to what is installed here.
     """
     folder = tmp_path_factory.mktemp("empty")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-    pip("--python", folder / "bin" / "python", "install", "--no-compile", wheel)
-    return folder / "bin"
+    programs = environment(folder, wheel, "--no-deps")
+    (there,) = folder.glob("lib/python*/site-packages")
+    (metadata,) = there.glob("celery_crawler-*.dist-info")
+    for found in asked_for(PathDistribution(metadata)).values():
+        for file in found.files or ():
+            link = there / file
+            # no program, and none that is there: with extras, a distribution is found again
+            if file.parts[0] != ".." and not link.is_symlink():
+                link.parent.mkdir(parents=True, exist_ok=True)
+                link.symlink_to(Path(str(file.locate())))
+    return programs
+
+
+def asked_for(
+    package: Distribution, extras: frozenset[str] = frozenset()
+) -> dict[tuple[str, frozenset[str]], Distribution]:
+    """Return the distributions of this environment that ``package`` asks for, and those that these
+    ask for, by the name of each.
+    """
+    found: dict[tuple[str, frozenset[str]], Distribution] = {}
+    waiting = [(package, extras)]
+    while waiting:
+        asking, extras = waiting.pop()
+        for words in asking.requires or ():
+            wanted = Requirement(words)
+            marker, key = wanted.marker, (wanted.name.lower(), frozenset(wanted.extras))
+            if key not in found and (
+                not marker or any(marker.evaluate({"extra": extra}) for extra in extras or ("",))
+            ):
+                found[key] = distribution(wanted.name)
+                waiting.append((found[key], key[1]))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +159,20 @@ def test_what_pyproject_and_setup_cfg_say_agrees():
     assert "project" not in pyproject  # the metadata have one home
 
 
+def version(programs: Path) -> str:
+    """Return what the command says of its version."""
+    return subprocess.run(
+        [programs / "crawler", "--version"], capture_output=True, text=True, check=True, cwd="/"
+    ).stdout
+
+
 def test_the_command_says_its_version(installed):
-    done = subprocess.run(
-        [installed / "crawler", "--version"], capture_output=True, text=True, check=True, cwd="/"
-    )
-    assert __version__ in done.stdout
+    assert __version__ in version(installed)
+
+
+@pytest.mark.soak
+def test_pip_finds_all_that_the_wheel_asks_for(wheel, tmp_path):
+    assert __version__ in version(environment(tmp_path / "empty", wheel))
 
 
 @pytest.mark.browser

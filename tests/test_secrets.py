@@ -19,6 +19,7 @@ from celery.events import EventReceiver
 from crawler.browser.chrome.local import find_driver
 from crawler.redaction import Secrets, masked, password_of
 from tests.site import members as club
+from tests.support.patience import PATIENCE
 from tests.support.redis_kinds import Server as RedisServer
 
 pytest_plugins = ["tests.site.fixture"]
@@ -105,7 +106,7 @@ def listening(url: str) -> Iterator[list[str]]:
     thread.start()
     yield heard
     over.set()
-    thread.join(10)
+    thread.join(PATIENCE)
 
 
 @pytest.mark.browser
@@ -154,23 +155,22 @@ def test_no_password_cookie_or_token_is_read_anywhere_whatever_goes_wrong(folder
                 stderr=log,
             )
             begun = folder.begin("-vv", "start", "members.py", "--output", "out")
-            out, err = begun.communicate(timeout=90)
+            out, err = begun.communicate(timeout=PATIENCE)
             said = [out, err]
             names = ["members"]
-            for words in (
-                ["info", *names, "--json"],
-                ["info", *names, "--lists", "failed"],
-                ["failed", *names, "--json"],
-                ["failed", *names, "--after"],
-                ["report", *names, "--json"],
-                ["export", *names, "-o", "all.jsonl"],
-                ["audit", *names],
-                ["doctor"],
+            for done in folder.run_all(
+                ("-vv", "info", *names, "--json"),
+                ("-vv", "info", *names, "--lists", "failed"),
+                ("-vv", "failed", *names, "--json"),
+                ("-vv", "failed", *names, "--after"),
+                ("-vv", "report", *names, "--json"),
+                ("-vv", "export", *names, "-o", "all.jsonl"),
+                ("-vv", "audit", *names),
+                ("-vv", "doctor"),
             ):
-                done = folder.run("-vv", *words)
                 said += [done.stdout, done.stderr]
             worker.terminate()
-            worker.wait(60)
+            worker.wait(PATIENCE)
         chrome.kill()
         keys = stored(redis, REDIS)
         kept = keys.pop(b"crawl:{members}:login")

@@ -15,6 +15,7 @@ from crawler.model import Snapshot
 from tests.grid import Grid, needs_grid
 from tests.site.server import Request, Server, route
 from tests.support.ground import Ground, shop
+from tests.support.patience import PATIENCE
 
 pytest_plugins = ["tests.site.fixture"]
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3_600)]
@@ -126,9 +127,9 @@ def crawl(ground: Ground, site: Server, grid: Grid | None) -> dict[str, dict[str
     seconds = time.monotonic() - began
     assert (snapshot.done, snapshot.failed) == (PAGES, 0)
     worker.process.terminate()
-    worker.process.wait(60)
+    worker.process.wait(PATIENCE)
     if grid:
-        grid.until(lambda: not grid.chromes() and not grid.sessions(), 30)
+        grid.until(lambda: not grid.chromes() and not grid.sessions())
     after = weigh(grid.chromes() if grid else []) | {
         "files": (
             sum(files(path) for path in grid.leftovers())

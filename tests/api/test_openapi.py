@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.api import TOKEN, Service, serving
 from tests.support.folder import until
-from tests.support.redis_kinds import free_port
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 

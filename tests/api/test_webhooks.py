@@ -22,7 +22,7 @@ from crawler.model import FailureClass
 from crawler.observe.metrics import Collector
 from crawler.services import Services
 from tests.support.folder import CRAWLER, until
-from tests.support.redis_kinds import free_port
+from tests.support.ports import free_port
 
 SECRET = "a-secret-for-tests-only"
 PAGE = "http://127.0.0.1:1/"

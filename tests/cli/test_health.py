@@ -33,6 +33,7 @@ from crawler.local.heartbeat_file import (
 )
 from tests.support.folder import CRAWLER
 from tests.support.ground import Ground, Worker, ended_well, shop
+from tests.support.patience import PATIENCE
 from tests.support.webdriver import Doc
 
 
@@ -215,7 +216,7 @@ def test_a_worker_that_is_asked_to_end_does_its_page_first(ground: Ground):
     worker.process.send_signal(signal.SIGTERM)
     ground.until(lambda: "Warm shutdown" in worker.said())
     gate.set()
-    assert worker.process.wait(60) == 0
+    assert worker.process.wait(PATIENCE) == 0
     seen = frontier.snapshot()
     assert (seen.done, seen.queued, seen.processing) == (2, 1, 0)
     ground.until(lambda: not chrome.sessions)  # and it closed its browser
@@ -244,7 +245,7 @@ def test_a_worker_ended_at_once_gives_its_pages_back_first(ground: Ground):
     ground.until(lambda: frontier.snapshot().processing == 0)
     assert worker.process.poll() is None  # they are back before it is gone
     never.set()  # it also ends its sessions, and a browser answers that only when its page does
-    worker.process.wait(60)
+    worker.process.wait(PATIENCE)
     seen = frontier.snapshot()
     assert (seen.queued, seen.processing, seen.held_until) == (2, 0, None), worker.said()
     assert [page.attempt for page in Listing(frontier).queued()] == [0, 0]

@@ -9,17 +9,42 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
 from crawler.browser.chrome.local import find_driver
 from crawler.local.embedded import PrivateRedis
-from tests.support.folder import until, urls
+from tests.site.server import Request, Server, route
+from tests.support.folder import Folder, until, urls
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.browser
 
-pytest_plugins = ["tests.site.shop"]
+pytest_plugins = ["tests.site.shop", "tests.site.fixture"]
+
+#: Pages of a tree, and how many of them are answered at once; the others wait for the gate.
+PAGES, FREE = 31, 10
+GATE = threading.Event()
+
+
+@route("/gated/")
+def gated(request: Request) -> None:
+    number = int(request.rest)
+    if number >= FREE:
+        GATE.wait(PATIENCE)
+    links = [n for n in (2 * number + 1, 2 * number + 2) if n < PAGES]
+    request.html("".join(f"<a href='/gated/{n}'>{n}</a> " for n in links), title=str(number))
+
+
+@pytest.fixture
+def tree(site: Server) -> Iterator[str]:
+    """The address of the tree, whose gate is closed."""
+    GATE.clear()
+    yield site.url("/gated/0")
+    GATE.set()
 
 
 def test_the_bundled_shop_gives_each_page_once_and_leaves_nothing_running(folder, shop, shop_pages):
@@ -44,27 +69,15 @@ def test_the_bundled_shop_gives_each_page_once_and_leaves_nothing_running(folder
     assert folder.left_over() == []
 
 
-def test_a_crawl_that_has_finished_is_not_begun_again_by_accident(folder, shop):
-    first = folder.run("start", shop, "-o", "items.jsonl", "-c", "1", "--set", "depth_limit=0")
-    assert first.returncode == 0, first.stderr
-    again = folder.run("start", shop, "-o", "items.jsonl", "-c", "1", "--set", "depth_limit=0")
-    assert again.returncode == 0
-    assert "--reset" in again.stderr
-    assert len(again.stderr.strip().splitlines()) == 1
-    assert len(folder.lines()) == 1
-    anew = folder.run(
-        "start", shop, "-o", "items.jsonl", "-c", "1", "--set", "depth_limit=0", "--reset"
-    )
-    assert anew.returncode == 0, anew.stderr
-    assert len(folder.lines()) == 1
-
-
-def test_kept_html_is_a_file_that_the_line_of_its_page_names(folder, shop):
+def test_a_finished_crawl_keeps_its_files_and_is_not_begun_again(folder, shop):
+    # Given a crawl that keeps the HTML of its pages
     words = ("start", shop, "--set", "depth_limit=1", "--set", "page_limit=3", "-c", "1")
-    done = folder.run(*words, "--set", "keep_html=true", "--output", "out")
+    words += ("--set", "keep_html=true", "--output", "out")
+    done = folder.run(*words)
     assert done.returncode == 0, done.stderr
     kept = re.search(r"files +(\S+)", done.stdout)[1]
     lines = folder.lines("out/items.jsonl")
+    # Then each is a file that the line of its page names
     assert len(lines) == 3
     for line in lines:
         (file,) = line["files"]
@@ -72,52 +85,80 @@ def test_kept_html_is_a_file_that_the_line_of_its_page_names(folder, shop):
         assert html.startswith("<html lang")
         assert line["data"]["title"] in html
         assert len(html.encode()) == file["size"]
+    # When it is started again, by accident, then it says so in a line, and crawls nothing
+    again = folder.run(*words)
+    assert again.returncode == 0
+    assert "--reset" in again.stderr
+    assert len(again.stderr.strip().splitlines()) == 1
+    assert folder.lines("out/items.jsonl") == lines
+    # And with --reset it is crawled again
+    anew = folder.run(*words, "--reset")
+    assert anew.returncode == 0, anew.stderr
+    assert len(folder.lines("out/items.jsonl")) == 3
 
 
-def test_ctrl_c_drains_and_the_next_start_loses_and_repeats_no_page(folder, shop, shop_pages):
-    words = ("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
-    first = folder.begin(*words)
-    until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 5, first)
+def start_of(url: str) -> tuple[str, ...]:
+    """The words that start a whole crawl with two browsers."""
+    return ("start", url, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
+
+
+def test_ctrl_c_drains_and_the_next_start_loses_and_repeats_no_page(folder, tree):
+    # Given a crawl, of which two pages are on their way
+    first = folder.begin(*start_of(tree))
+    until(lambda: len(folder.whole_lines()) == FREE, first)
+    # When it is interrupted, then it ends with them
     first.send_signal(signal.SIGINT)
-    _, said = first.communicate(timeout=60)
+    assert any("draining: " in line for line in first.stderr)
+    GATE.set()
+    _, said = first.communicate(timeout=PATIENCE)
     assert first.returncode == 130
     assert "crawler start" in said.splitlines()[-1]
     assert folder.left_over() == []
-    assert len(folder.lines()) < shop_pages
-
-    second = folder.run(*words)
+    assert FREE <= len(folder.lines()) < PAGES
+    # And the next start does the rest
+    second = folder.run(*start_of(tree))
     assert second.returncode == 0, second.stderr
-    assert sorted(urls(folder.lines())) == sorted(set(urls(folder.lines())))
-    assert len(folder.lines()) == shop_pages
+    assert len(folder.lines()) == len(set(urls(folder.lines()))) == PAGES
 
 
-def test_a_second_ctrl_c_ends_everything_at_once_and_loses_nothing(folder, shop, shop_pages):
-    words = ("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
-    first = folder.begin(*words)
-    until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 5, first)
+def test_a_second_ctrl_c_ends_everything_at_once_and_loses_nothing(folder, tree):
+    first = folder.begin(*start_of(tree))
+    until(lambda: len(folder.whole_lines()) == FREE, first)
     first.send_signal(signal.SIGINT)
     first.send_signal(signal.SIGTERM)  # two of one kind sent together may arrive as one
-    first.communicate(timeout=30)
+    first.communicate(timeout=PATIENCE)
     assert first.returncode == 130
     assert folder.left_over() == []
-    assert folder.run(*words).returncode == 0
-    assert len(folder.lines()) == len(set(urls(folder.lines()))) == shop_pages
+    GATE.set()
+    assert folder.run(*start_of(tree)).returncode == 0
+    assert len(folder.lines()) == len(set(urls(folder.lines()))) == PAGES
 
 
-@pytest.mark.parametrize(
-    "kills", [(10,), pytest.param((5, 9, 3, 12, 1, 7, 20), marks=pytest.mark.soak)]
-)
-def test_a_start_that_is_killed_ends_complete_at_last(folder, shop, shop_pages, kills):
-    words = ("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
+def killed(folder: Folder, url: str, kills: tuple[int, ...]) -> list[str]:
+    """Kill starts, each after so many more lines, and let one come to its end; return the URLs of
+    all lines.
+    """
     for more in kills:
         have = len(folder.whole_lines())
-        crawl = folder.begin(*words)
+        crawl = folder.begin(*start_of(url))
         until(lambda enough=have + more: len(folder.whole_lines()) >= enough, crawl)
         crawl.kill()  # its Redis dies with it; its workers may still be ending
         crawl.wait()
-    done = folder.run(*words)
+    GATE.set()
+    done = folder.run(*start_of(url))
     assert done.returncode == 0, done.stderr
-    assert len(folder.lines()) == len(set(urls(folder.lines()))) == shop_pages
+    return urls(folder.lines())
+
+
+def test_a_start_that_is_killed_ends_complete_at_last(folder, tree):
+    found = killed(folder, tree, (FREE,))
+    assert len(found) == len(set(found)) == PAGES
+
+
+@pytest.mark.soak
+def test_a_start_that_is_killed_again_and_again_ends_complete(folder, shop, shop_pages):
+    found = killed(folder, shop, (5, 9, 3, 12, 1, 7, 20))
+    assert len(found) == len(set(found)) == shop_pages
 
 
 @pytest.mark.soak
@@ -167,47 +208,53 @@ def test_the_output_folder_tells_items_failures_and_the_report(folder, tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("words", "environ", "status", "says"),
+    ("words", "environ", "says"),
     [
-        (("start", "http://127.0.0.1:1/", "-c", "1"), {}, 1, "refused"),
-        (("start", "ftp://127.0.0.1/"), {}, 2, "http"),
-        (("start", "nowhere.py"), {}, 2, "nowhere.py"),
-        (("start", "broken.py"), {}, 2, "broken.py"),
-        (("validate", "faulty.toml"), {}, 2, "depth_limit"),
+        (("start", "ftp://127.0.0.1/"), {}, "http"),
+        (("start", "nowhere.py"), {}, "nowhere.py"),
+        (("validate", "faulty.toml"), {}, "depth_limit"),
         (
             ("start", "http://127.0.0.1/"),
             {"CRAWLER_REDIS_URL": "redis://127.0.0.1:1/0"},
-            2,
             "127.0.0.1:1",
         ),
         (
             ("start", "http://127.0.0.1/"),
             {"CRAWLER_REDIS_URL": "http://127.0.0.1/"},
-            2,
             "CRAWLER_REDIS_URL",
         ),
+        (("start", "http://127.0.0.1/", "--set", "page_deadline=500"), {}, "CRAWLER_RUN_TIMEOUT"),
+        (("info", "books"), {}, "no crawl has run here"),
+        (("stop", "books"), {}, "no crawl has run here"),
+        (("worker",), {}, "CRAWLER_REDIS_URL"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_starts_nothing(folder, words, environ, says):
+    (folder.path / "faulty.toml").write_text('name = "a b"\nurl = "ftp://x"\ndepth_limit = -1\n')
+    folder.environ |= environ
+    done = folder.here(*words)
+    assert done.exit_code == 2, (done.stdout, done.stderr)
+    assert says in done.stderr
+    assert folder.processes() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "status", "says"),
+    [
+        (("start", "http://127.0.0.1:1/", "-c", "1"), {}, 1, "refused"),
+        (("start", "broken.py"), {}, 2, "broken.py"),
         (
             ("start", "http://127.0.0.1/"),
             {"CRAWLER_CHROME_BINARY": "/nowhere/chrome"},
             2,
             "/nowhere/chrome",
         ),
-        (
-            ("start", "http://127.0.0.1/", "--set", "page_deadline=500"),
-            {},
-            2,
-            "CRAWLER_RUN_TIMEOUT",
-        ),
-        (("info", "books"), {}, 2, "no crawl has run here"),
-        (("stop", "books"), {}, 2, "no crawl has run here"),
-        (("worker",), {}, 2, "CRAWLER_REDIS_URL"),
     ],
 )
-def test_a_mistake_is_one_clear_line_and_leaves_nothing_running(
+def test_a_start_in_vain_is_one_clear_line_and_leaves_nothing_running(
     folder, words, environ, status, says
 ):
     (folder.path / "broken.py").write_text("import no_such_module\n")
-    (folder.path / "faulty.toml").write_text('name = "a b"\nurl = "ftp://x"\ndepth_limit = -1\n')
     folder.environ |= environ
     done = folder.run(*words)
     assert done.returncode == status, (done.stdout, done.stderr)
@@ -220,7 +267,7 @@ def test_all_faults_of_a_definition_are_told_at_once(folder):
     (folder.path / "faulty.toml").write_text(
         'name = "a b"\nurl = "ftp://x"\ndepth_limit = -1\nconcurency_limit = 4\n'
     )
-    said = folder.run("validate", "faulty.toml").stderr
+    said = folder.here("validate", "faulty.toml").stderr
     assert all(field in said for field in ("name", "url", "depth_limit", "concurency_limit"))
     assert "concurrency_limit" in said  # what was probably meant
 
@@ -230,21 +277,20 @@ def test_a_running_crawl_can_be_seen_and_stopped_from_elsewhere(folder, shop):
         "start", shop, "-o", "items.jsonl", "-c", "1", "--set", "name=shop", "--set", "delay=0.5"
     )
     until(lambda: (folder.path / "items.jsonl").exists() and len(folder.lines()) > 1, crawl)
-    seen = json.loads(folder.run("info", "shop", "--json").stdout)
+    seen = json.loads(folder.here("info", "shop", "--json").stdout)
     assert seen["status"] == "ACTIVE"
     assert seen["pages"]["done"] >= 1
     assert folder.run("stop", "shop").returncode == 0
-    out, _ = crawl.communicate(timeout=60)
+    out, _ = crawl.communicate(timeout=PATIENCE)
     assert crawl.returncode == 0
     assert "stopped by crawler stop" in out
-    assert "stopped" in folder.run("info", "shop").stdout
-    assert folder.run("clear", "shop", "--yes").returncode == 0
-    assert folder.run("info", "shop").returncode == 2
+    assert "stopped" in folder.here("info", "shop").stdout
+    assert folder.here("clear", "shop", "--yes").exit_code == 0
+    assert folder.here("info", "shop").exit_code == 2
 
 
-def test_workers_started_by_hand_do_a_crawl_that_start_only_watches(
-    folder, shop, shop_pages, tmp_path
-):
+def test_workers_started_by_hand_do_a_crawl_that_start_only_watches(folder, tree, tmp_path):
+    GATE.set()
     driver = find_driver()
     with (
         PrivateRedis(tmp_path / "redis") as redis,
@@ -279,13 +325,13 @@ def test_workers_started_by_hand_do_a_crawl_that_start_only_watches(
         with subprocess.Popen(
             celery, cwd=folder.path, env=folder.environ, stdout=log, stderr=log
         ) as worker:
-            done = folder.run("start", shop, "-o", "items.jsonl", "--set", "depth_limit=none")
+            done = folder.run("start", tree, "-o", "items.jsonl", "--set", "depth_limit=none")
             worker.terminate()
-            worker.wait(60)
+            worker.wait(PATIENCE)
         sessions = psutil.Process(chrome.pid).children()
         chrome.kill()
     assert done.returncode == 0, done.stderr
-    assert len(folder.lines()) == len(set(urls(folder.lines()))) == shop_pages
+    assert len(folder.lines()) == len(set(urls(folder.lines()))) == PAGES
     assert sessions == []  # the workers ended theirs
 
 

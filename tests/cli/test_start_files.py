@@ -21,6 +21,7 @@ import pytest
 from crawler.frontier.frontier import Frontier
 from tests.support.desk import SITE, Desk, finish, queued
 from tests.support.folder import until, urls
+from tests.support.patience import PATIENCE
 
 DEFINITION = f'name = "shop"\nurl = "{SITE}/"\nbreaker_failures = 0\n'
 #: Signals that ask a command to end.
@@ -245,7 +246,7 @@ def test_a_removed_or_full_file_is_said_while_the_crawl_goes_on(shop):
     assert any("File too large; the crawl goes on" in line for line in lines)
     finish(frontier_of(shop))
     finish(frontier_of(shop))
-    _, said = watcher.communicate(timeout=30)
+    _, said = watcher.communicate(timeout=PATIENCE)
     assert watcher.returncode == 1
     assert "complete them with: crawler start shop.toml -o items.jsonl" in said
     shop.run("start", "shop.toml", "-o", "items.jsonl")
@@ -272,7 +273,7 @@ def test_a_watcher_that_is_killed_again_and_again_doubles_and_loses_nothing(shop
         watcher = start(shop, "-o", name)
     for _ in range(cycles + 1):
         finish(frontier_of(shop), {"n": pages})
-    _, said = watcher.communicate(timeout=60)
+    _, said = watcher.communicate(timeout=PATIENCE)
     assert watcher.returncode == 0, said
     if name.endswith(".csv"):
         with (shop.folder.path / name).open(newline="") as file:
@@ -307,7 +308,7 @@ def test_of_two_watchers_one_writes_and_the_other_takes_over(shop):
     for _ in range(20):
         finish(frontier_of(shop))
     for watcher in (second, third):
-        _, said = watcher.communicate(timeout=30)
+        _, said = watcher.communicate(timeout=PATIENCE)
         assert watcher.returncode == 0, said
     assert len(names(shop)) == len(set(names(shop))) == 21
     assert names(shop, "third.jsonl") == names(shop)
@@ -335,7 +336,7 @@ def test_a_restart_begins_again_after_the_end_and_else_goes_on(ended):
     # Then it went on, in its second generation, and the file holds that one
     finish(frontier_of(ended))
     for watcher in (first, second):
-        watcher.communicate(timeout=60)
+        watcher.communicate(timeout=PATIENCE)
         assert watcher.returncode == 0
     seen = frontier_of(ended).snapshot()
     assert (seen.generation, seen.done, len(names(ended))) == (2, 1, 1)
@@ -347,12 +348,12 @@ def test_the_results_of_an_unfinished_crawl_outlive_its_reset(shop):
     first = start(shop, "-o", "items.jsonl")
     until(lambda: size(shop), first)
     first.send_signal(signal.SIGTERM)
-    first.communicate(timeout=30)
+    first.communicate(timeout=PATIENCE)
     before = (shop.folder.path / "items.jsonl").read_text()
     second = start(shop, "-o", "items.jsonl", "--reset")
     until(lambda: queued(frontier_of(shop)) == 1, second)
     finish(frontier_of(shop))
-    _, said = second.communicate(timeout=30)
+    _, said = second.communicate(timeout=PATIENCE)
     assert "the results of the crawl before are kept in items.jsonl.old" in said
     assert (shop.folder.path / "items.jsonl.old").read_text() == before
     assert len(names(shop)) == 1
@@ -360,7 +361,7 @@ def test_the_results_of_an_unfinished_crawl_outlive_its_reset(shop):
     third = start(shop, "-o", "items.jsonl", "--reset")
     until(lambda: queued(frontier_of(shop)), third)
     finish(frontier_of(shop))
-    third.communicate(timeout=30)
+    third.communicate(timeout=PATIENCE)
     assert not (shop.folder.path / "items.jsonl.old.2").exists()
     assert json.loads((shop.folder.path / "items.jsonl").read_text())["url"] == f"{SITE}/"
 
@@ -379,7 +380,7 @@ def test_the_results_of_another_crawl_are_kept_beside_the_new_file(desk, name):
     frontier = desk.client.frontier("other")
     until(lambda: queued(frontier), process)
     finish(frontier)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=PATIENCE)
     # Then neither result is lost
     assert (process.returncode, f"the crawl 'shop' are kept in {name}.old" in said) == (0, True)
     assert (desk.folder.path / f"{name}.old").read_bytes() == before
@@ -397,7 +398,7 @@ def test_a_table_that_was_moved_away_leaves_its_name_to_another_crawl(desk):
     frontier = desk.client.frontier("other")
     until(lambda: queued(frontier), process)
     finish(frontier)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     assert len((desk.folder.path / "items.csv").read_text().splitlines()) == 2
 
@@ -418,7 +419,7 @@ def test_results_without_a_note_are_kept_beside_the_new_file(desk):
     process = start(desk, "-o", "items.jsonl", "--reset")
     until(lambda: queued(frontier_of(desk)), process)
     finish(frontier_of(desk))
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=PATIENCE)
     assert "the results of the crawl before are kept in items.jsonl.old" in said
     assert (desk.folder.path / "items.jsonl.old").read_text() == before
     assert len(path.read_text().splitlines()) == 1

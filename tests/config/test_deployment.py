@@ -10,7 +10,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import urllib.request
@@ -26,6 +25,8 @@ from crawler.config.settings import Settings, environment
 from crawler.local.embedded import PrivateRedis
 from tests.support.generated import page_of
 from tests.support.ground import Ground, shop
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_ports
 from tests.support.webdriver import Doc
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -273,12 +274,6 @@ def ground(tmp_path: Path) -> Iterator[Ground]:
     there.close()
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 @pytest.mark.slow
 def test_the_command_line_of_each_service_works_as_it_is_written(ground: Ground):
     """As local processes, with other addresses and folders; browsers are scripted. The programs and
@@ -289,7 +284,8 @@ def test_the_command_line_of_each_service_works_as_it_is_written(ground: Ground)
     password, tokens = ground.folder / "password", ground.folder / "tokens"
     password.write_text("a-long-password")
     tokens.write_text("a-long-random-text\n")
-    ports = {port: str(free_port()) for port in ("6379", "9808", "5555", "8000")}
+    usual = ("6379", "9808", "5555", "8000")
+    ports = dict(zip(usual, map(str, free_ports(len(usual))), strict=True))
     places = {
         "/etc/redis.conf": str(ROOT / "config" / "redis.conf"),
         "/data": str(ground.folder),
@@ -300,8 +296,10 @@ def test_the_command_line_of_each_service_works_as_it_is_written(ground: Ground)
     }
 
     def here(words: list[str]) -> list[str]:
-        for written, place in places.items():
-            words = [word.replace(written, place).replace("$$", "$") for word in words]
+        # all at once: a port of ours may hold the digits of another
+        written = re.compile("|".join(map(re.escape, places)))
+        words = [written.sub(lambda found: places[found[0]], word) for word in words]
+        words = [word.replace("$$", "$") for word in words]
         return [program(words[0]), *words[1:]]
 
     file = services()
@@ -333,7 +331,7 @@ def test_the_command_line_of_each_service_works_as_it_is_written(ground: Ground)
         def answers(url: str) -> bool:
             assert [name for name, process in started.items() if process.poll() is not None] == []
             try:
-                return urllib.request.urlopen(url, timeout=5).status == 200
+                return urllib.request.urlopen(url, timeout=PATIENCE).status == 200
             except OSError:
                 return False
 

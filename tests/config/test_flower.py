@@ -21,6 +21,7 @@ import pytest
 from crawler import Crawl
 from crawler.config.settings import environment
 from tests.support.ground import Ground, shop
+from tests.support.patience import PATIENCE
 from tests.support.webdriver import Doc
 
 pytest.importorskip("flower", reason="the extra `flower` is not installed")
@@ -65,7 +66,7 @@ class Flower:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}")
         if user:
             request.add_header("Authorization", f"Basic {base64.b64encode(user.encode()).decode()}")
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             return answer.read().decode()
 
     def up(self) -> bool:

@@ -14,6 +14,7 @@ from crawler.config.celery import celery_settings
 from crawler.config.settings import Settings, environment, load, unknown, variable
 from crawler.local.embedded import PrivateRedis
 from crawler.redaction import masked
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -301,7 +302,7 @@ def test_a_message_passes_through_the_derived_broker_under_the_prefix(
         connection.SimpleQueue("crawler") as queue,
     ):
         queue.put({"crawl": "books"}, serializer="json")
-        assert queue.get(timeout=5).payload == {"crawl": "books"}
+        assert queue.get(timeout=PATIENCE).payload == {"crawl": "books"}
         assert redis.dbsize() == 0  # the frontier's database stays its own
         with Redis(unix_socket_path=str(redis_server.socket), db=1) as broker:
             assert {key.partition(b":")[0] for key in broker.scan_iter()} == {b"shop"}

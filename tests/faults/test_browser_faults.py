@@ -18,7 +18,6 @@ import pytest
 from crawler.browser.chrome.local import find_driver
 from crawler.frontier.listing import Listing
 from crawler.model import FailureClass
-from tests.grid import free_ports
 from tests.site.server import Request, Server, route
 from tests.support.ground import (
     Ground,
@@ -30,6 +29,7 @@ from tests.support.ground import (
     results,
     shop,
 )
+from tests.support.ports import free_port
 from tests.support.webdriver import CRASH, Doc
 
 pytest_plugins = ["tests.site.fixture"]
@@ -114,7 +114,7 @@ def test_a_page_with_an_endless_script_fails_and_harms_no_other(ground: Ground, 
     frontier = ground.crawl(
         shop(url=[site.url("/endless"), site.url("/a"), site.url("/b")], depth_limit=0, attempts=2)
     )
-    ground.until_end(frontier, 90)
+    ground.until_end(frontier)
     seen = ended_well(
         frontier, [site.url("/a"), site.url("/b")], {site.url("/endless"): "hung"}, log=ground.redis
     )
@@ -144,7 +144,7 @@ class Supervised:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.over = folder, threading.Event()
-        (self.port,) = free_ports(1)
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = self.start()
         self.thread = threading.Thread(target=self.watch, daemon=True)
@@ -284,7 +284,7 @@ def test_pages_that_lead_nowhere_end_with_reasons_and_free_their_slots(
     frontier = ground.crawl(
         shop(url=site.url("/dead-ends"), depth_limit=1, concurrency_limit=1, deny_extensions=[])
     )
-    ground.until_end(frontier, 90)
+    ground.until_end(frontier)
     away = site.url("/ok", "localhost")
     done = ["/dead-ends", "/a", "/b", "/alert", "/alert-late", "/stay"]
     failed = {

@@ -105,7 +105,7 @@ def rows(ground: Ground) -> set[str]:
 def crawled(ground: Ground, hooks: str, name: str, **policy: float) -> Frontier:
     """The frontier of the crawl ``name``, which has ended."""
     frontier = ground.crawl(load_all([hooks])[name], **policy)
-    ground.until_end(frontier, 90)
+    ground.until_end(frontier)
     return frontier
 
 
@@ -147,7 +147,7 @@ def test_what_a_hook_never_takes_is_a_dead_letter(ground: Ground, hooks: str):
     ground.worker(1, crawls=hooks)
     assert outbox.redeliver() == 1
     # Then it arrives
-    ground.until_end(frontier, 90)
+    ground.until_end(frontier)
     assert rows(ground) == {"/", *PATHS}
     assert frontier.snapshot().counts["undelivered"] == 0
 

@@ -8,7 +8,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -27,6 +26,7 @@ from crawler.local.embedded import PrivateRedis, find_redis
 from crawler.model import FailureClass, Page, Plan, Policy, Status
 from crawler.storage.scripts import Scripts
 from tests.support.ground import SITE, Ground, consistent, ended_well, on_site, shop, until
+from tests.support.ports import free_port
 from tests.support.webdriver import Doc, Script
 
 
@@ -422,7 +422,7 @@ def test_a_worker_outlives_each_outage_of_redis_and_goes_on(ground: Ground, app:
         with outage(ground):
             ground.until(lambda: OUTAGES[outage] in worker.said()[said:])  # noqa: B023
         done = frontier.snapshot().done
-        ground.until(lambda: frontier.snapshot().done > done + 2, 30)  # noqa: B023
+        ground.until(lambda: frontier.snapshot().done > done + 2)  # noqa: B023
         consistent(frontier)
     assert worker.process.poll() is None
     assert "Unrecoverable error" not in worker.said()
@@ -432,12 +432,6 @@ def links_of(url: str) -> list[str]:
     """Two links, to pages that nothing else links to: a site without an end."""
     n = int(url.rpartition("/")[2] or 0)
     return [f"/{2 * n + 1}", f"/{2 * n + 2}"]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def test_a_crawl_survives_the_fail_over_to_a_replica(ground: Ground):

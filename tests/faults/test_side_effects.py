@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.deeds import crawls_of_deeds
 from tests.support.ground import Ground, ended_well
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -58,4 +59,4 @@ def test_what_a_hook_changes_or_leaves_harms_no_page(ground: Ground):
     assert set(chrome.counts().values()) == {len(DEEDS)}
     # And the worker ends when it is told to
     worker.process.send_signal(signal.SIGTERM)
-    worker.process.wait(60)
+    worker.process.wait(PATIENCE)

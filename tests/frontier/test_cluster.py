@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,18 +19,13 @@ from crawler.frontier.server_checks import check_server
 from crawler.local.embedded import find_redis
 from crawler.local.processes import end
 from crawler.model import FailureClass, Page, Plan, Policy, Status
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.slow
 
 MASTERS = 3
 SLOTS = 16_384
-
-
-def free_port() -> int:
-    """A port that nobody listens on. A Cluster node also needs the one that is given to its bus."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +37,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
     if "v=6." in version:
         pytest.skip("a Cluster on free ports needs Redis 7 (--cluster-port)")
     folder: Path = tmp_path_factory.mktemp("cluster")
-    ports, processes = [free_port() for _ in range(MASTERS)], []
+    found, processes = free_ports(2 * MASTERS), []
+    ports, buses = found[:MASTERS], found[MASTERS:]
     nodes = [redis_py.Redis(port=port) for port in ports]
     try:
-        for port in ports:
+        for port, bus in zip(ports, buses, strict=True):
             (folder / str(port)).mkdir()
             options = [
                 "--port",
                 port,
                 "--cluster-port",
-                free_port(),
+                bus,
                 "--cluster-enabled",
                 "yes",
                 "--dir",
@@ -77,8 +72,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
                 SLOTS * (number + 1) // MASTERS - 1,
             )
             node.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
-        for port in ports[1:]:
-            bus = nodes[ports.index(port)].config_get("cluster-port")["cluster-port"]
+        for port, bus in list(zip(ports, buses, strict=True))[1:]:
             nodes[0].execute_command("CLUSTER MEET", "127.0.0.1", port, bus)
         await_that(lambda: all(node.cluster("info")["cluster_state"] == "ok" for node in nodes))
         client = RedisCluster(host="127.0.0.1", port=ports[0])
@@ -91,8 +85,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
             end(process)
 
 
-def await_that(well, timeout: float = 30.0) -> None:
-    limit = time.monotonic() + timeout
+def await_that(well) -> None:
+    limit = time.monotonic() + PATIENCE
     while time.monotonic() < limit:
         try:
             if well():

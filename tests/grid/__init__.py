@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ import urllib3
 
 from crawler.browser.chrome.local import find_chrome, find_driver
 from crawler.local.processes import die_with_parent
+from tests.support.ports import free_port, free_ports
 
 T = TypeVar("T")
 
@@ -200,7 +200,7 @@ stereotype = '{stereotype}'
 """)
         node = self._start(
             "node",
-            free_ports(1)[0],
+            free_port(),
             "--config",
             str(config),
             "--publish-events",
@@ -335,15 +335,6 @@ stereotype = '{stereotype}'
                 ),
             ]
         )
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody has now."""
-    with ExitStack() as open_:
-        sockets = [open_.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ from crawler.net.guard import Guard
 from crawler.net.permits import Permits
 from crawler.run.dry_run import DryRun, dry_run
 from tests.support.loopback import serving as in_thread
+from tests.support.patience import PATIENCE
 
 SITE, TRAP = "127.0.0.1", "127.0.0.2"
 #: The trap's address, as Chrome understands it.
@@ -135,7 +136,7 @@ def guard(**more: list[str]) -> Guard:
     return Guard(["books.example"], resolve=names, private=lambda address: address != SITE)
 
 
-def until(condition: Callable[[], Any], seconds: float = 20) -> Any:
+def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     end = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < end:
         time.sleep(0.01)
@@ -355,7 +356,7 @@ def test_a_name_that_begins_like_a_private_address_is_none():
 
 def ask(gateway: Gateway, host: str, port: int, *, command: int = 1) -> tuple[socket.socket, int]:
     """A connection through the gateway, and the code of its answer."""
-    client = socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
+    client = socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE)
     client.sendall(b"\x05\x01\x00")
     assert client.recv(2) == b"\x05\x00"
     client.sendall(bytes((5, command, 0, 3, len(host))) + host.encode() + struct.pack(">H", port))
@@ -509,7 +510,7 @@ def test_it_offers_neither_bind_nor_udp_and_drops_what_is_no_socks(gateway, echo
         client, code = ask(gateway, "books.example", echo, command=command)
         client.close()
         assert code == 7
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=30) as client:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=PATIENCE) as client:
         client.sendall(b"GET / HTTP/1.1\r\n\r\n" + bytes(200))
         assert client.recv(2) in (b"\x05\xff", b"")
 

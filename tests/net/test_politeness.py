@@ -4,7 +4,6 @@ crawl.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import defaultdict
@@ -12,8 +11,16 @@ from collections.abc import Iterator
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
+from typing import Any
 
 import pytest
+
+from crawler import Crawl
+from crawler.client.client import Client
+from crawler.client.crawl_handle import CrawlHandle
+from crawler.config.settings import load
+from crawler.local.embedded import PrivateRedis, PrivateWorkers
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.browser
 
@@ -90,14 +97,30 @@ def hosts() -> Iterator[Hosts]:
         server.shutdown()
 
 
-def crawl(folder, hosts: Hosts, **fields: object) -> None:
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of four worker processes, of which each has a Chrome."""
+    folder = tmp_path_factory.mktemp("polite")
+    with PrivateRedis(folder / "redis") as redis:
+        settings = load(
+            redis_url=redis.url,
+            broker_url=redis.broker_url,
+            state_dir=folder / "state",
+            tick_interval=1.0,
+        )
+        workers = PrivateWorkers(settings, 4, log=folder / "worker.log")
+        workers.start()
+        yield Client(settings)
+        workers.kill()
+
+
+def crawl(client: Client, hosts: Hosts, **fields: Any) -> CrawlHandle:
     """Crawl 127.0.0.1 with four browsers, and expect the end."""
-    text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
-    (folder.path / "crawl.toml").write_text(
-        f'name = "polite"\nurl = "http://127.0.0.1:{hosts.server_port}/"\n{text}'
-    )
-    done = folder.run("start", "crawl.toml", "-o", "items.jsonl", "-c", "4")
-    assert done.returncode == 0, (done.stdout, done.stderr)
+    one = Crawl(name="polite", url=f"http://127.0.0.1:{hosts.server_port}/", **fields)
+    handle = client.start(one, if_exists="reset").handle
+    seen = handle.wait(PATIENCE)
+    assert (seen.status, seen.failed) == ("FINISHED", 0), seen
+    return handle
 
 
 def gaps(hosts: Hosts) -> dict[str, list[float]]:
@@ -110,15 +133,15 @@ def gaps(hosts: Hosts) -> dict[str, list[float]]:
     }
 
 
-def test_four_workers_never_ask_a_host_faster_than_the_delay(folder, hosts):
-    crawl(folder, hosts, delay=0.4, concurrency_limit=4)
+def test_four_workers_never_ask_a_host_faster_than_the_delay(client, hosts):
+    crawl(client, hosts, delay=0.4, concurrency_limit=4)
     assert len(hosts.pages()) == LINKS + 1
     assert min(gaps(hosts)["127.0.0.1"]) >= 0.4
 
 
-def test_a_crawl_delay_is_kept_and_robots_txt_is_fetched_once(folder, hosts):
+def test_a_crawl_delay_is_kept_and_robots_txt_is_fetched_once(client, hosts):
     hosts.robots = "User-agent: *\nCrawl-delay: 0.4\nDisallow: /3\n"
-    crawl(folder, hosts, concurrency_limit=4)
+    crawl(client, hosts, concurrency_limit=4)
     paths = [path for _, _, path in hosts.pages()]
     assert len(paths) == LINKS
     assert "/3" not in paths
@@ -126,10 +149,10 @@ def test_a_crawl_delay_is_kept_and_robots_txt_is_fetched_once(folder, hosts):
     assert [path for _, _, path in hosts.asked].count("/robots.txt") == 1
 
 
-def test_while_one_host_rests_the_workers_serve_the_others(folder, hosts):
+def test_while_one_host_rests_the_workers_serve_the_others(client, hosts):
     names = [f"127.0.0.{n}" for n in range(2, HOSTS + 1)]
     crawl(
-        folder,
+        client,
         hosts,
         delay=1.5,
         concurrency_limit=4,
@@ -148,19 +171,18 @@ def test_while_one_host_rests_the_workers_serve_the_others(folder, hosts):
 
 
 @pytest.mark.parametrize("form", [pytest.param("2", marks=pytest.mark.soak), "date"])
-def test_a_host_that_asks_for_patience_gets_it(folder, hosts, form):
+def test_a_host_that_asks_for_patience_gets_it(client, hosts, form):
     hosts.retry_after = form
-    crawl(folder, hosts, concurrency_limit=2)
+    done = crawl(client, hosts, concurrency_limit=2)
     asked = [at for at, _, path in hosts.pages() if path == "/5"]
     assert len(asked) == 2
     assert asked[1] - asked[0] >= 2
-    lines = (folder.path / "items.jsonl").read_text().splitlines()
-    assert len(lines) == LINKS + 1
+    assert len(list(done.results())) == LINKS + 1
 
 
-def test_the_question_for_a_retry_after_keeps_the_delay(folder, hosts):
+def test_the_question_for_a_retry_after_keeps_the_delay(client, hosts):
     hosts.retry_after = "1"
-    crawl(folder, hosts, delay=0.4, concurrency_limit=4)
+    crawl(client, hosts, delay=0.4, concurrency_limit=4)
     ((_, path),) = hosts.heads
     assert path == "/5"
     times = sorted([at for at, _, _ in hosts.pages()] + [at for at, _ in hosts.heads])

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -31,6 +32,8 @@ from crawler.observe.metrics import CRAWLS_MAX, ENDED_SHOWN, REASONS_MAX, Collec
 from crawler.storage.connection import connect
 from tests.support.folder import Folder, until
 from tests.support.ground import SITE, Ground, shop
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 from tests.support.webdriver import CRASH, Doc
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
@@ -68,8 +71,8 @@ def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
 def served(ground: Ground, folder: Folder) -> str:
     """Return the output of ``crawler metrics --once``."""
     folder.environ["CRAWLER_REDIS_URL"] = ground.redis.url
-    done = folder.run("metrics", "--once")
-    assert done.returncode == 0, done.stderr
+    done = folder.here("metrics", "--once")
+    assert done.exit_code == 0, done.stderr
     return done.stdout
 
 
@@ -184,14 +187,10 @@ def test_they_are_served_over_http_until_the_process_ends(crawled: Ground, folde
 
 def test_a_port_that_is_taken_is_told_in_a_line(crawled: Ground, folder: Folder):
     folder.environ["CRAWLER_REDIS_URL"] = crawled.redis.url
-    with folder.begin("metrics", "--port", "0") as process:
-        try:
-            assert process.stdout is not None
-            port = process.stdout.readline().strip().split(":")[2].removesuffix("/metrics")
-            done = folder.run("metrics", "--port", port)
-        finally:
-            process.kill()
-    assert done.returncode == 2
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = folder.here("metrics", "--port", str(port))
+    assert done.exit_code == 2
     assert done.stderr == f"Error: cannot listen on 127.0.0.1:{port}: Address already in use\n"
 
 
@@ -326,7 +325,7 @@ def test_prometheus_itself_scrapes_us_and_answers_a_question(crawled: Ground, fo
         )
         (folder.path / "prometheus.yml").write_text(text)
         shutil.copy(CONFIG / "alerts.yml", folder.path)
-        port = int(address.rpartition(":")[2]) + 1
+        port = free_port()
         command = [
             server,
             f"--config.file={folder.path}/prometheus.yml",
@@ -342,7 +341,7 @@ def test_prometheus_itself_scrapes_us_and_answers_a_question(crawled: Ground, fo
                 def answer() -> list[dict]:
                     query = f"http://127.0.0.1:{port}/api/v1/query?query=crawler_pages%7Bstate=%22done%22%7D"
                     try:
-                        with urllib.request.urlopen(query, timeout=5) as found:
+                        with urllib.request.urlopen(query, timeout=PATIENCE) as found:
                             return json.load(found)["data"]["result"]
                     except OSError:
                         return []

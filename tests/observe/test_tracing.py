@@ -17,6 +17,7 @@ from crawler.errors import SetupError
 from crawler.observe.tracing import Tracer, headers
 from crawler.run.timings import STEPS
 from tests.support.ground import Ground, shop
+from tests.support.patience import PATIENCE
 from tests.support.webdriver import Doc
 
 
@@ -82,7 +83,7 @@ def test_a_worker_sends_a_span_of_each_run_and_step(ground: Ground):
     worker = ground.worker(2, traces_url=collector.url)
     ground.until_end(ground.crawl(shop(concurrency_limit=1)))
     worker.process.terminate()  # the last spans of its processes are sent when they end
-    worker.process.wait(60)
+    worker.process.wait(PATIENCE)
     runs = [span for span in collector.spans if span.name == "crawler.run"]
     about = [
         {item.key: item.value.string_value or item.value.int_value for item in span.attributes}

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from crawler.run.lease import LeaseRenewal, lease_renewal
+from tests.support.patience import PATIENCE
 
-#: Seconds that an event may take to come.
-PATIENCE = 10.0
 SOON, LATER = 0.005, 3_600.0
 
 

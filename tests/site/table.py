@@ -379,3 +379,5 @@ SECTIONS = {
     "Downloads": DOWNLOADS, "Answers": ANSWERS, "Documents": DOCUMENTS, "In between": WORKERS,
 }  # fmt: skip
 HOSTILE = tuple(row for rows in SECTIONS.values() for row in rows)
+#: Pages that keep a processor busy for seconds, though they are what they should be.
+HEAVY = ("/links-100000", "/links-200000", "/huge-compressed", "/long-words", "/console-storm")

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.support.folder import CRAWLER
+from tests.support.patience import PATIENCE
 
 TOKEN = "a-token-for-tests-only"
 
@@ -52,7 +53,7 @@ class Service:
     ) -> Reply:
         """One request; ``body`` is sent as JSON unless it is bytes."""
         connection = http.client.HTTPConnection(
-            self.parts.hostname or "", self.parts.port, timeout=30
+            self.parts.hostname or "", self.parts.port, timeout=PATIENCE
         )
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
@@ -71,7 +72,7 @@ class Service:
         finally:
             connection.close()
 
-    def until(self, job: str, condition: Callable[[Any], bool], seconds: float = 60) -> Any:
+    def until(self, job: str, condition: Callable[[Any], bool], seconds: float = PATIENCE) -> Any:
         """The job as it is when ``condition`` holds of it."""
         end = time.monotonic() + seconds
         while True:
@@ -81,7 +82,7 @@ class Service:
             assert time.monotonic() < end, seen
             time.sleep(0.05)
 
-    def ended(self, job: str, seconds: float = 60) -> Any:
+    def ended(self, job: str, seconds: float = PATIENCE) -> Any:
         """The job when it has ended."""
         return self.until(job, lambda seen: seen["state"] in ("done", "failed", "stopped"), seconds)
 
@@ -109,7 +110,7 @@ def serving(tmp_path: Path, redis_url: str, *options: str, **settings: str) -> I
     finally:
         process.send_signal(signal.SIGCONT)
         process.terminate()
-        process.wait(15)
+        process.wait(PATIENCE)
 
 
 def address(process: subprocess.Popen[str], log: Path) -> str:

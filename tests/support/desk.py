@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-import os
 
 import redis as redis_py
-from click.testing import CliRunner
 
 from crawler import Crawl
-from crawler.cli import main
 from crawler.client.client import Client
 from crawler.client.crawl_handle import CrawlHandle
 from crawler.config import settings as configuration
@@ -45,18 +40,8 @@ class Desk:
         return handle
 
     def run(self, *words: str, status: int = 0, stdin: str | None = None) -> str:
-        """Return the output of a command, which must end with ``status``.
-
-        The command runs in this process: one of its own for each would take most of a second.
-        """
-        absent = {name: None for name in os.environ if name.startswith("CRAWLER_")}
-        log = logging.getLogger("crawler")
-        level = log.level
-        with contextlib.chdir(self.folder.path):
-            end = CliRunner().invoke(
-                main, words, stdin, env=absent | self.folder.environ, catch_exceptions=False
-            )
-        log.setLevel(level)
+        """Return the output of a command in this process, which must end with ``status``."""
+        end = self.folder.here(*words, stdin=stdin)
         assert end.exit_code == status, end.output
         return end.stdout if status == 0 else end.stdout + end.stderr
 

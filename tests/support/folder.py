@@ -4,7 +4,9 @@ does.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -13,8 +15,30 @@ from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+from click.testing import CliRunner, Result
+
+from crawler.cli import main
+from tests.support.patience import PATIENCE
 
 CRAWLER = Path(sys.executable).parent / "crawler"
+
+
+#: Runs the commands in its argument, each in a fork, with files for what it says and its status.
+RUN_ALL = """
+import json, os, sys
+import crawler.client.client, crawler.output.results
+from crawler.cli import main
+for number, words in enumerate(json.loads(sys.argv[1])):
+    child = os.fork()
+    if child:
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        with open(f"{number}.status", "w") as file:
+            file.write(str(status))
+        continue
+    for name, descriptor in (("out", 1), ("err", 2)):
+        os.dup2(os.open(f"{number}.{name}", os.O_WRONLY | os.O_CREAT, 0o600), descriptor)
+    main(words)
+"""
 
 
 class Folder:
@@ -43,6 +67,38 @@ class Folder:
             check=False,
         )
 
+    def run_all(self, *commands: tuple[str, ...]) -> list[subprocess.CompletedProcess[str]]:
+        """Run commands one after the other, each in a process of its own; what all need is imported
+        once for them.
+        """
+        subprocess.run(
+            [sys.executable, "-c", RUN_ALL, json.dumps(commands)],
+            cwd=self.path,
+            env=self.environ,
+            check=True,
+            timeout=PATIENCE,
+        )
+        done = []
+        for number, words in enumerate(commands):
+            files = (self.path / f"{number}.{name}" for name in ("status", "out", "err"))
+            status, out, err = (file.read_text() for file in files)
+            done.append(subprocess.CompletedProcess(words, int(status), out, err))
+        return done
+
+    def here(self, *words: str, stdin: str | None = None) -> Result:
+        """Run a command in this process, and return how it ended. One of its own for each would
+        take most of a second.
+        """
+        absent = {name: None for name in os.environ if name.startswith("CRAWLER_")}
+        log = logging.getLogger("crawler")
+        level = log.level
+        with contextlib.chdir(self.path):
+            end = CliRunner().invoke(
+                main, words, stdin, env=absent | self.environ, catch_exceptions=False
+            )
+        log.setLevel(level)
+        return end
+
     def begin(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.command(*words),
@@ -66,7 +122,7 @@ class Folder:
 
     def left_over(self) -> list[str]:
         """What still runs, a moment after the command ended (a process needs one to vanish)."""
-        _, alive = psutil.wait_procs(self.processes(), timeout=5)
+        _, alive = psutil.wait_procs(self.processes(), timeout=PATIENCE)
         return [" ".join(process.cmdline()) for process in alive]
 
     def workers(self) -> list[psutil.Process]:
@@ -86,7 +142,7 @@ class Folder:
 
 
 def until(
-    condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = 60
+    condition: Callable[[], object], process: subprocess.Popen[str], seconds: float = PATIENCE
 ) -> None:
     """Wait until ``condition`` holds; fail if ``process`` ends first."""
     end = time.monotonic() + seconds

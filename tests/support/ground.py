@@ -34,14 +34,14 @@ from crawler.frontier.listing import Listing
 from crawler.frontier.repair import audit_keys
 from crawler.local.embedded import PrivateRedis, worker_command
 from crawler.model import Snapshot
+from tests.support.patience import PATIENCE
 from tests.support.proxy import Proxy
 from tests.support.webdriver import SITE, ScriptedChrome, Site, on_site
 
 T = TypeVar("T")
 
-#: Seconds that Redis may put off writing to its log while the disk is busy; it does so for two, and
-#: then waits for the disk.
-LOG_PATIENCE = 10.0
+#: Seconds between two looks at what is waited for: a look costs this process and Redis some work.
+LOOK_INTERVAL = 0.05
 #: Settings of every worker here: patience in seconds, not minutes.
 HASTY = {
     "tick_interval": 0.5, "page_load_timeout": 2.0, "script_timeout": 1.0, "run_timeout": 60.0,
@@ -50,7 +50,7 @@ HASTY = {
 }  # fmt: skip
 
 
-def until(condition: Callable[[], T], what: object = "", seconds: float = 60) -> T:
+def until(condition: Callable[[], T], what: object = "", seconds: float = PATIENCE) -> T:
     """Wait until ``condition`` gives something true, and return that. ``what`` is shown if it never
     does.
     """
@@ -59,7 +59,7 @@ def until(condition: Callable[[], T], what: object = "", seconds: float = 60) ->
         assert time.monotonic() < end, (
             f"waited {seconds:g} s for {what() if callable(what) else what or condition}"
         )
-        time.sleep(0.02)
+        time.sleep(LOOK_INTERVAL)
     return value
 
 
@@ -220,7 +220,7 @@ class Ground:
             library.wake(crawl)
         return frontier
 
-    def until(self, condition: Callable[[], T], seconds: float = 60) -> T:
+    def until(self, condition: Callable[[], T], seconds: float = PATIENCE) -> T:
         """Wait until ``condition`` gives something true; if it never does, show what the workers
         said.
         """
@@ -358,7 +358,7 @@ def history(folder: Path, frontier: Frontier) -> list[str]:
     While the disk is busy Redis puts off writing to the log, by seconds: it is read until it tells
     of the present status.
     """
-    end, now = time.monotonic() + LOG_PATIENCE, frontier.snapshot().status
+    end, now = time.monotonic() + PATIENCE, frontier.snapshot().status
     while (found := logged(folder, frontier))[-1:] != [now] and time.monotonic() < end:
         time.sleep(0.1)
     return found

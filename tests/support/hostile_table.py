@@ -28,9 +28,8 @@ What comes of pages that mean harm, or are merely odd. Each row is a page of the
 (`tests/site`); what is expected of it is the same wherever Chrome is (`tests/site/table.py`), and a
 test asks for all of them on each endpoint, and after each of them for a good page, which must be
 right. Pages of a local Chrome are fetched over its own protocol, those of the other endpoints over
-WebDriver. `make test` does so with a local Chrome, and crawls all of them with four workers;
-`make test-soak` goes to the other endpoints as well. `python -m tests.support.hostile_table` writes
-this page.
+WebDriver. `make test` crawls all but the largest of them with four workers; `make test-soak` crawls
+all, and goes to each endpoint. `python -m tests.support.hostile_table` writes this page.
 
 **as expected** means: the outcome was that of the second column, and the page after it was right.
 Time is in seconds, on a busy machine; rows that cost a time-out had a page-load time-out of 1.5 s.

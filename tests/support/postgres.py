@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.patience import PATIENCE
+
 
 def program(name: str) -> str | None:
     """The path of a program of PostgreSQL, wherever Debian puts it."""
@@ -69,6 +71,6 @@ class PrivatePostgres:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
         shutil.rmtree(self.folder, ignore_errors=True)
         (self.folder.parent / f"{self.folder.name}.log").unlink(missing_ok=True)

@@ -13,13 +13,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis as redis_py
 
 from crawler.frontier.frontier import Frontier
 from crawler.local.embedded import PrivateRedis
 from tests.support.folder import until
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -42,11 +43,58 @@ print(1)
 """
 
 
-class Project:
-    """A copy of examples/django in ``folder``, on a Redis of its own, and a site to crawl."""
+#: Does the steps in its argument, and prints what became of each.
+SESSION = """
+import contextlib, io, json, sys
+import django
+from django.core.management import execute_from_command_line
+django.setup()
+found = []
+for step in json.loads(sys.argv[1]):
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            if isinstance(step, str):
+                exec(step, {"__name__": "__main__"})
+            else:
+                execute_from_command_line(["manage.py", *step])
+        except SystemExit as end:
+            status = end.code or 0
+    found.append([status, out.getvalue(), err.getvalue()])
+print(json.dumps(found))
+"""
 
-    def __init__(self, folder: Path, redis: PrivateRedis, site: str, **environ: str) -> None:
+
+class Done(NamedTuple):
+    """What became of a step of a session."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+    @property
+    def json(self) -> Any:
+        """Its last line."""
+        return json.loads(self.stdout.splitlines()[-1])
+
+
+class Project:
+    """A copy of examples/django in ``folder``, on a Redis of its own, and a site to crawl; its
+    database is a copy of ``database``. None: there is none yet.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        redis: PrivateRedis,
+        site: str,
+        database: Path | None = None,
+        **environ: str,
+    ) -> None:
         self.folder, self.redis = folder / "project", redis
+        self.database = folder / "db.sqlite3"
+        if database:
+            shutil.copy(database, self.database)
         shutil.copytree(
             ROOT / "examples" / "django",
             self.folder,
@@ -59,7 +107,7 @@ class Project:
         }
         self.environ = clean | {
             "DJANGO_SETTINGS_MODULE": "shop.settings",
-            "SHOP_DATABASE": str(folder / "db.sqlite3"),
+            "SHOP_DATABASE": str(self.database),
             "SHOP_URL": site,
             "SHOP_DELAY": "0",
             "REDIS_URL": redis.url,
@@ -77,10 +125,7 @@ class Project:
     def forget(self) -> None:
         """Empty Redis and the table of books."""
         redis_py.Redis(unix_socket_path=str(self.redis.socket)).flushall()
-        with (
-            closing(sqlite3.connect(self.environ["SHOP_DATABASE"], timeout=20)) as database,
-            database,
-        ):
+        with closing(sqlite3.connect(self.database, timeout=20)) as database, database:
             for table in (
                 "catalogue_book",
                 "crawler_store_storedresult",
@@ -111,6 +156,16 @@ class Project:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
+    def session(self, *steps: str | tuple[str, ...]) -> list[Done]:
+        """Do ``steps`` in one process, each as if it were alone there: the words of a command of
+        ``manage.py``, or code. A process for each would take a second.
+        """
+        done = self.run([sys.executable, "-c", SESSION, json.dumps(steps)])
+        assert done.returncode == 0, done.stderr
+        found = [Done(*one) for one in json.loads(done.stdout.splitlines()[-1])]
+        assert not any("Traceback" in one.stderr for one in found), found
+        return found
+
     def run(self, command: list[str], **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
@@ -119,7 +174,7 @@ class Project:
             capture_output=True,
             text=True,
             check=False,
-            timeout=100,
+            timeout=PATIENCE,
         )
 
     @contextmanager
@@ -145,7 +200,7 @@ class Project:
             finally:
                 process.terminate()
                 try:
-                    process.wait(30)
+                    process.wait(PATIENCE)
                 except subprocess.TimeoutExpired:
                     process.kill()
 

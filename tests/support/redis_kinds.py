@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -20,19 +19,11 @@ import redis as redis_py
 
 from crawler.local.embedded import find_redis
 from crawler.local.processes import die_with_parent
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
 
 HOST = "127.0.0.1"
 SLOTS = 16384
-
-
-def free_port() -> int:
-    """A port that is free, and whose Cluster bus port (10,000 above it) can be one."""
-    while True:
-        with socket.socket() as one:
-            one.bind((HOST, 0))
-            port: int = one.getsockname()[1]
-        if port < 55_000:
-            return port
 
 
 @cache
@@ -94,7 +85,7 @@ class Server:
             self.log.append("the process has ended\n")
             self._news.notify_all()
 
-    def wait_for(self, said: str, times: int = 1, seconds: float = 30) -> None:
+    def wait_for(self, said: str, times: int = 1, seconds: float = PATIENCE) -> None:
         """Wait until the log holds lines that match ``said``, so many ``times``."""
 
         def seen() -> bool:

@@ -10,6 +10,7 @@ from celery.concurrency.thread import TaskPool
 from kombu.asynchronous import Hub
 
 from crawler.tasks.consumer import LoopWaker
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -50,14 +51,14 @@ def test_the_loop_is_woken_when_a_thread_has_done_its_task(waker, awake):
         done.wait()
 
     pool.on_apply(task, (), {}, callback=lambda *_: None)
-    assert began.wait(10)
+    assert began.wait(PATIENCE)
     assert not awake.is_set()
     done.set()
-    assert awake.wait(10)
+    assert awake.wait(PATIENCE)
     pool.on_stop()
 
 
 def test_a_loop_that_is_busy_holds_up_no_thread_that_wakes_it(waker, request):
     for _ in range(10_000):  # more than a socket takes
         waker.wake()
-    assert request.getfixturevalue("awake").wait(10)
+    assert request.getfixturevalue("awake").wait(PATIENCE)

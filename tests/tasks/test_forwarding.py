@@ -13,6 +13,7 @@ from crawler.definition.loading import load_all
 from crawler.frontier.listing import Listing
 from crawler.local.heartbeat_file import Heartbeat
 from tests.support.ground import Ground, Worker, ended_well
+from tests.support.patience import PATIENCE
 from tests.support.webdriver import Doc
 
 PATHS = [f"/{n}" for n in range(12)]
@@ -66,7 +67,7 @@ def test_workers_that_cannot_run_a_crawl_hand_it_on(ground: Ground):
     good = ground.worker(1, crawls=(crawls,), tick_interval=600.0)
     # and one of which nothing could be used: it ends at its start, with one line
     useless = ground.worker(1, crawls=(broken,))
-    assert useless.process.wait(60) == 2
+    assert useless.process.wait(PATIENCE) == 2
     assert "this worker could do nothing, and ends: CRAWLER_CRAWLS: " in useless.said()
     assert "Traceback" not in useless.said()
     until_alive(ground, bare, lame, good)
@@ -100,7 +101,7 @@ def test_workers_that_cannot_run_a_crawl_hand_it_on(ground: Ground):
 
     # When nobody is left who knows a crawl, its wake-ups are given back, with the reason
     good.process.terminate()
-    assert good.process.wait(60) == 0
+    assert good.process.wait(PATIENCE) == 0
     news = ground.library().frontier("news")
     ground.library().start(load_all([crawls])["news"])
     ground.until(news.start_error)

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.ground import until
-from tests.support.redis_kinds import Server, Watched, free_port
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
+from tests.support.redis_kinds import Server, Watched
 
 pytestmark = pytest.mark.slow
 
@@ -64,7 +66,7 @@ def test_every_answer_of_a_worker_is_json_without_passwords(broker, tmp_path):
         )
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(PATIENCE)
     assert done.returncode == 0, done.stderr
     answers = json.loads(done.stdout)
     assert [name for name, answer in answers.items() if not answer] == []

@@ -17,6 +17,7 @@ from crawler.config.settings import environment
 from crawler.local.embedded import PrivateRedis, worker_command
 from crawler.tasks.transport import QoS
 from tests.support.folder import until
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -55,7 +56,7 @@ def test_a_worker_that_holds_a_wake_up_for_later_outlives_its_broker(tmp_path):
             until(lambda: logs("Connection to broker lost") or logs("Cannot connect"), worker)
             broker.start()
             until(lambda: sends(app, settings.queue), worker)
-            until(lambda: logs("crawler.tick") and logs("succeeded"), worker, seconds=90)
+            until(lambda: logs("crawler.tick") and logs("succeeded"), worker)
             assert worker.poll() is None
             assert settings.heartbeat_file is not None
             assert settings.heartbeat_file.exists()
@@ -76,7 +77,7 @@ def test_a_wake_up_is_noted_nowhere_and_put_back_if_not_begun(tmp_path, end, lef
         taken: list[Message] = []
         with app.connection() as connection:
             app.amqp.TaskConsumer(connection.channel(), on_message=taken.append).consume()
-            connection.drain_events(timeout=10)
+            connection.drain_events(timeout=PATIENCE)
             assert isinstance(taken[0].channel.qos, QoS)
             assert messages.llen(settings.queue) == 0
             assert messages.exists("unacked", "unacked_index") == 0

@@ -69,7 +69,7 @@ def test_compiled_rules_say_what_protego_says(seed, rules):
 def test_half_a_megabyte_of_rules_takes_little_for_a_link(rule, effort):
     lines = [f"Disallow: {rule.format(n)}" for n in range(SIZE_MAX // len(rule) // 2)]
     rules = parse_robots(200, "\n".join(["User-agent: *", *lines]))
-    urls = [f"{SITE}/shop/item{n}/part-{n}?colour={n}" for n in range(500)]
+    urls = [f"{SITE}/shop/item{n}/part-{n}?colour={n}" for n in range(100)]
     assert all(rules.allowed(url) for url in urls)
     assert rules.effort < effort * len(urls)
 

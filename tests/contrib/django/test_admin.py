@@ -20,8 +20,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from crawler.browser.chrome.local import find_chrome, find_driver, resolve_wrapper
 from crawler.local.embedded import PrivateRedis
-from tests.support.project import ROOT, USERS, Project
-from tests.support.redis_kinds import free_port
+from tests.support.patience import PATIENCE
+from tests.support.ports import free_port
+from tests.support.project import ROOT, Project
 
 pytest_plugins = ["tests.site.shop"]
 pytest.importorskip("django", reason="Django is not installed: pip install -e .[django]")
@@ -35,15 +36,13 @@ PAGES = 60 if UPDATE_IMAGES else 5
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, shop) -> Iterator[tuple[Project, str]]:
+def place(tmp_path_factory, shop, database) -> Iterator[tuple[Project, str]]:
     """The project with its users, and the address at which it is served."""
     folder = tmp_path_factory.mktemp("admin")
     with PrivateRedis(folder / "redis") as redis:
         # the crawl must outlive slow screens
         errors = str(folder / "errors")
-        project = Project(folder, redis, shop, SHOP_DELAY="1", CRAWLER_ERRORS_DIR=errors)
-        project.manage("migrate", "-v", "0")
-        project.python(USERS)
+        project = Project(folder, redis, shop, database, SHOP_DELAY="1", CRAWLER_ERRORS_DIR=errors)
         address = f"127.0.0.1:{free_port()}"
         command = (
             sys.executable,
@@ -136,7 +135,7 @@ class Screen:
         link.click()
         WebDriverWait(self.browser, 60).until(staleness_of(link))
 
-    def until(self, condition, seconds: float = 60) -> None:
+    def until(self, condition, seconds: float = PATIENCE) -> None:
         WebDriverWait(self.browser, seconds, 0.1).until(
             lambda _: condition(), self.text("#content")
         )

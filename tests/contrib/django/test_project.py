@@ -14,7 +14,8 @@ import pytest
 
 from crawler.local.embedded import PrivateRedis
 from tests.support.folder import until
-from tests.support.project import BIN, USERS, Project
+from tests.support.patience import PATIENCE
+from tests.support.project import BIN, Project
 from tests.support.redis_kinds import Server
 
 pytest_plugins = ["tests.site.shop"]
@@ -22,13 +23,13 @@ pytest.importorskip("django", reason="Django is not installed: pip install -e .[
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, shop) -> Iterator[Project]:
+def place(tmp_path_factory, shop, database) -> Iterator[Project]:
     """The project, migrated. Its connections to the database are kept for ever, and break after
     each row that a hook writes.
     """
     folder = tmp_path_factory.mktemp("django")
     with PrivateRedis(folder / "redis") as redis:
-        project = Project(folder, redis, shop)
+        project = Project(folder, redis, shop, database)
         project.edit(
             "catalogue/crawls.py",
             "defaults=result.data)",
@@ -44,8 +45,6 @@ def place(tmp_path_factory, shop) -> Iterator[Project]:
         project.edit(
             "shop/settings.py", '"ATOMIC_REQUESTS"', '"CONN_MAX_AGE": None, "ATOMIC_REQUESTS"'
         )
-        project.manage("migrate", "-v", "0")
-        project.python(USERS)
         yield project
 
 
@@ -86,12 +85,13 @@ def test_a_crawl_started_by_a_view_writes_rows_in_our_own_worker(project):
     assert project.python(VIEW) == [200, started]
     project.frontier().set_limits(page_limit=5)
     with project.worker("our own app") as worker:
-        until(lambda: project.frontier().snapshot().status.ended, worker, 90)
+        until(lambda: project.frontier().snapshot().status.ended, worker)
     seen = project.frontier().snapshot()
     assert (seen.status, seen.done, seen.failed, seen.counts["items"]) == ("FINISHED", 5, 0, 5)
     assert "Traceback" not in project.log("worker.log")
-    assert "books: 5 results stored" in project.manage("crawl_store").stdout
-    assert project.python(STORED) == [5, 5]
+    stored, rows = project.session(("crawl_store",), STORED)
+    assert "books: 5 results stored" in stored.stdout
+    assert rows.json == [5, 5]
 
 
 @pytest.mark.browser
@@ -107,9 +107,7 @@ def test_a_schedule_starts_a_crawl_once_until_it_has_ended(tmp_path, shop):
             with project.running(
                 *beat, log="beat.log", ready=lambda said: "beat: Starting" in said
             ):
-                until(
-                    lambda: project.log("worker.log").count("'outcome': 'started'") == 2, worker, 90
-                )
+                until(lambda: project.log("worker.log").count("'outcome': 'started'") == 2, worker)
             said = [
                 line
                 for line in project.log("worker.log").splitlines()
@@ -223,50 +221,58 @@ def test_without_redis_start_and_admin_say_so_in_time(kind, place, tmp_path):
         assert text.startswith("Redis does not answer")
         assert "\n" not in text
         assert "secret" not in text
-    assert max(times + more + yet_more) < 30  # what only a hang takes
+    assert max(times + more + yet_more) < PATIENCE
 
 
 # -- commands and checks
 
 
 def test_a_crawl_is_started_seen_and_stopped_by_commands(project):
-    assert project.manage("crawl_status").stdout == "books: not started\n"
-    assert (
-        project.manage("crawl", "books").stdout
-        == "books: active; 0 done, 0 failed, 1 waiting, 0 in flight (was started)\n"
+    # Given a start, by a process of its own
+    started = project.manage("crawl", "books").stdout
+    assert started == "books: active; 0 done, 0 failed, 1 waiting, 0 in flight (was started)\n"
+    # When commands follow it
+    restart, reset, stop, update, again, anew, tick, status = project.session(
+        ("crawl", "books", "--restart", "--json"),
+        ("crawl", "books", "--reset", "--json"),
+        ("crawl_stop", "books"),
+        ("crawl", "books", "--update", "--json"),
+        ("crawl", "books"),
+        ("crawl", "books", "--restart", "--json"),
+        ("crawl_tick", "--json"),
+        ("crawl_status", "--json"),
     )
-
-    def outcome(*words: str, status: int = 0) -> str:
-        said = project.manage("crawl", "books", *words, "--json", status=status).stdout
-        return str(json.loads(said)["outcome"])
-
-    assert outcome("--restart") == "running"
-    assert outcome("--reset") == "started"
-    assert project.frontier().snapshot().generation == 2
-    assert "stopped by manage.py" in project.manage("crawl_stop", "books").stdout
-    assert outcome("--update", status=2) == "refused"
-    assert "--restart" in project.manage("crawl", "books", status=2).stderr
-    assert outcome("--restart") == "started"
-    assert "books" in json.loads(project.manage("crawl_tick", "--json").stdout)
-    assert project.frontier().snapshot().queued == 1
-    assert [
-        crawl["crawl"] for crawl in json.loads(project.manage("crawl_status", "--json").stdout)
-    ] == ["books"]
+    # Then each says what became of it
+    outcomes = [one.json["outcome"] for one in (restart, reset, update, anew)]
+    assert outcomes == ["running", "started", "refused", "started"]
+    assert "stopped by manage.py" in stop.stdout
+    assert "--restart" in again.stderr
+    ends = [one.status for one in (restart, reset, stop, update, again, anew, tick, status)]
+    assert ends == [0, 0, 0, 2, 2, 0, 0, 0]
+    assert "books" in tick.json
+    assert [crawl["crawl"] for crawl in status.json] == ["books"]
+    seen = project.frontier().snapshot()
+    assert (seen.generation, seen.queued) == (3, 1)
 
 
-@pytest.mark.parametrize(
-    ("words", "environ", "says"),
-    [
-        (("crawl", "bucks"), {}, "no crawl is named 'bucks' (known here: books)"),
-        (("crawl_stop", "books"), {}, "the crawl 'books' has not been started yet"),
-        (("crawl", "books"), {"CRAWLER_QUEUE": "a queue"}, "CRAWLER_QUEUE"),
-        (("crawl_tick",), {"CRAWLER_REDIS_URL": "redis://127.0.0.1:1/"}, "Redis does not answer"),
-    ],
-)
-def test_a_mistake_is_one_line_and_exit_status_two(words, environ, says, project):
-    said = project.manage(*words, status=2, **environ).stderr
-    assert says in said
-    assert len(said.strip().splitlines()) == 1
+def test_a_mistake_is_one_line_and_exit_status_two(project):
+    status, unknown, unstarted = project.session(
+        ("crawl_status",), ("crawl", "bucks"), ("crawl_stop", "books")
+    )
+    assert status.stdout == "books: not started\n"
+    assert (unknown.status, unstarted.status) == (2, 2)
+    said = {
+        unknown.stderr: "no crawl is named 'bucks' (known here: books)",
+        unstarted.stderr: "the crawl 'books' has not been started yet",
+        # of the environment, in processes of their own
+        project.manage("crawl", "books", status=2, CRAWLER_QUEUE="a queue").stderr: "CRAWLER_QUEUE",
+        project.manage(
+            "crawl_tick", status=2, CRAWLER_REDIS_URL="redis://127.0.0.1:1/"
+        ).stderr: "Redis does not answer",
+    }
+    for line, words in said.items():
+        assert words in line
+        assert len(line.strip().splitlines()) == 1
 
 
 UNUSABLE = """
@@ -528,12 +534,19 @@ def test_results_are_stored_once_also_by_two_and_after_a_restart(project):
         for _ in range(2)
     ]
     assert sum(json.loads(one.communicate()[0])["stored"] for one in both) == 600
-    assert project.python(ROWS) == [600, 600, 600, 0]
-    assert project.manage("crawl_store", "stored").stdout == "stored: 0 results stored\n"
-    assert project.python(RESULTS) == 600  # begun anew, with the same pages
-    assert project.manage("crawl_store", "stored").stdout == "stored: 600 results stored\n"
-    assert project.python(ROWS) == [600, 600, 600, 0]
-    assert project.python(SHORTEN) == 600  # as an earlier version wrote them
-    assert project.python(LOSE) == 600
-    assert project.manage("crawl_store", "stored").stdout == "stored: 600 results stored\n"
-    assert project.python(ROWS) == [600, 600, 600, 0]
+    store = ("crawl_store", "stored")
+    said = project.session(
+        *(ROWS, store),
+        *(RESULTS, store, ROWS),  # begun anew, with the same pages
+        *(SHORTEN, LOSE, store, ROWS),  # as an earlier version wrote them
+    )
+    assert [one.stdout for one in said if "stored" in one.stdout] == [
+        "stored: 0 results stored\n",
+        "stored: 600 results stored\n",
+        "stored: 600 results stored\n",
+    ]
+    assert [one.json for one in said if "stored" not in one.stdout] == [
+        *([600, 600, 600, 0], 600),
+        *([600, 600, 600, 0], 600, 600),
+        [600, 600, 600, 0],
+    ]

@@ -15,6 +15,7 @@ import pytest
 
 from crawler.local.embedded import PrivateRedis
 from tests.support.folder import until
+from tests.support.patience import PATIENCE
 from tests.support.postgres import PrivatePostgres
 
 pytest_plugins = ["tests.site.shop"]
@@ -121,7 +122,7 @@ class Place:
                 yield
             finally:
                 process.terminate()
-                process.wait(60)
+                process.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -44,7 +45,7 @@ def repeating(trouble: Callable[[], None]) -> Iterator[None]:
         thread.join()
 
 
-def lock(path: str) -> None:
+def lock(path: Path) -> None:
     """Lock the SQLite database for a while, as another writer does."""
     with closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as database:
         database.execute("BEGIN EXCLUSIVE")
@@ -66,26 +67,25 @@ def break_off(postgres: PrivatePostgres) -> None:
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])
-def place(request, tmp_path, shop) -> Iterator[tuple[Project, Callable[[], None], str]]:
+def place(request, tmp_path, shop, database) -> Iterator[tuple[Project, Callable[[], None], str]]:
     """The project, migrated, with the trouble that its database makes, and the error it brings."""
     with ExitStack() as ending:
         redis = ending.enter_context(PrivateRedis(tmp_path / "redis"))
         if request.param == "sqlite":
-            project = Project(tmp_path, redis, shop)
+            project = Project(tmp_path, redis, shop, database)
             project.edit("shop/settings.py", '"timeout": 20', '"timeout": 0.2')
-            database = project.environ["SHOP_DATABASE"]
-            trouble, error = (lambda: lock(database)), "database is locked"
+            trouble, error = (lambda: lock(project.database)), "database is locked"
         else:
             postgres = PrivatePostgres()
             ending.callback(postgres.stop)
             until(postgres.answers, "PostgreSQL")
             project = Project(tmp_path, redis, shop, **postgres.environ)
+            project.manage("migrate", "-v", "0")
             trouble, error = (lambda: break_off(postgres)), "terminating connection"
         project.edit("catalogue/crawls.py", 'if page.text("article.book h1")', "if page.title")
         # a busy machine may not write between two troubles for a long time: it is not given up
         limits = f"concurrency_limit=2, page_limit={PAGES}, after_attempts=100"
         project.edit("catalogue/crawls.py", "concurrency_limit=2", limits)
-        project.manage("migrate", "-v", "0")
         yield project, trouble, error
 
 

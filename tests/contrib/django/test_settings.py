@@ -8,32 +8,62 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("django", reason="Django is not installed: pip install -e .[django]")
 
+#: Loads our settings for each case that it reads, in a fork: what all need is imported once.
 LOAD = """
-import json, sys
-sys.path.insert(0, "")
+import json, os, sys
 import django
-if "setup" in sys.argv: django.setup()
 from crawler.config import settings
-try:
-    found = settings.load()
-except settings.SettingsError as error:
-    print(json.dumps({"error": str(error)}))
-else:
-    print(json.dumps({
-        "redis_url": found.redis_url, "broker_url": found.broker_url, "queue": found.queue,
-        "crawls": list(found.crawls), "tick_interval": found.tick_interval,
-    }))
+sys.path.insert(0, "")
+for line in sys.stdin:
+    folder, environ, setup = json.loads(line)
+    if os.fork():
+        os.wait()
+        continue
+    os.chdir(folder)
+    os.environ.update(environ)
+    if setup:
+        django.setup()
+    try:
+        found = settings.load()
+    except settings.SettingsError as error:
+        answer = {"error": str(error)}
+    else:
+        answer = {
+            "redis_url": found.redis_url, "broker_url": found.broker_url, "queue": found.queue,
+            "crawls": list(found.crawls), "tick_interval": found.tick_interval,
+        }
+    print(json.dumps(answer), flush=True)
+    os._exit(0)
 """
 
 
+@pytest.fixture(scope="module")
+def loader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    environ = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("CRAWLER_", "DJANGO_"))
+    }
+    with subprocess.Popen(
+        [sys.executable, "-c", LOAD],
+        cwd=tmp_path_factory.mktemp("loader"),
+        env=environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+
+
 @pytest.fixture
-def load(tmp_path: Path):
+def load(loader: subprocess.Popen[str], tmp_path: Path):
     """Loads our settings in a process of a project with these lines in its settings module."""
     shop = tmp_path / "shop"
     shop.mkdir()
@@ -46,25 +76,18 @@ def load(tmp_path: Path):
     def answer(
         *lines: str,
         apps: str = '["crawler.contrib.django", "shop"]',
-        words: tuple[str, ...] = ("setup",),
+        setup: bool = True,
         **environ: str,
     ):
         (tmp_path / "project.py").write_text(
             "\n".join([f"INSTALLED_APPS = {apps}", "SECRET_KEY = 'x'", *lines])
         )
-        clean = {
-            name: value for name, value in os.environ.items() if not name.startswith("CRAWLER_")
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", LOAD, *words],
-            cwd=tmp_path,
-            env=clean | {"DJANGO_SETTINGS_MODULE": "project"} | environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        environ = {"DJANGO_SETTINGS_MODULE": "project", **environ}
+        assert loader.stdin is not None
+        assert loader.stdout is not None
+        loader.stdin.write(json.dumps([str(tmp_path), environ, setup]) + "\n")
+        loader.stdin.flush()
+        return json.loads(loader.stdout.readline())
 
     return answer
 
@@ -101,7 +124,7 @@ def test_a_variable_of_the_environment_comes_before_them(load):
 
 
 def test_they_count_before_the_set_up_of_django_and_crawls_after_it(load):
-    found = load('CRAWLER = {"QUEUE": "shop", "CRAWLS": "more.py"}', words=())
+    found = load('CRAWLER = {"QUEUE": "shop", "CRAWLS": "more.py"}', setup=False)
     assert (found["queue"], found["crawls"]) == ("shop", ["more.py"])
 
 
@@ -132,9 +155,9 @@ def test_what_is_wrong_with_them_is_one_line(load, line, says):
 
 
 def test_a_broken_settings_module_is_one_line_with_its_remedy(load):
-    error = load("import no_such_module", words=())["error"]
+    error = load("import no_such_module", setup=False)["error"]
     assert "no_such_module" in error
     assert "\n" not in error
-    error = load(words=(), DJANGO_SETTINGS_MODULE="elsewhere.settings")["error"]
+    error = load(setup=False, DJANGO_SETTINGS_MODULE="elsewhere.settings")["error"]
     assert "elsewhere.settings does not import" in error
     assert "project's folder" in error

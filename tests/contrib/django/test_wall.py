@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.local.embedded import PrivateRedis
-from tests.support.project import USERS, Project
+from tests.support.project import Project
 
 pytest.importorskip("django", reason="Django is not installed: pip install -e .[django]")
 
@@ -26,17 +26,15 @@ urlpatterns.append(path("ops/", ops.urls))
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Iterator[Project]:
+def place(tmp_path_factory, database) -> Iterator[Project]:
     """The project, migrated, with a second admin site."""
     folder = tmp_path_factory.mktemp("wall")
     with PrivateRedis(folder / "redis") as redis:
         project = Project(
-            folder, redis, "http://x.test/", CRAWLER_ERRORS_DIR=str(folder / "errors")
+            folder, redis, "http://x.test/", database, CRAWLER_ERRORS_DIR=str(folder / "errors")
         )
         urls = project.folder / "shop" / "urls.py"
         urls.write_text(urls.read_text() + OPS)
-        project.manage("migrate", "-v", "0")
-        project.python(USERS)
         yield project
 
 
