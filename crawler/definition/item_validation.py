@@ -52,7 +52,7 @@ def _model_faults(
         selectors += select is not None or (inner is not None and not many)
         if inner is not None and (select is not None or not many):
             yield from _model_faults(inner, f"{where}.{field}", (*around, model))
-            rule: Any = select.select if select else None
+            rule: Any = {"select": select.select, "field": "*"} if select else None
         elif select is None:
             if info.is_required():
                 what = f"the model {name} requires it, and it has neither a Select nor a default"

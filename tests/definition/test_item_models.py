@@ -154,8 +154,9 @@ def test_faults_of_a_model_are_told_with_their_places():
         b: Annotated[str, Select("h1", type="money")]
         c: int
         d: Annotated[list[Seller], Select("xpath:[")] = []
+        e: Annotated[Seller, Select("meta:x")]
 
-    assert places(Wrong) == ["extract.a", "extract.b.type", "extract.c", "extract.d"]
+    assert places(Wrong) == [f"extract.{place}" for place in ("a", "b.type", "c", "d", "e")]
 
     class Bare(BaseModel):
         a: str = "x"

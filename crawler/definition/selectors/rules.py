@@ -122,7 +122,8 @@ def _faults(rule: object, where: str) -> Iterator[Fault]:
         return
     if parsed.select is not None:
         at = f"{where}.{SELECT}" if isinstance(rule, Mapping) or where.endswith("]") else where
-        yield from _path_faults(parsed.select, at)
+        found = [*_path_faults(parsed.select, at)]
+        yield from found or (_element_faults(parsed, at) if isinstance(parsed, Group) else ())
     if isinstance(parsed, Value):
         yield from _option_faults(parsed, where)
         return
@@ -166,6 +167,15 @@ def _path_faults(text: object, where: str) -> Iterator[Fault]:
         return
     if what := selector_problem(path):
         yield Fault(where, what, EXAMPLES[path.kind])
+
+
+def _element_faults(rule: Group, where: str) -> Iterator[Fault]:
+    """Yield why the select of objects, which is a selector, selects no elements."""
+    path = parse_path(rule.select)
+    text = path.kind == "css" and "::" in path.text
+    if path.kind not in ("css", "xpath") or path.pattern or text:
+        what = f"{rule.select!r} selects no elements, in which fields could be looked for"
+        yield Fault(where, what, EXAMPLES["each"])
 
 
 def selector_problem(path: Path) -> str | None:
