@@ -28,6 +28,7 @@ from .artifacts.downloads import Downloads
 from .artifacts.files import keep
 from .artifacts.http_auth import HttpAuth
 from .artifacts.login_state import LoginState
+from .artifacts.page_credentials import PageCredentials
 from .artifacts.response_details import ResponseDetails
 from .document import Document, ReadOptions, Thin
 from .frames import FrameReader
@@ -96,6 +97,9 @@ class Browser(Tab):
         self._http_auth = HttpAuth(
             driver, {host: reveal(value, secrets) for host, value in profile.basic_auth}
         )
+        self._credentials = PageCredentials(driver, dict(profile.headers), self._http_auth)
+        #: The URL of the page that the hook ``before`` is called for; "": none is about to come.
+        self.url_ahead = ""
         self._fragments = profile.keep_fragment
         self._interstitial_wait = profile.interstitial_wait
         self._frames, self.in_frames = profile.frames, profile.frames == "part"
@@ -198,6 +202,49 @@ class Browser(Tab):
         """
         page = Page(url)
         return self.live(page, self.request(page))
+
+    def headers(self, headers: Mapping[str, str], *, keep: bool = False) -> None:
+        """Send ``headers`` with each request of the page that is about to come, also with those to
+        other hosts; with ``keep``, with those of all further pages of this session.
+
+        ValueError if one cannot be sent.
+        """
+        self._credentials.headers(headers, keep=keep)
+
+    def cookie(
+        self, name: str, value: str, url: str | None = None, *, keep: bool = False, **options: Any
+    ) -> None:
+        """Set a cookie for the page that is about to come, or for ``url``. It is gone with the
+        page, and what was there before is back, unless it is to ``keep``. In ``before_all`` it is
+        a part of the log-in.
+
+        ``options`` are ``domain``, ``path``, ``secure``, ``httpOnly``, ``sameSite``, ``expires``,
+        as Chrome names them. ValueError if it takes no such cookie.
+        """
+        keep = keep or not self.url_ahead  # outside of a page it belongs to the log-in
+        self._credentials.cookie(name, value, self._target(url), keep=keep, **options)
+
+    def basic_auth(
+        self, user: str, password: str, url: str | None = None, *, keep: bool = False
+    ) -> None:
+        """Tell the host of the page that is about to come, or of ``url``, this user and password if
+        it asks by HTTP, and no other host.
+
+        Unless they are to ``keep``, the session ends with the page, if it was asked: Chrome cannot
+        forget a password. ValueError if the host has another one in this session.
+        """
+        self._credentials.basic_auth(user, password, self._target(url), keep=keep)
+
+    def end_page(self) -> None:
+        """Take back what hooks gave the browser for one page. Raises WebDriverException."""
+        self.url_ahead = ""
+        self._credentials.forget()
+
+    def _target(self, url: str | None) -> str:
+        target = url or self.url_ahead or self.url_requested
+        if not target.startswith(("http://", "https://")):
+            raise ValueError(f"{target!r} is no URL of a page; say for which one")
+        return target
 
     def document_at(self, url: str) -> tuple[int | None, str] | None:
         """Go to ``url``; return the status and the text of the document that came, None if none

@@ -173,6 +173,7 @@ class Chrome:
             if browser.health.good:
                 with browser.transport.within(PROBE_TIMEOUT):
                     self._tidy(session)
+                    browser.end_page()
                     # the second run without a page: let no script run on
                     if idle and browser.pages and browser.health.tab is not TabState.BLANK:
                         browser.rest()

@@ -175,6 +175,7 @@ class PageRun:
 
     def before(self) -> None:
         """Call the hook ``before``."""
+        self._browser.url_ahead = self._page.url
         self._hooks.call("before", self._page, page=self._page, browser=self._browser)
 
     def request(self, turn: Turn) -> Response:

@@ -28,6 +28,32 @@ class HttpAuth:
         driver.secrets.add(*(value.partition(":")[2] for value in by_host.values()))
         # hosts that did not take them: no password is tried twice in a session
         self._refused: set[str] = set()
+        # those of hooks, by host and port: whether they are kept, and those that were told
+        self._added: dict[str, tuple[str, bool]] = {}
+        self._told: set[str] = set()
+
+    def add(self, netloc: str, user: str, password: str, *, keep: bool) -> None:
+        """Have credentials for the host and port ``netloc``, until ``forget`` or for good.
+
+        Raises:
+            ValueError: there are others for it in this session.
+        """
+        value = f"{user}:{password}"
+        self._driver.secrets.add(password)
+        known = self._credentials(f"http://{netloc}/")
+        if known not in (None, value):
+            raise ValueError(f"{netloc} has another user or password in this session")
+        if known is None or netloc in self._added:
+            kept = keep or self._added.get(netloc, ("", False))[1]
+            self._added[netloc] = value, kept
+            self._refused.discard(netloc)
+
+    def forget(self) -> bool:
+        """Forget the credentials that are not kept; return whether Chrome has told any of them."""
+        gone = [netloc for netloc, (_, keep) in self._added.items() if not keep]
+        for netloc in gone:
+            del self._added[netloc]
+        return any(netloc in self._told for netloc in gone)
 
     def knows(self, url: str) -> bool:
         """Whether there are credentials for the host of ``url``."""
@@ -42,6 +68,7 @@ class HttpAuth:
         parts = urlsplit(url)
         if credentials is None or parts.netloc in self._refused:
             return False
+        self._told.add(parts.netloc)
         user, _, password = credentials.partition(":")
         netloc = f"{quote(user, safe='')}:{quote(password, safe='')}@{parts.netloc}"
         self._driver.cdp("Emulation.setScriptExecutionDisabled", value=True)
@@ -58,6 +85,8 @@ class HttpAuth:
 
     def _credentials(self, url: str) -> str | None:
         parts = urlsplit(url)
+        if parts.netloc in self._added:
+            return self._added[parts.netloc][0]
         host = parts.hostname or ""
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
         return self._by_host.get(f"{host}:{port}") or self._by_host.get(host)
