@@ -89,6 +89,7 @@ types: setup
 docs: setup
 	$(BIN)/python docs/make_settings.py
 	$(BIN)/python docs/make_failures.py
+	$(BIN)/python docs/make_hooks.py
 
 setup: .venv/ready
 

@@ -12,12 +12,22 @@ from typing import Any
 from .definition.crawl import Crawl
 from .definition.item_models import Select
 from .definition.loading import load
-from .errors import CrawlerError, CrawlExists, DefinitionError, PageError, SetupError, UnknownCrawl
-from .model import Band, Link, Page, Priority, Response, Result, Snapshot
+from .errors import (
+    Blocked,
+    CrawlerError,
+    CrawlExists,
+    DefinitionError,
+    PageError,
+    Retry,
+    SetupError,
+    Skip,
+    UnknownCrawl,
+)
+from .model import Link, Page, Priority, Response, Result, Snapshot
 from .version import __version__
 
 __all__ = [
-    "Band",
+    "Blocked",
     "Crawl",
     "CrawlExists",
     "CrawlerError",
@@ -28,8 +38,10 @@ __all__ = [
     "Priority",
     "Response",
     "Result",
+    "Retry",
     "Select",
     "SetupError",
+    "Skip",
     "Snapshot",
     "UnknownCrawl",
     "__version__",

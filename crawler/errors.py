@@ -14,6 +14,11 @@ CrawlerError
 │   ├── BrowserUnavailable   no session is free: nothing was claimed, no page is to blame
 │   ├── BrowserLost          the session died or fell silent while it worked on a page
 │   └── PageError            Chrome is well, but this page gave no document
+│       └── WaitTimeout      what a hook waits for did not come (a TimeoutError, too)
+├── Decision                 a hook decides about its page; hooks raise one of
+│   ├── Retry                try it again
+│   ├── Skip                 it is done, without an item
+│   └── Blocked              the site keeps us out: let its host wait, come as somebody else
 ├── HookFailed               a hook's error holds a secret; this one stands in for it, without it
 └── SetupError               this machine or its settings lack something; the text says how to
                              mend it
@@ -25,8 +30,11 @@ BrokerUnavailable in ``client/``, those of the jobs API in ``api/jobs``.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+#: Characters of the reason of a hook's decision that are kept: it is counted.
+DECISION_MAX = 100
 #: Names of crawls that the text of an error shows.
 KNOWN_SHOWN = 20
 
@@ -178,6 +186,78 @@ class PageError(BrowserError):
         status = f", status {self.status}" if self.status else ""
         advice = f": {self.advice}" if self.advice else ""
         return f"{self.reason}{status} at {self.url}{advice}"
+
+
+class WaitTimeout(PageError, TimeoutError):
+    """Nothing matched ``css`` at ``url`` within ``timeout`` seconds. If a hook lets it pass
+    through, its page is tried again.
+    """
+
+    def __init__(self, url: str, css: str, timeout: float) -> None:
+        super().__init__(url, "wait_timeout", retryable=True)
+        self.args = (url, css, timeout)
+        self.css, self.timeout = css, timeout
+
+    def __str__(self) -> str:
+        return f"nothing matches {self.css!r} within {self.timeout:g} s at {self.url}"
+
+
+class Decision(CrawlerError):
+    """The decision of a hook about its page, which the hook raises; see the subclasses.
+
+    Pages are counted by ``reason``: in a few words, the same for pages of one kind, its first 100
+    characters. ``after``: seconds; None: as long as after any such failure.
+
+    Raises:
+        TypeError, ValueError: the reason is no text, or the seconds are no number from 0 on.
+    """
+
+    word = ""
+
+    def __init__(self, reason: str, after: float | None = None) -> None:
+        if not isinstance(reason, str):
+            raise TypeError(f"the reason of {type(self).__name__} is a text, not {reason!r}")
+        if after is not None and (isinstance(after, bool) or not isinstance(after, int | float)):
+            raise TypeError(f"after={after!r} of {type(self).__name__} is no number of seconds")
+        if after is not None and not (math.isfinite(after) and after >= 0):
+            raise ValueError(f"after={after!r} of {type(self).__name__} is no number from 0 on")
+        super().__init__(reason, after)
+        self.reason = " ".join(reason.split())[:DECISION_MAX].rstrip()
+        self.after = after
+        #: The step whose hook decided.
+        self.step = ""
+
+    def __str__(self) -> str:
+        return f"{self.word}: {self.reason}" if self.reason else self.word
+
+
+class Retry(Decision):
+    """Try the page again, at most ``attempts`` times in all: ``after`` so many seconds, or with the
+    crawl's back-off.
+    """
+
+    word = "retry"
+
+
+class Skip(Decision):
+    """The page is done, without an item. ``extract`` leaves its links to be followed; ``before``
+    keeps it from being requested.
+    """
+
+    word = "skip"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.args = (reason,)
+
+
+class Blocked(Decision):
+    """The site keeps us out (a captcha, a page that says so): its host waits, for ``after`` seconds
+    or with the crawl's back-off, and the page is tried again, by a new session, through the next
+    proxy.
+    """
+
+    word = "blocked"
 
 
 class HookFailed(CrawlerError):

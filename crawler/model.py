@@ -11,6 +11,8 @@ from enum import IntEnum, StrEnum
 from hashlib import sha1
 from typing import Any
 
+#: Begins the names of counts of what hooks and conditions decided about pages.
+DECISION = "decision:"
 #: What JSON can hold. Only this crosses a process.
 Json = Any
 #: Hexadecimal digits of a page's id; those of earlier versions were its first 16.
@@ -89,10 +91,6 @@ class Priority(IntEnum):
     HIGH = 0
     NORMAL = 1
     LOW = 2
-
-
-#: The name that ``Priority`` had before; hooks may still import it.
-Band = Priority
 
 
 class PageData(dict[str, Json]):
@@ -222,7 +220,8 @@ class Response:
 class Result:
     """The result of a run, for ``after`` and the sinks. ``ms`` is the time from claim to result, in
     milliseconds. ``version`` tells the definition by which the page was done from others: see
-    :func:`short_version`.
+    :func:`short_version`. ``skipped``: why a hook skipped the page, which then has no item; None:
+    none did.
     """
 
     crawl: str
@@ -232,6 +231,7 @@ class Result:
     links: int
     ms: float
     version: str = ""
+    skipped: str | None = None
 
     def record(self) -> dict[str, Json]:
         """Return the line of this page in a results file.
@@ -239,7 +239,7 @@ class Result:
         Fields that only some crawls ask for are only there for those.
         """
         response = self.response
-        extras: dict[str, Json] = {}
+        extras: dict[str, Json] = {} if self.skipped is None else {"skipped": self.skipped}
         if response.files:
             extras["files"] = [
                 {"name": file.name, "size": file.size, "digest": file.digest}
@@ -286,6 +286,7 @@ class Policy:
     host_concurrency: int | None = None  # pages in flight per lane
     throttle: bool = False  # automatic: the delay follows the lane's response time
     attempts: int = 3
+    hook_attempts: int = 1  # of a page whose hook raises
     crash_strikes: int = 2
     backoff: float = 5.0  # first retry; doubles, full jitter
     backoff_cap: float = 600.0
@@ -411,6 +412,18 @@ class Snapshot:
                 _, group, what = name.split(":", 2)
                 groups.setdefault(group, {})[what] = number
         return groups
+
+    @property
+    def decisions(self) -> dict[str, dict[str, int]]:
+        """How often hooks and conditions decided so about pages: by word (``skip``, ``retry``,
+        ``blocked``) and reason.
+        """
+        decisions: dict[str, dict[str, int]] = {}
+        for name, number in self.counts.items():
+            if name.startswith(DECISION):
+                word, reason = name.removeprefix(DECISION).split(":", 1)
+                decisions.setdefault(word, {})[reason] = number
+        return decisions
 
     @property
     def over(self) -> bool:

@@ -142,8 +142,9 @@ def test_each_alert_and_each_reason_to_stand_still_has_a_runbook():
 def test_metrics_of_the_docs_exist(redis):
     frontier = Frontier(redis, "shop")
     frontier.create(plan())
-    frontier.enqueue([Page("http://a/")], skipped={"scope": 1})
+    frontier.enqueue([Page("http://a/"), Page("http://a/b")], skipped={"scope": 1})
     frontier.fail(take(frontier), FailureClass.TERMINAL, "dns", route=RouteTally("book", 1.0))
+    frontier.fail(take(frontier), FailureClass.RETRY, "retry: half loaded")
     known = {sample.name for family in Collector(redis).collect() for sample in family.samples}
     known |= {family.name for family in Collector(redis).collect()}
     named = set()

@@ -17,7 +17,7 @@ def test_the_drawn_tree_names_every_error_below_its_own_root():
             drawn[match[2]] = path[depth - 1] if depth else "CrawlerError"
     classes = inspect.getmembers(errors, inspect.isclass)
     assert drawn == {
-        name: error.__base__.__name__
+        name: error.__bases__[0].__name__
         for name, error in classes
         if issubclass(error, errors.CrawlerError) and error is not errors.CrawlerError
     }

@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import functools
 import json
+from pathlib import Path
 
 import pytest
 
+import crawler
 from crawler.hooks import ARGUMENTS, Lazy, call, code_place, hook_faults, note_of, note_place, wants
+from tests.support.generated import page_of
 
+ROOT = Path(__file__).parents[1]
 AVAILABLE = {"crawl": "C", "page": "P", "snapshot": "S", "stop": "X"}
 
 
@@ -144,3 +148,16 @@ def test_the_note_of_an_error_names_hook_crawl_url_and_line():
         note_of(error) == f"raised by the hook extract of the crawl shop at http://shop/\n{place}"
     )
     assert note_of(ValueError()) == ""
+
+
+def test_the_documentation_of_hooks_is_what_the_code_says():
+    page = (ROOT / "docs" / "hooks.md").read_text()
+    assert page == page_of("make_hooks"), "run `make docs`"
+    picture = (ROOT / "docs" / "images" / "steps.svg").read_text()
+    assert picture == page_of("make_hooks", "picture")
+    for name in set(crawler.__all__) - {"__version__"}:
+        assert f"| `{name}` |" in page
+    for step, names in ARGUMENTS.items():
+        if step != "scope":
+            assert f"| `{step}` |" in page
+            assert all(f"| `{name}` |" in page for name in names)

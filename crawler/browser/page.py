@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from selenium.common.exceptions import JavascriptException, WebDriverException
 from selenium.webdriver.remote.webelement import WebElement
 
+from ..errors import WaitTimeout
 from ..local.private_files import write_private
 from ..model import Json, Page, Response
 from ..text.encodable import encodable, encodable_value
@@ -34,6 +35,13 @@ ATTRS = "return all(arguments[0]).map(e => e.getAttribute(arguments[1])).filter(
 ATTR = "const e = one(arguments[0]); return e && e.getAttribute(arguments[1])"
 ELEMENT = "return one(arguments[0])"
 EXISTS = "return one(arguments[0]) !== null"
+#: Which selectors match, and the visible text, if it is asked for.
+MATCHING = """
+const [selectors, text] = arguments;
+return {matching: selectors.filter(css => one(css) !== null),
+        text: text ? (document.body?.innerText ?? "").slice(0, TEXT_MAX) : ""}"""
+#: Characters of the visible text in which is searched.
+TEXT_MAX = 1_000_000
 #: An expression that is evaluated; its own errors are told apart from one that cannot be compiled.
 EXPRESSION = r"""
 return (async () => (
@@ -122,6 +130,15 @@ class Tab:
         found = self.transport.ask(script("source.js"))
         return encodable(str(found["html"])), str(found["url"])
 
+    def matching(self, selectors: Sequence[str], *, text: bool = False) -> tuple[list[str], str]:
+        """Return those of ``selectors`` that match something, and the visible text of the document,
+        its first million characters, if ``text`` asks for it ("" else): in one question.
+        """
+        with selector_errors(", ".join(selectors)):
+            function = self.finding(MATCHING.replace("TEXT_MAX", str(TEXT_MAX)))
+            found = self.transport.ask(function, list(selectors), text)
+        return list(found["matching"]), encodable(found["text"])
+
     def evaluate(self, js: str, *args: Any) -> Any:
         """Return the value of an expression, or what statements ``return``.
 
@@ -139,11 +156,11 @@ class Tab:
         return answer.get("value")
 
     def wait_for(self, css: str, timeout: float = 10.0) -> None:
-        """Wait until something matches; TimeoutError after ``timeout`` seconds."""
+        """Wait until something matches; WaitTimeout (a TimeoutError) after ``timeout`` seconds."""
         end = time.monotonic() + timeout
         while not self._select(EXISTS, css):
             if time.monotonic() > end:
-                raise TimeoutError(f"nothing matches {css!r} within {timeout:g} s at {self.url}")
+                raise WaitTimeout(self.url, css, timeout)
             time.sleep(PAUSE)
 
     def click(self, css: str) -> None:

@@ -97,7 +97,9 @@ def text(outcome: DryRun, crawl: Crawl) -> str:
     lines = [
         f"{masked(response.url)}  status {response.status or 'unknown'}  {result.ms:.0f} ms",
         *([f"route: {result.page.route or 'none'}"] if crawl.routes else []),
-        json.dumps(result.data, ensure_ascii=False, indent=2),
+        f"skipped: {result.skipped}"
+        if result.skipped is not None
+        else json.dumps(result.data, ensure_ascii=False, indent=2),
         f"{len(outcome.kept)} links kept",
         *(f"  {masked(page.url)}{on_route(crawl, page)}{with_data(page)}" for page in outcome.kept),
         f"{len(outcome.dropped)} links dropped",

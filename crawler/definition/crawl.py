@@ -53,6 +53,7 @@ class Crawl:
     robots_name: str | None
     attempts: int
     after_attempts: int
+    hook_attempts: int
     crash_strikes: int
     backoff: float
     backoff_cap: float
@@ -112,6 +113,9 @@ class Crawl:
 
     invalid_items: Literal["warn", "fail"]
     accept_status: tuple[int, ...]
+    blocked: tuple[Mapping[str, Any], ...]
+    retry: tuple[Mapping[str, Any], ...]
+    skip: tuple[Mapping[str, Any], ...]
     keep_html: bool
     error_snapshots: int
     message: Json

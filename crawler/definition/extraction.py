@@ -1,4 +1,4 @@
-"""Take data from a page without code: by a table of selectors, or by the model of an item."""
+"""Work on a page without code: a table of selectors, or the model of an item; conditions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..hooks import wants
 from ..model import Json, Response
+from .conditions import FIELDS, Condition, parse_conditions
+from .derived import once_per_crawl
 from .item_models import is_model, table_of
 from .item_validation import InvalidItem, validated
 from .routes import takes_items
@@ -60,3 +62,9 @@ def needs_html(crawl: Crawl) -> bool:
         or crawl.nofollow
         or any(wants(crawl.hooks[step], "response") for step in readers if step in crawl.hooks)
     )
+
+
+@once_per_crawl
+def conditions_of(crawl: Crawl) -> tuple[Condition, ...]:
+    """Return the conditions by which the crawl decides about pages. Raises DefinitionError."""
+    return parse_conditions({name: getattr(crawl.fields, name) for name in FIELDS})

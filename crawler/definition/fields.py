@@ -23,6 +23,7 @@ from pydantic import (
     Field,
     PlainValidator,
     ValidationError,
+    ValidationInfo,
 )
 
 from ..errors import Fault
@@ -33,6 +34,7 @@ from ..text.nesting import NESTING_MAX, is_deeper
 from ..urls.patterns import DENY_EXTENSIONS, SCOPE_KINDS, parse_pattern
 from ..urls.proxy_url import parse_proxy
 from ..urls.url import InvalidURL, normal_host, parse_url
+from .conditions import SIGNS, condition_faults
 from .field_errors import example_of, field_fault, shown
 from .item_models import is_extract
 from .login import login_faults
@@ -222,6 +224,13 @@ def _extract(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else value
 
 
+def _conditions(value: object, info: ValidationInfo) -> tuple[Mapping[str, Any], ...]:
+    if problems := condition_faults(str(info.field_name), value):
+        raise ValueError("; ".join(problems))
+    tables: Any = [value] if isinstance(value, Mapping) else value
+    return tuple(dict(table) for table in tables)
+
+
 def _robots_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
         raise ValueError(f"{shown(value)} is no name: letters, digits, dots, dashes, underscores")
@@ -335,6 +344,7 @@ Patterns = Annotated[
 ]
 Routes = Annotated[dict[str, dict[str, Any]], PlainValidator(_routes)]
 Steps = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_steps)]
+Conditions = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_conditions)]
 LoginTable = Annotated[Mapping[str, Any] | None, PlainValidator(_login)]
 ExtractRule = Annotated[
     Mapping[str, Any] | list[Any] | type[BaseModel] | None, PlainValidator(_extract)
@@ -458,6 +468,12 @@ class Fields(BaseModel):
     )
     attempts: Annotated[Whole, Field(ge=1, le=100)] = _field(
         _DEFAULT.attempts, "How often a page is tried.", "attempts=3"
+    )
+    hook_attempts: Annotated[Whole, Field(ge=1, le=100)] = _field(
+        _DEFAULT.hook_attempts,
+        "How often a page is tried whose hook before, extract or filter raises (other than Retry,"
+        " Skip or Blocked).",
+        "hook_attempts=3",
     )
     after_attempts: Annotated[Whole, Field(ge=1, le=100)] = _field(
         _DEFAULT.after_attempts,
@@ -712,6 +728,24 @@ class Fields(BaseModel):
     accept_status: tuple[Annotated[Whole, Field(ge=100, le=599)], ...] = _field(
         (), "Statuses other than success with which a page counts as done.", "accept_status=[404]"
     )
+    blocked: Conditions = _field(
+        (),
+        "By what a page is known that keeps us out, in tables with"
+        f" {', '.join(SIGNS)}; also reason and after: its host waits, and it is tried again by a"
+        " new session, through the next proxy.",
+        'blocked=[{"selector": ".captcha", "after": 600}]',
+    )
+    retry: Conditions = _field(
+        (),
+        "By what a page is known that is tried again, in such tables.",
+        'retry=[{"text": "try again later", "after": 60}]',
+    )
+    skip: Conditions = _field(
+        (),
+        "By what a page is known that is done without an item, in such tables (without after). Its"
+        " links are queued.",
+        'skip=[{"selector": ".sold-out", "reason": "sold out"}]',
+    )
     keep_html: Flag = _field(
         False,
         "Whether the HTML of each page, as rendered, is kept as a file, which its result names.",
@@ -757,6 +791,7 @@ _OWN_KEYS: Mapping[str, frozenset[str]] = {
     "extract": frozenset({"name", "url"}),
     "message": frozenset({"name", "url"}),
     "login": frozenset({"url"}),
+    **dict.fromkeys(("blocked", "retry", "skip"), frozenset({"url"})),
     "steps": frozenset(ACTIONS),
 }
 

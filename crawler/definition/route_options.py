@@ -25,7 +25,8 @@ ROUTES_MAX, PATTERNS_MAX = 100, 100
 #: Fields of a crawl that a route may set for its pages.
 FIELDS = (
     *("extract", "invalid_items", "wait_for", "wait_until", "wait_quiet", "wait_timeout", "scroll"),
-    *("scroll_timeout", "steps", "accept_status", "keep_html", "screenshot", "pdf"),
+    *("scroll_timeout", "steps", "accept_status", "blocked", "retry", "skip", "keep_html"),
+    *("screenshot", "pdf"),
 )
 #: Hooks that a route may have of its own, and what each does. ``extract`` may be a table, too.
 HOOKS: Mapping[str, str] = {

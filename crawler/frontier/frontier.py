@@ -339,6 +339,7 @@ class Frontier:
         deliver: bool = False,
         version: str = "",
         route: RouteTally | None = None,
+        skipped_for: str | None = None,
     ) -> Ending:
         """Report the page as done, and add its ``links``, as ``enqueue`` does: in one step, if one
         takes so many.
@@ -355,7 +356,8 @@ class Frontier:
         does that, too. ``deliver`` promises the result to the hook ``after``: the crawl cannot end
         until ``wake`` says that it was delivered (as ``after-ID``), or it is a dead letter (see
         ``Outbox``). ``version`` is that of the definition by which the page was done, ``route`` the
-        one that it took; see ``Snapshot.versions`` and ``Snapshot.routes``.
+        one that it took; see ``Snapshot.versions`` and ``Snapshot.routes``. ``skipped_for``
+        is why a hook skipped it; None: none did.
 
         Raises:
             FrontierRefused: there are links, and Redis is full or the crawl has ended; the page is
@@ -374,7 +376,7 @@ class Frontier:
             *(("", "") if same else entries.fingerprint(final or "")),
             *("" if latency is None else to_ms(latency), status or 0),
             *(("", "") if wake is None else (secrets.token_hex(6), pack_tallies(wake))),
-            *(claim.worker if deliver else "", version, *pack_route(route)),
+            *(claim.worker if deliver else "", version, *pack_route(route), skipped_for or ""),
         )
         if args or dropped:
             counted = pack_skipped(dropped, examples or {})

@@ -15,6 +15,8 @@ from ..model import FailureClass
 OTHER = "other"
 #: Characters of a word, and of the name of an error's type.
 WORD_MAX, TYPE_MAX = 40, 60
+#: Decisions of hooks, by the class of failure: each reason is a kind.
+DECISIONS = {FailureClass.RETRY: "retry: ", FailureClass.THROTTLE: "blocked: "}
 #: Steps whose errors are no hook's class of failure.
 ERROR_STEPS = frozenset({"after", "internal"})
 #: HTTP statuses that are kinds of their own; the others are ``http_4xx`` and the like.
@@ -26,9 +28,13 @@ _STATUS = re.compile(r"http_([0-9]{3})")
 
 
 def kind_of(failure: FailureClass, reason: str) -> str:
-    """Return the kind of a failure of the class ``failure``: a word (``timeout``), ``http_503``, or
-    the step and the type of an error (``extract: ValueError``).
+    """Return the kind of a failure of the class ``failure``: a word (``timeout``), ``http_503``,
+    the step and the type of an error (``extract: ValueError``), or the decision of a hook
+    (``retry: half loaded``).
     """
+    decision = DECISIONS.get(failure)
+    if decision and reason.startswith(decision):
+        return reason
     error = _ERROR.match(reason)
     if error and (failure is FailureClass.HOOK or error[1] in ERROR_STEPS):
         step, name = error.groups()

@@ -16,7 +16,7 @@ from ..model import Json, Page
 from ..storage.errors import redis_errors
 from ..text.encodable import encodable
 from .answers import Ending, Verdict, to_seconds
-from .arguments import LETTER_BATCH, REASON_MAX, rand
+from .arguments import LETTER_BATCH, REASON_MAX, rand, to_ms
 from .entries import decode_page
 
 if TYPE_CHECKING:
@@ -112,12 +112,13 @@ class Outbox:
         attempts, entry, handed = reply
         return Delivery(name, decode_page(entry), attempts, json.loads(handed))
 
-    def failed(self, name: str, reason: str, worker: str) -> Ending:
-        """Say that the hook raised in ``worker``. ``retry_in`` is None if the delivery is a dead
-        letter now.
+    def failed(self, name: str, reason: str, worker: str, delay: float | None = None) -> Ending:
+        """Say that the hook raised in ``worker``, and asks to be called again after ``delay``
+        seconds (None: does not say). ``retry_in`` is None if the delivery is a dead letter now.
         """
         reason = encodable(reason, REASON_MAX)
-        reply = self._frontier.run_script("delivery_failed", name, reason, rand(), worker)
+        wait = "" if delay is None else to_ms(delay)
+        reply = self._frontier.run_script("delivery_failed", name, reason, rand(), worker, wait)
         verdict, retry, ended = reply
         return Ending(Verdict(verdict.decode()), bool(ended), to_seconds(retry))
 

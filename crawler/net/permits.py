@@ -126,6 +126,13 @@ class Permits:
             return error
         return PageError(error.url, reason, retryable=reason != "private_address")
 
+    def set_proxy_aside(self, reason: str) -> None:
+        """Set this thread's proxy aside, if it has one, for ``reason``: the next session goes
+        through another.
+        """
+        if self._proxies:
+            log.warning("the proxy %s is set aside: %s", self._proxies.fail(), reason)
+
     def learn(self, version: int, read: Callable[[], Iterable[str]]) -> None:
         """Have the guard know what was decided when the crawl was created: the entries that were
         private. ``read`` is asked for them unless ``version`` is known already.

@@ -186,6 +186,7 @@ class Collector(AnyCollector):
         yield from counters(states)
         yield attempts(states)
         yield from route_metrics(states)
+        yield decisions(states)
         yield from histograms(states)
 
     def _snapshots(self) -> Iterator[Snapshot]:
@@ -285,6 +286,17 @@ def counters(states: list[CrawlState]) -> Iterator[Metric]:
             if name.startswith("skipped_")
         },
     )
+
+
+def decisions(states: list[CrawlState]) -> Metric:
+    """Return what hooks and conditions decided about pages."""
+    text = "Pages that a hook or a condition skipped, had tried again, or found blocked."
+    family = CounterMetricFamily("crawler_decisions", text, labels=["crawl", "decision", "reason"])
+    for one in states:
+        for word, numbers in one.snapshot.decisions.items():
+            for reason, number in reasons(numbers).items():
+                family.add_metric([one.snapshot.name, word, reason], number)
+    return family
 
 
 def attempts(states: list[CrawlState]) -> Metric:

@@ -143,6 +143,16 @@ REASONS: Mapping[str, Meaning] = {
     "released": Meaning("its worker gave it back; the page is not to blame", True),
     "logged_out": Meaning("the log-in had expired; it is done again", True),
     # code
+    "retry:": Meaning(
+        "a hook or the field retry had the page tried again, until its last attempt",
+        True,
+        "see the page and its picture; more attempts, or a longer after",
+    ),
+    "blocked:": Meaning(
+        "a hook or the field blocked says that the site keeps us out; the host waits",
+        True,
+        "slow down, proxies, or a log-in; then crawler retry NAME --reason …",
+    ),
     "STEP:": Meaning(
         "a hook of this step raised; the reason has the error, the file and the line",
         False,
@@ -165,5 +175,6 @@ def meaning(kind: str) -> Meaning | None:
         if kind.startswith(family):
             return REASONS[family]
     if ": " in kind:
-        return REASONS["internal:" if kind.startswith("internal") else "STEP:"]
+        family, _, _ = kind.partition(" ")
+        return REASONS.get(family, REASONS["STEP:"])
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum
 
-from ..model import Json, Snapshot, Status
+from ..model import DECISION, Json, Snapshot, Status
 from .hints import hint_lines, hints
 
 #: Kinds of failure, and the like, that the lines for people show.
@@ -62,6 +62,8 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
         "delivering": snapshot.delivering,
         "undelivered": counts.get("undelivered", 0),
         "returns": {name: n for name, count in RETURNS.items() if (n := counts.get(count, 0))},
+        "decisions": {word: dict(ranked(n)) for word, n in sorted(snapshot.decisions.items())},
+        "decision_examples": examples_of(snapshot, DECISION),
         "skipped": dict(sorted(skipped(snapshot).items())),
         "examples": examples_of(snapshot, "skipped_"),
         "known": {"pages": known, "example": snapshot.examples.get("dup", "")} if known else None,
@@ -83,8 +85,9 @@ def skipped(snapshot: Snapshot) -> dict[str, int]:
 
 
 def examples_of(snapshot: Snapshot, prefix: str) -> dict[str, str]:
-    """Return the first link or seed that was not queued, by reason ("skipped_"), or the first page
-    that failed, by kind ("failed_"), with its reason if that says more.
+    """Return the first link or seed that was not queued, by reason ("skipped_"), the first page
+    that failed, by kind ("failed_"), with its reason if that says more, or the first page about
+    which a hook decided so ("decision:"), by word and reason.
     """
     return {
         name.removeprefix(prefix): url
@@ -119,6 +122,10 @@ def lines(snapshot: Snapshot) -> list[str]:
             shown = [(name, facts["failure_examples"].get(name)) for name in facts[title]]
             text += [f"           {name}: {page}" for name, page in shown[:SHOWN] if page]
     text += [f"           {name}: {url}" for name, url in facts["examples"].items()]
+    for word, reasons in facts["decisions"].items():
+        text.append(f"  {word:<8} {_counts(reasons)}")
+        shown = [(name, facts["decision_examples"].get(f"{word}:{name}")) for name in reasons]
+        text += [f"           {name}: {page}" for name, page in shown[:SHOWN] if page]
     if known := facts["known"]:
         as_ = f", as {known['example']}" if known["example"] else ""
         text.append(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..definition.routes import view_of
+from ..errors import BrowserLost, Decision, PageError
 from ..hooks import Lazy, call, note_place
 from ..local.shutdown import shutdown
 from ..local.side_effects import contained
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 
 log = logger(__name__)
+
+#: Steps whose hooks decide about their page by raising Retry, Skip or Blocked.
+DECIDING = frozenset({"before", "logged_out", "extract", "filter", "after", "failed"})
+#: Steps before a page is reported, in which an error of ours may be the page's.
+ON_THE_PAGE = frozenset({"before", "logged_out", "extract", "filter"})
 
 
 class Start(Protocol):
@@ -110,7 +116,10 @@ class Hooks:
         it is called for.
 
         Raises:
-            HookError: the hook raised, whatever it was.
+            Decision: the hook decided about its page.
+            BrowserLost, PageError: the session died in the hook, or the hook let pass through what
+                a later attempt may mend.
+            HookError: the hook raised anything else.
             BaseException: a signal asks this process to end.
         """
         hook = self._view.calls.get(step)
@@ -122,6 +131,11 @@ class Hooks:
                 return call(hook, self._common | arguments)
         except BaseException as error:
             if shutdown.signal_name and not isinstance(error, Exception):
+                raise
+            if isinstance(error, Decision) and step in DECIDING:
+                error.step = step
+                raise
+            if may_pass(error) and step in ON_THE_PAGE:
                 raise
             raise self.error(step, error, at) from error
         finally:
@@ -137,3 +151,8 @@ class Hooks:
         place = note_place(error, step, hook, self._crawl.name, url, route)
         bind(step=step, place=place, **({"route": route} if route else {}))
         return HookError(step, error, place, route)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether ``error`` is one of ours that a later attempt at the page may not meet."""
+    return isinstance(error, BrowserLost) or (isinstance(error, PageError) and error.retryable)

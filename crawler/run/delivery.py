@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ..definition.crawl_plan import policy_of
 from ..definition.credentials import secrets_of
 from ..definition.routes import routed
-from ..errors import FrontierError
+from ..errors import Decision, FrontierError, Skip
 from ..frontier.outbox import Delivery, Outbox, UndeliveredLetter
 from ..model import File, Json, Outcome, Page, Response, Result
 from ..observe.logs import logger
@@ -62,6 +62,12 @@ class Deliveries:
             interval = policy_of(self._crawl).lease / RENEWALS
             with lease_renewal().renewing(lambda: self._renew(name), lambda: None, interval):
                 self._hooks.of(page).call(hook, page, **arguments)
+        except Skip:
+            log.debug("%s: %s skips %s", self._crawl.name, hook, masked(page.url))
+        except Decision as decision:  # Retry or Blocked: the page is over, its delivery is not
+            secrets = secrets or Secrets(secrets_of(self._crawl))
+            self._note_failure(name, page, secrets.hide(str(decision)), decision.after)
+            return
         except HookError as error:
             secrets = secrets or Secrets(secrets_of(self._crawl))
             reason = secrets.hide(error.reason)
@@ -106,9 +112,11 @@ class Deliveries:
             log.warning("%s: could not renew the delivery %s", self._crawl.name, name)
             return True
 
-    def _note_failure(self, name: str, page: Page, reason: str) -> None:
-        """Have the delivery made again, or count it as undelivered."""
-        ending = self._outbox.failed(name, reason, self._worker)
+    def _note_failure(self, name: str, page: Page, reason: str, delay: float | None = None) -> None:
+        """Have the delivery made again, ``delay`` seconds later or by its back-off, or count it as
+        undelivered.
+        """
+        ending = self._outbox.failed(name, reason, self._worker, delay)
         self._next_runs.note_end(ending.ended)
         if not ending.accepted:
             return
@@ -126,14 +134,12 @@ def handed_arguments(crawl: str, delivery: Delivery, page: Page) -> dict[str, An
     handed: Mapping[str, Any] = delivery.handed
     if delivery.hook == "failed":
         return {"page": page, **failure_arguments(handed)}
-    result = result_of(crawl, page, handed)
-    return {
-        "page": None,
-        "browser": None,
-        "response": result.response,
-        "result": result,
-        "links": (),
-    }
+    return {"page": None, **without_page(result_of(crawl, page, handed))}
+
+
+def without_page(result: Result) -> dict[str, Any]:
+    """Return the arguments of ``after``, besides the page, where no tab shows it."""
+    return {"browser": None, "response": result.response, "result": result, "links": ()}
 
 
 def failure_arguments(handed: Mapping[str, Json]) -> dict[str, Json]:
@@ -158,4 +164,4 @@ def result_of(crawl: str, page: Page, record: Mapping[str, Any]) -> Result:
         timings=record.get("timings"),
     )
     facts = (record["data"], record["links"], record["ms"], record.get("version", ""))
-    return Result(crawl, page, response, *facts)
+    return Result(crawl, page, response, *facts, skipped=record.get("skipped"))

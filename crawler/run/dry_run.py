@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from ..definition.bounds import entry_pages, scope_of
-from ..errors import PageError
+from ..errors import Decision, PageError
 from ..frontier.answers import Ending, Renewal, Verdict, Wake
 from ..model import Claim, Json, Link, Outcome, Page, Result, Snapshot, Status, Turn
 from ..output.hints import hints
@@ -74,6 +74,8 @@ def dry_run(
     outcome = execute(trial, services, observer=links)
     if isinstance(outcome, Failure) and isinstance(outcome.error, LoggedOut):
         raise PageError(page.url, "login", outcome.error.status)
+    if isinstance(outcome, Failure) and isinstance(outcome.error, Decision):
+        raise PageError(page.url, outcome.reason, outcome.status)
     if isinstance(outcome, Failure) and outcome.error:
         raise outcome.error
     if (

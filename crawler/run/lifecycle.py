@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..definition.browser_profile import profile_of
-from ..errors import BrowserUnavailable, FrontierRefused
+from ..errors import BrowserUnavailable, FrontierRefused, Skip
 from ..local.shutdown import shutdown
 from ..model import Outcome, Result, Turn
 from ..observe.logs import inherited, logger
@@ -93,17 +93,20 @@ def execute(
                     work.log_in(next_runs)
                 else:
                     work.use_login(turn.login)
-                observer.step("before", work.page)
-                work.before()
-                observer.step("request", work.page)
-                response = work.request(turn)
-                page = work.page  # a redirect may have led to another route
-                observer.step("extract", page)
-                data = work.extract(response)
-                observer.step("filter", page)
-                links = work.choose(response)
-                work.note_hints(response, data, links)
-                result = work.result(response, data)
+                try:
+                    observer.step("before", work.page)
+                    work.before()
+                    observer.step("request", work.page)
+                    response = work.request(turn)
+                    observer.step("extract", work.page)  # perhaps of another route by now
+                    data = work.extract(response)
+                    observer.step("filter", work.page)
+                    links = work.choose(response)
+                    work.note_hints(response, data, links)
+                    result = work.result(response, data)
+                except Skip as skip:
+                    result, links = work.skip(skip)
+                page = work.page
                 observer.step("queue.deregister", page)
                 ending = work.deregister(result, links)
                 next_runs.note(ending)

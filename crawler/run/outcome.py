@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..definition.credentials import secrets_of
-from ..errors import BrowserLost, CrawlerError, FrontierRefused, HookFailed, PageError
+from ..errors import (
+    Blocked,
+    BrowserLost,
+    CrawlerError,
+    Decision,
+    FrontierRefused,
+    HookFailed,
+    PageError,
+)
 from ..hooks import note_of
 from ..model import FailureClass, Page
 from ..observe.logs import Lines, logger
@@ -85,6 +93,10 @@ def diagnose(error: BaseException) -> tuple[FailureClass, str, int | None]:
             failure = FailureClass.RETRY if error.retryable else FailureClass.TERMINAL
             reason = f"{error.reason}: {error.advice}" if error.advice else error.reason
             return failure, reason, error.status
+        case Blocked():
+            return FailureClass.THROTTLE, str(error), None
+        case Decision():
+            return FailureClass.RETRY, str(error), None
         case BrowserLost(away=True):
             return FailureClass.AWAY, "browser_away", None
         case BrowserLost(hung=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +20,7 @@ from ..definition.item_models import is_model
 from ..definition.item_validation import as_plain_data
 from ..definition.route_options import NO_ROUTE
 from ..definition.routes import arrived, routed, routes_of, view_of
-from ..errors import CrawlerError, FrontierUnavailable, PageError
+from ..errors import Blocked, CrawlerError, Decision, FrontierUnavailable, PageError, Skip
 from ..frontier.answers import RouteTally
 from ..hooks import is_raised_by
 from ..local.shutdown import shutdown
@@ -30,13 +30,14 @@ from ..redaction import Secrets, masked
 from ..text.encodable import encodable_value
 from ..text.nesting import NESTING_MAX, is_deeper
 from ..text.printable import printable
-from .delivery import Deliveries, failure_arguments
+from ..urls.scope import Chosen
+from .delivery import Deliveries, failure_arguments, without_page
 from .follow import Follow, Followed, Taker, at_once, base_of
 from .lease import RENEWALS, keep_lease
 from .looks import Late, asks_for_fields, is_empty, look_again, suspicion
 from .next_runs import retry_until
 from .outcome import Failure, HookError, LoggedOut, diagnose, without_secrets
-from .request import LoginCheck, accept
+from .request import LoginCheck, accept, decide
 
 if TYPE_CHECKING:
     from ..browser.browser import Browser
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
     from ..frontier.answers import Ending
     from ..model import Claim, Page, Turn
     from ..net.permits import Permits
-    from ..urls.scope import Chosen
     from .context import Hooks, RunServices
     from .next_runs import NextRuns
     from .observer import Observer
@@ -81,6 +81,7 @@ class PageRun:
         self._followed = Followed(explain=observer.explain)
         self._policy, self._version = policy_of(crawl), short_version(digest_of(crawl))
         self._began = time.monotonic()
+        self._response: Response | None = None  # that to this page, once it came
 
     @property
     def page(self) -> Page:
@@ -191,13 +192,31 @@ class PageRun:
         self._browser.keep_delay(max(self._crawl.delay, permits.crawl_delay(page.url) or 0.0))
         cleared = self._browser.cookies_cleared
         try:
-            login = self._login_check()
-            return accept(self._view, page, self._browser, permits, login, self._arrive)
+            self._response = self._accept()
+            return self._response
         finally:
             if self._browser.cookies_cleared > cleared:
                 self._observer.count("cookies_cleared")
             if turn.paced or permits.crawl_delay(page.url):
                 self._frontier.sent(self._claim)
+
+    def _accept(self) -> Response:
+        """Return the response as the crawl accepts it, unless its conditions decide otherwise; they
+        see error pages, too.
+        """
+        browser, permits, login = self._browser, self._services.permits, self._login_check()
+        try:
+            response = accept(self._view, self._page, browser, permits, login, self._arrive)
+        except PageError as error:
+            shown = error.status is not None or error.reason == "wait_timeout"
+            decide(self._view, browser, error.url, error.status, document=shown)
+            raise
+        try:
+            decide(self._view, browser, response.url, response.status)
+        except Skip as skip:
+            self._response, skip.step = response, "extract"
+            raise
+        return response
 
     def extract(self, response: Response) -> Json:
         """Return the page's data, by the crawl's hook or table; its texts can be encoded."""
@@ -306,15 +325,40 @@ class PageRun:
         Raises:
             HookError: that hook raised; the page is tried again.
         """
+        result = self._result_of(response, data)
+        self._hand_first(result)
+        return result
+
+    def skip(self, skip: Skip) -> tuple[Result, Chosen]:
+        """Return the result of a page that a hook skips, which holds no item, and the links of it
+        that are queued: what hooks follow, and all links of a page that ``extract`` skipped.
+        """
+        response = self._response or Response(self._page.url)
+        chosen = permitted(self._followed.merged(Chosen(dropped={})), self._services.permits)
+        result = self._result_of(response, None, self._secrets.hide(skip.reason))
+        with suppress(Skip):  # once is enough
+            if skip.step == "extract":
+                self._observer.step("filter", self._page)
+                chosen = self.choose(response)
+            else:
+                self._observer.choice(chosen)
+            if skip.step != "after":
+                self._hand_first(result)
+        return result, chosen
+
+    def _result_of(self, response: Response, data: Json, skipped: str | None = None) -> Result:
         links, ms = len(response.links), self._elapsed_ms()
-        result = Result(self._crawl.name, self._page, response, data, links, ms, self._version)
+        facts = (self._crawl.name, self._page, response, data, links, ms, self._version)
+        return Result(*facts, skipped=skipped)
+
+    def _hand_first(self, result: Result) -> None:
+        """Call a hook ``after`` that needs the page, before the page is reported."""
         if self._after_first:
             self._observer.step("after", self._page)
             take = at_once(self._services, self._observer, claim=self._claim)
             arguments = self._after_arguments(result)
             arguments["follow"] = self._follow("after", arguments["page"], take)
             self._hooks.call("after", self._page, **arguments)
-        return result
 
     def deregister(self, result: Result, chosen: Chosen) -> Ending:
         """Queue the links and move the page to *done*. If that takes several steps, links come
@@ -346,6 +390,7 @@ class PageRun:
                 deliver=deliver,
                 version=self._version,
                 route=self._route_tally(),
+                skipped_for=result.skipped,
             )
 
         return self._complete(finish)
@@ -361,15 +406,18 @@ class PageRun:
             self._deliveries.make("after", self._page, arguments, self._secrets)
 
     def _after_arguments(self, result: Result) -> dict[str, Any]:
+        if self._response is None:  # it was never requested: the tab shows another one
+            return {"page": None, **without_page(result)}
         return {**self._live(result.response), "result": result, "browser": self._browser}
 
     # -- their parts
 
-    def _follow(self, hook: str, page: LivePage, take: Taker | None = None) -> Follow:
+    def _follow(self, hook: str, page: LivePage | None, take: Taker | None = None) -> Follow:
         """Return the argument ``follow`` of a hook that sees the page; without ``take``, what it
         follows is written with the page's report.
         """
-        base, depth = partial(base_of, page), self._page.depth + 1
+        base = partial(base_of, page) if page else partial(str, self._page.url)
+        depth = self._page.depth + 1
         take = take or self._followed.take
         return Follow(self._crawl, hook, self._page, base, take, depth=depth)
 
@@ -415,7 +463,14 @@ class PageRun:
             return Failure(page, FailureClass.INFRA, "logged_out", None, ending.retry_in, error)
         failure, reason, status = diagnose(error)
         reason = self._secrets.hide(reason)
-        delay = error.retry_after if isinstance(error, PageError) else None
+        delay = None
+        if isinstance(error, PageError):
+            delay = error.retry_after
+        elif isinstance(error, Decision):
+            delay = error.after
+        if isinstance(error, Blocked):  # the next attempt comes as somebody else
+            self._services.permits.set_proxy_aside(reason)
+            self._browser.health.distrust(reason)
         ending = self._complete(
             lambda: self._frontier.fail(
                 claim,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..browser.reasons import PATIENCE_STATUSES
 from ..definition.bounds import scope_of
 from ..definition.browser_profile import visit_of
-from ..definition.extraction import needs_html
+from ..definition.extraction import conditions_of, needs_html
 from ..definition.steps import Visit
 from ..errors import PageError
 from ..model import Link, Page, Response
@@ -76,6 +76,32 @@ def accept(
         response = browser.settle(page, response, visit, html=html, admits=admits)
         admit(response, crawl, page, browser, permits)  # a step may have led elsewhere
     return browser.keep_html(page, response) if crawl.keep_html else response
+
+
+def decide(
+    crawl: Crawl, browser: Browser, url: str, status: int | None, *, document: bool = True
+) -> None:
+    """Raise the decision (Blocked, Retry, Skip) that the crawl declares about a page at ``url``: of
+    the first of its conditions that holds. ``document``: the tab shows the page's.
+
+    Raises:
+        PageError: Chrome cannot read a selector of theirs.
+    """
+    conditions = conditions_of(crawl)
+    asking = [condition for condition in conditions if condition.asks_document and document]
+    matching: list[str] = []
+    text = ""
+    if asking:
+        selectors = [css for condition in asking for css in condition.selectors]
+        try:
+            wants_text = any(condition.text for condition in asking)
+            matching, text = browser.matching(selectors, text=wants_text)
+        except ValueError as error:
+            raise PageError(url, "bad_selector", status, advice=str(error)) from error
+    for condition in conditions:
+        known = document or not condition.asks_document
+        if known and condition.holds(url, status, matching, text):
+            raise condition.decide()
 
 
 def _is_part(crawl: Crawl, page: Page, response: Response, url: str) -> bool:

@@ -17,7 +17,7 @@ from crawler.definition.bounds import entry_pages, scope_of
 from crawler.definition.browser_profile import profile_of, visit_of
 from crawler.definition.choosing import choose
 from crawler.definition.crawl_plan import plan_of
-from crawler.definition.extraction import extract_by_table
+from crawler.definition.extraction import conditions_of, extract_by_table
 from crawler.definition.fields import Fields
 from crawler.definition.network import guard_of, proxies_of, robots_names
 from crawler.errors import PageError
@@ -104,6 +104,9 @@ TABLE: dict[str, tuple[Any, Probe, dict[str, Any]]] = {
     "proxy": (["http://127.0.0.1:1"], lambda crawl: bool(proxies_of(crawl, {})), {}),
     "extract": ({"h1": "h1"}, taken, {}),
     "accept_status": ([404], outcome, {}),
+    "blocked": ({"selector": ".captcha"}, conditions_of, {}),
+    "retry": ([{"text": "later", "after": 1}], conditions_of, {}),
+    "skip": ([{"url": "/old/"}], conditions_of, {}),
     "message": ({"shop": 7}, lambda crawl: crawl.message, {}),
     "routes": ({"any": {"match": "/", "links": False}}, links, {}),
     "login": (
@@ -131,6 +134,7 @@ LIMITS = {
     "throttle": True,
     "attempts": 7,
     "after_attempts": 7,
+    "hook_attempts": 7,
     "crash_strikes": 7,
     "backoff": 7.0,
     "backoff_cap": 7.0,

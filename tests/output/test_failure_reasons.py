@@ -18,6 +18,7 @@ CALLS = ("PageError", "Refusal", "FetchError", "_error")
 MADE = {
     *("http_4xx", "http_5xx", "http_403", "http_408", "http_429", "http_500", "http_502"),
     *("http_503", "http_504", "redirect_", "step_", "STEP:", "internal:", "other"),
+    *("retry:", "blocked:"),
     *(
         "wait_timeout",
         "certificate",

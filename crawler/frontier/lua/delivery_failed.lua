@@ -5,6 +5,7 @@
 --          2 reason  for the dead letter
 --          3 rand    a random number in [0,1), for the back-off
 --          4 worker  that made the attempt
+--          5 wait    ms that the hook asks for, or ""
 -- Uses     meta, counts, outbox (hashes), outbox_due (zset), undelivered (list)
 -- With     core, lanes, leave, outbox
 -- Returns  verdict ("OK", "STALE": the delivery is not this worker's any more), ms until the next
@@ -19,7 +20,8 @@ if delivery.attempts >= (crawl.after_attempts or 5) then
   return { "OK", "", over(crawl) and 1 or 0 }
 end
 local pause = math.min(REDELIVERY_MAX, REDELIVERY * 2 ^ math.min(30, delivery.attempts - 1))
-pause = math.max(1, math.floor(pause * (0.5 + tonumber(ARGV[3]) / 2)))
+pause = math.floor(pause * (0.5 + tonumber(ARGV[3]) / 2))
+pause = math.max(1, math.min(REDELIVERY_MAX, tonumber(ARGV[5]) or pause))
 delivery.worker, delivery.reason = "", cjson.encode(ARGV[2])
 write_delivery(ARGV[1], delivery)
 schedule(ARGV[1], now + pause)

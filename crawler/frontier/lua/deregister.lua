@@ -2,10 +2,10 @@
 -- deregister: add the links of a page, and report it as done, in one step: the work of enqueue and
 -- finish. A full server refuses it as a whole, as it does enqueue; finish alone is always taken.
 -- KEYS     1 prefix    "crawl:{name}:"
--- ARGV     1 to 15     see lib/done
---          16 skipped  JSON: reason -> number of links that the caller dropped, or [number,
+-- ARGV     1 to 16     see lib/done
+--          17 skipped  JSON: reason -> number of links that the caller dropped, or [number,
 --                      example], to be counted with those dropped here
---          17...       bucket, value, entry; for each link, at most 200: see enqueue
+--          18...       bucket, value, entry; for each link, at most 200: see enqueue
 -- Uses     as enqueue and finish
 -- With     core, lanes, leave, seen, links, wake, done
 -- Returns  as finish
@@ -16,7 +16,7 @@ local claim, verdict = proven(ARGV[1], ARGV[2])
 if not claim then return { verdict, 0 } end
 local no = unwilling(crawl, true)
 if no then return no end
-local pages, fault = linked_pages(17)
+local pages, fault = linked_pages(18)
 if not pages then return fault end
-add(crawl, pages, cjson.decode(ARGV[16]), false)
+add(crawl, pages, cjson.decode(ARGV[17]), false)
 return done(crawl, claim)

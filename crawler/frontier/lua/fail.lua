@@ -6,7 +6,7 @@
 --          3 class   retry, terminal, throttle, crash, infra, away, hook
 --          4 reason  for the dead letter
 --          5 status  of HTTP, or 0
---          6 wait    ms of a Retry-After, or ""
+--          6 wait    ms of a Retry-After, or that a hook asks for, or ""
 --          7 rand    a random number in [0,1), for the back-off
 --          8 own     "1": the run itself reports it, and calls the hook `failed`
 --          9 version of the definition by which the page was tried, or ""

@@ -2,7 +2,7 @@
 -- finish: report a page as done. The same step stores its result, so that every page yields exactly
 -- one.
 -- KEYS     1 prefix  "crawl:{name}:"
--- ARGV     1 to 13   see lib/done
+-- ARGV     1 to 16   see lib/done
 -- Uses     meta, counts, examples, tallies, inflight, tokens, lane:<lane> (hashes), processing,
 --          done, ready (lists), leases, acks, delayed, snoozed, producers, tickets (zsets), lanes
 --          (set), results

@@ -20,7 +20,7 @@ local DEFAULTS = {
   concurrency_limit = 4, delay = 0, attempts = 3, crash_strikes = 2, backoff = 5000,
   backoff_cap = 600000, retry_after_cap = 3600000, breaker_failures = 10, breaker_snooze = 60000,
   breaker_trips = 5, lease = 60000, page_deadline = 180000, results_limit = 100000,
-  page_limit_counts = "started",
+  page_limit_counts = "started", hook_attempts = 1,
 }
 -- ms for which a crawl may be closed at most; beyond, its field is wrong
 local CLOSED_MAX = 600000
@@ -111,6 +111,19 @@ local function count_route(what, route, ms)
   end
   count(name .. what)
   count(name .. "ms", ms)
+end
+
+-- What hooks and conditions decide about pages is counted, each time, in `counts`:
+-- "decision:blocked:captcha". So many have counts of their own.
+local DECISIONS_MAX = 100
+
+local function count_decision(word, reason, url)
+  local name = "decision:" .. word .. ":" .. reason
+  if redis.call("HEXISTS", key("counts"), name) == 0 and count("decisions") > DECISIONS_MAX then
+    name = "decision:" .. word .. ":other"
+  end
+  count(name)
+  redis.call("HSETNX", key("examples"), name, url)
 end
 
 -- Sums for metrics, which only go up; see run/timings.py for their names. Reasons may come from
@@ -259,6 +272,12 @@ local function identify(entry)
   return entry.id
 end
 
+-- The URL of an entry for an example: "" if it cannot be read, its first 300 bytes.
+local function url_of(entry)
+  local ok, fields = pcall(cjson.decode, entry and "[0" .. entry.rest)
+  return ok and string.sub(fields[4], 1, 300) or ""
+end
+
 local function text(entry)
   return string.format('[2,%d,%d,%d,%d,"%s"%s', entry.attempts, entry.strikes, entry.priority,
     entry.depth, entry.lane, entry.rest)
@@ -275,14 +294,25 @@ local function promise(crawl, name, worker, entry, handed)
 end
 
 -- Failed pages are counted by kind, for their reasons are chosen by sites and hooks: a word of ours
--- (an advice may follow it), `http_STATUS`, or the step and the type of an error ("extract:
--- ValueError"); as frontier/kinds.py. A crawl counts so many kinds; the others are "other", those of
+-- (an advice may follow it), `http_STATUS`, the step and the type of an error ("extract:
+-- ValueError"), or the decision of a hook ("retry: half loaded"); as frontier/kinds.py. A crawl counts so many kinds; the others are "other", those of
 -- errors "STEP: other".
 local KINDS_MAX, ERROR_KINDS_MAX = 200, 100
 local ERROR_STEPS = { after = true, internal = true }
+local DECISIONS = { retry = "retry", throttle = "blocked" } -- by class
+
+-- Whether a hook decided this: its word, and the rest of the reason; nil: it did not.
+local function decided(class, reason)
+  local word = DECISIONS[class]
+  if word and string.sub(reason, 1, #word + 2) == word .. ": " then
+    return word, string.sub(reason, #word + 3)
+  end
+end
 local STATUSES = { { 400, 431 }, { 451, 451 }, { 499, 511 }, { 520, 530 } }
 
 local function kind_of(class, reason)
+  local decision = decided(class, reason)
+  if decision then return reason, decision end
   local step, name = string.match(reason, "^([%w_]+): ([%a_][%w_.]*)")
   if step and (class == "hook" or ERROR_STEPS[step]) and #step <= 40 then
     return step .. ": " .. (#name <= 60 and name or "other"), step
@@ -319,8 +349,7 @@ local function bury(crawl, entry, raw, class, reason, status)
   local kind = counted_kind(class, reason)
   -- the first of its kind is an example: its URL, and its reason if that says more
   if redis.call("HINCRBY", key("reasons"), kind, 1) == 1 then
-    local ok, fields = pcall(cjson.decode, entry and "[0" .. entry.rest)
-    local example = ok and string.sub(fields[4], 1, 300) or ""
+    local example = url_of(entry)
     if reason ~= kind then example = example .. " (" .. string.sub(reason, 1, 400) .. ")" end
     if example ~= "" then redis.call("HSET", key("examples"), "failed_" .. kind, example) end
   end

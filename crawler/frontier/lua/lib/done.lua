@@ -17,6 +17,7 @@
 --          13 version of the definition by which the page was done, or ""
 --          14 route   that the page took, or "": the crawl has none
 --          15 ms      that its run took
+--          16 skip    why a hook skipped the page; "": none did
 -- Returns  verdict ("OK", "ALIAS": the final URL is another page that is known), ended (1 for the
 --          call that ended the crawl); if tickets were asked for, the reply of grant follows
 local function done(crawl, claim)
@@ -32,6 +33,7 @@ local function done(crawl, claim)
   count("done")
   count_version("done", ARGV[13])
   count_route("done", ARGV[14], ARGV[15])
+  if ARGV[16] ~= "" then count_decision("skip", ARGV[16], string.sub(ARGV[3], 1, 300)) end
   if verdict == "ALIAS" then
     count("dup")
     redis.call("HSETNX", key("examples"), "dup", string.sub(ARGV[3], 1, 300))

@@ -80,7 +80,12 @@ local function hold(crawl, wait, reason)
   set(crawl, "held", now + wait, "held_reason", reason)
 end
 
--- The effect of a page's failure, by its class. `wait` (ms) is a Retry-After or nil; `rand`, in
+-- How often a page may be tried that fails by `class`.
+local function attempts_of(crawl, class)
+  return class == "hook" and crawl.hook_attempts or crawl.attempts
+end
+
+-- The effect of a page's failure, by its class. `wait` (ms) is a Retry-After, what a hook asks for, or nil; `rand`, in
 -- [0,1), spreads the back-off.
 -- Returns ms until the page is tried again, or nil if it is among the failed now.
 local function fail(crawl, claim, class, reason, status, wait, rand)
@@ -93,6 +98,8 @@ local function fail(crawl, claim, class, reason, status, wait, rand)
     class = outages > OUTAGES and "crash" or "infra"
   end
   attempted(status, class, reason)
+  local word, why = decided(class, reason)
+  if word then count_decision(word, why, url_of(entry)) end
   if not entry then
     bury(crawl, nil, claim.raw, "terminal", "corrupt")
   elseif class == "infra" then
@@ -126,7 +133,7 @@ local function fail(crawl, claim, class, reason, status, wait, rand)
 
     if class == "crash" and entry.strikes >= crawl.crash_strikes then
       bury(crawl, entry, nil, class, "poison", status)
-    elseif class == "terminal" or class == "hook" or entry.attempts >= crawl.attempts then
+    elseif class == "terminal" or entry.attempts >= attempts_of(crawl, class) then
       bury(crawl, entry, nil, class, reason, status)
     elseif class == "throttle" then
       if draining(crawl) then
@@ -137,7 +144,7 @@ local function fail(crawl, claim, class, reason, status, wait, rand)
       count("retried")
       retry = lane.blocked - now
     else
-      retry = math.max(1, math.floor(backoff * rand), wait or 0)
+      retry = math.max(1, wait or math.floor(backoff * rand))
       redis.call("ZADD", key("delayed"), now + retry, text(entry))
       count("retried")
     end
