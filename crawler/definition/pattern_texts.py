@@ -21,9 +21,7 @@ def is_anchored(pattern: re.Pattern[str]) -> bool:
 
 def is_within(pattern: re.Pattern[str], other: re.Pattern[str]) -> bool:
     """Whether ``other`` is found wherever ``pattern`` is, certainly."""
-    if other.pattern in ALL:
-        return True
-    if (pattern.pattern, pattern.flags) == (other.pattern, other.flags):
+    if other.pattern in ALL or _continues(pattern, other):
         return True
     word = _plain(other)
     if word is None or pattern.flags & re.IGNORECASE > other.flags & re.IGNORECASE:
@@ -36,11 +34,20 @@ def is_within(pattern: re.Pattern[str], other: re.Pattern[str]) -> bool:
     return any(word in run for run in runs)
 
 
+def _continues(pattern: re.Pattern[str], other: re.Pattern[str]) -> bool:
+    """Whether ``pattern`` is ``other``, or begins with the whole of it."""
+    begin, rest = other.pattern, pattern.pattern[len(other.pattern) :]
+    if pattern.flags != other.flags or not pattern.pattern.startswith(begin):
+        return False
+    return not rest or ("|" not in pattern.pattern and rest[0] not in _QUANTIFIERS)
+
+
 def _plain(pattern: re.Pattern[str]) -> str | None:
     """Return the text that ``pattern`` is found by, if it is nothing but text, perhaps with ``^``
-    in front.
+    in front, or with anything around it.
     """
-    text = pattern.pattern.removeprefix("^")
+    text = re.sub(r"(?<!\\)\.\*\??\$?$", "", re.sub(r"^\^?\.\*\??", "", pattern.pattern))
+    text = text.removeprefix("^")
     runs = literal_runs(re.compile(text, pattern.flags))
     return runs[0] if len(runs) == 1 and re.escape(runs[0]) in (text, re.escape(text)) else None
 
