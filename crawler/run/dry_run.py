@@ -14,7 +14,7 @@ from ..frontier.answers import Ending, Renewal, Verdict, Wake
 from ..model import Claim, Json, Link, Outcome, Page, Result, Snapshot, Status, Turn
 from ..output.hints import hints
 from ..redaction import masked
-from ..urls.scope import Chosen
+from ..urls.scope import DUPLICATE, Chosen
 from .context import RunServices
 from .lifecycle import execute
 from .looks import DryLooks, Looks
@@ -101,10 +101,13 @@ class Links(Silent):
     def choice(self, chosen: Chosen) -> None:
         """Keep the links: those of the page, and those that hooks follow."""
         before = self.chosen or Chosen((), {})
+        known = {page.id for page in before.pages}
+        pages = tuple(page for page in chosen.pages if page.id not in known)
+        twice = tuple((Link(page.url), DUPLICATE) for page in chosen.pages if page.id in known)
         self.chosen = Chosen(
-            before.pages + chosen.pages,
-            Counter(before.dropped) + Counter(chosen.dropped),
-            before.reasons + chosen.reasons,
+            before.pages + pages,
+            Counter(before.dropped) + Counter(chosen.dropped) + Counter({DUPLICATE: len(twice)}),
+            before.reasons + chosen.reasons + twice,
             {**chosen.examples, **before.examples},
         )
 

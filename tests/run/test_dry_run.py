@@ -54,6 +54,7 @@ def test_a_dry_run_hands_its_hooks_the_arguments_of_a_run(chrome: Chrome, site: 
         browser.open(site.url("/base-elsewhere"))
         follow("late")  # of the document that is there now
         follow(site.url("/late"))
+        follow(site.url("/a"))  # which it would queue as a link
 
     seen = dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False), after=True)
     # with what the hooks follow, in the order in which they do
@@ -69,6 +70,7 @@ def test_a_dry_run_hands_its_hooks_the_arguments_of_a_run(chrome: Chrome, site: 
         ("ftp://127.0.0.1/", "scheme"),
         (site.url("/b"), "filter"),
         ("http://elsewhere.test/dir/late", "scope"),
+        (site.url("/a"), "duplicate"),
     ]
     assert calls == [("before_all", 1), ("after", "OK", "Fine", 2)]
 

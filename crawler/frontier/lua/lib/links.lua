@@ -107,8 +107,10 @@ local function counted_patterns(crawl, patterns)
   }
 end
 
--- Whether a link names a route or brings data: a page that is known keeps what it came with.
-local function brings(raw) return string.sub(raw, -2) == "}]" end
+-- Whether a link names a route or brings data, which then ends its entry: a page that is known keeps
+-- what it came with.
+local CLOSING_BRACE = 125
+local function brings(raw) return string.byte(raw, -2) == CLOSING_BRACE end
 
 -- Add them, at the `front` or the end of their queues, and count those skipped, with what the caller
 -- skipped: reason -> number, or reason -> {number, example}. The first example of a reason is kept.
