@@ -6,27 +6,37 @@
 # Debian 12 and Python 3.12: both have every package as a binary (a headless Chrome there, an
 # embedded Redis here). For reproducible builds, give the digest: --build-arg PYTHON_IMAGE=…@sha256:…
 ARG PYTHON_IMAGE=docker.io/library/python:3.12-slim-bookworm
-FROM ${PYTHON_IMAGE} AS build
+FROM ${PYTHON_IMAGE} AS environment
+ARG EXTRAS="embedded flower metrics serve"
+WORKDIR /src
+COPY setup.cfg ./
+# What it needs, without itself: a layer that lasts until setup.cfg changes. An environment without
+# pip, and of Selenium's drivers for other systems nothing.
+# hadolint ignore=DL3013
+RUN python -c "import configparser as c; p = c.RawConfigParser(); p.read('setup.cfg'); \
+print(p['options']['install_requires'], *map(p['options.extras_require'].__getitem__, '${EXTRAS}'.split()))" > needs.txt \
+ && python -m venv --without-pip /opt/crawler \
+ && pip --python /opt/crawler/bin/python install --no-cache-dir -r needs.txt \
+ && rm -rf /opt/crawler/lib/python3*/site-packages/selenium/webdriver/common/macos \
+           /opt/crawler/lib/python3*/site-packages/selenium/webdriver/common/windows
+
+FROM ${PYTHON_IMAGE} AS package
 WORKDIR /src
 COPY pyproject.toml setup.cfg README.md LICENSE ./
 COPY crawler crawler
 COPY tasks tasks
 COPY config config
-# An environment without pip, and of Selenium's drivers for other systems nothing.
-# hadolint ignore=DL3013
-RUN python -m venv --without-pip /opt/crawler \
- && pip --python /opt/crawler/bin/python install --no-cache-dir ".[embedded,flower,metrics,serve]" \
- && rm -rf /opt/crawler/lib/python3*/site-packages/selenium/webdriver/common/macos \
-           /opt/crawler/lib/python3*/site-packages/selenium/webdriver/common/windows
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 FROM ${PYTHON_IMAGE}
 # Of Debian's driver the program alone: the package wants a second Chromium, with a desktop's
 # libraries (0.5 GB); and of Mesa nothing: a headless Chrome draws with a library of its own (0.16 GB).
-# Fonts: Latin, Greek and Cyrillic; Chinese, Japanese and Korean; emoji.
+# Fonts, 25 MB: Latin, Greek, Cyrillic, Arabic, Hebrew; Chinese, Japanese and Korean; Thai, Ethiopic and those of India; emoji.
 # hadolint ignore=DL3008,DL4006
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      chromium-headless-shell fonts-dejavu-core fonts-droid-fallback fonts-noto-color-emoji tini \
+      chromium-headless-shell tini \
+      fonts-dejavu-core fonts-freefont-ttf fonts-lohit-knda fonts-lohit-telu fonts-noto-color-emoji fonts-wqy-microhei \
  && apt-get download chromium-driver \
  && dpkg-deb --fsys-tarfile chromium-driver_*.deb | tar -x -C / ./usr/bin/chromedriver \
  && test -x /usr/bin/chromedriver \
@@ -35,7 +45,10 @@ RUN apt-get update \
  && useradd --create-home --uid 10001 crawler \
  && install -d -o crawler -g crawler \
       /home/crawler/results /home/crawler/files /home/crawler/flower /home/crawler/beat
-COPY --from=build /opt/crawler /opt/crawler
+COPY --from=environment /opt/crawler /opt/crawler
+# Itself, in small layers: all that a new version pushes and pulls.
+COPY --from=package /wheels /wheels
+RUN pip --python /opt/crawler/bin/python install --no-cache-dir --no-deps /wheels/*.whl
 USER 10001:10001
 WORKDIR /home/crawler
 ENV PATH=/opt/crawler/bin:$PATH PYTHONUNBUFFERED=1 CRAWLER_HEARTBEAT_FILE=/tmp/crawler-alive \

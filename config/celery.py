@@ -13,7 +13,8 @@ from redis.connection import parse_url
 from redis.retry import Retry
 
 from . import SettingsError
-from .settings import SENTINEL_SCHEMES, Settings
+from .service_urls import SENTINEL_SCHEMES
+from .settings import Settings
 
 #: The module of our transports, by the name that it is installed under.
 TRANSPORTS = "crawler.tasks.transport"

@@ -13,7 +13,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import (
@@ -25,6 +24,15 @@ from pydantic_settings import (
 )
 
 from . import SettingsError, django
+from .service_urls import (
+    BROKER_SCHEMES,
+    CHROME_SCHEMES,
+    FRONTIER_SCHEMES,
+    broker_beside,
+    check_url,
+    with_password,
+    with_verification,
+)
 
 PREFIX = "CRAWLER_"
 
@@ -37,14 +45,12 @@ HARD_MARGIN = 30.0
 #: A token, as RFC 6750 writes it, and too long to be guessed.
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{16,256}={0,2}")
 
+#: Characters of the secret that signs webhooks.
+SIGNING_MIN, SIGNING_MAX = 16, 256
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 #: A URL may hold a password, so it is never shown: not by ``repr``, not in an error.
 SecretUrl = Annotated[str | None, Field(repr=False)]
-
-SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
-FRONTIER_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster", *SENTINEL_SCHEMES)
-BROKER_SCHEMES = ("redis", "rediss", "redis+socket", *SENTINEL_SCHEMES)
-CHROME_SCHEMES = ("http", "https")
 
 #: Minute, hour, day of month, month, day of week.
 CRON_FIELDS = 5
@@ -185,8 +191,16 @@ class Settings(BaseSettings):
     api_wait_max: float = Field(default=60.0, ge=0, le=60)
     """Seconds that a request which waits for the end of a job (?wait=) is held, at most."""
 
+    webhook_secret_file: Path | None = Field(default=None, examples=["/run/secrets/webhook_secret"])
+    """A file with the ``webhook_secret``, where that is not set itself. Read with the settings."""
+
     webhook_secret: str | None = Field(
-        default=None, min_length=16, max_length=256, repr=False, examples=["a-long-random-text"]
+        default=None,
+        min_length=SIGNING_MIN,
+        max_length=SIGNING_MAX,
+        repr=False,
+        examples=["a-long-random-text"],
+        validate_default=True,
     )
     """The secret that signs the webhooks of jobs, of 16 characters or more: the same for servers
     and workers. Unset: orders with a webhook are refused."""
@@ -254,8 +268,8 @@ class Settings(BaseSettings):
     @classmethod
     def _frontier(cls, url: str | None, others: ValidationInfo) -> str | None:
         path = others.data.get("redis_password_file")
-        checked = url and _checked(url, FRONTIER_SCHEMES)
-        return _with_password(checked, _secret(path)) if checked and path else checked
+        checked = url and check_url(url, FRONTIER_SCHEMES)
+        return with_password(checked, _secret(path)) if checked and path else checked
 
     @field_validator("schedule", mode="before")
     @classmethod
@@ -275,7 +289,7 @@ class Settings(BaseSettings):
     @classmethod
     def _broker(cls, url: str | None, others: ValidationInfo) -> str | None:
         if url:
-            return _verified(_checked(url, BROKER_SCHEMES))
+            return with_verification(check_url(url, BROKER_SCHEMES))
         # absent if it is faulty itself: one fault is enough
         frontier = others.data.get("redis_url")
         if frontier and "+cluster://" in frontier:
@@ -287,7 +301,7 @@ class Settings(BaseSettings):
     @field_validator("chrome_url")
     @classmethod
     def _chrome(cls, url: str | None) -> str | None:
-        return url and _checked(url, CHROME_SCHEMES).rstrip("/")
+        return url and check_url(url, CHROME_SCHEMES).rstrip("/")
 
     @field_validator("api_tokens")
     @classmethod
@@ -305,10 +319,23 @@ class Settings(BaseSettings):
             else value
         )
 
+    @field_validator("webhook_secret_file")
+    @classmethod
+    def _webhook_file(cls, path: Path | None) -> Path | None:
+        if path and not SIGNING_MIN <= len(_secret(path)) <= SIGNING_MAX:
+            raise ValueError(f"must hold {SIGNING_MIN} to {SIGNING_MAX} characters")
+        return path
+
+    @field_validator("webhook_secret", mode="before")
+    @classmethod
+    def _webhook(cls, secret: Any, others: ValidationInfo) -> Any:
+        path = others.data.get("webhook_secret_file")
+        return _secret(path) if path and not secret else secret
+
     @field_validator("traces_url")
     @classmethod
     def _traces(cls, url: str | None) -> str | None:
-        return url and _checked(url, CHROME_SCHEMES)
+        return url and check_url(url, CHROME_SCHEMES)
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -414,100 +441,12 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
-def broker_beside(url: str) -> str:
-    """Return the broker's URL, as kombu reads it, if only the frontier's ``url`` is known: the next
-    database of that server.
-
-    After 15, the last database that Redis has by default, comes 14.
-    """
-    parts = urlsplit(url)
-    query, service, path = dict(parse_qsl(parts.query)), "", parts.path.strip("/")
-    if parts.scheme in SENTINEL_SCHEMES:
-        service, _, path = path.partition("/")
-    number = int(query.pop("db", "") or ("" if parts.scheme == "unix" else path) or 0)
-    database = 14 if number == 15 else number + 1
-    if parts.scheme in SENTINEL_SCHEMES:
-        return parts._replace(path=f"/{service}/{database}", query=urlencode(query)).geturl()
-    if parts.scheme == "unix":
-        return f"redis+socket://{parts.netloc}{quote(parts.path)}?virtual_host={database}"
-    # any other option breaks kombu's Connection
-    tls = {name: value for name, value in query.items() if name.startswith("ssl_")}
-    return _verified(
-        f"{parts.scheme}://{parts.netloc}/{database}" + (f"?{urlencode(tls)}" if tls else "")
-    )
-
-
 def _secret(path: Path) -> str:
     """Return what the file at ``path`` holds, or raise ValueError if it cannot be read."""
     try:
         return path.read_text().strip()
     except (OSError, UnicodeError) as error:
         raise ValueError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _with_password(url: str, password: str) -> str:
-    """Return ``url`` with ``password``, unless it has one."""
-    parts = urlsplit(url)
-    user, _, hosts = parts.netloc.rpartition("@")
-    if ":" in user:
-        return url
-    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{hosts}").geturl()
-
-
-def _verified(url: str) -> str:
-    """Return ``url`` with the wish to verify the server's certificate: redis-py does by itself, and
-    kombu does not.
-    """
-    if not url.startswith("rediss://") or "ssl_cert_reqs=" in url:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}ssl_cert_reqs=required"
-
-
-def _checked(url: str, schemes: tuple[str, ...]) -> str:
-    """Return ``url``, or raise ValueError if it can be none; its text stays out of the error."""
-    scheme = url.partition("://")[0] if "://" in url else ""
-    if scheme not in schemes:
-        right = " or ".join(f"{one}://" for one in schemes)
-        wrong = f"not {scheme}://" if scheme else "and it has no scheme"
-        raise ValueError(f"must begin with {right}, {wrong}")
-    try:
-        parts = urlsplit(url)
-        netloc = parts.netloc.rpartition("@")[2]
-        names = netloc.split(",") if "+" in scheme else [netloc]
-        hosts = [urlsplit(f"//{name}") for name in names]
-        ports_are_numbers = all(one.port or True for one in hosts)
-    except ValueError:
-        ports_are_numbers = False
-    if not ports_are_numbers:
-        raise ValueError(
-            "is no URL: its host or port cannot be read (is a / or a @ in the password written as"
-            " %2F, %40?)"
-        )
-    query, path = dict(parse_qsl(parts.query)), parts.path.strip("/")
-    if parts.scheme in ("unix", "redis+socket"):
-        if not path:
-            raise ValueError("names no socket")
-        if others := query.keys() - {"virtual_host"} if "+" in scheme else ():
-            raise ValueError(f"has {min(others)}; a broker's socket takes virtual_host only")
-        path = query.get("virtual_host", "")
-    elif not all(one.hostname for one in hosts):
-        raise ValueError("names no host")
-    if parts.scheme in SENTINEL_SCHEMES:
-        service, _, path = path.partition("/")
-        if not service:
-            raise ValueError(
-                "names no master; it ends in /NAME or /NAME/DATABASE, with the name that the"
-                " Sentinels know"
-            )
-    database = query.get("db") or (path if schemes != CHROME_SCHEMES else "")
-    if database and not (database.isascii() and database.isdigit()):
-        raise ValueError("its database is no number")
-    if parts.scheme.endswith("+cluster") and int(database or 0):
-        raise ValueError(
-            "names a database, which a Cluster has none of; CRAWLER_KEY_PREFIX keeps installations"
-            " apart"
-        )
-    return url
 
 
 def _fault(error: Any) -> str:

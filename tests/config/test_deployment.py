@@ -37,6 +37,8 @@ WORKER = (
     " -n crawler@%h --without-gossip --without-mingle -l INFO"
 )
 
+WORKER_PODS = "config/kubernetes/worker.yaml"
+
 SERVICES = (
     "redis", "hub", "chrome", "worker", "api", "beat", "metrics", "flower", "prometheus",
     "alertmanager", "grafana",
@@ -107,11 +109,23 @@ def test_pages_in_chrome_are_on_a_network_of_their_own():
 
 def test_secrets_are_distinct_and_given_to_those_that_need_them():
     file = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    assert len({one["file"] for one in file["secrets"].values()}) == len(file["secrets"]) == 4
+    assert len({one["file"] for one in file["secrets"].values()}) == len(file["secrets"]) == 5
     given = {name: set(service.get("secrets", ())) for name, service in services().items()}
     for name in ("hub", "chrome", "prometheus", "alertmanager"):
         assert given[name] == set()
-    assert given["worker"] == given["redis"] == {"redis_password"}
+    assert given["redis"] == {"redis_password"}
+    # it signs the webhooks of jobs, for which the API takes the orders
+    assert given["worker"] == {"redis_password", "webhook_secret"}
+    assert given["api"] == {"redis_password", "api_tokens", "webhook_secret"}
+    # and each document that says how they are made makes all of them
+    made = re.compile(r"for name in ([a-z_ ]+);")
+    for name in ("docker-compose.yml", "README.md"):
+        (names,) = made.findall((ROOT / name).read_text())
+        assert set(names.split()) == set(file["secrets"]), name
+    pods = (ROOT / WORKER_PODS).read_text()
+    words = re.search(r"from-file=secrets/%s ' ([a-z_ ]+)\)", pods)
+    assert words[1] == made.findall(pods)[0]
+    assert set(words[1].split()) == set(file["secrets"]) - {"grafana_password"}
 
 
 def test_a_worker_is_started_alike_everywhere():
@@ -123,7 +137,7 @@ def test_a_worker_is_started_alike_everywhere():
 
 def test_the_image_has_the_extras_and_folders_that_services_need():
     dockerfile = (ROOT / "Dockerfile").read_text()
-    extras = set(re.findall(r'"\.\[([a-z,]+)\]"', dockerfile)[0].split(","))
+    extras = set(re.findall(r'^ARG EXTRAS="([a-z ]+)"$', dockerfile, re.MULTILINE)[0].split())
     assert extras == {"embedded", "flower", "metrics", "serve"}
     for service in services().values():
         for volume in service.get("volumes", ()):
@@ -263,7 +277,7 @@ def test_every_service_is_bounded_watched_and_reads_secret_files():
         assert service["mem_limit"], name
         assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
         for key, value in service.get("environment", {}).items():
-            secret = "PASSWORD" in key or "TOKEN" in key
+            secret = any(word in key for word in ("PASSWORD", "TOKEN", "SECRET"))
             assert not secret or str(value).startswith("/run/secrets/"), (name, key)
 
 
@@ -282,7 +296,7 @@ def test_the_command_line_of_each_service_works_as_it_is_written(ground: Ground)
     ground.chrome_on({"/": Doc()})
     settings = ground.settings(heartbeat_file=ground.folder / "alive", events=True)
     password, tokens = ground.folder / "password", ground.folder / "tokens"
-    password.write_text("a-long-password")
+    password.write_text("a-long-password\n")
     tokens.write_text("a-long-random-text\n")
     usual = ("6379", "9808", "5555", "8000")
     ports = dict(zip(usual, map(str, free_ports(len(usual))), strict=True))
@@ -316,6 +330,7 @@ def test_the_command_line_of_each_service_works_as_it_is_written(ground: Ground)
     environ |= environment(settings) | {
         "FLOWER_PASSWORD_FILE": str(password),
         "CRAWLER_API_TOKENS_FILE": str(tokens),
+        "CRAWLER_WEBHOOK_SECRET_FILE": str(tokens),
         "CRAWLER_SCHEDULE": "shop 0 3 1 1 *",
         "REDIS_MAXMEMORY": file["redis"]["environment"]["REDIS_MAXMEMORY"].strip("${}")[-3:],
         "PYTHONUNBUFFERED": "1",
@@ -336,7 +351,9 @@ def test_the_command_line_of_each_service_works_as_it_is_written(ground: Ground)
                 return False
 
         def pings() -> bool:
-            with redis_py.Redis(port=int(ports["6379"]), password=password.read_text()) as client:
+            with redis_py.Redis(
+                port=int(ports["6379"]), password=password.read_text().strip()
+            ) as client:
                 try:
                     return (
                         bool(client.ping())

@@ -324,6 +324,29 @@ def test_the_password_of_redis_may_come_as_a_file(tmp_path):
             load(redis_password_file=path, redis_url="redis://db")
 
 
+def test_the_secret_of_webhooks_may_come_as_a_file(tmp_path):
+    file = tmp_path / "webhook_secret"
+    file.write_text("a-secret-of-some-length\n")
+    settings = load(webhook_secret_file=file)
+    assert settings.webhook_secret == "a-secret-of-some-length"
+    assert "a-secret-of-some-length" not in repr(settings)
+    own = load(webhook_secret_file=file, webhook_secret="another-of-some-length")
+    assert own.webhook_secret == "another-of-some-length"
+    # what this process starts gets it, however it came
+    variables = {
+        name.removeprefix("CRAWLER_").lower(): text for name, text in environment(settings).items()
+    }
+    assert load(**variables) == settings
+    file.write_text("short\n")
+    for path, what in (
+        (file, "must hold 16 to 256 characters"),
+        (tmp_path / "none", "cannot be read: No such file"),
+    ):
+        with pytest.raises(SettingsError, match=f"^CRAWLER_WEBHOOK_SECRET_FILE: {what}") as error:
+            load(webhook_secret_file=path)
+        assert "short" not in str(error.value)
+
+
 def test_beat_starts_crawls_by_lines_of_a_crontab(monkeypatch):
     monkeypatch.setenv("CRAWLER_SCHEDULE", "books 0 3 * * *; shop */30 8-18 * * 1,5;")
     settings = load()
