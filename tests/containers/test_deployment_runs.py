@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from tests.containers.build import NEXT, NEXT_VERSION
-from tests.containers.deployment import PROJECT, Deployment, deployed, site_paths
-from tests.containers.engine import Engine, EngineMissing
+from tests.containers.deployment import PROJECT, SESSIONS, Deployment, numbers
+from tests.containers.growing_site import PORT
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
+
+#: Pages of the site that a crawl does whole, and pages that a crawl has in flight at most.
+PAGES, IN_FLIGHT = 24, 4
 
 #: Runs in a worker: what Chrome says of each address that it is sent to, by the Grid.
 LOOK = """
@@ -21,8 +23,8 @@ from selenium.common.exceptions import WebDriverException
 options = webdriver.ChromeOptions()
 driver = webdriver.Remote("http://hub:4444", options=options)
 said = {}
-for number, url in enumerate(sys.argv[1:]):
-    driver.set_page_load_timeout(5 if number else 60)
+for url in sys.argv[1:]:
+    driver.set_page_load_timeout(3 if url not in (sys.argv[1], sys.argv[-1]) else 60)
     try:
         driver.get(url)
         said[url] = "page"
@@ -52,26 +54,9 @@ INSIDE = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    try:
-        engine = Engine.find()
-    except EngineMissing as error:
-        pytest.skip(str(error))
-    if not engine.images:
-        pytest.skip("no images are built: make containers says why")
-    return engine
-
-
-@pytest.fixture(scope="module")
-def deployment(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    with deployed(engine, tmp_path_factory.mktemp("deployment")) as deployment:
-        yield deployment
-
-
 def test_every_service_is_well_and_none_runs_as_root(deployment: Deployment):
     for name in deployment.services:
-        assert deployment.health(name) == "running healthy"
+        assert deployment.state(name) == "running healthy"
         assert deployment.execute(name, "id", "-u").strip() != "0", name
     # and what is published is published on loopback
     for name, port in deployment.ports.items():
@@ -84,23 +69,31 @@ def test_every_service_is_well_and_none_runs_as_root(deployment: Deployment):
             assert (bound["HostIp"], bound["HostPort"]) == ("127.0.0.1", str(port))
 
 
+def test_the_grid_has_as_many_browsers_as_the_file_says(deployment: Deployment):
+    status = deployment.execute("hub", "curl", "-fsS", "http://127.0.0.1:4444/status")
+    nodes = json.loads(status)["value"]["nodes"]
+    assert [(node["maxSessions"], len(node["slots"])) for node in nodes] == [(SESSIONS, SESSIONS)]
+
+
 def test_a_health_check_fails_on_an_answer_that_is_an_error(deployment: Deployment):
     # Given a Redis that answers, but not what it should
     check = deployment.services["redis"]["healthcheck"]["test"][1].replace("$$", "$")
     assert deployment.execute("redis", "sh", "-c", check) == ""
     wrong = check.replace("REDISCLI_AUTH=", "REDISCLI_AUTH=wrong")
-    (one,) = deployment.containers("redis")
-    done = deployment.engine.run("exec", one, "sh", "-c", wrong, check=False)
+    redis = deployment.id("redis")
+    done = deployment.engine.run("exec", redis, "sh", "-c", wrong, check=False)
     assert done.returncode != 0
 
 
 def test_a_crawl_through_the_grid_writes_every_page_to_the_volume(deployment: Deployment):
-    deployment.execute(
-        "worker", "crawler", "start", "http://site.test:8080/", "--set", "depth_limit=9",
-        "-o", "results/site.jsonl",
-    )  # fmt: skip
-    lines = deployment.execute("worker", "cat", "results/site.jsonl").splitlines()
-    assert sorted(json.loads(line)["url"].rpartition(":8080")[2] for line in lines) == site_paths()
+    deployment.end_site("books", PAGES)
+    words = ("crawler", "start", "crawls/books.py", "-o", "results/books.jsonl")
+    deployment.execute("worker", *words)
+    lines = deployment.execute("worker", "cat", "results/books.jsonl").splitlines()
+    items = list(map(json.loads, lines))
+    assert (
+        numbers(items) == sorted(int(item["data"]["title"]) for item in items) == list(range(PAGES))
+    )
 
 
 def test_prometheus_scrapes_workers_and_knows_alertmanager(deployment: Deployment):
@@ -117,7 +110,10 @@ def test_prometheus_scrapes_workers_and_knows_alertmanager(deployment: Deploymen
         lambda: [one["value"][1] for one in ask("query?query=crawler_workers")["result"]] == ["1"],
         lambda: ask("targets"),
     )
-    assert {one["health"] for one in ask("targets")["activeTargets"]} == {"up"}
+    deployment.until(
+        lambda: {one["health"] for one in ask("targets")["activeTargets"]} == {"up"},
+        lambda: ask("targets"),
+    )
     assert len(ask("alertmanagers")["activeAlertmanagers"]) == 1
 
 
@@ -132,42 +128,52 @@ def test_a_page_in_chrome_finds_neither_redis_nor_prometheus(deployment: Deploym
     urls = [f"http://{place}/" for place in places]
     urls += [f"http://{name}:{port}/" for name, port in INSIDE.items()]
     urls += [f"http://{gateway['Gateway']}:{port}/" for port in deployment.ports.values()]
-    said = json.loads(
-        deployment.execute("worker", "python", "-c", LOOK, "http://site.test:8080/", *urls)
-    )
-    # Then it finds the site, and nothing else
-    assert said.pop("http://site.test:8080/") == "page"
-    assert {url: what for url, what in said.items() if what not in NOT_FOUND} == {}
+    site = f"http://site.test:{PORT}/books/0"
+    words = ("python", "-c", LOOK, site, *urls, f"{site}?after")
+    found = json.loads(deployment.execute("worker", *words))
+    # Then it finds the site, before and after, and nothing else
+    assert (found.pop(site), found.pop(f"{site}?after")) == ("page", "page")
+    assert {url: what for url, what in found.items() if what not in NOT_FOUND} == {}
 
 
 def test_killed_containers_come_back_and_no_page_is_lost(deployment: Deployment):
-    # Given a crawl under way
-    deployment.order("killed", delay=0.5)
-    deployment.until_done("killed", 2)
+    # Given a crawl under way, of a site that has no end yet
+    deployment.order("killed", delay=0.2)
+    done = deployment.until_done("killed", 2)
     # When one service after the other is killed
     for name in ("chrome", "redis", "worker"):
-        before = deployment.done("killed")
         deployment.kill(name)
+        # Then the crawl goes on: beyond the pages that were in flight
+        done = deployment.until_done("killed", done + IN_FLIGHT + 1)
         deployment.until_well(name)
-        deployment.until_done("killed", before + 1)
-    # Then every page is there
-    assert deployment.results("killed") == site_paths()
+    # and once the site has an end, each page that was found is done, and once
+    deployment.end_site("killed")
+    results = deployment.results("killed")
+    assert results == list(range(deployment.job("killed")["counts"]["accepted"]))
+    assert len(results) >= done
 
 
 def test_a_worker_rolls_to_a_new_version_within_a_crawl(deployment: Deployment):
-    # Given a crawl under way
-    deployment.order("rolled", delay=0.5)
-    deployment.until_done("rolled", 2)
-    (old,) = deployment.containers("worker")
+    # Given a crawl under way, of a site that has no end yet
+    deployment.order("rolled", delay=0.2)
+    done = deployment.until_done("rolled", 2)
+    old = deployment.id("worker")
     # When the worker, and nothing else, becomes one of the next version
     deployment.compose("up", "-d", "--no-deps", "--no-build", "worker", CRAWLER_IMAGE=NEXT)
     deployment.until_well("worker")
     # Then it goes on where the old one ended, and each page is done once
-    (new,) = deployment.containers("worker")
-    assert new != old
+    deployment.until_done("rolled", done + IN_FLIGHT + 1)
+    deployment.end_site("rolled")
+    assert deployment.id("worker") != old
     assert NEXT_VERSION in deployment.execute("worker", "crawler", "--version")
     assert NEXT_VERSION not in deployment.execute("api", "crawler", "--version")
-    assert deployment.results("rolled") == site_paths()
+    # and the end of the crawl before it was told, signed with a secret that came as a file
+    deployment.until(
+        lambda: deployment.job("killed")["webhook"]["state"] == "delivered",
+        lambda: deployment.job("killed"),
+    )
+    results = deployment.results("rolled")
+    assert results == list(range(deployment.job("rolled")["counts"]["accepted"]))
 
 
 def test_all_ends_by_itself_and_leaves_nothing_but_volumes(deployment: Deployment):
@@ -188,6 +194,6 @@ def test_all_ends_by_itself_and_leaves_nothing_but_volumes(deployment: Deploymen
     assert ours >= {"redis", "results", "files", "beat", "flower", "prometheus", "alertmanager"}
     lines = engine.run(
         "run", "--rm", "-v", f"{PROJECT}_results:/results:ro", engine.images["CRAWLER_IMAGE"],
-        "cat", "/results/site.jsonl",
+        "cat", "/results/books.jsonl",
     ).stdout.splitlines()  # fmt: skip
-    assert len(lines) == len(site_paths())
+    assert len(lines) == PAGES
