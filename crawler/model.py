@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from hashlib import sha1
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 #: Begins the names of counts of what hooks and conditions decided about pages.
 DECISION = "decision:"
@@ -114,6 +114,26 @@ class PageData(dict[str, Json]):
 NO_DATA = PageData()
 
 
+#: The names of a live page that ask its document; see ``browser/page.py``.
+OF_DOCUMENT = frozenset(
+    {
+        *("attr", "attrs", "click", "cookies", "driver", "element", "evaluate", "fill", "frame"),
+        *(
+            "html",
+            "matching",
+            "pdf",
+            "response",
+            "screenshot",
+            "scroll_to_end",
+            "select_all",
+            "text",
+            "texts",
+        ),
+        *("title", "wait_for"),
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """A URL at a depth (links from the entry page, which is 0).
@@ -141,6 +161,17 @@ class Page:
             object.__setattr__(self, "data", PageData(self.data))
         if not self.id:
             object.__setattr__(self, "id", page_id(self.key or self.url))
+
+    if not TYPE_CHECKING:  # type checkers know that there is no such attribute
+
+        def __getattr__(self, name: str) -> Any:
+            what = f"a page has no {name!r}"
+            if name in OF_DOCUMENT:
+                what = (
+                    f"the page has no {name!r} here, as it has no document: it is about to be"
+                    " fetched, or has failed; hooks with a live page (extract, after) can ask"
+                )
+            raise AttributeError(what)
 
 
 def page_id(canonical: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import crawler
 from crawler.browser.browser import Browser
+from crawler.browser.elements import Element
 from crawler.browser.page import LivePage, Tab
 from crawler.definition.crawl import Crawl
 from crawler.errors import Blocked, Retry, Skip
@@ -143,6 +144,7 @@ session that dies in a hook, and `page.wait_for` that waits in vain (`WaitTimeou
 #: What is handed to hooks: a title, words about it, and the classes. The first is described whole.
 HANDED: tuple[tuple[str, str, tuple[type, ...]], ...] = (
     ("page", "What it tells is true of the tab at that moment.", (LivePage, Tab)),
+    ("element", "`page.select_all` gives them; see [browser.md](browser.md#elements).", (Element,)),
     ("page without a document", "In `before`, `failed`, and deliveries made again.", (Page,)),
     ("browser", "It has all of the live page, and:", (Browser,)),
     ("response", "", (Response,)),
@@ -153,9 +155,9 @@ HANDED: tuple[tuple[str, str, tuple[type, ...]], ...] = (
     ("stop", "", (Stop,)),
 )
 #: Members of a session that hooks have a use for; the rest is for runs.
-OF_BROWSER = frozenset({"session_id", "pages", "open"})
+OF_BROWSER = frozenset({"session_id", "pages", "open", "headers", "cookie", "basic_auth"})
 #: Members that are for other modules.
-INTERNAL = frozenset({"finding"})
+INTERNAL = frozenset({"admits", "finding"})
 
 
 def page() -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 from pathlib import Path
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import crawler
+from crawler.browser.page import LivePage
 from crawler.hooks import ARGUMENTS, Lazy, call, code_place, hook_faults, note_of, note_place, wants
+from crawler.model import OF_DOCUMENT, Page, Response
 from tests.support.generated import page_of
 
 ROOT = Path(__file__).parents[1]
@@ -161,3 +164,20 @@ def test_the_documentation_of_hooks_is_what_the_code_says():
         if step != "scope":
             assert f"| `{step}` |" in page
             assert all(f"| `{name}` |" in page for name in names)
+
+
+def test_a_page_without_a_document_says_so_when_it_is_asked():
+    ahead, here = Page("https://a.example/", attempt=2), Response("https://a.example/x")
+    live = LivePage(None, None, ahead, here)  # type: ignore[arg-type]
+    # all that a live page can be asked for, beside the page itself
+    names = {name for name in [*dir(LivePage), *vars(live)] if not name.startswith("_")}
+    asked = names - {*Page.__slots__, "page", "transport", "finding", "in_frames", "admits"}
+    assert asked == OF_DOCUMENT
+    for name in asked:
+        with pytest.raises(AttributeError, match="has no document: it is about to be fetched"):
+            getattr(ahead, name)
+    # what a page has besides is the same for a live one
+    assert (live.id, live.attempt, live.parent, live.url) == (ahead.id, 2, None, here.url)
+    for page in (ahead, live):
+        assert not hasattr(page, "nothing")
+        assert copy.copy(page).depth == 0

@@ -239,7 +239,7 @@ class Tab:
 class LivePage(Tab):
     """A run's page: ``url`` (where it ended up), ``depth``, ``route`` (that it takes; "": none),
     ``data`` (which its link brought), and what can be asked of it; questions go to the live
-    document.
+    document. What :class:`Page` has besides (``id``, ``attempt``, ``parent``), it has, too.
     """
 
     def __init__(
@@ -251,6 +251,11 @@ class LivePage(Tab):
 
     def __repr__(self) -> str:
         return f"<page {self.url}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name in Page.__slots__ and "page" in self.__dict__:
+            return getattr(self.page, name)
+        raise AttributeError(f"a page has no {name!r}")
 
     @property
     def url(self) -> str:
