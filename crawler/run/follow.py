@@ -28,10 +28,12 @@ Taker = Callable[[Link, Page | str], None]
 
 
 class Follow:
-    """The argument ``follow`` of ``hook``, which is called for the page ``at``. Its URLs may be
-    relative to ``base()``; its pages are at ``depth``, unless a call says another.
+    """Queues pages of a hook's choice, which may have a route and data of their own: with the
+    page's report in ``extract`` and ``filter``, at once in other hooks.
     """
 
+    # ``at``: the page for which ``hook`` is called; URLs may be relative to ``base()``, and pages
+    # are at ``depth`` unless a call says another
     def __init__(
         self, crawl: Crawl, hook: str, at: Page, base: Callable[[], str], take: Taker, *, depth: int
     ) -> None:

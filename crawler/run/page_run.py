@@ -333,17 +333,17 @@ class PageRun:
         """Return the result of a page that a hook skips, which holds no item, and the links of it
         that are queued: what hooks follow, and all links of a page that ``extract`` skipped.
         """
-        response = self._response or Response(self._page.url)
-        chosen = permitted(self._followed.merged(Chosen(dropped={})), self._services.permits)
+        response, chosen = self._response or Response(self._page.url), None
         result = self._result_of(response, None, self._secrets.hide(skip.reason))
         with suppress(Skip):  # once is enough
             if skip.step == "extract":
                 self._observer.step("filter", self._page)
                 chosen = self.choose(response)
-            else:
-                self._observer.choice(chosen)
             if skip.step != "after":
                 self._hand_first(result)
+        if chosen is None:
+            chosen = permitted(self._followed.merged(Chosen(dropped={})), self._services.permits)
+            self._observer.choice(chosen)
         return result, chosen
 
     def _result_of(self, response: Response, data: Json, skipped: str | None = None) -> Result:

@@ -12,7 +12,7 @@ from tests.support.webdriver import Doc
 HOOKS = """
 import os
 from pathlib import Path
-from crawler import Crawl
+from crawler import Crawl, Skip
 
 FOLDER = Path(__file__).parent
 
@@ -42,6 +42,9 @@ def read(page, follow):
         follow("/deep", depth=3)
         if first_time("killed"):
             os.kill(os.getpid(), 9)
+    if page.url.endswith("/start"):
+        follow("/beyond", data={"by": "skip"})
+        raise Skip("no book")
     return {"data": page.data, "depth": page.depth}
 
 @shop.route("book")
@@ -72,8 +75,9 @@ def test_what_hooks_follow_arrives_once_with_its_data(ground: Ground):
     # Given hooks that follow pages, one of which is a link of the page as well
     path = ground.folder / "hooks.py"
     path.write_text(HOOKS)
-    names = ("start", "1", "2", "3", "filtered", "later", "instead")
-    ground.chrome_on({"/": Doc(links=["/1", "/refused"])} | {f"/{name}": Doc() for name in names})
+    names = ("start", "1", "2", "3", "filtered", "later", "instead", "beyond")
+    site = {f"/{name}": Doc() for name in names} | {"/": Doc(links=["/1", "/refused"])}
+    ground.chrome_on(site | {"/start": Doc(links=["/refused"])})
     ground.worker(2, crawls=str(path))
     # When a process dies after it followed them, a hook raises, and another one is called again
     frontier = ground.crawl(load_all([str(path)])["shop"], lease=2.0)
@@ -89,10 +93,11 @@ def test_what_hooks_follow_arrives_once_with_its_data(ground: Ground):
     found = {}
     for _, _, text in Listing(frontier).results(count=100):
         record = json.loads(text)
-        found[record["url"].rpartition("/")[2]] = record["data"]
+        found[record["url"].rpartition("/")[2]] = record["data"] or record["skipped"]
     assert found == {
         "": {"data": {}, "depth": 0},
-        "start": {"data": {"by": "before_all"}, "depth": 0},
+        "start": "no book",
+        "beyond": {"data": {"by": "skip"}, "depth": 1},
         "1": {"data": {"by": "extract", "number": 1}, "depth": 1, "route": "book"},
         "3": {"data": {"by": "extract", "number": 3}, "depth": 1, "route": "book"},
         "filtered": {"data": {"by": "filter"}, "depth": 1},
@@ -106,9 +111,10 @@ def test_what_hooks_follow_arrives_once_with_its_data(ground: Ground):
         "skipped_scope": 1,
         "skipped_malformed": 1,
         "skipped_depth": 1,
-        "skipped_filter": 1,
+        "skipped_filter": 2,
         "skipped_duplicate": 1,
-        "skipped_known_data": 2,  # of the filter, called for the second link; of `after`, again
+        # of the filter, which is called for each link; of `after`, which is called again
+        "skipped_known_data": 3,
     }
     assert seen.examples["skipped_scope"] == "http://elsewhere.example/"
     assert seen.examples["skipped_known_data"].endswith(("/filtered", "/later"))
