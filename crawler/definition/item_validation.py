@@ -15,7 +15,7 @@ from ..model import Json
 from ..text.encodable import encodable_value
 from ..text.nesting import NESTING_MAX
 from .item_models import field_key, field_parts, field_rule, is_extract, is_model
-from .selectors.rules import table_faults
+from .selectors.rules import item_faults, table_faults
 
 #: How a field with a selector is written.
 EXAMPLE = 'price: Annotated[float, Select(".price")]'
@@ -27,7 +27,7 @@ def extract_faults(value: Any, where: str = "extract") -> list[Fault]:
     """
     if is_model(value):
         return list(_model_faults(value, where, ()))
-    return [] if value is None or not is_extract(value) else table_faults(value, where)
+    return [] if value is None or not is_extract(value) else item_faults(value, where)
 
 
 def _model_faults(

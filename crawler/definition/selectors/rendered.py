@@ -37,6 +37,8 @@ _BLOCKS = frozenset(
         """,
     )
 )
+#: A regular expression within XPath: of one that is wrong we hear only where it is searched.
+_PATTERN = re.compile(r"""\bre:(?:test|match|replace)\([^'"]*?,\s*('[^']*'|"[^"]*")""")
 #: Attributes that hold an address.
 ADDRESSES = frozenset({"action", "formaction", "href", "poster", "src"})
 #: Those by which an element stands for an address, the first that it has.
@@ -177,6 +179,11 @@ def xpath_problem(xpath: str) -> str | None:
     except ValueError as error:
         why = str(error).partition("\n")[0].removeprefix("XPath error: ")
         return f"{xpath!r} is no XPath: {why}"
+    for pattern in _PATTERN.findall(xpath):
+        try:
+            re.compile(pattern[1:-1])
+        except re.error as error:
+            return f"{pattern} in {xpath!r} is no regular expression: {error}"
     return None
 
 

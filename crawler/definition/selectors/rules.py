@@ -21,13 +21,14 @@ rule                                        means
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...errors import Fault
 from ...text.nesting import NESTING_MAX, is_deeper
-from .paths import Path, parse_path
+from .paths import KINDS, Path, parse_path
 
 #: The types that a value may have; see ``typed_values``.
 TYPES = ("number", "integer", "date", "url", "text")
@@ -48,6 +49,10 @@ EXAMPLES = {
     "each": '"books": [{"select": ".card", "title": "h2"}]',
     "table": 'extract={"title": "h1", "tags": ["a.tag"]}',
 }
+
+
+#: The beginning of what may be meant as another kind of selector.
+_OTHER_KIND = re.compile(r"\s*[A-Za-z-]+:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,15 @@ def table_faults(wanted: object, where: str = "extract") -> list[Fault]:
     if is_deeper(wanted, NESTING_MAX - 2):
         return [Fault(where, f"is nested more than {NESTING_MAX - 2} levels deep")]
     return list(_faults(wanted, where))
+
+
+def item_faults(wanted: object, where: str = "extract") -> list[Fault]:
+    """Return what is wrong with a table for a whole page, whose items have fields."""
+    faults = table_faults(wanted, where)
+    if not faults and isinstance(parse_rule(wanted), Value):
+        what = "asks for a value, and for no field of an item"
+        return [Fault(where, what, EXAMPLES["table"])]
+    return faults
 
 
 def _faults(rule: object, where: str) -> Iterator[Fault]:
@@ -201,5 +215,7 @@ def css_problem(css: str) -> str | None:
     try:
         path_of_css(css)
     except Exception as error:  # cssselect raises several kinds
-        return f"{css!r} is no CSS selector: {str(error) or type(error).__name__}"
+        what = f"{css!r} is no CSS selector: {str(error) or type(error).__name__}"
+        others = ", ".join(f"{kind}:" for kind in KINDS)
+        return f"{what}; other kinds begin with {others}" if _OTHER_KIND.match(css) else what
     return None

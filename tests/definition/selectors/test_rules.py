@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crawler.definition.selectors.rules import table_faults
+from crawler.definition.selectors.rules import item_faults, table_faults
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,8 @@ from crawler.definition.selectors.rules import table_faults
         ("xpath://x:h1", "extract.a", "is no XPath"),
         ("xpath:nope(//h1)", "extract.a", "is no XPath"),
         ("xpath:", "extract.a", "is no XPath"),
+        ("xpath://a[re:test(@href, '[')]", "extract.a", "'[' in"),
+        ("json-ld:Product.name", "extract.a", "other kinds begin with xpath:, jsonld:, meta:"),
         ("jsonld:", "extract.a", "names nothing"),
         ("jsonld:Product..name", "extract.a", "no type and path"),
         ("meta:", "extract.a", "names nothing"),
@@ -48,6 +50,13 @@ def test_a_faulty_rule_is_told_with_its_place(rule, place, words):
     (fault,) = table_faults({"fine": ["a"], "a": rule, "kind": {"select": "i", "type": "text"}})
     assert (fault.field, words in fault.what) == (place, True), fault
     assert fault.example
+
+
+@pytest.mark.parametrize("wanted", [{"select": "h1"}, [{"select": "h1", "type": "text"}]])
+def test_an_extract_that_asks_for_no_field_is_a_fault(wanted):
+    (fault,) = item_faults(wanted)
+    assert (fault.field, fault.what[:15]) == ("extract", "asks for a valu")
+    assert item_faults([{"select": "h1", "title": "a"}]) == item_faults({}) == []
 
 
 def test_a_table_without_an_end_is_one_fault():
