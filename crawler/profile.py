@@ -25,6 +25,7 @@ class Profile:
     mobile: bool = False  # a phone, whose screen is ``window``
     scale: float = 1.0  # pixels of a phone's screen for one of its page
     exchanges: bool = False  # whether headers, redirects and the like are kept
+    captures: bool = False  # whether responses that pages load are captured
     console: bool = False  # whether the console's errors and warnings are kept
     timings: bool = False  # whether the timings of a page's parts are kept
     # "user:password" by host, or a reference
@@ -40,6 +41,11 @@ class Profile:
     interstitial_wait: float = 5.0  # seconds within which a declared refresh is a link; 0: none
     frames: str = "links"  # what documents in frames are; see the field of a crawl
     keep_fragment: bool = False  # whether what follows # in a link chooses a page
+
+    @property
+    def network_log(self) -> bool:
+        """Whether Chrome keeps its log of requests."""
+        return self.exchanges or self.captures
 
     @property
     def loads_images(self) -> bool:

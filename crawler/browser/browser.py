@@ -28,7 +28,9 @@ from .artifacts.downloads import Downloads
 from .artifacts.files import keep
 from .artifacts.http_auth import HttpAuth
 from .artifacts.login_state import LoginState
+from .artifacts.network_log import NetworkLog
 from .artifacts.page_credentials import PageCredentials
+from .artifacts.page_responses import PageResponses
 from .artifacts.response_details import ResponseDetails
 from .document import Document, ReadOptions, Thin
 from .frames import FrameReader
@@ -84,7 +86,10 @@ class Browser(Tab):
         self.login = LoginState(driver)
         self._end = end or driver.delete
         self.cookies_cleared = 0  # times that a site's cookies were too many
-        self._details = ResponseDetails(driver, profile)
+        network = NetworkLog(driver)
+        self._details = ResponseDetails(driver, profile, network)
+        #: What is captured of the page; None: its crawl captures nothing.
+        self.responses = PageResponses(network, transport) if profile.captures else None
         self.navigation = Navigation(
             transport,
             page_load_timeout=options.page_load_timeout,
@@ -139,6 +144,8 @@ class Browser(Tab):
             BrowserLost: the session died or hangs.
         """
         self._details.begin()
+        if self.responses:
+            self.responses.begin()
         if self._downloads:
             self._downloads.begin()
         try:
@@ -282,6 +289,7 @@ class Browser(Tab):
         """Return the page that this session shows now, for hooks."""
         live = LivePage(self.driver, self.transport, page, response)
         live.in_frames, live.admits = self.in_frames, self.admits
+        live.captured = self.responses
         return live
 
     def keep_delay(self, seconds: float) -> None:

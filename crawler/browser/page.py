@@ -21,6 +21,7 @@ from .transport.base import TransportError
 from .transport.javascript import finding, script, whole
 
 if TYPE_CHECKING:
+    from .artifacts.page_responses import CapturedResponse, PageResponses
     from .elements import Element
     from .transport.base import Transport
     from .transport.webdriver import Driver
@@ -248,6 +249,20 @@ class LivePage(Tab):
         super().__init__(driver, transport)
         self.page, self.response = page, response
         self.depth, self.route, self.data = page.depth, page.route, page.data
+
+    #: What is captured of the page; None: its crawl captures nothing.
+    captured: PageResponses | None = None
+
+    def responses(self, pattern: str | None = None) -> list[CapturedResponse]:
+        """Return the responses that the page has loaded so far, of those that the field ``capture``
+        names; with ``pattern`` (``*`` stands for anything) only those whose URLs match it, too.
+
+        Raises:
+            LookupError: the crawl, or the page's route, captures nothing.
+        """
+        if self.captured is None or not self.captured.patterns:
+            raise LookupError('nothing is captured; for example: capture=["*/api/*"]')
+        return self.captured.captured(pattern)
 
     def __repr__(self) -> str:
         return f"<page {self.url}>"

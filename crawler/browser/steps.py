@@ -64,6 +64,8 @@ class StepRunner:
         if visit.wait_for or visit.wait_until or visit.wait_quiet:
             conditions = (visit.wait_for, visit.wait_until, visit.wait_quiet)
             self._wait("wait_timeout", timeout, *conditions)
+        if visit.wait_for_response:
+            self._wait_for_responses(visit.wait_for_response, timeout)
         if visit.scroll:
             self.live.scroll_to_end(visit.scroll_timeout)
         for number, step in enumerate(visit.steps, 1):
@@ -89,6 +91,15 @@ class StepRunner:
                 raise self._error(reason)
             time.sleep(pause)
             pause = min(2 * pause, PAUSE)
+
+    def _wait_for_responses(self, patterns: Sequence[str], timeout: float) -> None:
+        """Wait until a response for each of ``patterns`` has come whole."""
+        captured, end = self.live.captured, time.monotonic() + timeout
+        while captured and (missing := set(patterns) - captured.here(patterns)):
+            if time.monotonic() > end:
+                log.info("%s: not within %g s: %s", self.live.page.url, timeout, sorted(missing))
+                raise self._error("wait_timeout")
+            time.sleep(PAUSE)
 
     def _missing(self, js: str, args: Sequence[object]) -> list[str]:
         """Ask the page what is still missing."""

@@ -24,7 +24,7 @@ _OF_PROFILE = (
 )
 _OF_VISIT = (
     *("wait_for", "wait_until", "wait_quiet", "wait_timeout", "scroll", "scroll_timeout"),
-    *("frames", "screenshot", "pdf"),
+    *("frames", "screenshot", "pdf", "wait_for_response"),
 )
 
 
@@ -43,6 +43,7 @@ def profile_of(crawl: Crawl, flags: Iterable[str] = ()) -> Profile:
         references=tuple(sorted({name for value in referring for name in references(value)})),
         downloads=crawl.downloads == "save",
         watch=_watches(crawl),
+        captures=_captures(crawl),
         pages=PROXY_PAGES if crawl.proxy else None,
         **_values(crawl, _OF_PROFILE),
     )
@@ -63,6 +64,13 @@ def _watches(crawl: Crawl) -> bool:
         return True
     quiet = any(table.get("wait_quiet") for table in crawl.routes.values())
     return quiet or any(step.action == "quiet" for step in parse_steps(all_steps(crawl)))
+
+
+def _captures(crawl: Crawl) -> bool:
+    """Whether responses of some page are captured, or waited for."""
+    names = ("capture", "wait_for_response")
+    tables = [*crawl.routes.values(), {name: getattr(crawl, name) for name in names}]
+    return any(table.get(name) for table in tables for name in names)
 
 
 def _values(crawl: Crawl, names: Iterable[str]) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class Crawl:
     scale: float
 
     wait_for: tuple[str, ...]
+    wait_for_response: tuple[str, ...]
     wait_until: str | None
     wait_quiet: float | None
     wait_timeout: float
@@ -107,6 +108,9 @@ class Crawl:
     frames: Literal["links", "inner", "part", "ignore"]
     screenshot: Literal["window", "page"] | None
     pdf: bool
+    capture: tuple[str, ...]
+    capture_body_limit: int
+    capture_limit: int
     response_headers: bool
     console: bool
     timings: bool

@@ -237,6 +237,12 @@ def _robots_name(value: str) -> str:
     return value
 
 
+def _glob(value: str) -> str:
+    if not value.startswith(("*", "http://", "https://")):
+        raise ValueError(f"{shown(value)} matches no URL: write */…, or a whole URL")
+    return value
+
+
 def _block(value: str) -> str:
     if value in BLOCK_KINDS or any(mark in value for mark in "*./:"):
         return value
@@ -342,6 +348,7 @@ Patterns = Annotated[
     tuple[Annotated[str | re.Pattern[str], PlainValidator(_pattern)], ...],
     BeforeValidator(_as_list),
 ]
+Globs = Annotated[tuple[Annotated[Text, AfterValidator(_glob)], ...], BeforeValidator(_as_list)]
 Routes = Annotated[dict[str, dict[str, Any]], PlainValidator(_routes)]
 Steps = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_steps)]
 Conditions = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_conditions)]
@@ -645,6 +652,12 @@ class Fields(BaseModel):
     wait_for: Texts = _field(
         (), "Selectors that must match before a page is read.", 'wait_for=["#results"]'
     )
+    wait_for_response: Globs = _field(
+        (),
+        "Patterns of URLs, in which * stands for anything: a response for each of them must have"
+        " come before a page is read.",
+        'wait_for_response="*/api/products*"',
+    )
     wait_until: Text | None = _field(
         None,
         "A JavaScript expression that must be true before a page is read.",
@@ -699,6 +712,18 @@ class Fields(BaseModel):
         'screenshot="page"',
     )
     pdf: Flag = _field(False, "Whether each page is kept as PDF, too.", "pdf=True")
+    capture: Globs = _field(
+        (),
+        "Which responses that a page loads its hooks may read, by page.responses(): patterns of"
+        " URLs, in which * stands for anything.",
+        'capture=["*/api/products*"]',
+    )
+    capture_body_limit: Annotated[Whole, Field(ge=1, le=100_000_000)] = _field(
+        1_000_000, "Bytes of one such body that are kept.", "capture_body_limit=5_000_000"
+    )
+    capture_limit: Annotated[Whole, Field(ge=1, le=1_000_000_000)] = _field(
+        10_000_000, "Bytes of all such bodies of a page.", "capture_limit=50_000_000"
+    )
     response_headers: Flag = _field(
         False,
         "Whether response has the headers, the redirects and more of what WebDriver does not tell.",

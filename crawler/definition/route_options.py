@@ -24,7 +24,17 @@ ROUTES_MAX, PATTERNS_MAX = 100, 100
 
 #: Fields of a crawl that a route may set for its pages.
 FIELDS = (
-    *("extract", "invalid_items", "wait_for", "wait_until", "wait_quiet", "wait_timeout", "scroll"),
+    *(
+        "extract",
+        "invalid_items",
+        "capture",
+        "wait_for_response",
+        "wait_for",
+        "wait_until",
+        "wait_quiet",
+        "wait_timeout",
+        "scroll",
+    ),
     *("scroll_timeout", "steps", "accept_status", "blocked", "retry", "skip", "keep_html"),
     *("screenshot", "pdf"),
 )

@@ -66,12 +66,13 @@ class Visit:
     """All that is done on a page before it is read, in this order. Times are seconds.
 
     ``wait_for``, ``wait_until`` and ``wait_quiet`` are awaited together, for ``wait_timeout`` in
-    all.
+    all; then, as long again, a response for each pattern of ``wait_for_response``.
     """
 
     wait_for: tuple[str, ...] = ()
     wait_until: str | None = None
     wait_quiet: float | None = None
+    wait_for_response: tuple[str, ...] = ()
     wait_timeout: float = 10.0
     scroll: bool = False
     scroll_timeout: float = 30.0
@@ -82,7 +83,7 @@ class Visit:
 
     def __bool__(self) -> bool:
         """Whether there is anything to do."""
-        waits = (self.wait_for, self.wait_until, self.wait_quiet)
+        waits = (self.wait_for, self.wait_until, self.wait_quiet, self.wait_for_response)
         frames = self.frames in ("inner", "part")
         return any((*waits, self.scroll, self.steps, frames, self.screenshot, self.pdf))
 

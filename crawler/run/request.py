@@ -56,6 +56,7 @@ def accept(
         BrowserLost: the session died or hangs.
     """
     visit, html = visit_of(crawl), needs_html(crawl)
+    _capture(crawl, browser)
     try:
         if visit and check_login is None:  # the visit may change the page, so it is read afterwards
             response = browser.request(page, max_links=0)
@@ -71,6 +72,7 @@ def accept(
         response = browser.request(page, html=html)  # the tab went to a robots.txt meanwhile
     if arrive and (view := arrive(response)) is not crawl:
         crawl, visit, html = view, visit_of(view) or Visit(), needs_html(view)
+        _capture(crawl, browser)
     if visit is not None:
         admits = partial(_is_part, crawl, page, response)
         response = browser.settle(page, response, visit, html=html, admits=admits)
@@ -102,6 +104,13 @@ def decide(
         known = document or not condition.asks_document
         if known and condition.holds(url, status, matching, text):
             raise condition.decide()
+
+
+def _capture(crawl: Crawl, browser: Browser) -> None:
+    """Have ``browser`` capture the responses that the page's crawl asks for."""
+    if (responses := browser.responses) is not None:
+        responses.patterns, responses.limit = crawl.capture, crawl.capture_limit
+        responses.body_limit = crawl.capture_body_limit
 
 
 def _is_part(crawl: Crawl, page: Page, response: Response, url: str) -> bool:

@@ -427,6 +427,37 @@ def test_a_response_tells_headers_and_redirects_without_secrets(ask, site):
     assert (waited.url, waited.redirects) == (site.url("/a"), ())
 
 
+def test_a_page_tells_the_captured_responses_that_it_loaded(ask, site):
+    _, page = ask(
+        "/shelf", capture="*/api/*", wait_for_response="*/api/late", capture_body_limit=4_000
+    )
+    found = {one.url.rpartition("/")[2]: one for one in page.responses()}
+    assert set(found) == {"books?page=1", "large", "bytes", "search", "late"}
+    books, large = found["books?page=1"], found["large"]
+    assert (books.method, books.status, books.headers["content-type"]) == (
+        *("GET", 200),
+        "application/json",
+    )
+    assert books.json() == {"of": "books", "price": "£9"}
+    assert found["search"].method == "POST"
+    assert found["bytes"].body == bytes(range(256))
+    # one that is too long is not here, and says so
+    assert (large.body, large.truncated) == (b"", True)
+    with pytest.raises(ValueError, match="is not here whole"):
+        large.json()
+    assert [one.url for one in page.responses("*/books?*")] == [site.url("/api/books?page=1")]
+    # together they have a limit, too, and the next page begins anew
+    _, page = ask("/shelf", capture="*/api/b*", wait_for_response="*/late", capture_limit=200)
+    assert [bool(one.body) for one in page.responses()] == [True, False]
+
+
+def test_what_is_not_captured_is_not_told(ask):
+    with pytest.raises(LookupError, match='capture=\\["'):
+        ask("/shelf")[1].responses()
+    with pytest.raises(PageError, match="wait_timeout"):
+        ask("/shelf", wait_for_response="*/never", wait_timeout=0.2)
+
+
 def test_without_being_asked_a_response_does_not_guess(ask):
     response, _ = ask("/ok")
     assert (

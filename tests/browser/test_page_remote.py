@@ -76,6 +76,7 @@ def test_a_chrome_elsewhere_does_what_a_local_one_does(endpoint: str, site: Serv
             "pdf": True,
             "wait_quiet": 0.2,
         },
+        "curious": {"capture": "*/api/*", "wait_for_response": "*/api/late"},
     }
     permits = Permits(guard_of(Crawl(name="x", url=site.url())), obey=False)
     with Chrome(Endpoint(url=endpoint, page_load_timeout=10, files=tmp_path / "files")) as chrome:
@@ -88,6 +89,9 @@ def test_a_chrome_elsewhere_does_what_a_local_one_does(endpoint: str, site: Serv
                 return response, browser.live(page, response)
 
         assert [link.url for link in ask("/comes", "plain")[0].links] == [site.url("/from-late")]
+
+        captured = ask("/shelf", "curious")[1].responses("*/books*")
+        assert [one.json()["price"] for one in captured] == ["£9"]
 
         before = site.hits.copy()
         sent, live = ask("/sent")

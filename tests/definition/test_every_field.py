@@ -170,6 +170,8 @@ OF_BROWSER = {
     "frames": True,
     "screenshot": "page",
     "pdf": True,
+    "wait_for_response": ["*/api/*"],
+    "capture": "*/api/*",
     "response_headers": True,
     "console": True,
     "timings": True,
@@ -181,6 +183,8 @@ BESIDE = {
 }
 #: Fields that services read, by the tests that show what they do.
 ELSEWHERE = {
+    "capture_body_limit": ("tests/browser/test_page_options.py", "capture_body_limit=4_000"),
+    "capture_limit": ("tests/browser/test_page_options.py", "capture_limit=200"),
     "robots": ("tests/net/test_permits.py", "test_a_crawl_that_does_not_obey_does_not_ask"),
     "keep_html": ("tests/cli/test_start.py", '"keep_html=true"'),
     "invalid_items": ("tests/browser/test_elements.py", 'invalid_items="fail"'),

@@ -20,6 +20,27 @@ def comes(request: Request) -> None:
     )
 
 
+@route("/shelf")
+def shelf(request: Request) -> None:
+    """A page that loads its data: at once, large, in bytes, by POST, and late."""
+    request.html(
+        "<h1>Shelf</h1><script>fetch('/api/books?page=1'); fetch('/api/large'); fetch('/api/bytes');"
+        "fetch('/api/search', {method: 'POST', body: 'lamp'}); fetch('/other');"
+        "setTimeout(() => fetch('/api/late'), 300)</script>"
+    )
+
+
+@route("/api/")
+def api(request: Request) -> None:
+    """The data of /shelf."""
+    bodies = {"large": b"x" * 5_000, "bytes": bytes(range(256))}
+    body = bodies.get(request.rest, json.dumps({"of": request.rest, "price": "£9"}).encode())
+    kind = "application/octet-stream" if request.rest in bodies else "application/json"
+    if request.command == "POST":
+        request.form()
+    request.answer(body, Content_Type=kind)
+
+
 @route("/app/")
 def app(request: Request) -> None:
     """Apps that get their content half a second after they were loaded."""

@@ -25,6 +25,7 @@ from ..transport.javascript import script
 
 if TYPE_CHECKING:
     from ..transport.webdriver import Driver
+    from .network_log import NetworkLog
 
 log = logger(__name__)
 
@@ -36,8 +37,6 @@ DELAY_MAX = 5.0
 HEADER_TIMEOUT = 10.0
 #: Headers whose values are secrets.
 SECRET_HEADERS = frozenset({"cookie", "set-cookie", "authorization", "proxy-authorization"})
-#: Entries of the log that are read; the others are not even parsed.
-RELEVANT = ('"Network.requestWillBeSent', '"Network.responseReceived')
 
 
 @dataclass(slots=True)
@@ -61,15 +60,17 @@ class ResponseDetails:
     nothing.
     """
 
-    def __init__(self, driver: Driver, profile: Profile) -> None:
-        self.driver, self.profile = driver, profile
+    def __init__(self, driver: Driver, profile: Profile, network: NetworkLog) -> None:
+        self.driver, self.profile, self._network = driver, profile, network
+        self._told = 0  # entries of the log whose exchanges were told
         #: Seconds that its host wants between two requests, also between the page and this one.
         self.delay = 0.0
 
     def begin(self) -> None:
         """Forget what the page before went on to do."""
-        if self.profile.exchanges:
-            self._exchanges()
+        self._told = 0
+        if self.profile.network_log:
+            self._network.begin()
         if self.profile.console:
             self._console()
 
@@ -142,8 +143,9 @@ class ResponseDetails:
 
     def _exchanges(self) -> list[Exchange]:
         """Return the exchanges since the last time, the latest last."""
-        entries = self.driver.execute("getLog", {"type": "performance"})["value"]
-        return exchanges(entry["message"] for entry in entries)
+        entries = self._network.read()
+        before, self._told = self._told, len(entries)
+        return exchanges(entries[before:])
 
     def _console(self) -> tuple[dict[str, str], ...]:
         """Return the errors and warnings of the console since the last time."""
@@ -165,8 +167,6 @@ def exchanges(messages: Iterable[str]) -> list[Exchange]:
     sent: dict[str, Mapping[str, str]] = {}
     received: dict[tuple[str, int], Mapping[str, str]] = {}
     for text in messages:
-        if not any(event in text for event in RELEVANT):
-            continue
         entry = json.loads(text)
         method, params = entry["message"]["method"], entry["message"]["params"]
         request = params.get("requestId")

@@ -55,12 +55,12 @@ def options_for(
     for flag in (*flags, f"--window-size={width},{height}", *profile.flags, *flags_of(profile)):
         options.add_argument(flag)
     logs = {
-        **({"performance": "ALL"} if profile.exchanges else {}),
+        **({"performance": "ALL"} if profile.network_log else {}),
         **({"browser": "ALL"} if profile.console else {}),
     }
     if logs:
         options.set_capability("goog:loggingPrefs", logs)
-    if profile.exchanges:
+    if profile.network_log:
         options.add_experimental_option(
             "perfLoggingPrefs", {"enableNetwork": True, "enablePage": False}
         )
