@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from crawler import Crawl, DefinitionError, Link, Page, Priority, Response, load
+from crawler.cli import main
 from crawler.definition.bounds import scope_of
 from crawler.definition.browser_profile import profile_of, visit_of
 from crawler.definition.choosing import choose
@@ -341,6 +343,19 @@ def test_a_pattern_that_perhaps_does_nothing_is_a_warning():
     assert "keep_fragment" in warned("/#/book")[0]
     assert warned("/#/book", keep_fragment=True) == []
     assert "deny refuses" in warned("/cart/", deny=["/cart/"])[0]
+
+
+def test_validate_names_the_routes_and_warns_of_vain_patterns(tmp_path):
+    path = tmp_path / "shop.toml"
+    path.write_text(
+        'url = "https://shop.example/"\n[routes.book]\nmatch = "/books/"\n'
+        '[routes.list]\nmatch = ["/shelf/", "/books/new/"]\n'
+    )
+    said = CliRunner().invoke(main, ["validate", str(path)])
+    assert said.exit_code == 0, said.output
+    first, warning = said.output.splitlines()
+    assert first == "shop: well formed; hooks: none; routes: book, list"
+    assert warning.startswith("warning: routes.list.match: the route book, which comes first")
 
 
 @pytest.mark.parametrize(

@@ -76,12 +76,15 @@ def test_a_page_of_each_route_goes_by_its_options_and_hooks(chrome: Chrome, shop
     assert len(list_.result.data) == 6
     assert {"restrict"} <= {reason for _, reason in list_.dropped}
     assert run("about/", "named").result.data["title"].startswith("About")
+    lost = run("about/", "of another version")
+    assert "about/ (route of another version)" in lost.hints["route"]["example"]
+    assert lost.result.data["other"]
     # a redirect leads to a page of another route, and its waits and links count
     surprise = run("surprise")
     assert surprise.result.data["route"] == "book"
     assert surprise.kept == ()
-    assert befores == ["", "book", "shelf", "own named", ""]
-    assert saved == ["", "book", "shelf", "named", "book"]
+    assert befores == ["", "book", "shelf", "own named", "", ""]
+    assert saved == ["", "book", "shelf", "named", "", "book"]
 
     with pytest.raises(LookupError) as caught:
         run("books/unsent/")
