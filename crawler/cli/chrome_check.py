@@ -11,7 +11,7 @@ from ..definition.crawl import Crawl
 from ..model import Snapshot
 
 #: Seconds without a page begun, while a worker is alive, after which Chrome is tried.
-DOUBT_MIN = 3.0
+DOUBT_MIN = 5.0
 
 
 class ChromeCheck:

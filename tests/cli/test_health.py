@@ -118,7 +118,7 @@ class Probe:
 def test_a_probe_finds_a_working_worker_and_costs_little(ground: Ground):
     ground.chrome_on({"/": Doc()})
     probe = Probe(ground)
-    assert "no worker has written" in probe.ask("--only", "worker").stdout
+    assert "no worker has written" in probe.here("health", "--only", "worker").stdout
     ground.worker(heartbeat_file=probe.file)
     ground.until_end(ground.crawl(shop()))
     ground.until(lambda: probe.file.exists() and Heartbeat.read(probe.file).broker_reply)
@@ -153,10 +153,10 @@ def test_a_worker_whose_broker_is_away_is_not_to_be_restarted(ground: Ground):
     ground.chrome_on({"/": Doc()})
     probe = Probe(ground)
     Heartbeat("w@here", time.time(), time.time() - 3_600, 0, 10.0, 230.0).write(probe.file)
-    assert probe.ask("--only", "worker").returncode == 1
+    assert probe.here("health", "--only", "worker").exit_code == 1
     ground.redis.stop()
-    done = probe.ask("--only", "worker")
-    assert (done.returncode, "the broker is away" in done.stdout) == (0, True), done
+    done = probe.here("health", "--only", "worker")
+    assert (done.exit_code, "the broker is away" in done.stdout) == (0, True), done.output
 
 
 def test_the_doctor_calls_nothing_well_that_is_away(ground: Ground, monkeypatch):
@@ -201,8 +201,8 @@ def test_a_worker_that_lives_need_not_be_ready(ground: Ground):
 def test_a_file_that_is_no_heartbeat_is_told_in_a_line(ground: Ground):
     probe = Probe(ground)
     probe.file.write_text("{")
-    done = probe.ask("--only", "worker")
-    assert done.returncode == 1
+    done = probe.here("health", "--only", "worker")
+    assert done.exit_code == 1
     assert "is not what a worker of this version writes" in done.stdout
 
 

@@ -128,7 +128,7 @@ def test_a_silent_browser_holds_its_page_until_the_hard_deadline_only(ground: Gr
     """
     chrome = ground.chrome_on(star(*PATHS) | {"/3": Doc(gate=NEVER)})
     ground.worker(2, page_load_timeout=40, run_timeout=100)
-    frontier = ground.crawl(shop(concurrency_limit=2), lease=1.5, page_deadline=3.0)
+    frontier = ground.crawl(shop(concurrency_limit=2), lease=3.0, page_deadline=6.0)
     ground.until(lambda: frontier.snapshot().counts.get("reaped"))
     chrome.site = star(*PATHS)
     ground.until_end(frontier)

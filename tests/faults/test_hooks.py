@@ -229,7 +229,7 @@ def test_a_hook_that_never_returns_costs_its_page_and_briefly_a_slot(ground: Gro
     )
     crawl = load_all([hooks])["sleeps"]
     frontier = ground.crawl(
-        crawl, page_deadline=2.0, lease=1.0, crash_strikes=1, concurrency_limit=2
+        crawl, page_deadline=6.0, lease=3.0, crash_strikes=1, concurrency_limit=2
     )
     ground.until_end(frontier)
     ended_well(frontier, {"/", *PATHS} - {"/3"}, {"/3": "poison"}, log=ground.redis)

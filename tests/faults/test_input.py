@@ -213,34 +213,25 @@ def test_an_unreadable_entry_ends_among_the_failed_and_the_crawl_continues(groun
     assert history(ground.redis.folder, frontier) == ["NEW", "ACTIVE", "FINISHED"]
 
 
-@pytest.mark.parametrize(
-    ("damage", "says"),
-    [
-        (
-            lambda client, key: client.delete(key("meta")) and client.set(key("meta"), "mine"),
-            "not its type",
-        ),
-        (lambda client, key: client.hset(key("meta"), "version", "0"), "schema 0"),
-    ],
-    ids=["a crawl of another type", "another schema"],
-)
-def test_keys_of_strangers_are_told_clearly_and_harm_no_crawl(ground: Ground, damage, says: str):
+def test_keys_of_strangers_are_told_clearly_and_harm_no_crawl(ground: Ground):
     """Fault 25, a wrong type and an old schema."""
+    # Given a crawl whose key somebody else has taken, and one of another version
     paths = [f"/{n}" for n in range(5)]
     ground.chrome_on({"/": Doc(links=paths)} | {path: Doc() for path in paths})
-    broken = ground.crawl(shop(name="a-broken"), wake=False)
-    damage(ground.client, broken.key)
-    library, more = (
-        Client(ground.settings()),
-        shop(name="a-broken", url=[f"{SITE}/", f"{SITE}/more"]),
-    )
-    with pytest.raises(FrontierMisfit, match=says):
-        library.start(more, if_exists="update")
+    taken, old = (ground.crawl(shop(name=name), wake=False) for name in ("a-taken", "an-old"))
+    ground.client.delete(taken.key("meta"))
+    ground.client.set(taken.key("meta"), "mine")
+    ground.client.hset(old.key("meta"), "version", "0")
+    # When they are started, then that is told
+    for frontier, says in ((taken, "not its type"), (old, "schema 0")):
+        more = shop(name=frontier.name, url=[f"{SITE}/", f"{SITE}/more"])
+        with pytest.raises(FrontierMisfit, match=says):
+            Client(ground.settings()).start(more, if_exists="update")
+    # And another crawl, whose first wake-up must come from a tick, comes to its end
     ground.worker()
-    # its first wake-up must come from a tick
-    frontier = ground.crawl(shop(name="whole"), wake=False)
-    ground.until_end(frontier)
-    ended_well(frontier, ["/", *paths], log=ground.redis)
+    whole = ground.crawl(shop(name="whole"), wake=False)
+    ground.until_end(whole)
+    ended_well(whole, ["/", *paths], log=ground.redis)
 
 
 @pytest.mark.parametrize("hours", [1, -1])

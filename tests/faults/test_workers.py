@@ -53,7 +53,7 @@ def test_a_page_whose_worker_fell_silent_elsewhere_comes_back_with_its_lease(gro
     end.
     """
     chrome = ground.chrome_on(star(*PATHS))
-    frontier = ground.crawl(shop(), wake=False, lease=1.0)
+    frontier = ground.crawl(shop(), wake=False, lease=3.0)
     with python(ELSEWHERE, ground.redis.url) as elsewhere:
         assert elsewhere.stdout is not None
         assert elsewhere.stdout.readline().strip() == f"{SITE}/"
@@ -109,7 +109,7 @@ def test_a_worker_frozen_beyond_its_lease_reports_in_vain(ground: Ground, second
     proxy = ground.proxy()
     proxy.hold("deregister")
     frozen = ground.worker(redis_url=proxy.url)
-    frontier = ground.crawl(shop(), lease=1.0)
+    frontier = ground.crawl(shop(), lease=3.0)
     ground.until(proxy.seen.is_set)
     frozen.signal(signal.SIGSTOP)
     ground.worker()
@@ -128,7 +128,7 @@ def test_a_page_longer_than_its_lease_stays_with_its_live_worker(ground: Ground)
     gate = threading.Event()
     chrome = ground.chrome_on(star(*PATHS) | {"/3": Doc(gate=gate)})
     ground.worker(2)
-    frontier = ground.crawl(shop(lease=5.0), lease=2.0)
+    frontier = ground.crawl(shop(lease=5.0), lease=4.0)
     _, claim = ground.holder(frontier, "/3")
 
     def lease() -> float | None:
@@ -137,7 +137,7 @@ def test_a_page_longer_than_its_lease_stays_with_its_live_worker(ground: Ground)
     first = lease()
     assert first is not None
     # by now it would have been taken back
-    ground.until(lambda: (end := lease()) is None or end > first + 3_000)
+    ground.until(lambda: (end := lease()) is None or end > first + 5_000)
     assert lease()
     gate.set()
     ground.until_end(frontier)
