@@ -9,12 +9,13 @@ import click
 from ..browser.pool import Chrome
 from ..config import settings as configuration
 from ..definition.crawl import Crawl
+from ..definition.link_data import link_data
 from ..definition.loading import load
 from ..definition.network import entries_decided, guard_of, plain_headers, proxies_of, robots_names
 from ..definition.routes import route_names, route_of
 from ..frontier.entries import brought
 from ..local.processes import kill_children
-from ..model import Page
+from ..model import Json, Page
 from ..net.permits import Permits
 from ..output.hints import hint_lines
 from ..redaction import masked
@@ -27,6 +28,7 @@ from .group import Mistake, echo
 @click.argument("crawl", metavar="CRAWL")
 @click.option("--url", help="Another page of it than the entry.")
 @click.option("--route", default="", help="The route that a link to the page would name.")
+@click.option("--data", default="{}", metavar="JSON", help="The data that a link would bring.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 @click.option("--after", is_flag=True, help="Call the hook after, too: it may write somewhere.")
 @click.option(
@@ -37,7 +39,13 @@ from .group import Mistake, echo
     help="Another value for a field, for a crawl without code.",
 )
 def run(
-    crawl: str, url: str | None, route: str, after: bool, as_json: bool, changes: tuple[str, ...]
+    crawl: str,
+    url: str | None,
+    route: str,
+    data: str,
+    after: bool,
+    as_json: bool,
+    changes: tuple[str, ...],
 ) -> None:
     """Run one page of CRAWL, without Redis and without following links.
 
@@ -47,6 +55,7 @@ def run(
     definition.validate()
     if route and route not in definition.routes:
         raise Mistake(f"{crawl} has no route {route}; there are: {route_names(definition)}")
+    brings = data_of(data)
     entries = entries_decided(definition)
     with Chrome(endpoint(configuration.load())) as chrome:
         permits = Permits(
@@ -56,7 +65,7 @@ def run(
             names=robots_names(definition),
             headers=plain_headers(definition),
         )
-        outcome = dry_run(definition, chrome, permits, url, route=route, after=after)
+        outcome = dry_run(definition, chrome, permits, url, route=route, data=brings, after=after)
     kill_children()  # of hooks: who waits for the end of our output would wait for theirs
     group = permits.robots_group(outcome.result.page.url)
     if as_json:
@@ -64,6 +73,14 @@ def run(
     else:
         echo(text(outcome, definition), data=True)
         echo(robots_text(permits, group))
+
+
+def data_of(text: str) -> dict[str, Json]:
+    """Return the data that the option ``--data`` gives. Raises Mistake."""
+    try:
+        return link_data(json.loads(text))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Mistake(f"--data is no object of JSON that a link could carry: {error}") from None
 
 
 def robots_text(permits: Permits, group: str | None) -> str:

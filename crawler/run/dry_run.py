@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..definition.bounds import entry_pages, scope_of
 from ..errors import Decision, PageError
 from ..frontier.answers import Ending, Renewal, Verdict, Wake
-from ..model import Claim, Json, Link, Outcome, Page, Result, Snapshot, Status, Turn
+from ..model import NO_DATA, Claim, Json, Link, Outcome, Page, Result, Snapshot, Status, Turn
 from ..output.hints import hints
 from ..redaction import masked
 from ..urls.scope import DUPLICATE, Chosen
@@ -50,11 +50,12 @@ def dry_run(
     url: str | None = None,
     *,
     route: str = "",
+    data: Mapping[str, Json] = NO_DATA,
     after: bool = False,
     looks: Looks | None = None,
 ) -> DryRun:
     """Run the entry page of ``crawl``, or ``url``, without a frontier: nothing is queued or kept.
-    ``route`` is the one that a link to it would name.
+    ``route`` is the one that a link to it would name, ``data`` what the link would bring.
 
     Hooks get the arguments of a run, with the snapshot of an empty crawl. The hook ``after``, which
     may write to a database, is called only with ``after``. ``looks`` decides whether the page is
@@ -65,7 +66,7 @@ def dry_run(
         BrowserLost, BrowserUnavailable: there is no browser. An error of a hook passes through.
     """
     page = entry_pages(crawl)[0] if url is None else scope_of(crawl).entry(url)
-    page = replace(page, route=route)
+    page = replace(page, route=route, data=data)
     frontier = cast("Frontier", NoFrontier(crawl.name, page, first="before_all" in crawl.calls))
     services = RunServices(frontier, chrome, permits, _start, worker="", looks=looks or DryLooks())
     links = Links()

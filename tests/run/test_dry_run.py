@@ -9,7 +9,8 @@ import pytest
 from crawler import Crawl
 from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.pool import Chrome
-from crawler.cli.run import text
+from crawler.cli.group import Mistake
+from crawler.cli.run import data_of, text
 from crawler.definition.credentials import secrets_of
 from crawler.definition.digest import digest_of
 from crawler.definition.network import guard_of
@@ -81,9 +82,18 @@ def test_a_dry_run_leaves_after_alone_unless_asked(chrome: Chrome, site: Server)
     crawl, rows = Crawl(name="books", url=site.url("/ok"), robots=False), []
     crawl.after(lambda result: rows.append(result.data["title"]))
     # When its entry is tried
-    outcome = dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False))
+    # as a page to which a link with data led
+    permits = Permits(guard_of(crawl), obey=False)
+    outcome = dry_run(crawl, chrome, permits, data=data_of('{"shelf": "Poems"}'))
     # Then the result is there, and nothing is written
     assert (outcome.result.data["title"], rows) == ("OK", [])
+    assert outcome.result.page.data == {"shelf": "Poems"}
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": NaN}', "[" * 100_000, '"' + "x" * 3_000 + '"'])
+def test_data_that_no_link_could_carry_are_a_mistake(text):
+    with pytest.raises(Mistake, match="--data is no object of JSON"):
+        data_of(text)
 
 
 @pytest.mark.browser
