@@ -115,23 +115,11 @@ NO_DATA = PageData()
 
 
 #: The names of a live page that ask its document; see ``browser/page.py``.
-OF_DOCUMENT = frozenset(
-    {
-        *("attr", "attrs", "click", "cookies", "driver", "element", "evaluate", "fill", "frame"),
-        *(
-            "html",
-            "matching",
-            "pdf",
-            "response",
-            "screenshot",
-            "scroll_to_end",
-            "select_all",
-            "text",
-            "texts",
-        ),
-        *("title", "wait_for"),
-    }
-)
+OF_DOCUMENT = frozenset((
+    "attr", "attrs", "click", "cookies", "driver", "element", "evaluate", "fill", "frame", "html",
+    "matching", "pdf", "response", "responses", "screenshot", "scroll_to_end", "select_all", "text",
+    "texts", "title", "wait_for",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
