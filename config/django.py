@@ -55,6 +55,27 @@ def project() -> Any:
     return settings if any(app == APP or app.startswith(f"{APP}.") for app in installed) else None
 
 
+def set_up() -> None:
+    """Set up Django, for a command of ours in the folder of a project: the crawls of its apps are
+    found only then. Without a project, nothing is done.
+
+    Raises:
+        ProjectError: the project cannot be set up.
+    """
+    if project() is None:
+        return
+    import django
+    from django.apps import apps
+
+    if not apps.ready:
+        try:
+            django.setup()
+        except Exception as error:  # whatever a project's app may raise
+            first = f"{type(error).__name__}: {error}".partition("\n")[0]
+            named = os.environ.get(MODULE)
+            raise ProjectError(f"{MODULE}: {named} cannot be set up, {first}") from error
+
+
 def values(fields: Collection[str], brokers: Collection[str]) -> dict[str, Any]:
     """Return the project's values of our settings, whose names are ``fields``; empty if there is no
     project.

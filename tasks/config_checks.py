@@ -35,6 +35,7 @@ def broken_settings(app: Any, consumer: Any, settings: Settings) -> Iterator[str
             "pickle is accepted: a writer to the broker can run code here; set"
             " accept_content to ['json']"
         )
+    yield from _short_patience(app.conf)
     yield from _late_acks(app.conf, settings)
     yield from _time_limits(consumer.pool, settings)
     if not app.conf.worker_disable_prefetch:
@@ -50,6 +51,17 @@ def broken_settings(app: Any, consumer: Any, settings: Settings) -> Iterator[str
         )
     yield from _redis_faults("frontier", settings.redis_url)
     yield from _redis_faults("broker", app.conf.broker_url)
+
+
+def _short_patience(conf: Any) -> Iterator[str]:
+    """Yield a sentence if this worker ends where its broker is away: see ``reconnection``."""
+    for name, when in (
+        ("broker_connection_retry", "when its broker is away"),
+        ("broker_connection_retry_on_startup", "if its broker is away at its start"),
+    ):
+        if conf[name] is False:
+            yield f"{name} is off: this worker ends {when}; set it to True"
+            return
 
 
 def _late_acks(conf: Any, settings: Settings) -> Iterator[str]:

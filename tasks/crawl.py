@@ -22,6 +22,7 @@ from ..errors import (
     HookFailed,
 )
 from ..hooks import note_of
+from ..local.processes import user_of
 from ..model import CRAWL_NAME, Json, Outcome
 from ..observe.logs import bind, forget_bound, keep_bound, logger
 from ..redaction import masked
@@ -128,6 +129,7 @@ def start(crawl: str, if_exists: str | None = None, reset: bool = False) -> dict
         report = services().start(crawl, how, queue_of(current_task.request))
     if report is None:
         return {"crawl": crawl, "outcome": Outcome.FORWARDED.value}
+    report.note(user_of("the task crawler.start"))
     if report.outcome is StartOutcome.REFUSED:
         log.warning("%s", report)
     return {**report.record(), "status": report.handle.status.value}

@@ -16,10 +16,11 @@ from pydantic import ValidationError
 from ..client.client import Client
 from ..client.wakeups import WakeUps
 from ..config.settings import TOKEN, Settings
-from ..errors import CrawlerError, DefinitionError, FrontierError, UnknownCrawl
+from ..errors import CrawlerError, DefinitionError, FrontierError, FrontierUnavailable, UnknownCrawl
 from ..model import Json
 from ..observe.logs import logger
-from ..storage.errors import redis_errors
+from ..storage.errors import NO_ANSWER, redis_errors
+from ..storage.server import write_refusal
 from ..text import nesting as json_nesting
 from .jobs import AddressRefused, JobConflict, Jobs, Order, UnknownJob
 from .openapi import describe_api
@@ -58,6 +59,8 @@ class ApiRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     base: str = ""
+    #: The response is sent only if the client would not wait for another one.
+    is_poll: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +288,9 @@ class Api:
         wait = _number(self._query(request, {"wait": NUMBER}), "wait", 0, 0, WAIT_MAX)
         job = self.jobs.get(id)
         held = 0.0 if job.ended else min(wait, self.wait_max)
-        return ApiResponse(200, as_json(self.jobs.explained(job).record()), wait=held)
+        if not (held and request.is_poll):  # to find the reason takes some trips to Redis
+            job = self.jobs.explained(job)
+        return ApiResponse(200, as_json(job.record()), wait=held)
 
     def _stop(self, request: ApiRequest, id: str) -> ApiResponse:  # noqa: A002
         self._query(request, {})
@@ -318,7 +323,10 @@ class Api:
 
     def _health(self, request: ApiRequest) -> ApiResponse:
         self._query(request, {})
-        workers = len(self.jobs.client.workers.workers())
+        client = self.jobs.client
+        workers = len(client.workers.workers())
+        if why := write_refusal(client.redis, f"{self.jobs.prefix}probe"):
+            raise FrontierUnavailable(why)
         status = "ok" if workers else "no worker"
         return ApiResponse(200, as_json({"status": status, "workers": workers}))
 
@@ -385,7 +393,9 @@ def errors_as_problems() -> Iterator[None]:
         raise Problem(422, "the order is wrong", errors=errors) from error
     except FrontierError as error:
         log.warning("503: %s", error)
-        raise Problem(503, "Redis is away; try again", headers=later) from error
+        away = str(error).startswith(NO_ANSWER)
+        what = "is away" if away else "cannot do it now"
+        raise Problem(503, f"Redis {what}; try again", headers=later) from error
     except CrawlerError as error:
         log.warning("503: %s", error)
         raise Problem(503, "this server cannot begin the job now", headers=later) from error

@@ -27,6 +27,7 @@ from ..definition.crawl import Crawl
 from ..errors import CrawlerError, DefinitionError, Fault, FrontierRefused, UnknownCrawl
 from ..frontier.frontier import Frontier
 from ..frontier.listing import Listing
+from ..frontier.operations import Operations
 from ..model import Json, Snapshot, Status, short_id
 from ..net.guard import Guard, Resolve, system_resolve
 from ..observe.logs import logger
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 
+#: Who changes a job, in the history of its crawl.
+CLIENT = "a client of the jobs API"
 #: The name of a job's crawl is this and the job's id.
 PREFIX = "job-"
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -351,6 +354,7 @@ class Jobs:
             return job
         try:
             self._frontier(id).stop("stopped by its client")
+            Operations(self._frontier(id)).note("was told to stop", CLIENT)
         except FrontierRefused as error:
             job = self.get(id)
             if job.ended:
@@ -426,7 +430,8 @@ class Jobs:
         """
         with self._begun(id, "nothing was retried") as handle:
             try:
-                if handle.retry():
+                if sent := handle.retry():
+                    Operations(handle.frontier).note(f"tries {sent} failed pages again", CLIENT)
                     handle.frontier.enlist()
             except BrokerUnavailable as error:
                 log.warning("job-%s goes on with the next tick: %s", id, error)
@@ -466,7 +471,8 @@ class Jobs:
             JobConflict: the job is about to begin.
         """
         with self._begun(id, "no hook was called") as handle:
-            handle.redeliver()
+            sent = handle.redeliver()
+            Operations(handle.frontier).note(f"calls hooks again for {sent} results", CLIENT)
         return self.get(id)
 
     # -- for the tick

@@ -92,8 +92,10 @@ class Server:
         except TimeoutError:
             return Problem(408, f"the body did not arrive within {BODY_TIMEOUT:g} s").response()
         whole = replace(head, body=body)
-        response = await self._answer(whole)
-        if response.wait and self.waiting < WAITERS_MAX:
+        if self.waiting >= WAITERS_MAX or self.is_ending():
+            return await self._answer(whole)
+        response = await self._answer(replace(whole, is_poll=whole.method == "GET"))
+        if response.wait:
             self.waiting += 1
             try:
                 return await self._wait(whole, response, request)
@@ -115,13 +117,15 @@ class Server:
         """Ask the API again until it has another response than to wait, or the time is over. No
         thread is held meanwhile.
         """
-        end = time.monotonic() + response.wait
-        while response.wait and (left := end - time.monotonic()) > 0 and not self.is_ending():
+        end, poll = time.monotonic() + response.wait, replace(request, is_poll=True)
+        while (left := end - time.monotonic()) > 0 and not self.is_ending():
             await asyncio.sleep(min(left, WAIT_INTERVAL))
             if await connection.is_disconnected():
                 raise ClientDisconnect
-            response = await self._answer(request)
-        return response
+            response = await self._answer(poll)
+            if not response.wait:
+                return response
+        return await self._answer(request)
 
 
 def _too_late() -> ApiResponse:

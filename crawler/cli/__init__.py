@@ -10,6 +10,7 @@ import logging
 
 import click
 
+from ..config import SettingsError, django
 from ..observe.logs import PrintableFormatter
 from ..version import __version__
 from .group import Group, LazyCommand
@@ -58,10 +59,13 @@ COMMANDS = (
     ("doctor", "doctor", "Say what is installed, reachable and misconfigured."),
 )
 
+#: Commands that load no crawl: a probe, and programs that set a Django project up by themselves.
+WITHOUT_CRAWLS = ("health", "worker", "flower")
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 
 @click.group(cls=Group, context_settings=SETTINGS)
+@click.pass_context
 @click.version_option(__version__, prog_name="crawler")
 @click.option(
     "-v",
@@ -69,10 +73,10 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
     count=True,
     help="Say more: what each step does (-vv), and the cause of an error.",
 )
-def main(verbose: int) -> None:
+def main(context: click.Context, verbose: int) -> None:
     """Crawl sites that need a real browser.
 
-    CRAWL is a URL, a TOML file, a Python file or module:attribute.
+    CRAWL is a URL, a TOML file, a Python file, module:attribute, or a name in CRAWLER_CRAWLS.
     """
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     handler = logging.StreamHandler()
@@ -81,6 +85,11 @@ def main(verbose: int) -> None:
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("crawler").setLevel(level)
+    if context.invoked_subcommand not in WITHOUT_CRAWLS:
+        try:
+            django.set_up()
+        except django.ProjectError as error:
+            raise SettingsError(str(error)) from error
 
 
 for row in COMMANDS:

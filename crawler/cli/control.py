@@ -4,8 +4,6 @@ from outside.
 
 from __future__ import annotations
 
-import getpass
-import socket
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -13,6 +11,8 @@ from typing import Any
 import click
 
 from ..definition.limits import LIMITS, check_limits
+from ..frontier.operations import Operations
+from ..local.processes import user_of
 from ..model import Status
 from .common import find_crawl, open_client, standing
 from .group import Mistake, echo
@@ -26,7 +26,8 @@ def pause(name: str) -> None:
     """
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
-        crawl.pause(f"crawler pause ({getpass.getuser()} at {socket.gethostname()})")
+        crawl.pause(by := user_of("crawler pause"))
+        Operations(crawl.frontier).note("is paused", by)
         echo(standing(client, crawl.snapshot()))
 
 
@@ -43,6 +44,7 @@ def resume(name: str, reopen: bool) -> None:
                 " --reopen"
             )
         crawl.resume(reopen=reopen)
+        Operations(crawl.frontier).note("goes on", user_of("crawler resume"))
         echo(standing(client, crawl.snapshot()))
 
 
@@ -67,10 +69,12 @@ def end(name: str, how: str) -> None:
         if snapshot.status.ended:
             echo(f"{name} has ended already: {snapshot.status.value.lower()}")
             return
+        by = user_of(f"crawler {how}")
         if how == "stop":
-            crawl.stop("stopped by crawler stop")
+            crawl.stop(f"stopped by {by}")
         else:
-            crawl.cancel("cancelled by crawler cancel")
+            crawl.cancel(f"cancelled by {by}")
+        Operations(crawl.frontier).note(f"was told to {how}", by)
         echo(standing(client, crawl.snapshot()))
 
 
@@ -91,6 +95,7 @@ def limits(name: str, changes: tuple[str, ...]) -> None:
                 echo(f"{field:<18} {'none' if value is None else str(value).lower()}")
             return
         crawl.frontier.set_limits(**parse_limits(changes))
+        Operations(crawl.frontier).note(f"goes by {', '.join(changes)}", user_of("crawler limits"))
         client.wake(name)
         snapshot = crawl.snapshot()
         echo(standing(client, snapshot))

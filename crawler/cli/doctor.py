@@ -32,6 +32,7 @@ from ..model import short_version
 from ..output.report import ExitStatus
 from ..redaction import masked
 from ..secret_refs import SECRET_PREFIX
+from ..storage.server import write_refusal
 from .broker_check import reach_broker
 from .group import echo
 from .health import check_chrome
@@ -127,9 +128,15 @@ def examine_redis(settings: Settings) -> Iterator[Finding]:
 
 
 def server_states(settings: Settings) -> str:
-    """Return the URL of the frontier's Redis, the state of each server, and warnings about them."""
+    """Return the URL of the frontier's Redis, the state of each server, and warnings about them.
+
+    Raises:
+        CrawlerError: it does not answer, is no place for a frontier, or takes no changes.
+    """
     redis = Client(settings).redis
     warnings = check_server(redis)
+    if why := write_refusal(redis, f"{settings.key_prefix}probe"):
+        raise SetupError(masked(why))
     return "; ".join([masked(settings.redis_url or ""), *describe_server(redis), *warnings])
 
 

@@ -82,7 +82,7 @@ def check_worker(settings: Settings) -> str:
         raise SetupError(f"{state}: {'; '.join(beat.faults)}")
     if beat.tick_error:
         if not answers(check_redis, settings):
-            return f"{state}; Redis is away"
+            return f"{state}; Redis is away, or takes no changes"
         raise SetupError(f"{state}: its tick fails: {beat.tick_error}")
     return state
 
@@ -145,13 +145,14 @@ def check_redis(settings: Settings) -> str:
     """Return where the frontier's Redis is, and how many milliseconds away.
 
     Raises:
-        SetupError: none is configured.
+        SetupError: none is configured, or it takes no changes.
         FrontierUnavailable: it does not answer.
     """
     if not settings.redis_url:
         raise SetupError("CRAWLER_REDIS_URL is not set")
     from ..storage.connection import connect  # loads redis-py
     from ..storage.errors import redis_errors
+    from ..storage.server import write_refusal
 
     client = connect(
         settings.redis_url,
@@ -162,6 +163,8 @@ def check_redis(settings: Settings) -> str:
     with redis_errors():
         client.ping()
     ms = (time.monotonic() - began) * 1_000
+    if why := write_refusal(client, f"{settings.key_prefix}probe"):
+        raise SetupError(masked(why))
     return f"{masked(settings.redis_url)}, {ms:.1f} ms with the connection"
 
 

@@ -20,6 +20,8 @@ from ..definition.loading import load
 from ..errors import UnknownCrawl
 from ..frontier.entries import FailedPage
 from ..frontier.kinds import kind_of
+from ..frontier.operations import Operations
+from ..local.processes import user_of
 from ..model import Json, Priority, short_id
 from ..output.failure_reasons import meaning
 from ..redaction import masked
@@ -121,13 +123,16 @@ def retry(
         raise Mistake("say which pages: URLs, --reason, or --all; or --after, for hooks")
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
+        operations = Operations(crawl.frontier)
         if after:
             sent = crawl.redeliver()
+            operations.note(f"calls hooks again for {sent} results", user_of("crawler retry"))
             echo(f"{sent} sent to their hooks again, with the next tick")
             if sent:
                 echo(standing(client, crawl.snapshot()))
             return
         sent = crawl.retry(urls or None, reason=reason)
+        operations.note(f"tries {sent} failed pages again", user_of("crawler retry"))
         echo(f"{sent} pages sent back")
         if sent < len(urls):
             raise Mistake(
@@ -211,6 +216,7 @@ def enqueue(
             reopen=reopen,
             progress=lambda text: echo(text, err=True),
         )
+        Operations(handle.frontier).note(f"has {fed}", user_of("crawler enqueue"))
         echo(f"{name}: {fed}")
         echo(standing(client, handle.snapshot()))
 

@@ -51,13 +51,14 @@ def run(
 
     Shows what it extracts, and which links it would keep.
     """
-    definition = load(crawl, changes)
+    settings = configuration.load()
+    definition = load(crawl, changes, settings.crawls)
     definition.validate()
     if route and route not in definition.routes:
         raise Mistake(f"{crawl} has no route {route}; there are: {route_names(definition)}")
     brings = data_of(data)
     entries = entries_decided(definition)
-    with Chrome(endpoint(configuration.load())) as chrome:
+    with Chrome(endpoint(settings)) as chrome:
         permits = Permits(
             guard_of(definition, (host for host, private in entries.items() if private)),
             obey=definition.robots,

@@ -30,12 +30,13 @@ from ..definition.bounds import entry_pages
 from ..definition.crawl import Crawl
 from ..definition.crawl_plan import policy_of
 from ..definition.digest import digest_of
-from ..definition.loading import load, module_path
+from ..definition.loading import load, load_each, module_path
 from ..errors import FrontierUnavailable
 from ..frontier.frontier import Frontier
 from ..frontier.server_checks import check_server
 from ..local.embedded import Embedded, PrivateWorkers
 from ..local.private_files import crawl_folder
+from ..local.processes import user_of
 from ..model import Snapshot
 from ..output import report
 from ..output.report import ExitStatus
@@ -117,9 +118,9 @@ def start(
     """Crawl all of CRAWL, and end when nothing is left. Started again, it goes on where it was
     interrupted; a crawl that has ended is not crawled again, but its files are completed.
     """
-    definition = load(crawl, changes)
-    definition.validate()
     settings = configuration.load()
+    definition = load(crawl, changes, settings.crawls)
+    definition.validate()
     if file == Path("-"):
         raise Mistake(
             "start continues a file after an interruption, so -o - has no meaning; for a pipe:"
@@ -271,6 +272,7 @@ def begin(order: Order, client: Client, files: StartFiles, *, alone: bool = Fals
     start = client.start(order.crawl, if_exists=order.if_exists, alone=alone, progress=say)
     if frontier.digest() != digest_of(order.crawl):
         start.raise_if_refused()
+    start.note(user_of("crawler start"))
     files.begin(forget=ended)
     return start
 
@@ -287,10 +289,13 @@ def complete_files(order: Order, handle: CrawlHandle, files: StartFiles) -> tupl
 
 def worker_settings(order: Order, settings: Settings) -> Settings:
     """Return the settings for workers of our own: with the crawl's code and its error snapshots."""
-    code = module_path(order.reference) if order.crawl.has_code else None
+    crawls: tuple[str, ...] = ()
+    if order.crawl.has_code:
+        by_name = order.reference == order.crawl.name in load_each(settings.crawls)[0]
+        crawls = settings.crawls if by_name else (module_path(order.reference),)
     return settings.model_copy(
         update={
-            "crawls": (code,) if code else (),
+            "crawls": crawls,
             "errors_dir": order.errors or settings.errors_dir,
             "files_dir": settings.files_dir or order.files_dir,
         }

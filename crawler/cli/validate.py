@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..config import settings as configuration
 from ..definition.loading import load
 from ..definition.route_checks import route_warnings
 from ..definition.routes import route_names
@@ -14,7 +15,7 @@ from .group import echo
 @click.argument("crawl", metavar="CRAWL")
 def validate(crawl: str) -> None:
     """Say everything that is wrong with CRAWL at once."""
-    definition = load(crawl)
+    definition = load(crawl, crawls=configuration.load().crawls)
     definition.validate()
     hooks = ", ".join(definition.hooks) or "none"
     routes = f"; routes: {route_names(definition)}" if definition.routes else ""

@@ -95,12 +95,12 @@ class SeedLoader:
         calls the value at least once in half a minute.
 
         Raises:
-            FrontierRefused: the crawl was stopped.
+            FrontierRefused: the crawl was stopped, or another one has its name since.
         """
-        frontier = self._frontier
+        frontier, origin = self._frontier, self._frontier.origin()
         with Producer(frontier, reopen=reopen) if self.has_sources else nullcontext() as producer:
             yield producer.keep_alive if producer else lambda: None
-        frontier.mark_seeded(digest_of(self._crawl))
+        frontier.mark_seeded(digest_of(self._crawl), origin)
 
     def queue_entry_pages(self) -> None:
         """Queue the entry pages of the crawl."""

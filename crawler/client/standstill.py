@@ -15,6 +15,7 @@ from ..frontier.frontier import Frontier
 from ..frontier.outbox import Outbox
 from ..model import Json, Status
 from ..redaction import masked
+from ..storage.server import write_refusal
 from ..text.printable import printable
 
 if TYPE_CHECKING:
@@ -31,7 +32,20 @@ PAUSE_MIN = 2.0
 WAKE_UP_SLOW = 5.0
 #: Seconds for which a message through the queue is waited for.
 ROUND_TRIP = 5.0
+#: Why a Redis that answers takes no changes, by a word of its error reply; and the mend.
+REFUSALS = {
+    "MISCONF": ("it cannot save to its disk", "give its disk room; its log says what failed"),
+    "maxmemory": ("its memory is full", "give it more memory, or clear crawls that are over"),
+    "read only replica": (
+        "it is a replica",
+        "name its master in CRAWLER_REDIS_URL, or its Sentinels",
+    ),
+    "NOREPLICAS": ("too few replicas follow it", "bring its replicas back"),
+}
 NO_ANSWER = " (a message through the queue was not answered)"
+#: Seconds after a hold in which the attempt that follows may hold the crawl again: without a page
+#: begun meanwhile, it still stands still for the same reason.
+HOLD_GAP = 30.0
 #: Characters of what an endpoint said that are shown.
 SAID_MAX = 300
 
@@ -39,6 +53,7 @@ SAID_MAX = 300
 class Reason(StrEnum):
     """The reasons for which a crawl stands still; ``docs/runbooks.md`` has a section for each."""
 
+    REDIS = "redis"
     PAUSED = "paused"
     LIMIT = "limit"
     NO_WORKER = "no_worker"
@@ -108,7 +123,29 @@ def standstill_of(client: Installation, name: str, *, ask: bool = False) -> Stan
         standing = frontier.standing()
     except FrontierRefused:  # cleared meanwhile
         return None
-    return next(_reasons(client, frontier, standing, ask=ask), None)
+    found = next(_reasons(client, frontier, standing, ask=ask), None)
+    if _may_be_refused(standing, found):
+        return _refused(frontier) or found
+    return found
+
+
+def _may_be_refused(now: Standing, found: Standstill | None) -> bool:
+    """Whether it may be that Redis takes no changes: workers are silent then, and pages in flight
+    are not reported.
+    """
+    if found is None:
+        return not now.status.ended and now.now - (now.last_claim or now.now) > WAKE_UP_SLOW
+    return found.reason not in (Reason.PAUSED, Reason.LIMIT, Reason.HOSTS, Reason.RETRIES)
+
+
+def _refused(frontier: Frontier) -> Standstill | None:
+    """Return why Redis takes no changes; None: it does."""
+    why = write_refusal(frontier.redis, frontier.key("probe"))
+    if why is None:
+        return None
+    known = (pair for word, pair in REFUSALS.items() if word in why)
+    says, mend = next(known, (masked(why), "see its log"))
+    return Standstill(Reason.REDIS, f"Redis takes no changes: {says}"[:SAID_MAX], mend)
 
 
 def _reasons(
@@ -128,7 +165,7 @@ def _reasons(
     workers, by_workers = _workers_of(client, frontier), _is_run_by_workers(client, name)
     if by_workers and workers:
         yield from _unable_workers(workers, now)
-    if now.held:
+    if now.held or _is_held_between(now):
         yield _hold(now, now.held)
     if now.processing or now.status is Status.NEW:
         return
@@ -207,9 +244,18 @@ def _unable_workers(workers: CrawlWorkers, now: Standing) -> Iterator[Standstill
         yield Standstill(Reason.UNKNOWN_CRAWL, says, mend, since)
 
 
-def _hold(now: Standing, until: float) -> Standstill:
+def _is_held_between(now: Standing) -> bool:
+    """Whether a hold has just ended, and no page was begun since the first of those before it."""
+    if not now.held_last or not now.held_since or now.processing or now.status is Status.NEW:
+        return False
+    return now.now - now.held_last < HOLD_GAP and (now.last_claim or 0.0) < now.held_since
+
+
+def _hold(now: Standing, until: float | None) -> Standstill:
     kind, _, said = now.held_reason.partition(": ")
-    left = f"the next attempt is in {max(0.0, until - now.now):.0f} s"
+    left = "it is tried again now"
+    if until:
+        left = f"the next attempt is in {max(0.0, until - now.now):.0f} s"
     if kind in (Reason.NO_BROWSER, "browser_away"):
         says = f"no browser can be had: {said or now.held_reason}"[:SAID_MAX]
         mend = f"see that Chrome or the Grid answers (crawler doctor); {left}"

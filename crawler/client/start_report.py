@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from ..errors import CrawlExists
+from ..frontier.operations import Operations
 from ..model import Json, Snapshot, Status
 
 if TYPE_CHECKING:
@@ -61,6 +62,11 @@ class StartReport:
         if self.outcome is StartOutcome.REFUSED:
             raise CrawlExists(self.handle.name, self.reason or "")
         return self
+
+    def note(self, by: str) -> None:
+        """Keep with the crawl that ``by`` started or updated it, if so."""
+        if self.outcome in (StartOutcome.STARTED, StartOutcome.UPDATED):
+            Operations(self.handle.frontier).note(f"was {self.outcome}", by)
 
     def record(self) -> dict[str, Json]:
         """Return the report as JSON."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from ..errors import FrontierUnavailable
 from ..storage.connection import RedisClient
 from ..storage.errors import redis_unavailable
 
@@ -100,7 +102,8 @@ class WorkerRegistry:
             if facts["until"] > now:
                 live.append(_worker(name.decode(), facts))
             else:
-                self._ask("hdel", self.key, name)
+                with suppress(FrontierUnavailable):  # Redis may take no changes now
+                    self._ask("hdel", self.key, name)
         return sorted(live, key=lambda worker: worker.name)
 
     def workers_of(self, plan: Plan) -> CrawlWorkers:

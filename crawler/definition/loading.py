@@ -43,19 +43,29 @@ def stored(plan: Plan, known: Mapping[str, Crawl]) -> Crawl:
     return Crawl(**plan.definition)
 
 
-def load(reference: str, changes: Iterable[str] = ()) -> Crawl:
+def load(reference: str, changes: Iterable[str] = (), crawls: Iterable[str] = ()) -> Crawl:
     """Return the crawl that ``reference`` means, not validated yet. ``changes`` (``field=value``)
     replace fields of a crawl without code.
 
     A reference is ``module:attribute`` or a file ``path.py:attribute`` (the attribute may be left
     out where there is one crawl), a ``path.toml``, or the URL of a site, which is then crawled with
-    the defaults, under the name of its host.
+    the defaults, under the name of its host. If it is none of them, it may be the name of a crawl
+    in ``crawls``, which are references, too.
 
     Raises:
         SetupError: there is no such crawl, or its module does not import; says how to mend it.
         DefinitionError: a file in TOML is not well formed, or a change is not.
     """
-    crawl = _from_url(reference) if _URL.match(reference) else _only(reference, _crawls(reference))
+    if _URL.match(reference):
+        crawl = _from_url(reference)
+    else:
+        try:
+            crawl = _only(reference, _crawls(reference))
+        except SetupError:
+            known = load_each(crawls)[0]
+            if reference not in known:
+                raise
+            crawl = known[reference]
     changes = tuple(changes)
     if not changes:
         return crawl

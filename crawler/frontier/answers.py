@@ -142,6 +142,7 @@ class Standing:
     tickets: int  # wake-ups on their way
     ticket: float | None  # when the oldest of them was granted
     held: float | None  # when the hold ends
+    held_last: float | None  # when the last one ended, or ends
     held_since: float | None
     held_reason: str
     paused_by: str

@@ -578,22 +578,22 @@ class Frontier:
         """Say that ``name`` has added its last seed. True if this ended the crawl."""
         return bool(self.run_script("produce", name, 0))
 
-    def mark_seeded(self, digest: str) -> None:
-        """Remember that every seed of the definition with this digest was queued."""
-        mark = self._seeds_mark(digest)
-        with redis_errors():
-            self.redis.set(self.key("seeds"), mark)
+    def mark_seeded(self, digest: str, origin: str) -> None:
+        """Remember that every seed of the definition with this digest was queued, in the crawl of
+        this :meth:`origin`.
+
+        Raises:
+            FrontierRefused: that crawl is forgotten, or another has its name since.
+        """
+        self.run_script("seeded", origin, digest)
 
     def is_seeded(self, digest: str) -> bool:
         """Whether every seed of the definition with this digest was queued since the crawl was
         created.
         """
-        mark = self._seeds_mark(digest)
+        mark = f"{self.origin()} {digest}"
         with redis_errors():
             return bool(self.redis.get(self.key("seeds")) == mark.encode())
-
-    def _seeds_mark(self, digest: str) -> str:
-        return f"{self.origin()} {digest}"
 
     # -- the crawl's status
 

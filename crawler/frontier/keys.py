@@ -21,7 +21,8 @@ TYPES = {
     "tickets": "zset", "timer": "string", "producers": "zset", "results": "stream",
     "login": "string", "logouts": "hash", "failure_kinds": "set", "outages": "hash",
     "seeds": "string", "outbox": "hash", "outbox_due": "zset", "undelivered": "list",
-    "patterns": "hash", "entries": "hash", "history": "list", "steps": "hash", "lanes": "set",
+    "patterns": "hash", "entries": "hash", "history": "list", "steps": "hash",
+    "operations": "list", "lanes": "set",
 }  # fmt: skip
 #: Keys that an earlier version wrote.
 FORMER = ("witnessed",)

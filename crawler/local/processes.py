@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import getpass
 import os
 import platform
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -39,6 +41,22 @@ def die_with_parent(sig: int = signal.SIGTERM) -> Callable[[], None] | None:
             os.kill(os.getpid(), sig)
 
     return arrange
+
+
+def user_and_machine() -> str:
+    """Return who runs this process, and where: "ann at desk". In a container the user may have a
+    number only.
+    """
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # which of both, is a matter of Python's version
+        user = f"user {os.getuid()}"
+    return f"{user} at {socket.gethostname()}"
+
+
+def user_of(command: str) -> str:
+    """Return who runs ``command``, as a crawl keeps it: "crawler pause (ann at desk)"."""
+    return f"{command} ({user_and_machine()})"
 
 
 def environment_of_program(**more: str) -> dict[str, str]:

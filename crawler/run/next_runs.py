@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from ..definition.credentials import secrets_of
-from ..errors import FrontierUnavailable
+from ..errors import CrawlerError, FrontierUnavailable
 from ..local.shutdown import shutdown
 from ..model import Outcome
 from ..observe.logs import logger
@@ -178,7 +178,13 @@ class NextRuns:
         try:
             self._start(self._crawl, ticket, delay)
         except Exception as error:
-            log.exception("%s: start failed; the tick will try again", self._crawl.name)
+            if isinstance(
+                error, CrawlerError
+            ):  # the broker is away: where it was found says nothing
+                words = "%s: start failed; the tick will try again: %s"
+                log.warning(words, self._crawl.name, error)
+            else:
+                log.exception("%s: start failed; the tick will try again", self._crawl.name)
             self._frontier.drop_ticket(ticket, start_reason(error, self._crawl))
 
     def _retry_until_started(self, step: Callable[[], T]) -> T:

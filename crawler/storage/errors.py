@@ -27,6 +27,8 @@ FULL = (
     "Redis is full (maxmemory reached); nothing was changed: give it more memory, or clear crawls"
     " that are over"
 )
+#: The first words of the error that nothing was answered.
+NO_ANSWER = "Redis does not answer"
 #: The first words of redis-py's error when it found no Cluster.
 NO_NODE = "Redis Cluster cannot be connected. Please provide at least one reachable node: "
 
@@ -94,8 +96,13 @@ def translate_reply(error: Exception) -> FrontierError | None:
             "the Cluster is moving this crawl to another node; that ends by itself"
         )
     if word in UNAVAILABLE:
-        return FrontierUnavailable(f"Redis cannot do it now: {text}")
+        return FrontierUnavailable(f"Redis cannot do it now: {first_sentence(text)}")
     return None
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of what Redis answered: some of its answers are long."""
+    return text.partition(". ")[0]
 
 
 def explain_error(error: Exception) -> str:
@@ -111,4 +118,6 @@ def explain_error(error: Exception) -> str:
         return f"Redis refuses the log-in: {text}"
     if isinstance(error, faults.NoPermissionError):
         return f"Redis does not let the user of its URL do this: {text}"
-    return f"Redis does not answer: {text}"
+    if isinstance(error, faults.ResponseError) or text.startswith("MISCONF"):
+        return f"Redis cannot do it now: {first_sentence(text)}"
+    return f"{NO_ANSWER}: {text}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from redis import exceptions as faults
 
+from ..errors import FrontierError, FrontierMisfit
 from .connection import RedisClient, servers
 from .errors import redis_errors
 
@@ -52,3 +53,17 @@ def server_time(redis: RedisClient) -> float:
 def text_of(value: object) -> str:
     """Return ``value`` as text, whether the client decodes or not."""
     return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def write_refusal(redis: RedisClient, key: str) -> str | None:
+    """Return why ``redis``, which answers, takes no changes; None: it takes them, or this user may
+    not try. ``key`` is written for a moment.
+    """
+    try:
+        with redis_errors():
+            redis.set(key, 1, px=1)
+    except FrontierMisfit:
+        return None
+    except FrontierError as error:
+        return str(error)
+    return None

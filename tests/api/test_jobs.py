@@ -9,12 +9,14 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 from redis import Redis
 
 from crawler import Crawl
+from crawler.api.api import Api, ApiRequest
 from crawler.api.jobs import AddressRefused, Jobs, Order, UnknownJob
 from crawler.cli import main
 from crawler.client.client import Client
@@ -418,12 +420,24 @@ def test_a_client_waits_for_the_end_and_holds_nobody_up(service, jobs):
         waiting = [pool.submit(service.ask, "GET", "/jobs/slow?wait=60") for _ in range(60)]
         # When others ask, they are answered
         assert service.ask("GET", "/jobs/slow?wait=0").json["state"] == "new"
-        assert service.ask("GET", "/jobs/slow?wait=1").json["state"] == "new"
+        told = service.ask("GET", "/jobs/slow?wait=1").json
+        assert (told["state"], told["standstill"]["reason"]) == ("new", "no_worker")
         assert not any(one.done() for one in waiting)
         # And with the end of the job all have their response
         work(jobs, "slow")
         assert {one.result().json["state"] for one in waiting} == {"done"}
     assert service.ask("GET", "/jobs/slow?wait=61").json["detail"] == "wait is not between 0 and 60"
+
+
+def test_a_standstill_is_found_only_for_an_answer_that_is_sent(jobs):
+    api = Api(jobs, None)
+    jobs.create(Order(url=PUBLIC), "slow")
+    held = ApiRequest("GET", "/jobs/slow", "wait=5")
+    poll, last = api.answer(replace(held, is_poll=True)), api.answer(held)
+    assert (poll.wait, json.loads(poll.body)["standstill"]) == (5, None)
+    assert json.loads(last.body)["standstill"]["reason"] == "no_worker"
+    work(jobs, "slow")
+    assert api.answer(replace(held, is_poll=True)).wait == 0
 
 
 def test_head_is_get_without_its_body_on_every_path(service, jobs):

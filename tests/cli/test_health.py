@@ -266,6 +266,7 @@ app = Celery("project", broker={broker!r})
 app.conf.update(
     accept_content=["json", "pickle"], task_acks_late=True, task_default_queue="crawler",
     broker_transport_options={{"visibility_timeout": 60}}, worker_hijack_root_logger=True,
+    broker_connection_retry_on_startup=False,
 )
 app.autodiscover_tasks(["crawler"], force=True)
 """
@@ -313,6 +314,7 @@ def test_a_worker_names_each_wrong_setting_of_its_project_and_the_remedy(ground:
         "use -P prefork",
         "start it with -E",
         "start it with --disable-prefetch",
+        "this worker ends if its broker is away at its start; set it to True",
         "this Redis throws keys away when it is full (maxmemory-policy allkeys-lru)",
     ):
         assert said.count(words) == 1, words

@@ -18,6 +18,7 @@ import redis as redis_py
 from crawler import Crawl
 from crawler.client import enqueue
 from crawler.client.client import Client
+from crawler.client.seeds import SeedLoader
 from crawler.config import settings as configuration
 from crawler.definition.bounds import entry_pages
 from crawler.definition.choosing import choose
@@ -221,6 +222,25 @@ def test_a_start_repeats_a_killed_loader_with_nothing_missing_or_doubled(
     assert not new
     assert handle.snapshot().accepted == 30_001
     assert audit_keys(frontier) == []
+
+
+def test_a_loader_that_a_reset_overtakes_marks_nothing_of_the_new_crawl(library, seeds):
+    # Given a loader that has queued its last seed, and not noted it yet
+    crawl = shop(seeds=seeds(f"{SITE}/a", f"{SITE}/b"))
+    frontier = library.frontier("shop")
+    frontier.create(plan_of(crawl))
+    loader = SeedLoader(crawl, frontier)
+    # When another process begins the crawl again, or forgets it
+    with pytest.raises(FrontierRefused, match="another crawl has this name"), loader.loading():
+        frontier.create(plan_of(crawl), reset=True)
+    # Then the seeds of the new one are still to be queued
+    assert not loader.is_complete()
+    with pytest.raises(FrontierRefused, match="no crawl of this name"), loader.loading():
+        frontier.clear()
+    assert library.redis.keys("*{shop}*") == []
+    assert library.start(crawl).outcome == "started"
+    assert queued(frontier) == ["/", "/a", "/b"]
+    assert loader.is_complete()
 
 
 def test_a_crawl_that_ended_without_its_loader_goes_on(library, seeds):

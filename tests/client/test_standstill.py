@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import socket
+from collections.abc import Callable
+
 import pytest
 
 from crawler import Crawl
+from crawler.api.api import Api, ApiRequest
+from crawler.api.jobs import Jobs
+from crawler.cli.health import check_redis
 from crawler.client.client import Client
 from crawler.client.standstill import Reason, Standstill
 from crawler.client.workers import Worker
 from crawler.config import settings as configuration
 from crawler.definition.crawl_plan import plan_of
 from crawler.definition.digest import digest_of
+from crawler.errors import SetupError
 from crawler.frontier.frontier import Frontier
+from crawler.local.processes import user_and_machine
 from crawler.model import FailureClass, Page
 from tests.support.frontier import Clock, take
 
@@ -125,7 +134,12 @@ def test_a_hold_says_which_endpoint_and_since_when(stand):
     stand.worker(SHOP)
     stand.frontier.hold(10, "no_browser: http://grid:4444 does not answer: refused")
     began = stand.why().since
+    # while the next attempt is made, it stands still all the same
     clock.advance(11)
+    stand.frontier.wake()
+    found = stand.why()
+    assert (found.reason, found.since, found.until) == (Reason.NO_BROWSER, began, None)
+    assert found.mend.endswith("it is tried again now")
     stand.frontier.hold(10, "no_browser: http://grid:4444 does not answer: refused")
     found = stand.why()
     assert found.reason is Reason.NO_BROWSER
@@ -138,6 +152,64 @@ def test_a_hold_says_which_endpoint_and_since_when(stand):
     assert found.reason is Reason.HELD
     assert found.since > began
     assert "Redis is full" in found.says
+    # a page that is begun ends it
+    clock.advance(6)
+    take(stand.frontier)
+    assert stand.why() is None
+
+
+def full(redis) -> Callable[[], object]:
+    """Let Redis have no memory left; return what gives it some again."""
+    redis.config_set("maxmemory", "1")
+    return lambda: redis.config_set("maxmemory", "0")
+
+
+def replica(redis) -> Callable[[], object]:
+    """Let Redis be a replica of nobody; return what makes it a master again."""
+    redis.replicaof("127.0.0.1", "1")
+    return lambda: redis.replicaof("NO", "ONE")
+
+
+@pytest.mark.parametrize(
+    ("harm", "says"), [(full, "its memory is full"), (replica, "it is a replica")]
+)
+def test_a_redis_that_takes_no_changes_is_to_blame_before_workers(stand, harm, says):
+    # Given a crawl whose workers are silent, because they cannot announce themselves
+    clock = stand.create()
+    stand.client.workers.announce(Worker("silent@host"), 0)
+    mend = harm(stand.redis)
+    try:
+        found = stand.why()
+        assert (found.reason, found.says) == (Reason.REDIS, f"Redis takes no changes: {says}")
+        assert found.mend
+        # And so do probes: of workers, of the jobs API
+        with pytest.raises(SetupError):
+            check_redis(stand.client.settings)
+        health = Api(Jobs(stand.client), None).answer(ApiRequest("GET", "/health"))
+        assert (health.status, json.loads(health.body)["detail"]) == (
+            503,
+            "Redis cannot do it now; try again",
+        )
+    finally:
+        mend()
+    assert reason(stand.why()) is Reason.NO_WORKER
+    # Also where pages are in flight, and cannot be reported
+    stand.worker(SHOP)
+    take(stand.frontier)
+    assert stand.why() is None
+    clock.advance(20)
+    mend = harm(stand.redis)
+    try:
+        assert reason(stand.why()) is Reason.REDIS
+    finally:
+        mend()
+
+
+def test_whoever_pauses_or_stops_has_a_name_or_a_number(monkeypatch):
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 54_321)  # of a container, without an entry
+    assert user_and_machine() == f"user 54321 at {socket.gethostname()}"
 
 
 def test_hosts_that_wait_say_for_what_and_until_when(stand):

@@ -12,6 +12,7 @@ import pytest
 
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
+from crawler.frontier.operations import Operations
 from crawler.frontier.outbox import Outbox
 from crawler.frontier.repair import audit_keys
 from crawler.model import Claim, FailureClass, Page
@@ -116,6 +117,8 @@ class Crawl:
         yield "timer", lambda: frontier.take_timer(5)
         yield "lane_delay", lambda: frontier.set_lane_delay("l1", 1)
         yield "produce", lambda: frontier.open_producer("p")
+        yield "seeded", lambda: frontier.mark_seeded("digest", frontier.origin())
+        yield "note", lambda: Operations(frontier).note("is paused", "ann")
         yield "limits", lambda: frontier.set_limits(delay=0)
         yield "hold", lambda: frontier.hold(0)
         yield "pause", lambda: frontier.pause()

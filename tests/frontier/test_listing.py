@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crawler.frontier.listing import Listing
+from crawler.frontier.operations import KEPT, Operations
 from tests.support.frontier import A, B, C, take
 
 
@@ -13,6 +14,20 @@ def test_results_can_be_read_on_from_where_one_stopped(begin):
     (last, _, _), *_ = Listing(frontier).results(count=1)
     assert [text for _, _, text in Listing(frontier).results(after=last)] == ["1", "2"]
     assert frontier.snapshot().counts["items"] == 3
+
+
+def test_the_latest_operations_are_kept_until_the_crawl_begins_again(begin):
+    frontier, _ = begin(A)
+    operations = Operations(frontier)
+    for n in range(KEPT + 5):
+        operations.note(f"goes by delay={n}", "crawler limits (ann at desk)")
+    latest = operations.latest()
+    assert (len(latest), latest[0].what) == (KEPT, f"goes by delay={KEPT + 4}")
+    assert latest[0].by == "crawler limits (ann at desk)"
+    assert latest[0].at >= latest[-1].at > 0
+    frontier.clear()
+    operations.note("was told to stop", "nobody")  # there is no such crawl
+    assert operations.latest() == []
 
 
 def test_a_place_that_a_fail_over_lost_begins_again(begin):

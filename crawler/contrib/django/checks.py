@@ -107,4 +107,13 @@ def _celery(settings: Settings) -> list[checks.CheckMessage]:
                 id="crawler.W004",
             )
         )
+    faults += [
+        checks.Warning(
+            f"{name} is off, so a worker ends when its broker is away",
+            hint="Set it to True: workers then wait, and go on by themselves.",
+            id="crawler.W005",
+        )
+        for name in ("CELERY_BROKER_CONNECTION_RETRY", "CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP")
+        if getattr(project, name, True) is False
+    ]
     return faults

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, ClassVar
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ...config import SettingsError
-from ...errors import CrawlerError, CrawlExists
+from ...errors import CrawlerError, CrawlExists, UnknownCrawl
 from ...model import Json, Snapshot
 from ...output import report
 from ...output.report import ExitStatus
 from ...redaction import masked
 from ...text.printable import printable
+
+if TYPE_CHECKING:
+    from ...client.client import Client
+    from ...client.crawl_handle import CrawlHandle
+
+#: Seconds between two questions why a crawl that is waited for stands still.
+ASK_INTERVAL = 5.0
 
 
 class Command(BaseCommand):
@@ -39,6 +46,19 @@ class Command(BaseCommand):
             answer: str | None = super().execute(*args, **options)
         return answer
 
+    def wait(self, client: Client, handle: CrawlHandle) -> Snapshot:
+        """Return the last snapshot of a crawl when it has ended. Meanwhile each other reason for
+        which it stands still gets a line on standard error.
+        """
+        known = None
+        while True:
+            with suppress(TimeoutError):
+                return handle.wait(ASK_INTERVAL)
+            found = client.standstill(handle.name, ask=True)
+            if found and found.reason != known:
+                self.stderr.write(printable(f"{handle.name} stands still: {found.line()}"))
+            known = found and found.reason
+
     def say(self, value: Json, text: str, *, as_json: bool) -> None:
         """Print ``value`` as JSON, or else ``text``."""
         shown = json.dumps(value, ensure_ascii=False) if as_json else text
@@ -54,6 +74,13 @@ def errors_in_one_line() -> Iterator[None]:
         raise CommandError(
             printable(f"{error} (--restart, --update, --reset)"), returncode=ExitStatus.MISTAKE
         ) from error
+    except UnknownCrawl as error:
+        text = str(error)
+        if error.name in error.known:
+            text = (
+                f"the crawl {error.name!r} has not been started yet: manage.py crawl {error.name}"
+            )
+        raise CommandError(printable(text), returncode=ExitStatus.MISTAKE) from error
     except (CrawlerError, SettingsError) as error:
         text = printable(masked(str(error)), keep="\n")
         raise CommandError(text, returncode=ExitStatus.MISTAKE) from error

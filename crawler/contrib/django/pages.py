@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import unquote as percent_decoded
 
+from django.contrib import messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -18,6 +19,7 @@ from ...config import settings as configuration
 from ...errors import UnknownCrawl
 from ...frontier.frontier import Frontier
 from ...frontier.listing import Listing
+from ...frontier.operations import Operations
 from ...frontier.outbox import Outbox
 from ...local.private_files import crawl_folder
 from ...model import Priority
@@ -143,7 +145,7 @@ class Pages:
             shown = wall.wall(ours, name)
             context |= shown
             context |= {"record": wall.record(shown), "panels": PANELS}
-            context["history"] = log_entries(name)[:LATEST]
+            context["history"] = history(name, LATEST)
             if self.may_operate(request) and "snapshot" in shown:
                 context["limits"] = rows.limit_rows(ours, name)
                 context["priorities"] = [priority.name.lower() for priority in Priority]
@@ -239,10 +241,15 @@ class Pages:
         return self.page(request, "hosts", context)
 
     def history(self, request: HttpRequest, name: str) -> HttpResponse:
-        """Show who did what to a crawl in the admin, the latest first."""
+        """Show who did what to a crawl, the latest first."""
         require(self.has_view_permission(request))
         name, start = crawl_name(name), offset(request.GET.get("from"))
-        entries = log_entries(name)[start : start + ENTRIES + 1]
+        try:
+            with reading_crawls():
+                entries = history(name, start + ENTRIES + 1)[start:]
+        except Unavailable as error:  # the admin's own log is there
+            messages.warning(request, str(error))
+            entries = [*map(log_row, log_entries(name)[start : start + ENTRIES + 1])]
         context: dict[str, Any] = {"title": f"History of {name}", "name": name}
         context |= {"history": entries[:ENTRIES], "flower": None} | self.links(name)
         context |= neighbours(start, ENTRIES, more=len(entries) > ENTRIES)
@@ -277,6 +284,22 @@ class Pages:
         response["Content-Security-Policy"] = "default-src 'none'; sandbox"
         response["Cache-Control"] = "private, max-age=3600"
         return response
+
+
+def history(name: str, count: int) -> list[dict[str, Any]]:
+    """Return who did what to a crawl, the latest ``count``: in the admin, and elsewhere."""
+    entries = [*map(log_row, log_entries(name)[:count])]
+    entries += [
+        {"at": rows.moment(one.at), "who": one.by, "what": f"it {one.what}"}
+        for one in Operations(client().frontier(name)).latest()
+    ]
+    return sorted(entries, key=lambda row: row["at"].timestamp(), reverse=True)[:count]
+
+
+def log_row(entry: LogEntry) -> dict[str, Any]:
+    """Return the row of an entry of the admin's log."""
+    who = entry.user.get_username()
+    return {"at": entry.action_time, "who": who, "what": entry.change_message}
 
 
 def log_entries(name: str) -> list[LogEntry]:

@@ -8,7 +8,8 @@
 -- Returns  names and values in turn. Counts: processing, queued, delayed, outbox, producers,
 --          eligible (pages that a run could claim now), lanes, tickets (on their way), end_hook (1: the
 --          crawl has ended, and its hook for that is still to be called). Times, in ms
---          since the epoch (0: none): now, held, held_since, paused_at, last_claim, active_since,
+--          since the epoch (0: none): now, held, held_last (its end, also when that is over),
+--          held_since, paused_at, last_claim, active_since,
 --          browser_wait (when a run last began to start a browser),
 --          ticket (when the oldest one on its way was granted), retry (the next one), lane_at (when
 --          the next lane may be served). Texts: status, reason, held_reason, paused_by, lane,
@@ -36,6 +37,7 @@ local pending = ENDED[crawl.status] and crawl.end_hook == 1 and crawl.end_hook_d
 say("end_hook", pending and 1 or 0)
 say("lanes", redis.call("SCARD", key("lanes")))
 say("held", (crawl.held or 0) > now and crawl.held or 0)
+say("held_last", crawl.held or 0)
 say("held_since", crawl.held_since or 0)
 say("held_reason", crawl.held_reason)
 say("paused_by", crawl.paused_by)

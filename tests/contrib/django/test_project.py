@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 
 from crawler.local.embedded import PrivateRedis
+from crawler.local.processes import user_and_machine
 from tests.support.folder import until
 from tests.support.patience import PATIENCE
 from tests.support.project import BIN, Project
@@ -245,12 +246,13 @@ def test_a_crawl_is_started_seen_and_stopped_by_commands(project):
     # Then each says what became of it
     outcomes = [one.json["outcome"] for one in (restart, reset, update, anew)]
     assert outcomes == ["running", "started", "refused", "started"]
-    assert "stopped by manage.py" in stop.stdout
+    assert f"stopped by manage.py crawl_stop ({user_and_machine()})" in stop.stdout
     assert "--restart" in again.stderr
     ends = [one.status for one in (restart, reset, stop, update, again, anew, tick, status)]
     assert ends == [0, 0, 0, 2, 2, 0, 0, 0]
     assert "books" in tick.json
-    assert [crawl["crawl"] for crawl in status.json] == ["books"]
+    (books,) = status.json
+    assert (books["crawl"], books["standstill"]["reason"]) == ("books", "no_worker")
     seen = project.frontier().snapshot()
     assert (seen.generation, seen.queued) == (3, 1)
 
@@ -263,7 +265,7 @@ def test_a_mistake_is_one_line_and_exit_status_two(project):
     assert (unknown.status, unstarted.status) == (2, 2)
     said = {
         unknown.stderr: "no crawl is named 'bucks' (known here: books)",
-        unstarted.stderr: "the crawl 'books' has not been started yet",
+        unstarted.stderr: "has not been started yet: manage.py crawl books",
         # of the environment, in processes of their own
         project.manage("crawl", "books", status=2, CRAWLER_QUEUE="a queue").stderr: "CRAWLER_QUEUE",
         project.manage(
@@ -288,6 +290,7 @@ def test_check_finds_what_is_wrong_before_a_worker_does(project):
     (project.folder / "shop" / "wrong.py").write_text(
         "from .settings import *\nCRAWLER_QUEU = 'x'\nCRAWLER = {}\nCELERY_ACCEPT_CONTENT ="
         " ['pickle']\nCELERY_BROKER_TRANSPORT_OPTIONS = {'global_keyprefix': 'shop:'}\n"
+        "CELERY_BROKER_CONNECTION_RETRY = False\n"
     )
     said = project.manage("check", DJANGO_SETTINGS_MODULE="shop.wrong").stderr
     for words in (
@@ -297,6 +300,7 @@ def test_check_finds_what_is_wrong_before_a_worker_does(project):
         "crawler.W003",
         "'shop:'",
         "crawler.W004",
+        "crawler.W005",
     ):
         assert words in said
     (project.folder / "shop" / "api.py").write_text(

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.folder import CRAWLER
+
 pytest.importorskip("django", reason="Django is not installed: pip install -e .[django]")
 
 #: Loads our settings for each case that it reads, in a fork: what all need is imported once.
@@ -161,3 +163,29 @@ def test_a_broken_settings_module_is_one_line_with_its_remedy(load):
     error = load(setup=False, DJANGO_SETTINGS_MODULE="elsewhere.settings")["error"]
     assert "elsewhere.settings does not import" in error
     assert "project's folder" in error
+
+
+def test_a_command_of_ours_finds_the_crawls_of_a_project_by_name(load, tmp_path):
+    load()  # writes the project
+
+    def validate(name: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [CRAWLER, "validate", name],
+            cwd=tmp_path,
+            env={"PATH": "/usr/bin:/bin", "DJANGO_SETTINGS_MODULE": "project"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert validate("books").stdout == "books: well formed; hooks: none\n"
+    assert "there is no module bucks" in validate("bucks").stderr
+    (tmp_path / "project.py").write_text(
+        "INSTALLED_APPS = ['crawler.contrib.django', 'nope']\nSECRET_KEY = 'x'\n"
+    )
+    broken = validate("books")
+    assert broken.returncode == 2
+    assert broken.stderr == (
+        "Error: DJANGO_SETTINGS_MODULE: project cannot be set up, ModuleNotFoundError: No module"
+        " named 'nope'\n"
+    )

@@ -54,6 +54,7 @@ from crawler.client.workers import Worker
 from crawler.contrib.django.access import cache
 from crawler.contrib.django.client import client
 from crawler.frontier.listing import Listing
+from crawler.frontier.operations import Operations
 from crawler.model import FailureClass
 
 def browser(name):
@@ -147,6 +148,7 @@ urls = "http://x.test/a\\n\\nhttp://y.test/b\\nhttp://x.test/c"
 form = {"urls": urls, "priority": "high", "reopen": "1"}
 sent = ada.post(base + "shop/enqueue/", form, follow=True)
 seen["enqueued"] = [text(sent), handle.counts["queued"]]
+Operations(handle.frontier).note("goes by delay=9", "crawler limits (bob <i> at desk)")
 seen["history"] = text(ada.get(base + "shop/history/"))
 print(json.dumps(seen))
 """
@@ -180,6 +182,7 @@ def test_operators_steer_a_crawl_and_the_history_names_them(project):
         "operator Cancel: it is cancelled",
         "ada Limits: it goes by delay 0.5, page_limit 7",
         "ada Enqueue: it has 2 queued",
+        "crawler limits (bob &lt;i&gt; at desk) it goes by delay=9",
     ):
         assert words in seen["history"], seen["history"]
 

@@ -11,6 +11,7 @@ from crawler.client.start_report import StartOutcome
 from crawler.contrib.django import commands
 from crawler.contrib.django.actions import STARTS
 from crawler.contrib.django.client import client
+from crawler.local.processes import user_of
 from crawler.output.report import ExitStatus, succeeded
 
 #: The options that say what becomes of a crawl that was started before.
@@ -49,12 +50,14 @@ class Command(commands.Command):
         self, *, name: str, if_exists: str | None, wait: bool, as_json: bool, **_: Any
     ) -> None:
         """Start it."""
-        report = client().start(name, if_exists=if_exists)
+        ours = client()
+        report = ours.start(name, if_exists=if_exists)
+        report.note(user_of("manage.py crawl"))
         if not as_json:
             report.raise_if_refused()
         handle = report.handle
         refused = report.outcome is StartOutcome.REFUSED
-        snapshot = handle.wait() if wait and not refused else handle.snapshot()
+        snapshot = self.wait(ours, handle) if wait and not refused else handle.snapshot()
         record, text = commands.standing(name, snapshot)
         text = f"{text} ({report.reason or STARTS[report.outcome]})"
         start = {"outcome": report.outcome.value, "outcome_reason": report.reason}

@@ -8,6 +8,8 @@ from django.core.management.base import CommandParser
 
 from crawler.contrib.django import commands
 from crawler.contrib.django.client import client
+from crawler.frontier.operations import Operations
+from crawler.local.processes import user_of
 
 
 class Command(commands.Command):
@@ -30,9 +32,13 @@ class Command(commands.Command):
         """Stop it."""
         handle = client().handle(name)
         if not handle.status.ended:
+            by = user_of("manage.py crawl_stop")
             if cancel:
-                handle.cancel("cancelled by manage.py crawl_stop")
+                handle.cancel(f"cancelled by {by}")
             else:
-                handle.stop("stopped by manage.py crawl_stop")
+                handle.stop(f"stopped by {by}")
+            Operations(handle.frontier).note(
+                "was told to cancel" if cancel else "was told to stop", by
+            )
         record, text = commands.standing(name, handle.snapshot())
         self.say(record, text, as_json=as_json)
