@@ -67,8 +67,11 @@ def fragile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
 
 @pytest.fixture(scope="module")
 def idle(fragile: Grid, site: Server) -> Iterator[Chrome]:
-    """A browser that did a page, long ago: a Grid looks for idle sessions each half minute."""
-    with Chrome(Endpoint(url=fragile.url, page_load_timeout=10)) as chrome:
+    """A browser that did a page, long ago: a Grid looks for idle sessions each half minute. It does
+    not give its session back itself, however long the tests before take.
+    """
+    endpoint = Endpoint(url=fragile.url, page_load_timeout=10, idle_timeout=3_600.0)
+    with Chrome(endpoint) as chrome:
         with chrome.session(TESTS) as browser:
             assert get(browser, site, "/a") == "A"
         yield chrome
