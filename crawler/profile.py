@@ -15,6 +15,8 @@ class Profile:
     user_agent: str | None = None
     language: str | None = None  # as in Accept-Language
     window: tuple[int, int] = (1280, 1024)
+    # seconds; None, or more than the endpoint's: as the endpoint says
+    page_load_timeout: float | None = None
     load_strategy: str = "normal"  # or "eager": images and frames are not waited for
     images: bool = True
     # kinds of things (emulation.KINDS), and patterns of addresses, that are not loaded

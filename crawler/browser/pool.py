@@ -274,7 +274,7 @@ class Chrome:
         endpoint, new = self.endpoint, self._launcher.start(profile)
         local = new.local
         options = BrowserOptions(
-            page_load_timeout=endpoint.page_load_timeout,
+            page_load_timeout=endpoint.load_timeout(profile),
             watch=new.watch,
             files=crawl_folder(endpoint.files, profile.crawl) if endpoint.files else None,
             inbox=local.folder.resolve() / "downloads" if local else None,

@@ -79,6 +79,7 @@ class Crawl:
     user_agent: str | None
     language: str | None
     window: tuple[int, int]
+    page_load_timeout: float | None
     load_strategy: Literal["normal", "eager"]
     images: bool
     flags: tuple[str, ...]

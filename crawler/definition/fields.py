@@ -585,6 +585,12 @@ class Fields(BaseModel):
     window: tuple[Size, Size] = _field(
         (1280, 1024), "Width and height of the window, in pixels.", "window=[1280, 1024]"
     )
+    page_load_timeout: Annotated[Seconds, Field(gt=0, le=600)] | None = _field(
+        None,
+        "In how many seconds a page must load, if they are less than its worker's"
+        " CRAWLER_PAGE_LOAD_TIMEOUT.",
+        "page_load_timeout=20",
+    )
     load_strategy: Literal["normal", "eager"] = _field(
         "normal",
         "Whether images and frames are waited for (normal), or not (eager).",

@@ -103,6 +103,9 @@ def _timeout_faults(fields: Fields, example: Callable[[str], str]) -> Iterator[F
             f" ({fields.scroll_timeout:g})"
         )
         yield Fault("page_deadline", what, example("page_deadline"))
+    if (fields.page_load_timeout or 0.0) >= fields.page_deadline:
+        what = f"must lie below page_deadline ({fields.page_deadline:g})"
+        yield Fault("page_load_timeout", what, example("page_load_timeout"))
 
 
 def _patience_faults(

@@ -82,6 +82,7 @@ class PageRun:
         self._policy, self._version = policy_of(crawl), short_version(digest_of(crawl))
         self._began = time.monotonic()
         self._response: Response | None = None  # that to this page, once it came
+        self._chosen: Chosen | None = None  # its links, once they are chosen
 
     @property
     def page(self) -> Page:
@@ -282,6 +283,7 @@ class PageRun:
             raise
         chosen = permitted(self._followed.merged(chosen), self._services.permits)
         self._observer.choice(chosen)
+        self._chosen = chosen
         return chosen
 
     def note_hints(self, response: Response, data: Json, chosen: Chosen) -> None:
@@ -331,20 +333,22 @@ class PageRun:
 
     def skip(self, skip: Skip) -> tuple[Result, Chosen]:
         """Return the result of a page that a hook skips, which holds no item, and the links of it
-        that are queued: what hooks follow, and all links of a page that ``extract`` skipped.
+        that are queued: what hooks follow, and, if it was skipped by ``extract`` or later than
+        that, all that ``filter`` chose.
         """
-        response, chosen = self._response or Response(self._page.url), None
+        response = self._response or Response(self._page.url)
         result = self._result_of(response, None, self._secrets.hide(skip.reason))
         with suppress(Skip):  # once is enough
             if skip.step == "extract":
                 self._observer.step("filter", self._page)
-                chosen = self.choose(response)
+                self.choose(response)
             if skip.step != "after":
                 self._hand_first(result)
-        if chosen is None:
-            chosen = permitted(self._followed.merged(Chosen(dropped={})), self._services.permits)
-            self._observer.choice(chosen)
-        return result, chosen
+        if self._chosen is None:
+            merged = self._followed.merged(Chosen(dropped={}))
+            self._chosen = permitted(merged, self._services.permits)
+            self._observer.choice(self._chosen)
+        return result, self._chosen
 
     def _result_of(self, response: Response, data: Json, skipped: str | None = None) -> Result:
         links, ms = len(response.links), self._elapsed_ms()

@@ -451,6 +451,13 @@ def test_a_page_tells_the_captured_responses_that_it_loaded(ask, site):
     assert [bool(one.body) for one in page.responses()] == [True, False]
 
 
+def test_a_crawl_may_wait_less_for_a_page_than_its_worker(ask):
+    with pytest.raises(PageError, match="timeout"):
+        ask("/silence", page_load_timeout=0.5)
+    with pytest.raises(DefinitionError, match="page_load_timeout: must lie below page_deadline"):
+        Crawl(name="x", url="http://x.test/", page_load_timeout=200).validate()
+
+
 def test_what_is_not_captured_is_not_told(ask):
     with pytest.raises(LookupError, match='capture=\\["'):
         ask("/shelf")[1].responses()

@@ -149,6 +149,7 @@ LIMITS = {
 OF_BROWSER = {
     "language": "de",
     "window": [800, 600],
+    "page_load_timeout": 7.0,
     "load_strategy": "eager",
     "images": False,
     "flags": ["--x"],

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ...profile import Profile
+
 #: The Chromes whose pages are fetched over Chrome's own protocol: those that this process starts,
 #: remote ones as well, or none.
 Devtools = Literal["local", "all", "none"]
@@ -41,6 +43,12 @@ class Endpoint:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     # the Chromes whose pages are fetched over Chrome's own protocol, where it can be reached
     devtools: Devtools = "local"
+
+    def load_timeout(self, profile: Profile) -> float:
+        """Return the seconds in which a page of ``profile`` must load: its own, if they are less
+        than those of this endpoint.
+        """
+        return min(self.page_load_timeout, profile.page_load_timeout or self.page_load_timeout)
 
     @property
     def uses_devtools(self) -> bool:

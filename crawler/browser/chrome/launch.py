@@ -141,7 +141,7 @@ class Launcher:
         options = options_for(
             profile,
             (*flags, *endpoint.flags),
-            page_load_timeout=endpoint.page_load_timeout,
+            page_load_timeout=endpoint.load_timeout(profile),
             script_timeout=endpoint.script_timeout,
         )
         if binary := local.launcher(endpoint.uses_devtools) if local else endpoint.binary:
