@@ -16,6 +16,7 @@ from crawler.definition.network import guard_of
 from crawler.model import Json
 from crawler.net.permits import Permits
 from crawler.run.dry_run import DryRun, dry_run
+from crawler.run.looks import Looks
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture"]
@@ -44,7 +45,9 @@ def chrome() -> Iterator[Chrome]:
 
 
 def seen(chrome: Chrome, crawl: Crawl) -> DryRun:
-    return dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False))
+    return dry_run(
+        crawl, chrome, Permits(guard_of(crawl), obey=False), looks=Looks(spent=float("inf"))
+    )
 
 
 @pytest.mark.browser
