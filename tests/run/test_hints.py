@@ -30,6 +30,15 @@ def chrome() -> Iterator[Chrome]:
 def hints(chrome: Chrome, site: Server):
     def hints(path: str, **fields) -> Json:
         crawl = Crawl(name="tests", url=site.url(path), robots=False, **fields)
+        site.read.clear()
+        if "wait_for" in fields:
+            site.read.set()
+
+        @crawl.filter
+        def note_that_it_was_read(links):
+            site.read.set()
+            return links
+
         return dry_run(crawl, chrome, Permits(guard_of(crawl), obey=False)).hints
 
     return hints

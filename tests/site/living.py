@@ -43,12 +43,12 @@ def api(request: Request) -> None:
 
 @route("/app/")
 def app(request: Request) -> None:
-    """Apps that get their content half a second after they were loaded."""
+    """Apps that get their content once /app-read answers: when they have been read without it."""
     fill = "document.getElementById('root').innerHTML = '<h1>Shop</h1>' + [1, 2].map(n => `<a href=/item/${n}>${n}</a>`).join('')"
     bodies = {
-        "empty": f"<div id=root>Loading…</div><script>setTimeout(() => {{ {fill} }}, 500)</script>",
-        "text": f"<p>{'Words. ' * 60}</p><div id=root></div><script>setTimeout(() => {{ {fill} }}, 500)</script>",
-        "price": "<div id=root>Loading…</div><script>setTimeout(() => { root.innerHTML = '<b class=price><span>9.90</span></b>' }, 500)</script>",
+        "empty": f"<div id=root>Loading…</div><script>fetch('/app-read').then(() => {{ {fill} }})</script>",
+        "text": f"<p>{'Words. ' * 60}</p><div id=root></div><script>fetch('/app-read').then(() => {{ {fill} }})</script>",
+        "price": "<div id=root>Loading…</div><script>fetch('/app-read').then(() => { root.innerHTML = '<b class=price><span>9.90</span></b>' })</script>",
         "clock": "<h1 id=t>12:00:01</h1><script>setInterval(() => { t.textContent = Date.now() % 1e8 }, 100)</script>",
         "plain": "<h1>Small</h1><script>1</script>",
         "static": "<h1>Small</h1>",
@@ -63,7 +63,18 @@ def app(request: Request) -> None:
 
 @route("/app-leaves.js")
 def app_leaves(request: Request) -> None:
-    request.answer(b"setTimeout(() => { location = '/a' }, 500)", Content_Type="text/javascript")
+    leave = b"fetch('/app-read').then(() => { location = '/a' })"
+    request.answer(leave, Content_Type="text/javascript")
+
+
+@route("/app-read")
+def app_read(request: Request) -> None:
+    """Answer when a test says that the page was read; then the second look at it begins, of which
+    nothing tells.
+    """
+    request.server.read.wait(60)
+    time.sleep(0.5)
+    request.answer(b"yes")
 
 
 @route("/halves")

@@ -84,7 +84,9 @@ class Request(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """The site on a port of its own. ``hits`` counts requests by path."""
+    """The site on a port of its own. ``hits`` counts requests by path. What pages of /app/ get late
+    comes once ``read`` is set.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -94,6 +96,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Request)
         self.hits: Counter[str] = Counter()
         self.closing = threading.Event()
+        self.read = threading.Event()  # lets /app-read answer
         if tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(CERTIFICATE)
