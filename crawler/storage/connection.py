@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -82,6 +83,7 @@ def connect(
         if not kind:
             client = redis.Redis.from_url(url, **options, retry=retry)
             pool = client.connection_pool
+            pool.connection_class = answering(pool.connection_class)
             # connects nowhere, but knows its options
             pool.connection_class(**pool.connection_kwargs)
             return client
@@ -110,6 +112,19 @@ def connect(
         raise SetupError(
             f"the Redis URL has an option that is none: {str(error).partition('() ')[2] or error}"
         ) from error
+
+
+def answering(connection: Any) -> Any:
+    """Return a class of connections to whose health any reply will do: a server that cannot save
+    refuses even PING (MISCONF), and answers what only reads.
+    """
+
+    class Answering(connection):  # type: ignore[misc]
+        def _send_ping(self) -> None:
+            with suppress(redis.ResponseError):
+                super()._send_ping()
+
+    return Answering
 
 
 def hosts(parts: SplitResult, port: int) -> Iterator[tuple[str, int]]:

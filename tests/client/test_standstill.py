@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -18,11 +20,12 @@ from crawler.client.workers import Worker
 from crawler.config import settings as configuration
 from crawler.definition.crawl_plan import plan_of
 from crawler.definition.digest import digest_of
-from crawler.errors import SetupError
+from crawler.errors import FrontierUnavailable, SetupError
 from crawler.frontier.frontier import Frontier
 from crawler.local.processes import user_and_machine
 from crawler.model import FailureClass, Page
 from tests.support.frontier import Clock, take
+from tests.support.ground import until
 
 
 def crawl(**fields) -> Crawl:
@@ -164,6 +167,26 @@ def full(redis) -> Callable[[], object]:
     return lambda: redis.config_set("maxmemory", "0")
 
 
+def unsaved(redis) -> Callable[[], object]:
+    """Let Redis fail to save (MISCONF); return what lets it save again."""
+    file = Path(redis.config_get("dir")["dir"]) / redis.config_get("dbfilename")["dbfilename"]
+
+    def save(status: str) -> None:
+        redis.bgsave()
+        until(lambda: redis.info("persistence")["rdb_last_bgsave_status"] == status)
+
+    def mend() -> None:
+        shutil.rmtree(file)
+        save("ok")
+        redis.config_set("save", "")
+
+    redis.config_set("save", "3600 1")
+    file.unlink(missing_ok=True)
+    (file / "in the way").mkdir(parents=True)
+    save("err")
+    return mend
+
+
 def replica(redis) -> Callable[[], object]:
     """Let Redis be a replica of nobody; return what makes it a master again."""
     redis.replicaof("127.0.0.1", "1")
@@ -171,7 +194,12 @@ def replica(redis) -> Callable[[], object]:
 
 
 @pytest.mark.parametrize(
-    ("harm", "says"), [(full, "its memory is full"), (replica, "it is a replica")]
+    ("harm", "says"),
+    [
+        (full, "its memory is full"),
+        (replica, "it is a replica"),
+        (unsaved, "it cannot save to its disk"),
+    ],
 )
 def test_a_redis_that_takes_no_changes_is_to_blame_before_workers(stand, harm, says):
     # Given a crawl whose workers are silent, because they cannot announce themselves
@@ -179,11 +207,12 @@ def test_a_redis_that_takes_no_changes_is_to_blame_before_workers(stand, harm, s
     stand.client.workers.announce(Worker("silent@host"), 0)
     mend = harm(stand.redis)
     try:
-        found = stand.why()
+        client = Client(stand.client.settings)  # whose connections are new
+        found = client.standstill("shop")
         assert (found.reason, found.says) == (Reason.REDIS, f"Redis takes no changes: {says}")
         assert found.mend
         # And so do probes: of workers, of the jobs API
-        with pytest.raises(SetupError):
+        with pytest.raises((SetupError, FrontierUnavailable)):
             check_redis(stand.client.settings)
         health = Api(Jobs(stand.client), None).answer(ApiRequest("GET", "/health"))
         assert (health.status, json.loads(health.body)["detail"]) == (
