@@ -61,3 +61,37 @@ def belongs(process: psutil.Process, folder: Path) -> bool:
         return process.environ().get("CRAWLER_STATE_DIR") == str(folder / "state")
     except psutil.Error:
         return False
+
+
+def test_books_know_the_shelf_that_led_to_them(shop, folder):
+    place(folder, "shelves.py", shop)
+    done = folder.run("start", "shelves.py", "-o", "shelves.jsonl", "-c", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = folder.lines("shelves.jsonl")
+    books = {line["data"]["title"]: line for line in lines if line.get("route") == "book"}
+    shelves = [line for line in lines if line.get("route") == "shelf"]
+    assert len(books) == 48
+    assert all(line["data"] is None for line in shelves)
+    # those on a shelf came from it, with their place; some others are linked from elsewhere only
+    orchard = books["The Walled Orchard"]["data"]
+    assert (orchard["shelf"], orchard["place"], orchard["author"]) == (
+        *("Gardens", 5),
+        "Clara Whitlock",
+    )
+    assert {line["data"]["shelf"] for line in books.values()} >= {"Gardens", "Poems"}
+    assert all(line["data"]["price"].startswith("€") for line in books.values())
+
+
+def test_the_json_that_a_page_loads_is_read(shop, folder):
+    place(folder, "events.py", shop)
+    done = folder.run("run", "events.py", "--json")
+    assert done.returncode == 0, done.stderr
+    names = [item["name"] for item in json.loads(done.stdout)["data"]]
+    assert len(names) == 6
+    assert "Seed swap and soup" in names
+
+
+def place(folder, name: str, url: str) -> None:
+    """Write the example ``name`` into ``folder``, for the shop at ``url``."""
+    text = (ROOT / "examples" / name).read_text()
+    (folder.path / name).write_text(text.replace("http://127.0.0.1:8765/", url))

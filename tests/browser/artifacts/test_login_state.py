@@ -251,9 +251,7 @@ def test_a_log_in_that_raises_is_tried_thrice_with_a_reason(folder, site, member
     (folder.path / "members.py").write_text(text)
     done = folder.run("start", "members.py", "-c", "2")
     assert done.returncode == 1
-    assert (
-        "before_all failed: WaitTimeout: nothing matches '#welcome'" in done.stdout + done.stderr
-    )
+    assert "before_all failed: WaitTimeout: nothing matches '#welcome'" in done.stdout + done.stderr
     assert (members.logins, members.refused) == (0, 3)
 
 
