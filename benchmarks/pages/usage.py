@@ -27,9 +27,14 @@ def kind(process: psutil.Process) -> str:
         return "chrome browser"
     if "redis" in name or "valkey" in name:
         return "redis"
-    if " celery " in line:
-        return "runs" if " celery " in " ".join(process.parent().cmdline()) else "worker"
+    if is_worker(line):
+        return "runs" if is_worker(" ".join(process.parent().cmdline())) else "worker"
     return "command" if "crawler start" in line else "python"
+
+
+def is_worker(line: str) -> bool:
+    """Whether this command line is that of a Celery worker, by whatever entry."""
+    return " celery " in line or "crawler.local.celery_worker" in line
 
 
 class Watch:
