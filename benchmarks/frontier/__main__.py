@@ -3,7 +3,7 @@ write the results down.
 
 The whole takes about half an hour and 3 GB of memory; ``--quick`` a minute, and writes nothing but
 to the screen. ``--table`` measures nothing, and brings ``docs/scale.md`` up to the file of results;
-``--link-data`` first measures anew what the data of links costs, in seconds.
+``--link-data`` first measures again what the data of links costs, in seconds.
 """
 
 from __future__ import annotations

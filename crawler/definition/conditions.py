@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DECISION_MAX, Blocked, Decision, Retry, Skip
+from .one_or_many import listed
 
 #: The decisions that have a field of their own, in the order in which they are looked for.
 FIELDS: Mapping[str, type[Decision]] = {"blocked": Blocked, "retry": Retry, "skip": Skip}
@@ -82,11 +83,11 @@ def _parse(decision: type[Decision], table: Mapping[str, Any]) -> Condition:
     first = next(table[sign] for sign in SIGNS if sign in table)
     return Condition(
         decision,
-        str(table.get("reason", _listed(first)[0])),
-        tuple(_listed(table.get("selector", ()))),
+        str(table.get("reason", listed(first)[0])),
+        tuple(listed(table.get("selector", ()))),
         _compiled(table.get("text")),
         _compiled(table.get("url")),
-        tuple(_listed(table.get("status", ()))),
+        tuple(listed(table.get("status", ()))),
         table.get("after"),
     )
 
@@ -117,17 +118,17 @@ def _faults_of(name: str, table: Any) -> Iterator[str]:
             yield f"has {key!r}; there are: {', '.join(known)}"
     if not any(sign in table for sign in SIGNS):
         yield f"needs one of {', '.join(SIGNS)}"
-    for css in _listed(table.get("selector", ())):
+    for css in listed(table.get("selector", ())):
         if not isinstance(css, str) or not css.strip():
             yield f"selector: {css!r} is no selector"
     for key in ("text", "url"):
         if key in table and (what := _pattern_fault(table[key])):
             yield f"{key}: {what}"
-    for status in _listed(table.get("status", ())):
+    for status in listed(table.get("status", ())):
         if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
             yield f"status: {status!r} is no HTTP status"
     for sign in ("selector", "status"):
-        if sign in table and not _listed(table[sign]):
+        if sign in table and not listed(table[sign]):
             yield f"{sign}: is empty"
     reason = table.get("reason", "x")
     if not isinstance(reason, str) or not reason.strip() or len(reason) > DECISION_MAX:
@@ -151,7 +152,3 @@ def _pattern_fault(pattern: Any) -> str | None:
 
 def _compiled(pattern: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
     return None if pattern is None else re.compile(pattern)
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [value]

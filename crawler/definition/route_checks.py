@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from ..errors import Fault
 from .field_errors import shown
 from .fields import Fields, check_fields
+from .one_or_many import listed
 from .pattern_texts import is_anchored, is_within, literal_runs
 from .route_options import (
     NO_ROUTE,
@@ -27,7 +28,6 @@ from .route_options import (
     Route,
     Tables,
     fields_of,
-    listed,
     parse_route,
     priority_of,
     sound_tables,

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..hooks import Hook
 from ..model import Priority
+from .one_or_many import listed
 
 #: The name of a route: part of names of counts and of labels of metrics.
 ROUTE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,39}")
@@ -172,10 +173,3 @@ def priority_of(value: Any) -> Priority | None:
     if value is None or isinstance(value, Priority):
         return value
     return Priority[str(value).upper()]
-
-
-def listed(value: Any) -> list[Any]:
-    """Return ``value`` as a list: of a single value, one with that value."""
-    if isinstance(value, list | tuple | set | frozenset):
-        return sorted(value, key=str) if isinstance(value, set | frozenset) else list(value)
-    return [] if value is None else [value]

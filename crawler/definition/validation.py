@@ -13,6 +13,7 @@ from ..hooks import Hook, hook_faults, hook_name
 from ..urls.patterns import is_doubtful_host
 from ..urls.url import parse_url
 from .item_models import is_extract, is_model
+from .one_or_many import listed
 from .route_checks import dead_routes, located, table_faults
 from .route_options import fields_of, hooks_of, sound_tables
 
@@ -91,7 +92,7 @@ def _selector_faults(
     if is_extract(wanted) and wanted is not None and "extract" in steps:
         kind = "model" if is_model(wanted) else "table"
         yield Fault("extract", f"is given both as a {kind} and as a hook; keep one")
-    for css in _listed(raw.get("restrict_css")):
+    for css in listed(raw.get("restrict_css")):
         if isinstance(css, str) and (problem := css_problem(css)):
             yield Fault("restrict_css", problem, example("restrict_css"))
 
@@ -122,7 +123,7 @@ def _patience_faults(
 def _pattern_faults(raw: Mapping[str, Any], hosts: Sequence[str]) -> Iterator[Fault]:
     """Yield the items of ``allow`` and ``deny`` that are neither a host nor meant as one."""
     for name in ("allow", "deny"):
-        for item in _listed(raw.get(name)):
+        for item in listed(raw.get(name)):
             if isinstance(item, str) and is_doubtful_host(item, hosts):
                 what = (
                     f"{item!r} reads as a hostname, but none can end like that; to search in URLs,"
@@ -148,9 +149,3 @@ def _login_hook_faults(has_login: bool, steps: set[str]) -> Iterator[Fault]:
     if "logged_out" in steps and not has_login and "before_all" not in steps:
         what = "needs a before_all hook, which logs in again"
         yield Fault("logged_out", what, HOOK_EXAMPLES["before_all"])
-
-
-def _listed(value: Any) -> list[Any]:
-    if isinstance(value, list | tuple | set | frozenset):
-        return list(value)
-    return [] if value is None else [value]

@@ -178,9 +178,8 @@ class NextRuns:
         try:
             self._start(self._crawl, ticket, delay)
         except Exception as error:
-            if isinstance(
-                error, CrawlerError
-            ):  # the broker is away: where it was found says nothing
+            # the broker is away: where it was found says nothing
+            if isinstance(error, CrawlerError):
                 words = "%s: start failed; the tick will try again: %s"
                 log.warning(words, self._crawl.name, error)
             else:

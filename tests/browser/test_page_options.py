@@ -446,7 +446,7 @@ def test_a_page_tells_the_captured_responses_that_it_loaded(ask, site):
     with pytest.raises(ValueError, match="is not here whole"):
         large.json()
     assert [one.url for one in page.responses("*/books?*")] == [site.url("/api/books?page=1")]
-    # together they have a limit, too, and the next page begins anew
+    # together they have a limit, too, and the next page begins with nothing
     _, page = ask("/shelf", capture="*/api/b*", wait_for_response="*/late", capture_limit=200)
     assert [bool(one.body) for one in page.responses()] == [True, False]
 
