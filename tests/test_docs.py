@@ -198,6 +198,9 @@ def resolves(name: str) -> bool:
         except ModuleNotFoundError:
             continue
         for part in parts[count:]:
+            # to ask for a user of Locust would change the standard library of this process
+            if part in getattr(found, "__all__", ()):
+                return True
             if not hasattr(found, part):
                 return False
             found = getattr(found, part)

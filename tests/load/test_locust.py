@@ -86,6 +86,7 @@ def test_locust_reports_the_times_of_jobs_as_the_api_does(service, site, tmp_pat
     assert set(rows) == {
         ("POST", "/jobs"),
         ("GET", "/jobs/ID"),
+        ("GET", "/jobs/ID/results"),
         *(("JOB", name) for name in ("WAITING", "PROCESSING", "TOTAL")),
     }
     assert all(row["num_failures"] == 0 for row in rows.values())
