@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 #: Begins the names of counts of what hooks and conditions decided about pages.
 DECISION = "decision:"
+#: Stands, as a Referer, for the page on which a link was found.
+LINK = "link"
 #: What JSON can hold. Only this crosses a process.
 Json = Any
 #: Hexadecimal digits of a page's id; those of earlier versions were its first 16.
@@ -129,7 +131,8 @@ class Page:
     ``url`` is fetched as it was found; ``key`` is its canonical form and only serves to recognise
     it. ``attempt`` counts from 1 and includes the present one; ``strikes`` counts crashes. ``lane``
     groups pages that share a delay ("" is the only lane of a crawl that needs no more). ``route``
-    is the name that its link gave ("": none), ``data`` what the link brought along.
+    is the name that its link gave ("": none), ``data`` what the link brought along, ``referer`` the
+    URL of the page on which it was found, where its crawl asks for that ("": it does not).
     """
 
     url: str
@@ -143,6 +146,7 @@ class Page:
     id: str = ""
     route: str = ""
     data: Mapping[str, Json] = field(default_factory=lambda: NO_DATA, hash=False)
+    referer: str = ""
 
     def __post_init__(self) -> None:
         if type(self.data) is not PageData:
@@ -209,9 +213,10 @@ class Response:
     ``url`` is the committed URL (after redirects, and after what scripts did to it). ``timing``
     holds milliseconds since the navigation began (``response``, ``dom``, ``load``) and ``total``,
     as far as Chrome knew them. Headers have their names in lower case, and *** for cookies and
-    credentials; ``redirects`` are the URLs that led to ``url``. ``console`` holds errors and
-    warnings, ``timings`` the durations that some crawls ask for in their results, ``files``
-    pictures, prints and downloads.
+    credentials, unless ``keep_headers`` names them; ``redirects`` are the URLs that led to ``url``.
+    ``console`` holds errors and warnings, ``timings`` durations, ``cookies`` those of the page by
+    name (*** unless ``keep_cookies`` names them), for crawls that ask for them; ``files`` pictures,
+    prints and downloads.
     """
 
     url: str
@@ -228,6 +233,7 @@ class Response:
     files: tuple[File, ...] = ()
     console: tuple[Mapping[str, str], ...] | None = None
     timings: Mapping[str, float] | None = None
+    cookies: Mapping[str, str] | None = None
 
     @property
     def ok(self) -> bool | None:
@@ -237,20 +243,24 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The result of a run, for ``after`` and the sinks. ``ms`` is the time from claim to result, in
-    milliseconds. ``version`` tells the definition by which the page was done from others: see
-    :func:`short_version`. ``skipped``: why a hook skipped the page, which then has no item; None:
-    none did.
+    """The result of a run, for ``after`` and the sinks. ``links`` are the URLs of the links that
+    the page holds; of a delivery that is made again, those that ``keep_links`` kept. ``ms`` is the
+    time from claim to result, in milliseconds. ``version`` tells the definition by which the page
+    was done from others: see :func:`short_version`. ``skipped``: why a hook skipped the page, which
+    then has no item; None: none did. ``kept`` has what the crawl asks to be kept besides the item;
+    ``links_found`` stands in for the number of ``links`` where that is another one.
     """
 
     crawl: str
     page: Page
     response: Response
     data: Json
-    links: int
+    links: tuple[str, ...]
     ms: float
     version: str = ""
     skipped: str | None = None
+    kept: Mapping[str, Json] = field(default_factory=dict)
+    links_found: int | None = None
 
     def record(self) -> dict[str, Json]:
         """Return the line of this page in a results file.
@@ -275,10 +285,11 @@ class Result:
             "depth": self.page.depth,
             **({"route": self.page.route} if self.page.route else {}),
             "data": self.data,
-            "links": self.links,
+            "links": len(self.links) if self.links_found is None else self.links_found,
             "ms": round(self.ms),
             "version": self.version,
             **extras,
+            **self.kept,
         }
 
 

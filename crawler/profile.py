@@ -27,6 +27,8 @@ class Profile:
     mobile: bool = False  # a phone, whose screen is ``window``
     scale: float = 1.0  # pixels of a phone's screen for one of its page
     exchanges: bool = False  # whether headers, redirects and the like are kept
+    # names, in lower case, of headers of responses whose values are told though they are secrets
+    headers_shown: tuple[str, ...] = ()
     captures: bool = False  # whether responses that pages load are captured
     console: bool = False  # whether the console's errors and warnings are kept
     timings: bool = False  # whether the timings of a page's parts are kept

@@ -37,7 +37,7 @@ from .local.private_files import crawl_folder
 from .local.processes import process_name
 from .model import Json, Outcome, Result
 from .net.permits import Permits
-from .observe.logs import binding, logger
+from .observe.logs import at_level, binding, logger
 from .observe.tracing import Tracer
 from .redaction import masked
 from .run.context import RunServices
@@ -190,7 +190,7 @@ class Services:
         """Do one run of ``crawl``: see :meth:`execute`."""
         tracing = self.tracer.run(crawl.name, sender or {}) if self.tracer else nullcontext()
         pending = self._pending_timings.setdefault(crawl, deque())
-        with binding(crawl=crawl.name), tracing as trace:
+        with binding(crawl=crawl.name), at_level(crawl.log_level), tracing as trace:
             observer = RunObserver(crawl.name, pending, trace)
             return execute_run(crawl, self.for_run(crawl), ticket, observer)
 

@@ -17,6 +17,7 @@ from crawler.browser.elements import Element
 from crawler.browser.page import LivePage, Tab
 from crawler.definition.crawl import Crawl
 from crawler.errors import Blocked, Retry, Skip
+from crawler.frontier.live_snapshot import LiveSnapshot
 from crawler.hooks import ARGUMENTS
 from crawler.model import Link, Page, Response, Result, Snapshot
 from crawler.run.context import Stop
@@ -151,7 +152,14 @@ HANDED: tuple[tuple[str, str, tuple[type, ...]], ...] = (
     ("result", "", (Result,)),
     ("link", "", (Link,)),
     ("follow", "What a call raises names its hook.", (Follow,)),
-    ("snapshot", "", (Snapshot,)),
+    (
+        "snapshot",
+        "`snapshot.failed(100, start=200)`: the 100 pages after the first 200; 10 without a number,"
+        " 1,000 at once, and of the first 10,000. A list is a trip to Redis when it is asked for,"
+        " and shows the crawl at that moment. What is sent on (JSON, Celery, `pickle`) has the"
+        " numbers. A dry run (`crawler run`) lists its one page.",
+        (LiveSnapshot, Snapshot),
+    ),
     ("stop", "", (Stop,)),
 )
 #: Members of a session that hooks have a use for; the rest is for runs.

@@ -13,7 +13,7 @@ from celery import Celery, signals
 from ..config import SettingsError
 from ..config import celery as celery_config
 from ..config import settings as configuration
-from ..observe.logs import JsonFormatter, PrintableFormatter
+from ..observe.logs import JsonFormatter, PrintableFormatter, reaches_level
 from . import crawl, worker
 
 try:
@@ -35,15 +35,19 @@ def log_as_json(loglevel: int | None = None, logfile: str | None = None, **_: An
     if logfile:
         handler = WatchedFileHandler(logfile, encoding="utf-8")
     handler.setFormatter(JsonFormatter())
+    handler.addFilter(reaches_level)
     root = logging.getLogger()
     root.handlers[:] = [handler]  # a child has inherited the handlers of its parent
     root.setLevel(loglevel or settings.log_level)
     app.log.redirect_stdouts("INFO")  # hooks may print
 
 
-def escape_controls(logger: logging.Logger, **_: Any) -> None:
-    """Let the handlers that Celery has set up show no control characters of strangers."""
+def amend_handlers(logger: logging.Logger, **_: Any) -> None:
+    """Let the handlers that Celery has set up show no control characters of strangers, and mind
+    the levels of crawls.
+    """
     for handler in logger.handlers:
+        handler.addFilter(reaches_level)  # once: it knows its filters
         if not isinstance(handler.formatter, PrintableFormatter):
             handler.setFormatter(PrintableFormatter(handler.formatter))
 
@@ -51,7 +55,7 @@ def escape_controls(logger: logging.Logger, **_: Any) -> None:
 if settings.log_format == "json":
     signals.setup_logging.connect(log_as_json, weak=False)
 else:
-    signals.after_setup_logger.connect(escape_controls, weak=False)
-    signals.after_setup_task_logger.connect(escape_controls, weak=False)
+    signals.after_setup_logger.connect(amend_handlers, weak=False)
+    signals.after_setup_task_logger.connect(amend_handlers, weak=False)
 
 __all__ = ["app", "crawl", "worker"]

@@ -103,7 +103,7 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
         "status": outcome.response.status,
         "depth": outcome.page.depth,
         **route,
-        "links": outcome.links,
+        "links": len(outcome.links),
         "ms": round(outcome.ms),
     }
 

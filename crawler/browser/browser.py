@@ -7,7 +7,7 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -31,7 +31,7 @@ from .artifacts.login_state import LoginState
 from .artifacts.network_log import NetworkLog
 from .artifacts.page_credentials import PageCredentials
 from .artifacts.page_responses import PageResponses
-from .artifacts.response_details import ResponseDetails
+from .artifacts.response_details import HIDDEN, ResponseDetails
 from .document import Document, ReadOptions, Thin
 from .frames import FrameReader
 from .navigation import Navigation
@@ -144,6 +144,7 @@ class Browser(Tab):
             BrowserLost: the session died or hangs.
         """
         self._details.begin()
+        self.navigation.referer = page.referer
         if self.responses:
             self.responses.begin()
         if self._downloads:
@@ -198,6 +199,20 @@ class Browser(Tab):
         if not screenshots.fits(page, "html", data):
             return response
         return replace(response, files=(*response.files, keep(folder, page, "html", data)))
+
+    def with_cookies(self, response: Response, shown: Collection[str]) -> Response:
+        """Return ``response`` with the cookies of its page: the values of those that are ``shown``,
+        and *** for the others.
+        """
+        try:
+            cookies = self.cookies
+        except WebDriverException:  # the page is on its way elsewhere
+            return response
+        values = {str(one["name"]): str(one["value"]) for one in cookies}
+        return replace(
+            response,
+            cookies={name: value if name in shown else HIDDEN for name, value in values.items()},
+        )
 
     def open(self, url: str) -> LivePage:
         """Go to ``url``, of any site, and return the page that came: for hooks, before or beside

@@ -78,6 +78,8 @@ class Navigation:
         self._ready = ("complete",) if load_strategy == "normal" else ("interactive", "complete")
         self.reader = DocumentReader(transport)
         self.start = 0.0
+        #: What led to the next page, as its request says; "": nothing.
+        self.referer = ""
         self._url, self._options = "", ReadOptions(0)
         self._restless = False  # whether the page that is shown goes on to others by itself
         self._late = 0  # page-load time-outs in a row
@@ -255,7 +257,7 @@ class Navigation:
         self._health.request(url)
         self.reader.begin()
         try:
-            arrival = self._transport.go(url, self.page_load_timeout)
+            arrival = self._transport.go(url, self.page_load_timeout, self.referer)
         except DialogOpen as error:
             raise PageError(url, "dialogs") from error
         except TransportError as error:

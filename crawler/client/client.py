@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from redis.exceptions import LockError
 
@@ -22,6 +22,7 @@ from ..errors import FrontierRefused, SetupError, UnknownCrawl
 from ..frontier.answers import Creation, Update
 from ..frontier.frontier import Frontier
 from ..frontier.keys import CLEARING
+from ..frontier.live_snapshot import live_snapshot
 from ..hooks import Lazy, call
 from ..model import Plan, Priority, Status
 from ..secret_refs import SECRET_PREFIX
@@ -438,7 +439,7 @@ class Client:
         A message arrives after ``delay`` seconds.
         """
         if hook := crawl.hooks.get("start"):
-            snapshot = Lazy(self.frontier(crawl.name).snapshot)
+            snapshot = Lazy(partial(live_snapshot, self.frontier(crawl.name)))
             with noted("start", hook, crawl), secrets_inherited():
                 call(hook, {"crawl": crawl, "ticket": ticket, "snapshot": snapshot})
         else:

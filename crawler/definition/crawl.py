@@ -79,6 +79,7 @@ class Crawl:
     user_agent: str | None
     language: str | None
     window: tuple[int, int]
+    referer: tuple[str, ...]
     page_load_timeout: float | None
     load_strategy: Literal["normal", "eager"]
     images: bool
@@ -113,7 +114,11 @@ class Crawl:
     capture_body_limit: int
     capture_limit: int
     response_headers: bool
+    keep_links: bool
+    keep_headers: tuple[str, ...]
+    keep_cookies: tuple[str, ...]
     console: bool
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None
     timings: bool
 
     invalid_items: Literal["warn", "fail"]

@@ -27,8 +27,8 @@ from pydantic import (
 )
 
 from ..errors import Fault
-from ..model import Policy, Priority, is_crawl_name
-from ..redaction import looks_secret, names_secret
+from ..model import LINK, Policy, Priority, is_crawl_name
+from ..redaction import looks_secret, names_secret, password_of
 from ..secret_refs import SECRET_PREFIX, references
 from ..text.nesting import NESTING_MAX, is_deeper
 from ..urls.patterns import DENY_EXTENSIONS, SCOPE_KINDS, parse_pattern
@@ -264,6 +264,8 @@ def _header(name: str) -> str:
         )
     if name.lower() in OWN_HEADERS:
         raise ValueError(f"{name} is Chrome's own to set")
+    if name.lower() == "referer":
+        raise ValueError("Chrome blocks requests with a Referer of ours; use the field referer")
     return name
 
 
@@ -290,6 +292,30 @@ def _credentials(value: str) -> str:
             "what is given is neither user:password nor a reference to a variable,"
             f" ${SECRET_PREFIX}…"
         )
+    return value
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _referer(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(values) > 2 or (len(values) == 2 and (values[0] == LINK or values[1] != LINK)):
+        raise ValueError(f'is neither a URL nor "{LINK}", nor a list of a URL and "{LINK}"')
+    for value in values:
+        if value != LINK and password_of(_url(value)):
+            raise ValueError("holds a password, which every site would be told")
+    return values
+
+
+def _names(value: object) -> object:
+    """Return the patterns of names that are meant: all of them by a flag that is set."""
+    return {True: ["*"], False: []}[value] if isinstance(value, bool) else _as_list(value)
+
+
+def _name_pattern(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", value):
+        raise ValueError(f"{shown(value)} is no name of a header or cookie, nor a pattern of one")
     return value
 
 
@@ -348,6 +374,11 @@ Patterns = Annotated[
     tuple[Annotated[str | re.Pattern[str], PlainValidator(_pattern)], ...],
     BeforeValidator(_as_list),
 ]
+Names = Annotated[
+    tuple[Annotated[Text, AfterValidator(_name_pattern)], ...], BeforeValidator(_names)
+]
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None, BeforeValidator(_upper)]
+Referer = Annotated[tuple[Text, ...], BeforeValidator(_as_list), AfterValidator(_referer)]
 Globs = Annotated[tuple[Annotated[Text, AfterValidator(_glob)], ...], BeforeValidator(_as_list)]
 Routes = Annotated[dict[str, dict[str, Any]], PlainValidator(_routes)]
 Steps = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_steps)]
@@ -579,6 +610,13 @@ class Fields(BaseModel):
     user_agent: Text | None = _field(
         None, "What Chrome calls itself; None: its own name.", 'user_agent="Mozilla/5.0 (…)"'
     )
+    referer: Referer = _field(
+        (),
+        "What pages say led to them, as the header Referer of their requests: a URL, for all of"
+        f' them; or "{LINK}", the page on which their link was found, as in a browser; or a list of'
+        " both, where the URL is for the pages that it starts with.",
+        f'referer=["https://www.google.com/", "{LINK}"]',
+    )
     language: Text | None = _field(
         None, "Which language is asked for, as in Accept-Language.", 'language="de-CH,de"'
     )
@@ -735,6 +773,24 @@ class Fields(BaseModel):
         "Whether response has the headers, the redirects and more of what WebDriver does not tell.",
         "response_headers=True",
     )
+    keep_links: Flag = _field(
+        False,
+        "Whether results carry the URLs of the links of their pages: 5,000 of each, and 256 kB.",
+        "keep_links=True",
+    )
+    keep_headers: Names = _field(
+        (),
+        "Which headers of the response results carry, with its status text and its redirects: their"
+        " names, in which * stands for anything; true for all. Values of credentials (set-cookie"
+        " and others) are *** unless the name is written out.",
+        'keep_headers=["content-type", "x-*"]',
+    )
+    keep_cookies: Names = _field(
+        (),
+        "Which cookies of a page results carry: their names, in which * stands for anything; true"
+        " for all. Values are *** unless the name is written out.",
+        'keep_cookies=["currency"]',
+    )
     console: Flag = _field(
         False,
         "Whether results carry the errors and warnings of the page's console.",
@@ -781,6 +837,12 @@ class Fields(BaseModel):
         False,
         "Whether the HTML of each page, as rendered, is kept as a file, which its result names.",
         "keep_html=True",
+    )
+    log_level: LogLevel = _field(
+        None,
+        "The lowest level of the messages that its runs log, in place of the worker's"
+        " CRAWLER_LOG_LEVEL.",
+        'log_level="DEBUG"',
     )
     error_snapshots: Annotated[Whole, Field(ge=0, le=1_000)] = _field(
         20,

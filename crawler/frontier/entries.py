@@ -38,6 +38,11 @@ class FailedPage:
     failure: FailureClass
     at: float
 
+    @property
+    def url(self) -> str:
+        """The URL of the page."""
+        return self.page.url
+
     def record(self) -> dict[str, Json]:
         """Return as JSON which page failed, and why; with its route and data, if its link had
         any.
@@ -53,10 +58,10 @@ class FailedPage:
 
 
 def brought(page: Page) -> dict[str, Json]:
-    """Return what the link to ``page`` brought along: ``route`` and ``data``, each if there is
-    any.
+    """Return what the link to ``page`` brought along: ``route``, ``data`` and ``referer``, each if
+    there is any.
     """
-    values = {"route": page.route, "data": dict(page.data)}
+    values = {"route": page.route, "data": dict(page.data), "referer": page.referer}
     return {name: value for name, value in values.items() if value}
 
 
@@ -98,6 +103,7 @@ def decode_page(raw: bytes) -> Page:
             *(url, depth, key or url, lane, Priority(priority), attempt, strikes, parent or None),
             route=along.get("route", ""),
             data=along.get("data", NO_DATA),
+            referer=along.get("referer", ""),
         )
     except (AttributeError, ValueError, TypeError):
         return Page(text)

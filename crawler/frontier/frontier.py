@@ -740,6 +740,20 @@ class Frontier:
             delivering=delivering,
         )
 
+    def pages(self, state: str, start: int, count: int) -> list[Any]:
+        """Return at most ``count`` pages of ``state``, without the first ``start``: pages where it
+        is "queued", "delayed" or "processing", :class:`FailedPage` where it is "failed" (the latest
+        first), and URLs where it is "done" (the latest first).
+
+        Raises:
+            FrontierRefused: no such crawl exists.
+        """
+        raws = self.run_script("pages", state, start, count)
+        if state == "done":
+            return [raw.decode("utf-8", "replace") for raw in raws]
+        read = entries.decode_letter if state == "failed" else entries.decode_page
+        return list(map(read, raws))
+
     def standing(self) -> Standing:
         """Return what may keep pages from being claimed at this instant.
 

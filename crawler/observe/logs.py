@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 _bound: ContextVar[Mapping[str, Json]] = ContextVar("crawler_log", default=MappingProxyType({}))
 _kept: ContextVar[bool] = ContextVar("crawler_log_kept", default=False)
+_level: ContextVar[int | None] = ContextVar("crawler_log_level", default=None)
 
 
 @contextmanager
@@ -57,10 +58,30 @@ def keep_bound(**fields: Json) -> None:
 
 
 def forget_bound() -> None:
-    """Forget the fields that :func:`keep_bound` kept, and those bound since."""
+    """Forget the fields that :func:`keep_bound` kept, and those bound since, and the level."""
     if _kept.get():
         _kept.set(False)
         _bound.set(MappingProxyType({}))
+        _level.set(None)
+
+
+@contextmanager
+def at_level(name: str | None) -> Iterator[None]:
+    """Log what this thread has to say within the block from the level ``name`` on, whatever the
+    level of the process is; None: from that. What :func:`keep_bound` keeps lasts as long.
+    """
+    token = _level.set(logging.getLevelName(name) if name else None)
+    try:
+        yield
+    finally:
+        if not _kept.get():
+            _level.reset(token)
+
+
+def reaches_level(record: logging.LogRecord) -> bool:
+    """Whether ``record`` is logged where :func:`at_level` counts: a filter for handlers."""
+    level = _level.get()
+    return level is None or record.levelno >= level
 
 
 def bind(**fields: Json) -> None:
@@ -94,7 +115,16 @@ class SafeLogger(LoggerAdapter):
         """Log ``msg`` with harmless ``args``."""
         if self.isEnabledFor(level):
             kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
-            super().log(level, msg if args else _harmless(msg), *map(_harmless, args), **kwargs)
+            # the logger itself would ask for its own level again
+            shown = msg if args else _harmless(msg)
+            self.logger._log(level, shown, tuple(map(_harmless, args)), **kwargs)
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802 -- logging calls it so
+        """Whether messages of ``level`` are logged: by the level of the crawl at work, if it has
+        one of its own.
+        """
+        own = _level.get()
+        return super().isEnabledFor(level) if own is None else level >= own
 
     def process(
         self, msg: Any, kwargs: MutableMapping[str, Any]

@@ -64,6 +64,10 @@ KINDS: Mapping[str, tuple[str, str]] = {
     ),
     "no_text": ("had an object where a text should be, which is None then", "a longer path"),
     "broken_json_ld": ("had JSON-LD that is no JSON, and no value", "a CSS selector"),
+    "cut": (
+        "had more links, headers or cookies than a result carries",
+        "the first ones are in it; hooks see all of them",
+    ),
     "refresh_out": (
         "declared a refresh that leads out of the crawl's bounds",
         "allow = [the host] lets it be followed",

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..definition.routes import view_of
 from ..errors import BrowserLost, Decision, PageError
+from ..frontier.live_snapshot import live_snapshot
 from ..hooks import Lazy, call, note_place
 from ..local.shutdown import shutdown
 from ..local.side_effects import contained
@@ -95,7 +97,8 @@ class Hooks:
 
     def __init__(self, crawl: Crawl, frontier: Frontier) -> None:
         self._crawl, self._view = crawl, crawl
-        self._common = {"crawl": crawl, "snapshot": Lazy(frontier.snapshot), "stop": Stop(frontier)}
+        snapshot = Lazy(partial(live_snapshot, frontier))
+        self._common = {"crawl": crawl, "snapshot": snapshot, "stop": Stop(frontier)}
 
     def of(self, page: Page) -> Hooks:
         """Return the hooks that are called for ``page``: those of its route, as far as that has

@@ -21,6 +21,7 @@ from ..model import File, Json, Outcome, Page, Response, Result
 from ..observe.logs import logger
 from ..redaction import Secrets, masked
 from .follow import Follow, at_once
+from .kept import KEPT
 from .lease import RENEWALS, lease_renewal
 from .observer import Silent
 from .outcome import NO_HOOK, HookError, without_secrets
@@ -159,9 +160,16 @@ def result_of(crawl: str, page: Page, record: Mapping[str, Any]) -> Result:
     response = Response(
         record["final_url"],
         record["status"],
+        record.get("status_text"),
+        record.get("headers"),
+        redirects=None if (hops := record.get("redirects")) is None else tuple(hops),
+        cookies=record.get("cookies"),
         files=files,
         console=record.get("console"),
         timings=record.get("timings"),
     )
-    facts = (record["data"], record["links"], record["ms"], record.get("version", ""))
-    return Result(crawl, page, response, *facts, skipped=record.get("skipped"))
+    links = tuple(record.get("link_urls", ()))
+    facts = (record["data"], links, record["ms"], record.get("version", ""))
+    kept = {name: record[name] for name in KEPT if name in record}
+    skipped, found = record.get("skipped"), record["links"]
+    return Result(crawl, page, response, *facts, skipped, kept, links_found=found)

@@ -137,6 +137,10 @@ class NoFrontier:
         """Return the snapshot of a crawl that is at its first page."""
         return Snapshot(self._crawl, Status.NEW, None, 0, 1, 0, 0, 1, 0, 0)
 
+    def pages(self, state: str, start: int, count: int) -> list[Page]:  # noqa: ARG002
+        """Return the page, if those in *processing* are asked for: there is no other."""
+        return [self._page] if state == "processing" and not start else []
+
     def claim(self, worker: str, ticket: str | None, *, paced: bool) -> Turn:  # noqa: ARG002
         """Hand out the page."""
         claim = Claim(self._page, "", worker, time.time() + CLAIM_LIFE)

@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 
 from ..definition.bounds import scope_of
 from ..definition.link_data import link_data
+from ..definition.referers import found_on
 from ..definition.routes import route_names, routes_of, with_priorities
 from ..model import Claim, Json, Link, Page, Priority
 from ..urls.scope import DUPLICATE, Chosen, Drops
@@ -66,6 +67,8 @@ class Follow:
         link, found = self._found(url.strip(), depth)
         if isinstance(found, Page):
             found = replace(found, **along)
+            if self._depth:  # before_all, at depth 0, is of no page
+                found = replace(found, referer=found_on(self._crawl, self._at.url))
             if priority is None:
                 (found,) = with_priorities(self._crawl, [found])
         self._take(link, found)

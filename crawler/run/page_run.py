@@ -18,6 +18,7 @@ from ..definition.digest import digest_of
 from ..definition.extraction import extract_by_table
 from ..definition.item_models import is_model
 from ..definition.item_validation import as_plain_data
+from ..definition.referers import found_on
 from ..definition.route_options import NO_ROUTE
 from ..definition.routes import arrived, routed, routes_of, view_of
 from ..errors import Blocked, CrawlerError, Decision, FrontierUnavailable, PageError, Skip
@@ -33,6 +34,7 @@ from ..text.printable import printable
 from ..urls.scope import Chosen
 from .delivery import Deliveries, failure_arguments, without_page
 from .follow import Follow, Followed, Taker, at_once, base_of
+from .kept import kept_of
 from .lease import RENEWALS, keep_lease
 from .looks import Late, asks_for_fields, is_empty, look_again, suspicion
 from .next_runs import retry_until
@@ -282,6 +284,9 @@ class PageRun:
                 raise self._hooks.error("filter", error, self._page) from error
             raise
         chosen = permitted(self._followed.merged(chosen), self._services.permits)
+        if self._crawl.referer and (led := found_on(self._crawl, response.url)):
+            pages = tuple(replace(page, referer=led) for page in chosen.pages)
+            chosen = replace(chosen, pages=pages)
         self._observer.choice(chosen)
         self._chosen = chosen
         return chosen
@@ -351,9 +356,12 @@ class PageRun:
         return result, self._chosen
 
     def _result_of(self, response: Response, data: Json, skipped: str | None = None) -> Result:
-        links, ms = len(response.links), self._elapsed_ms()
-        facts = (self._crawl.name, self._page, response, data, links, ms, self._version)
-        return Result(*facts, skipped=skipped)
+        links = tuple(link.url for link in response.links)
+        kept, is_cut = kept_of(self._view, response)
+        if is_cut:
+            self._observer.count("hint_cut", self._page.url)
+        facts = (self._crawl.name, self._page, response, data, links)
+        return Result(*facts, self._elapsed_ms(), self._version, skipped, kept)
 
     def _hand_first(self, result: Result) -> None:
         """Call a hook ``after`` that needs the page, before the page is reported."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from ..browser.reasons import PATIENCE_STATUSES
 from ..definition.bounds import scope_of
 from ..definition.browser_profile import visit_of
 from ..definition.extraction import conditions_of, needs_html
+from ..definition.referers import referer_of
 from ..definition.steps import Visit
 from ..errors import PageError
 from ..model import Link, Page, Response
@@ -56,6 +58,8 @@ def accept(
         BrowserLost: the session died or hangs.
     """
     visit, html = visit_of(crawl), needs_html(crawl)
+    if crawl.referer:
+        page = replace(page, referer=referer_of(crawl, page))
     _capture(crawl, browser)
     try:
         if visit and check_login is None:  # the visit may change the page, so it is read afterwards
@@ -77,6 +81,8 @@ def accept(
         admits = partial(_is_part, crawl, page, response)
         response = browser.settle(page, response, visit, html=html, admits=admits)
         admit(response, crawl, page, browser, permits)  # a step may have led elsewhere
+    if crawl.keep_cookies:
+        response = browser.with_cookies(response, crawl.keep_cookies)
     return browser.keep_html(page, response) if crawl.keep_html else response
 
 

@@ -494,7 +494,7 @@ def test_errors_of_the_console_and_timings_are_in_the_result(ask):
         ("error", "Uncaught ReferenceError: oops is not defined"),
     ]
     assert {"first_byte", "response", "load", "bytes", "resources"} <= response.timings.keys()
-    record = Result("tests", live.page, response, None, 0, 1.0).record()
+    record = Result("tests", live.page, response, None, (), 1.0).record()
     assert record["console"][0] == dict(response.console[0])
     assert record["timings"]["load"] > 0
     assert json.dumps(record)
@@ -536,7 +536,7 @@ def test_kept_html_is_of_the_rendered_page_and_bounded(ask, files, monkeypatch, 
 def test_pictures_and_prints_are_kept_by_option_and_the_result_names_them(ask, files):
     response, live = ask("/tall", screenshot="page", pdf=True)
     names = [f"{live.page.id}.png", f"{live.page.id}.pdf"]
-    record = Result("tests", live.page, response, None, 0, 1.0).record()
+    record = Result("tests", live.page, response, None, (), 1.0).record()
     assert [file["name"] for file in record["files"]] == names
     for file in record["files"]:
         data = (files / "tests" / file["name"]).read_bytes()

@@ -76,6 +76,7 @@ def test_a_chrome_elsewhere_does_what_a_local_one_does(endpoint: str, site: Serv
             "pdf": True,
             "wait_quiet": 0.2,
         },
+        "led": {"referer": ["https://www.search.test/?q=a", "link"], "keep_headers": True},
         "curious": {"capture": "*/api/*", "wait_for_response": "*/api/late"},
     }
     permits = Permits(guard_of(Crawl(name="x", url=site.url())), obey=False)
@@ -88,10 +89,24 @@ def test_a_chrome_elsewhere_does_what_a_local_one_does(endpoint: str, site: Serv
                 response = accept(crawl, page, browser, permits)
                 return response, browser.live(page, response)
 
-        assert [link.url for link in ask("/comes", "plain")[0].links] == [site.url("/from-late")]
+        plain = ask("/comes", "plain")[0]
+        assert [link.url for link in plain.links] == [site.url("/from-late")]
+        assert (plain.headers, plain.status_text, plain.redirects) == (None, None, None)
 
         captured = ask("/shelf", "curious")[1].responses("*/books*")
         assert [one.json()["price"] for one in captured] == ["£9"]
+
+        first, live = ask("/sent", "led")
+        assert json.loads(live.text("pre"))["Referer"] == "https://www.search.test/?q=a"
+        assert live.evaluate("document.referrer") == "https://www.search.test/?q=a"
+        assert (first.ok, first.status, first.status_text, first.redirects) == (True, 200, "OK", ())
+        assert (first.headers["x-served-by"], first.headers["set-cookie"]) == ("me", "***")
+        assert first.content_type == "text/html"
+        assert first.timing["response"] > 0
+        with pytest.raises(PageError, match="no_content"):
+            ask("/204", "led")
+        with pytest.raises(PageError, match="download"):
+            ask("/download", "led")
 
         before = site.hits.copy()
         sent, live = ask("/sent")

@@ -308,7 +308,7 @@ def test_a_download_is_saved_with_name_size_and_digest(visit, files, path, site)
     assert (file.size, file.digest) == (len(data), hashlib.sha256(data).hexdigest())
     assert file.name == f"{visit.live.page.id}-data_1_.csv"
     assert (files / "tests" / file.name).read_bytes() == data
-    record = Result("tests", visit.live.page, response, None, 0, 1.0).record()
+    record = Result("tests", visit.live.page, response, None, (), 1.0).record()
     assert record["files"] == [{"name": file.name, "size": file.size, "digest": file.digest}]
     assert site.hits["/data.csv"] == 1
     assert visit("/a", downloads="save", response_headers=True).title == "A"

@@ -174,6 +174,7 @@ OF_BROWSER = {
     "wait_for_response": ["*/api/*"],
     "capture": "*/api/*",
     "response_headers": True,
+    "keep_headers": ["server"],
     "console": True,
     "timings": True,
 }
@@ -186,6 +187,10 @@ BESIDE = {
 ELSEWHERE = {
     "capture_body_limit": ("tests/browser/test_page_options.py", "capture_body_limit=4_000"),
     "capture_limit": ("tests/browser/test_page_options.py", "capture_limit=200"),
+    "keep_links": ("tests/run/test_kept.py", "keep_links=True"),
+    "keep_cookies": ("tests/run/test_kept.py", "keep_cookies=["),
+    "log_level": ("tests/observe/test_levels.py", 'log_level="DEBUG"'),
+    "referer": ("tests/browser/test_page_remote.py", '"referer": ["https'),
     "robots": ("tests/net/test_permits.py", "test_a_crawl_that_does_not_obey_does_not_ask"),
     "keep_html": ("tests/cli/test_start.py", '"keep_html=true"'),
     "invalid_items": ("tests/browser/test_elements.py", 'invalid_items="fail"'),

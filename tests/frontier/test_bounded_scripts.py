@@ -12,6 +12,7 @@ import pytest
 
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
+from crawler.frontier.live_snapshot import LISTED
 from crawler.frontier.operations import Operations
 from crawler.frontier.outbox import Outbox
 from crawler.frontier.repair import audit_keys
@@ -104,6 +105,8 @@ class Crawl:
         yield "snapshot", lambda: frontier.snapshot()
         yield "tick", lambda: frontier.tick()
         yield "recent", lambda: listing.recent()
+        for state in LISTED:
+            yield "pages", lambda s=state: frontier.pages(s, 2, 5)
         yield "deliveries", lambda: outbox.waiting(20)
         yield "deliveries", lambda: outbox.waiting(20, held=True)
         yield "deliver", lambda: outbox.take(f"after-{1:032x}", "w")

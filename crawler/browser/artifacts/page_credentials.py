@@ -110,6 +110,8 @@ def _check_header(name: object, value: object) -> None:
         raise ValueError(f"{name!r} is no name of a header")
     if name.lower() in OWN_HEADERS:
         raise ValueError(f"{name} is Chrome's own to set")
+    if name.lower() == "referer":
+        raise ValueError("Chrome blocks requests with a Referer of ours; use the field referer")
     if name.lower() == "cookie":
         raise ValueError("cookies are set by browser.cookie(name, value)")
     if not isinstance(value, str) or not value.isprintable():

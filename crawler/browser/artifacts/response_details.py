@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from ...errors import BrowserLost
 from ...model import Response
 from ...observe.logs import logger
 from ...profile import Profile
+from ...redaction import names_secret
 from ..transport.base import first_line
 from ..transport.javascript import script
 
@@ -35,7 +36,9 @@ CONSOLE_MAX, CONSOLE_LENGTH = 50, 500
 DELAY_MAX = 5.0
 #: Seconds that asking for a page's headers may take.
 HEADER_TIMEOUT = 10.0
-#: Headers whose values are secrets.
+#: Stands for a value that is a secret.
+HIDDEN = "***"
+#: Headers whose values are secrets, besides those whose names say so.
 SECRET_HEADERS = frozenset({"cookie", "set-cookie", "authorization", "proxy-authorization"})
 
 
@@ -145,7 +148,7 @@ class ResponseDetails:
         """Return the exchanges since the last time, the latest last."""
         entries = self._network.read()
         before, self._told = self._told, len(entries)
-        return exchanges(entries[before:])
+        return exchanges(entries[before:], self.profile.headers_shown)
 
     def _console(self) -> tuple[dict[str, str], ...]:
         """Return the errors and warnings of the console since the last time."""
@@ -160,8 +163,10 @@ class ResponseDetails:
         )
 
 
-def exchanges(messages: Iterable[str]) -> list[Exchange]:
-    """Return the exchanges of which ``messages`` of the log tell, the latest last."""
+def exchanges(messages: Iterable[str], shown: Collection[str] = ()) -> list[Exchange]:
+    """Return the exchanges of which ``messages`` of the log tell, the latest last. Headers that are
+    ``shown`` have their values, secrets or not.
+    """
     by_request: dict[str, Exchange] = {}
     # the headers as they really were; the log has them before or after the rest
     sent: dict[str, Mapping[str, str]] = {}
@@ -182,7 +187,8 @@ def exchanges(messages: Iterable[str]) -> list[Exchange]:
                 note_response(by_request[request], params["response"])
     for request, one in by_request.items():
         one.request_headers = without_secrets(sent.get(request) or one.request_headers)
-        one.headers = without_secrets(received.get((request, one.status or 0)) or one.headers)
+        headers = received.get((request, one.status or 0)) or one.headers
+        one.headers = without_secrets(headers, shown)
     return list(by_request.values())
 
 
@@ -201,12 +207,21 @@ def note_response(exchange: Exchange, response: Mapping[str, Any]) -> None:
     exchange.headers, exchange.mime = response["headers"], response["mimeType"] or None
 
 
-def without_secrets(headers: Mapping[str, str] | None) -> dict[str, str] | None:
-    """Return headers by their names in lower case, *** in place of secrets."""
+def without_secrets(
+    headers: Mapping[str, str] | None, shown: Collection[str] = ()
+) -> dict[str, str] | None:
+    """Return headers by their names in lower case, *** in place of secrets that are not among the
+    ``shown`` ones.
+    """
     if headers is None:
         return None
+    found = {name.lower(): value for name, value in headers.items() if name[:1] != ":"}
     return {
-        name.lower(): "***" if name.lower() in SECRET_HEADERS else value
-        for name, value in headers.items()
-        if name[:1] != ":"
+        name: HIDDEN if is_secret_header(name) and name not in shown else value
+        for name, value in found.items()
     }
+
+
+def is_secret_header(name: str) -> bool:
+    """Whether the value of the header ``name``, in lower case, is a secret."""
+    return name in SECRET_HEADERS or names_secret(name)

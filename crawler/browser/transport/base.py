@@ -132,8 +132,9 @@ class Transport(ABC):
     tells_refresh: bool = False
 
     @abstractmethod
-    def go(self, url: str, timeout: float) -> Arrival:
-        """Go to ``url``, and wait at most ``timeout`` seconds until the page has loaded.
+    def go(self, url: str, timeout: float, referer: str = "") -> Arrival:
+        """Go to ``url``, and wait at most ``timeout`` seconds until the page has loaded. Its
+        request says that ``referer`` led there ("": nothing).
 
         Raises:
             DialogOpen: the page opens dialogs without an end.
@@ -215,6 +216,13 @@ class Transport(ABC):
     @abstractmethod
     def hang_up(self) -> None:
         """Close the connections; the session goes on."""
+
+
+def referred(referer: str) -> dict[str, str]:
+    """Return the parameters of ``Page.navigate`` by which its request has this ``referer``, as it
+    is, whatever policy Chrome would follow; none if it is "".
+    """
+    return {"referrer": referer, "referrerPolicy": "unsafeUrl"} if referer else {}
 
 
 def first_line(error: Exception) -> str:

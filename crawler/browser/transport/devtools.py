@@ -31,6 +31,7 @@ from .base import (
     ScriptTimeout,
     Transport,
     TransportError,
+    referred,
 )
 from .cdp_socket import CdpSocket, Gone, Late
 from .javascript import call_of
@@ -189,9 +190,9 @@ class DevTools(Transport):
             raise NoLine(str(error) or type(error).__name__) from error
         self._document.frame, self._document.loader = frame["id"], frame["loaderId"]
 
-    def go(self, url: str, timeout: float) -> Arrival:
+    def go(self, url: str, timeout: float, referer: str = "") -> Arrival:
         """Go to ``url``, and wait at most ``timeout`` seconds until the page that came has loaded,
-        wherever it went from there.
+        wherever it went from there. Its request says that ``referer`` led there.
 
         A navigation that is aborted is tried twice: the page before may have been on its way
         elsewhere.
@@ -200,17 +201,17 @@ class DevTools(Transport):
             DialogOpen: the page opens dialogs without an end. (So does ``ask``.)
         """
         self._selenium.leave_frame()
-        arrival = self._navigate(url, timeout)
+        arrival = self._navigate(url, timeout, referer)
         if arrival.error == "ERR_ABORTED" and not arrival.download:
-            arrival = self._navigate(url, timeout)
+            arrival = self._navigate(url, timeout, referer)
         return arrival
 
-    def _navigate(self, url: str, timeout: float) -> Arrival:
+    def _navigate(self, url: str, timeout: float, referer: str) -> Arrival:
         end = time.monotonic() + timeout
         self._read_waiting()
         before, self._dialogs = self._document.loader, 0
         try:
-            answer = self._call("Page.navigate", end, url=url)
+            answer = self._call("Page.navigate", end, url=url, **referred(referer))
         except Late:
             self._send("Page.stopLoading", {})
             return Arrival(new=self._document.loader != before, late=True)

@@ -47,6 +47,7 @@ from .base import (
     Transport,
     TransportError,
     first_line,
+    referred,
 )
 from .javascript import whole
 from .remote_end import QUIT_TIMEOUT, delete_session, split_credentials
@@ -283,10 +284,15 @@ class WebDriver(Transport):
     def __init__(self, driver: Driver) -> None:
         self.driver, self.health = driver, driver.health
 
-    def go(self, url: str, timeout: float) -> Arrival:  # noqa: ARG002
-        """Go to ``url``. ChromeDriver has the page-load time-out of its own session."""
+    def go(self, url: str, timeout: float, referer: str = "") -> Arrival:
+        """Go to ``url``. ChromeDriver has the page-load time-out of its own session; but with a
+        ``referer``, of which WebDriver knows nothing, a server that is silent for ``timeout``
+        seconds costs the session.
+        """
         self.driver.leave_frame()
         try:
+            if referer:
+                return self._navigate(url, timeout, referer)
             self.driver.get(url)
         except TimeoutException:
             return Arrival(late=True)
@@ -299,6 +305,19 @@ class WebDriver(Transport):
                 return Arrival(name[1])
             raise TransportError(first_line(error)) from error
         return Arrival()
+
+    def _navigate(self, url: str, timeout: float, referer: str) -> Arrival:
+        """Go to ``url`` by ``Page.navigate``, which waits for the server, for ever."""
+        try:
+            with self.driver.within(timeout):
+                answer = self.driver.cdp("Page.navigate", url=url, **referred(referer))
+        except BrowserLost as lost:
+            if not lost.hung:
+                raise
+            return Arrival(new=False, late=True)
+        code = answer.get("errorText", "").removeprefix("net::")
+        stays = code == "ERR_ABORTED" or not answer.get("loaderId")
+        return Arrival(code, bool(answer.get("isDownload")), new=False if stays else None)
 
     def ask(
         self, function: str, *args: Any, timeout: float | None = None, follow: bool = False
