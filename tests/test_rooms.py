@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: in its own room.
 HOUSE = """
     cli        contrib
+    load
     api        tasks        observe.metrics
     services
     api.jobs
@@ -34,7 +35,7 @@ EXCEPTIONS = {
     "observe.metrics": "reads workers, frontier and browsers; logs and traces need none of them",
 }
 #: The rooms that may read the settings.
-READERS = ("services", "client", "local", "api", "tasks", "cli", "contrib")
+READERS = ("services", "client", "local", "api", "load", "tasks", "cli", "contrib")
 #: Modules in the longest chain of imports, each of which imports the next.
 CHAIN_MAX = 9
 #: Modules that lie in no folder of the package.

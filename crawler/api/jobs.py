@@ -388,6 +388,14 @@ class Jobs:
         more = f"{places[size - 1][0]}-{places[size - 1][1]}" if len(places) > size else None
         return jobs, more
 
+    def ordered_since(self, micros: int) -> list[tuple[str, int]]:
+        """Return the ids of the jobs that were ordered at ``micros`` or later, by Redis's clock,
+        each with that time in microseconds since the epoch; the oldest first.
+        """
+        with redis_errors():
+            found = self.redis.zrangebyscore(self.prefix + "all", micros, "+inf", withscores=True)
+        return [(member.decode(), int(score)) for member, score in found]
+
     def results(self, id: str, after: str = "0") -> Iterator[str]:  # noqa: A002
         """Return the results of the job ``id`` that Redis keeps, after the place ``after``: lines
         of JSON, each with its ``place``. After a fail-over that lost the place, all are sent.

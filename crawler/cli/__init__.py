@@ -49,6 +49,7 @@ COMMANDS = (
         "serve",
         "Serve the jobs API: POST /jobs, GET /jobs/ID, and so on; /openapi.json describes it.",
     ),
+    ("load", "load", "Put jobs under load, and write a report on how long they took."),
     ("flower", "flower", "Show each run in a browser, by Flower; a log-in is required."),
     ("metrics", "metrics", "Serve metrics of all crawls and workers to Prometheus, at /metrics."),
     (

@@ -6,16 +6,13 @@ from __future__ import annotations
 
 import json
 import shlex
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import click
 
@@ -42,6 +39,7 @@ from ..output import report
 from ..output.report import ExitStatus
 from .chrome_check import ChromeCheck
 from .group import Mistake, echo
+from .interrupts import Interrupts, count_interrupts
 from .progress import Progress
 from .start_files import StartFiles, check_state
 
@@ -402,31 +400,6 @@ def watch(
         each(snapshot)
         if interrupts.event.wait(LOOK_INTERVAL):
             return snapshot
-
-
-@dataclass
-class Interrupts:
-    """How often Ctrl-C or SIGTERM asked this process to end; ``event`` is set by each."""
-
-    count: int = 0
-    event: threading.Event = field(default_factory=threading.Event)
-
-
-@contextmanager
-def count_interrupts() -> Iterator[Interrupts]:
-    """Count Ctrl-C and SIGTERM instead of ending by them."""
-    interrupts = Interrupts()
-
-    def note(_signal: int, _frame: FrameType | None) -> None:
-        interrupts.count += 1
-        interrupts.event.set()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interrupts
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def say_start(order: Order, start: StartReport, workers: str) -> None:

@@ -110,11 +110,15 @@ class Folder:
         )
 
     def processes(self) -> list[psutil.Process]:
-        """Every process that was started in this folder's name and has not ended."""
+        """Every process that was started in this folder's name, or in that of one in it, and has
+        not ended.
+        """
         found = []
+        own = self.environ["CRAWLER_STATE_DIR"]
         for process in psutil.process_iter():
             try:
-                if process.environ().get("CRAWLER_STATE_DIR") == self.environ["CRAWLER_STATE_DIR"]:
+                state = process.environ().get("CRAWLER_STATE_DIR", "")
+                if state == own or state.startswith(f"{own}/"):
                     found.append(process)
             except psutil.Error:
                 continue
