@@ -95,7 +95,7 @@ class LocustProcess:
 
     def _own_options(self) -> list[str]:
         scenario = self.scenario
-        words = ["--order", json.dumps(dict(self.order)), "--arrivals", scenario.arrivals]
+        words = ["--jobs-order", json.dumps(dict(self.order)), "--arrivals", scenario.arrivals]
         kinds = {
             "Waiter": scenario.waiters,
             "Publisher": scenario.publishers,
@@ -110,7 +110,12 @@ class LocustProcess:
     def start(self) -> None:
         """Start it."""
         self.samples.touch()
-        environ = {"CRAWLER_API_TOKEN": self.token, "CRAWL_URL": str(self.order.get("url", ""))}
+        # the latter two are what examples/load/locustfile.py reads
+        environ = {
+            "LOCUST_JOBS_TOKEN": self.token,
+            "CRAWLER_API_TOKEN": self.token,
+            "CRAWL_URL": str(self.order.get("url", "")),
+        }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(),
