@@ -33,6 +33,7 @@ from .definition.digest import digest_of
 from .definition.network import guard_of, plain_headers, proxies_of, robots_names
 from .errors import DefinitionError, UnknownCrawl
 from .frontier.frontier import Frontier
+from .local.browser_memory import browser_memory
 from .local.private_files import crawl_folder
 from .local.processes import process_name
 from .model import Json, Outcome, Result
@@ -295,6 +296,7 @@ class Services:
             started=self.started,
             queue=self.forwarder.queue,
             faults=self.faults,
+            browser_memory=browser_memory(os.getpid()),
         )
         self.client.workers.announce(worker, life)
 

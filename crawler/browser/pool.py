@@ -40,6 +40,12 @@ POPUP_ROUNDS = 4
 WAIT_AFTER = 1.0
 #: Pages between two looks at the memory of a local Chrome.
 MEMORY_PAGES = 10
+#: Pages after which the memory of those that are gone is collected: Chrome itself does so late (a
+#: renderer takes 210 MB after 300 small pages, and 85 MB with this, which costs 0.6 ms a page).
+COLLECT_PAGES = 20
+#: Bytes that a tab's scripts and documents may hold before they are collected sooner, and pages
+#: between two looks at them.
+HEAP_LIMIT, HEAP_PAGES = 64 << 20, 5
 
 
 @dataclass(eq=False)
@@ -55,6 +61,7 @@ class Session:
     created_at: float = field(default_factory=time.monotonic)
     used_at: float = field(default_factory=time.monotonic)
     measured_pages: int = 0  # pages, when its memory was last measured
+    collected_pages: int = 0  # pages, when the memory of those that are gone was last collected
 
     @property
     def is_ours(self) -> bool:
@@ -174,6 +181,7 @@ class Chrome:
                 with browser.transport.within(PROBE_TIMEOUT):
                     self._tidy(session)
                     browser.end_page()
+                    collect_garbage(session)
                     # the second run without a page: let no script run on
                     if idle and browser.pages and browser.health.tab is not TabState.BLANK:
                         browser.rest()
@@ -283,6 +291,22 @@ class Chrome:
         end_at_once = local.end if local else None
         browser = Browser(new.driver, new.transport, profile, options, end_at_once)
         return Session(browser, profile, local, new.tab)
+
+
+def collect_garbage(session: Session) -> None:
+    """Have Chrome give back the memory of the pages that are gone, if that is due.
+
+    Raises:
+        TransportError: a script of the page does not end, and would hold up the next page.
+    """
+    pages, transport = session.browser.pages, session.browser.transport
+    served = pages - session.collected_pages
+    due = served >= COLLECT_PAGES
+    if not due and (not served or served % HEAP_PAGES):
+        return
+    if due or (transport.heap() or 0) > HEAP_LIMIT:
+        transport.collect_garbage()
+        session.collected_pages = pages
 
 
 @contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import click
 from redis import Redis
 
 from ..client.standstill import Standstill, record_of
+from ..client.workers import browser_memory_of
 from ..frontier.frontier import Frontier
 from ..frontier.listing import Listing
 from ..frontier.outbox import Outbox
@@ -52,8 +53,11 @@ def info(name: str | None, lists: str | None, count: int, as_json: bool) -> None
             for crawl, snapshot in crawls
         ]
         refused = client.workers.refused() if crawls else 0
+        memory = browser_memory_of(client.workers.workers()) if crawls else {}
         for record in records:
             record["now"]["messages refused, of any crawl"] = refused or None
+            record["now"]["MB of memory of browsers, of any crawl"] = megabytes(memory)
+            record["browser_memory"] = memory
         pages = list(page_rows(crawls[0][0].frontier, lists, count)) if lists else []
         console = redis_cli(client.settings.redis_url or "", client.redis)
     if as_json:
@@ -88,6 +92,11 @@ def current_state(frontier: Frontier, snapshot: Snapshot) -> dict[str, Json]:
         "lanes": lanes,
         "seconds on hold": round(held) if held > 0 else None,
     }
+
+
+def megabytes(memory: Mapping[str, int]) -> int | None:
+    """Return the sum of bytes in megabytes; None: there are none."""
+    return round(sum(memory.values()) / 1e6) or None
 
 
 def last_error(frontier: Frontier) -> str | None:

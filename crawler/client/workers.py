@@ -7,7 +7,8 @@ finds those that can.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,9 @@ class Worker:
     broker: str = ""
     #: What it cannot do, a line for each: a module that does not import, for instance.
     faults: tuple[str, ...] = ()
+    #: The bytes of memory of the Chromes that it has started, by part; elsewhere, on a Grid, nobody
+    #: can tell.
+    browser_memory: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,14 @@ class WorkerRegistry:
     def _ask(self, command: str, *arguments: object) -> Any:
         with redis_unavailable():
             return getattr(self.redis, command)(*arguments)
+
+
+def browser_memory_of(workers: Iterable[Worker]) -> dict[str, int]:
+    """Return the bytes of memory of the Chromes of all ``workers``, by part."""
+    total: Counter[str] = Counter()
+    for worker in workers:
+        total.update(worker.browser_memory)
+    return dict(total)
 
 
 #: The facts of an announcement that this version knows; one of another version has others.

@@ -28,7 +28,7 @@ from ..browser.chrome.registry import Registry
 from ..client.client import Client
 from ..client.standstill import Reason, Standstill
 from ..client.webhooks import JOB_KEYS, Webhooks
-from ..client.workers import WorkerRegistry
+from ..client.workers import WorkerRegistry, browser_memory_of
 from ..errors import CrawlerError
 from ..frontier.frontier import Frontier
 from ..model import Snapshot, Status
@@ -141,6 +141,11 @@ class Collector(AnyCollector):
         yield GaugeMetricFamily(
             "crawler_workers", "Workers that announced themselves lately.", value=len(workers)
         )
+        text = "Memory of the Chromes that live workers have started, by part of a Chrome."
+        family = GaugeMetricFamily("crawler_browser_memory_bytes", text, labels=["part"])
+        for part, size in sorted(browser_memory_of(workers).items()):
+            family.add_metric([part], size)
+        yield family
         yield CounterMetricFamily(
             "crawler_messages_refused",
             "Messages that workers refused: they were none of this project.",

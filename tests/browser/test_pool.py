@@ -20,10 +20,12 @@ import psutil
 import pytest
 from selenium.common.exceptions import TimeoutException
 
+from crawler.browser import pool
 from crawler.browser.browser import Browser
 from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.chrome.local import find_chrome, find_driver, make_folder, sweep
 from crawler.browser.pool import Chrome
+from crawler.browser.transport import devtools
 from crawler.errors import BrowserLost, BrowserUnavailable, PageError
 from crawler.model import Page
 from crawler.profile import Profile
@@ -521,6 +523,37 @@ def test_a_remote_driver_serves_as_a_local_one_does(remote, site):
         assert get(browser, site, "/popup") == "Popup"
 
 
+@pytest.mark.parametrize(("where", "pages"), [("here", 10), ("elsewhere", 20)])
+def test_pages_with_much_script_leave_no_memory_behind(where, pages, remote, state, site):
+    endpoint = (
+        Endpoint(state=state)
+        if where == "here"
+        else Endpoint(url=remote, binary=find_chrome(), flags=("--no-sandbox",))
+    )
+    with Chrome(endpoint) as chrome:
+        for _ in range(pages):
+            with chrome.session(TESTS) as browser:
+                get(browser, site, "/many-objects")
+        with chrome.session(TESTS) as browser:
+            used = browser.driver.cdp("Runtime.getHeapUsage")["usedSize"]
+    assert used < 30_000_000  # those of two pages
+
+
+def test_a_script_that_never_ends_when_memory_is_collected_harms_no_page(chrome, site, monkeypatch):
+    monkeypatch.setattr(pool, "COLLECT_PAGES", 1)
+    monkeypatch.setattr(devtools, "IDLE_TIMEOUT", 0.5)
+    with chrome.session(TESTS) as browser:
+        get(browser, site)
+        before = site.hits["/b"]
+        browser.driver.execute_script("fetch('/b').then(() => { for (;;); })")
+        end = time.monotonic() + PATIENCE
+        while site.hits["/b"] == before and time.monotonic() < end:
+            time.sleep(0.01)
+    with chrome.session(TESTS) as again:
+        assert get(again, site) == "OK"
+    assert again.session_id != browser.session_id
+
+
 def test_a_remote_session_that_was_ended_is_lost(remote, site):
     with (
         Chrome(Endpoint(url=remote, flags=("--no-sandbox",))) as chrome,
@@ -537,7 +570,9 @@ OWNER = """
 import sys, time
 from pathlib import Path
 from crawler.browser.chrome.endpoint import Endpoint
+from crawler.browser import pool
 from crawler.browser.pool import Chrome
+from crawler.browser.transport import devtools
 from crawler.profile import Profile
 chrome = Chrome(Endpoint(state=Path(sys.argv[1]), devtools=sys.argv[2]))
 with chrome.session(Profile("x")) as browser:

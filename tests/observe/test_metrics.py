@@ -14,6 +14,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,15 +27,19 @@ pytest.importorskip("prometheus_client", reason="the extra `metrics` is not inst
 from prometheus_client.parser import text_string_to_metric_families
 
 from crawler.browser.chrome.registry import Registry
+from crawler.client.workers import WorkerRegistry, browser_memory_of
 from crawler.frontier.frontier import Frontier
 from crawler.model import FailureClass, Page
 from crawler.observe.metrics import CRAWLS_MAX, ENDED_SHOWN, REASONS_MAX, Collector, reasons
 from crawler.storage.connection import connect
+from tests.site.server import Server
 from tests.support.folder import Folder, until
 from tests.support.ground import SITE, Ground, shop
 from tests.support.patience import PATIENCE
 from tests.support.ports import free_port
 from tests.support.webdriver import CRASH, Doc
+
+pytest_plugins = ["tests.site.fixture"]
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 DASHBOARD = CONFIG / "grafana" / "dashboards" / "crawler.json"
@@ -132,6 +137,20 @@ def test_the_metrics_of_a_crawl_tell_what_became_of_its_pages(crawled: Ground, f
     assert seen["crawler_links_skipped_total", "scope"] == 1
     assert seen["crawler_workers",] == 1
     assert (seen["crawler_crawls", "finished"], seen["crawler_crawls", "new"]) == (1, 1)
+
+
+@pytest.mark.browser
+def test_the_memory_of_browsers_is_told_by_part(tmp_path: Path, folder: Folder, site: Server):
+    with closing(Ground(tmp_path)) as ground:
+        ground.worker(page_load_timeout=20)
+        ground.until_end(ground.crawl(shop(url=site.url("/a"), depth_limit=0)))
+        registry = WorkerRegistry(ground.client)
+        ground.until(lambda: browser_memory_of(registry.workers()).get("renderer"))
+        seen = values(served(ground, folder))
+        said = folder.here("info").stdout
+    for part in ("browser", "renderer", "driver"):
+        assert seen["crawler_browser_memory_bytes", part] > 1_000_000
+    assert "MB of memory of browsers" in said
 
 
 def test_every_step_of_every_run_was_timed_and_every_wake_up(crawled: Ground, folder: Folder):

@@ -42,6 +42,16 @@ def eight(request: Request) -> None:
     request.html(rows, title="8 KB")
 
 
+@route("/many-objects")
+def many_objects(request: Request) -> None:
+    """A page whose script keeps some 12 MB."""
+    request.html(
+        "<script>window.kept = Array.from({length: 150_000}, (_, i) => ({i, text: 'x' + i}))"
+        "</script>",
+        title="Many objects",
+    )
+
+
 @route("/counter")
 def counter(request: Request) -> None:
     request.html(

@@ -182,6 +182,18 @@ class Transport(ABC):
     def cdp(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a command of the DevTools protocol, and return its result. Raises TransportError."""
 
+    def collect_garbage(self) -> None:
+        """Have the tab's process give back the memory of the pages that are gone, in some ten
+        milliseconds. Raises TransportError.
+        """
+        self.cdp("HeapProfiler.collectGarbage")
+
+    def heap(self) -> int | None:
+        """Return the bytes that scripts and documents hold in the tab, those of pages that are gone
+        included; None: asking costs more here than it is worth. Raises TransportError.
+        """
+        return None
+
     @abstractmethod
     def address(self) -> str:
         """Return the URL that the tab claims; for an error page, the one that gave none."""

@@ -41,6 +41,8 @@ log = logger(__name__)
 #: Seconds in which the line must be open, and in which Chrome must answer what it does without
 #: asking the page.
 ANSWER_TIMEOUT = 10.0
+#: Seconds in which the tab must answer what is asked between two pages.
+IDLE_TIMEOUT = 3.0
 #: Dialogs of one page that are dismissed.
 DIALOGS = 50
 #: How often a page may go elsewhere by itself, within its document or out of it, in so many
@@ -275,6 +277,23 @@ class DevTools(Transport):
         burden it.
         """
         return self._webdriver.cdp(method, **params)
+
+    def collect_garbage(self) -> None:
+        """Have the tab's process give back the memory of the pages that are gone."""
+        self._call_while_idle("HeapProfiler.collectGarbage")
+
+    def heap(self) -> int | None:
+        """Return the bytes that scripts and documents hold in the tab. Costs 0.7 ms of CPU."""
+        usage = self._call_while_idle("Runtime.getHeapUsage")
+        kinds = ("usedSize", "embedderHeapUsedSize", "backingStorageSize")
+        return sum(int(usage.get(kind, 0)) for kind in kinds)
+
+    def _call_while_idle(self, method: str) -> Mapping[str, Any]:
+        """Send a command that a page whose script does not end keeps waiting."""
+        try:
+            return self._call(method, time.monotonic() + IDLE_TIMEOUT)
+        except (Late, Refused) as error:
+            raise TransportError(f"{method}: {error or 'no answer in time'}") from error
 
     def address(self) -> str:
         """Return the URL that ChromeDriver gives for the tab."""
