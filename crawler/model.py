@@ -4,11 +4,12 @@ behaviour beyond their own facts.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from hashlib import sha1
+from hashlib import blake2b, sha1
 from typing import TYPE_CHECKING, Any
 
 #: Begins the names of counts of what hooks and conditions decided about pages.
@@ -147,6 +148,8 @@ class Page:
     route: str = ""
     data: Mapping[str, Json] = field(default_factory=lambda: NO_DATA, hash=False)
     referer: str = ""
+    # on its way to the frontier: it is to be queued also where it is known
+    again: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if type(self.data) is not PageData:
@@ -241,6 +244,39 @@ class Response:
         return None if self.status is None else 200 <= self.status < 300
 
 
+class Change(StrEnum):
+    """How the item of a page compares with that of its last visit."""
+
+    NEW = "new"  # the crawl did not know the page
+    CHANGED = "changed"
+    SAME = "same"
+    UNKNOWN = "unknown"  # nothing is remembered: the page is only tried
+
+    @classmethod
+    def between(cls, before: str, now: str) -> Change:
+        """Return the change between two digests; the first is "" for a page that is new."""
+        if not before:
+            return cls.NEW
+        return cls.SAME if before == now else cls.CHANGED
+
+
+#: The changes that a crawl counts.
+CHANGES = (Change.NEW.value, Change.CHANGED.value, Change.SAME.value)
+#: Bytes of a digest by which the items of two visits are compared.
+ITEM_DIGEST = 4
+
+
+def item_digest(data: Json) -> str:
+    """Return hexadecimal digits that stand for ``data``, in whatever order its keys are.
+
+    Raises:
+        TypeError, ValueError: it is no JSON.
+    """
+    plain = json.loads(json.dumps(data))  # its keys are text, and can be sorted
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return blake2b(text.encode(), digest_size=ITEM_DIGEST).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """The result of a run, for ``after`` and the sinks. ``links`` are the URLs of the links that
@@ -249,6 +285,7 @@ class Result:
     was done from others: see :func:`short_version`. ``skipped``: why a hook skipped the page, which
     then has no item; None: none did. ``kept`` has what the crawl asks to be kept besides the item;
     ``links_found`` stands in for the number of ``links`` where that is another one.
+    ``change`` compares the item with that of the page's last visit.
     """
 
     crawl: str
@@ -261,6 +298,7 @@ class Result:
     skipped: str | None = None
     kept: Mapping[str, Json] = field(default_factory=dict)
     links_found: int | None = None
+    change: Change = Change.UNKNOWN
 
     def record(self) -> dict[str, Json]:
         """Return the line of this page in a results file.
@@ -287,6 +325,7 @@ class Result:
             "data": self.data,
             "links": len(self.links) if self.links_found is None else self.links_found,
             "ms": round(self.ms),
+            "change": self.change.value,
             "version": self.version,
             **extras,
             **self.kept,
@@ -370,6 +409,8 @@ class Claim:
     worker: str
     deadline: float
     since: float | None = field(default=None, compare=False)
+    # the digest of the item that the page had at its last visit; "": it is new; None: not known
+    known: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,6 +461,7 @@ class Snapshot:
     tickets: int = 0
     begun: float | None = None  # when the first page was handed out, epoch seconds
     delivering: int = 0  # results, failures and the crawl's end that their hooks have yet to take
+    known: int = 0  # pages that were known when this generation began
 
     @property
     def versions(self) -> dict[str, dict[str, int]]:
@@ -454,6 +496,25 @@ class Snapshot:
                 word, reason = name.removeprefix(DECISION).split(":", 1)
                 decisions.setdefault(word, {})[reason] = number
         return decisions
+
+    @property
+    def whole(self) -> bool:
+        """Whether the crawl came to its end by itself, and looked for all pages: what it did not
+        meet is not there. A limit may cut pages off, and ``sitemaps_since`` leaves some out.
+        """
+        left_out = (self.counts.get(f"skipped_{reason}", 0) for reason in ("full", "lastmod"))
+        return self.status is Status.FINISHED and not self.queued + sum(left_out)
+
+    @property
+    def vanished(self) -> int:
+        """How many known pages are gone, or were not met, as far as that can be said."""
+        unmet = self.known - self.counts.get("met", 0) if self.whole else 0
+        return self.counts.get("vanished", 0) + max(0, unmet)
+
+    @property
+    def changes(self) -> dict[str, int]:
+        """How many pages that are done were ``new``, ``changed`` or the ``same``."""
+        return {change: self.counts.get(f"change_{change}", 0) for change in CHANGES}
 
     @property
     def over(self) -> bool:

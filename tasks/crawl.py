@@ -115,14 +115,16 @@ def forget_task(**_: object) -> None:
 
 
 @shared_task(name="crawler.start", ignore_result=True)
-def start(crawl: str, if_exists: str | None = None, reset: bool = False) -> dict[str, Json]:
+def start(
+    crawl: str, if_exists: str | None = None, reset: bool = False, recrawl: bool = False
+) -> dict[str, Json]:
     """Start the crawl named ``crawl``, for schedules: see :meth:`crawler.client.Client.start`.
 
     Returns the outcome and its reason; a start that is refused is logged, too. ``reset`` is how
-    messages of version 0.1.0 spell ``if_exists="restart"``.
+    messages of version 0.1.0 spell ``if_exists="restart"``; ``recrawl`` is ``if_exists="recrawl"``.
     """
     check_message(crawl, CRAWL_NAME)
-    how = if_exists or (IfExists.RESTART if reset else None)
+    how = if_exists or (IfExists.RESTART if reset else IfExists.RECRAWL if recrawl else None)
     if how is not None:
         check_message(how, IF_EXISTS)
     with plain_errors():

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import psutil
 import pytest
@@ -95,3 +96,34 @@ def place(folder, name: str, url: str) -> None:
     """Write the example ``name`` into ``folder``, for the shop at ``url``."""
     text = (ROOT / "examples" / name).read_text()
     (folder.path / name).write_text(text.replace("http://127.0.0.1:8765/", url))
+
+
+def test_prices_are_watched_from_night_to_night(shop, folder):
+    place(folder, "nightly.py", shop)
+    first = folder.run("start", "nightly.py", "-o", "first.jsonl", "-c", "2")
+    assert first.returncode == 0, first.stdout + first.stderr
+    before = {line["url"]: line for line in folder.lines("first.jsonl")}
+    assert {line["change"] for line in before.values()} == {"new"}
+
+    with urlopen(Request(f"{shop}tomorrow", method="POST")) as answer:  # noqa: S310
+        assert answer.read() == b"day 2\n"
+    second = folder.run("start", "nightly.py", "-o", "changes.jsonl", "-c", "2", "--recrawl")
+    assert second.returncode == 0, second.stdout + second.stderr
+    lines = folder.lines("changes.jsonl")
+    assert {(line["data"]["title"], line["change"]) for line in lines} == {
+        ("Frost Dates", "changed"),
+        ("Small Hours", "changed"),
+    }
+    for line in lines:
+        assert price(line["data"]) == price(before[line["url"]]["data"]) + 1
+    same = len(before) - 3
+    assert f"0 new, 2 changed, {same} same, 1 vanished ({same} results left out)" in second.stdout
+
+    gone = folder.run("vanished", "nightly", "--json")
+    (page,) = map(json.loads, gone.stdout.splitlines())
+    assert (page["url"], page["reason"]) == (f"{shop}books/pickled/", "not_met")
+    assert "all is well" in folder.run("audit", "nightly").stdout
+
+
+def price(item: dict[str, str]) -> float:
+    return float(item["price"].removeprefix("€"))

@@ -33,6 +33,7 @@ COMMANDS = (
     ("clear", "control", "Forget the crawl NAME: its pages, its results, all it knows."),
     ("enqueue", "pages", "Feed URLs to the crawl NAME."),
     ("failed", "pages", "List the pages of NAME that failed for good, its dead letters."),
+    ("vanished", "vanished", "List the pages that NAME knew before, and that are gone."),
     ("retry", "pages", "Send failed pages of NAME back to its queue."),
     ("export", "results", "Write the results of NAME as JSON lines, CSV or Parquet."),
     ("report", "results", "Say what the crawl NAME did, and why it ended, if it has."),

@@ -177,6 +177,9 @@ def retry(
 )
 @click.option("--reopen", is_flag=True, help="Also if the crawl has ended: it goes on with them.")
 @click.option(
+    "--again", is_flag=True, help="Also those that it knows, if it is done with them: once more."
+)
+@click.option(
     "--crawl",
     "reference",
     help="The file or module of a crawl with code, if CRAWLER_CRAWLS does not name it.",
@@ -189,11 +192,12 @@ def enqueue(
     priority: str,
     depth: int,
     reopen: bool,
+    again: bool,
     reference: str | None,
 ) -> None:
     """Feed URLs to the crawl NAME.
 
-    Those that are in its scope are queued, if they are not known yet.
+    Those that are in its scope are queued, if they are not known yet, or with --again.
     """
     if not (urls or files or sitemaps):
         raise Mistake("say which pages: URLs, --file or --sitemap")
@@ -214,6 +218,7 @@ def enqueue(
             priority=Priority[priority.upper()],
             depth=depth,
             reopen=reopen,
+            again=again,
             progress=lambda text: echo(text, err=True),
         )
         Operations(handle.frontier).note(f"has {fed}", user_of("crawler enqueue"))

@@ -20,7 +20,7 @@ from ..browser.chrome.local import sweep
 from ..client.client import Client
 from ..client.crawl_handle import CrawlHandle
 from ..client.standstill import Reason, Standstill
-from ..client.start_report import IfExists, StartOutcome, StartReport
+from ..client.start_report import STILL_RUNS, IfExists, StartOutcome, StartReport
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..definition.bounds import entry_pages
@@ -28,7 +28,7 @@ from ..definition.crawl import Crawl
 from ..definition.crawl_plan import policy_of
 from ..definition.digest import digest_of
 from ..definition.loading import load, load_each, module_path
-from ..errors import FrontierUnavailable
+from ..errors import CrawlExists, FrontierUnavailable
 from ..frontier.frontier import Frontier
 from ..frontier.server_checks import check_server
 from ..local.embedded import Embedded, PrivateWorkers
@@ -94,6 +94,14 @@ REDIS_PATIENCE = 60.0
 )
 @click.option("--restart", is_flag=True, help="As --reset, but only if it has ended.")
 @click.option(
+    "--recrawl",
+    is_flag=True,
+    help=(
+        "If it has ended: visit all its pages again, and say of each whether it is new, changed or"
+        " the same, and which vanished; its files are overwritten. Refused while it goes on."
+    ),
+)
+@click.option(
     "--update",
     is_flag=True,
     help=(
@@ -110,6 +118,7 @@ def start(
     changes: tuple[str, ...],
     reset: bool,
     restart: bool,
+    recrawl: bool,
     update: bool,
     as_json: bool,
 ) -> None:
@@ -124,9 +133,14 @@ def start(
             "start continues a file after an interruption, so -o - has no meaning; for a pipe:"
             f" crawler export {definition.name} | ..."
         )
-    if reset + restart + update > 1:
-        raise Mistake("of --reset, --restart and --update, name one")
-    words = {IfExists.RESET: reset, IfExists.RESTART: restart, IfExists.UPDATE: update}
+    if reset + restart + recrawl + update > 1:
+        raise Mistake("of --reset, --restart, --recrawl and --update, name one")
+    words = {
+        IfExists.RESET: reset,
+        IfExists.RESTART: restart,
+        IfExists.RECRAWL: recrawl,
+        IfExists.UPDATE: update,
+    }
     if_exists = next((word for word, given in words.items() if given), None)
     order = Order(definition, crawl, file, output, changes, concurrency, if_exists)
     if not settings.redis_url:
@@ -167,7 +181,7 @@ class Order:
 
     def resets(self, frontier: Frontier) -> bool:
         """Whether the crawl begins again: its files, too."""
-        if self.if_exists is IfExists.RESTART:
+        if self.if_exists in (IfExists.RESTART, IfExists.RECRAWL):
             return frontier.digest() is not None and frontier.snapshot().status.ended
         return self.if_exists is IfExists.RESET
 
@@ -265,10 +279,13 @@ def begin(order: Order, client: Client, files: StartFiles, *, alone: bool = Fals
     """
     frontier = client.frontier(order.crawl.name)
     ended = frontier.digest() is not None and frontier.snapshot().status.ended
+    recrawls = order.if_exists is IfExists.RECRAWL
+    if recrawls and frontier.digest() is not None and not ended:
+        raise CrawlExists(order.crawl.name, STILL_RUNS)
     if order.resets(frontier):
         files.set_aside()
     start = client.start(order.crawl, if_exists=order.if_exists, alone=alone, progress=say)
-    if frontier.digest() != digest_of(order.crawl):
+    if recrawls or frontier.digest() != digest_of(order.crawl):
         start.raise_if_refused()
     start.note(user_of("crawler start"))
     files.begin(forget=ended)

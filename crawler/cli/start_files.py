@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..definition.bounds import scope_of
+from ..definition.bounds import canonical
 from ..errors import SetupError
 from ..frontier.listing import Listing
 from ..local.private_files import check_space, make_private
@@ -19,7 +19,6 @@ from ..output import report
 from ..output.export import check_format, lines_of, write_export
 from ..output.results import ResultsFile
 from ..output.whole_files import WholeFile, put_lines
-from ..urls.url import InvalidURL
 
 if TYPE_CHECKING:
     from ..client.crawl_handle import CrawlHandle
@@ -117,10 +116,7 @@ class StartFiles:
         )
 
     def _identity(self, url: str) -> str:
-        try:
-            return page_id(scope_of(self._crawl).rules.canonical(url))
-        except InvalidURL:
-            return page_id(url)
+        return page_id(canonical(self._crawl, url))
 
     def _is_report(self, path: Path) -> bool:
         facts = json.loads(path.read_bytes())

@@ -14,6 +14,7 @@ from redis.exceptions import LockError
 from ..config import settings as configuration
 from ..config.children import secrets_inherited
 from ..config.settings import Settings
+from ..definition.bounds import canonical
 from ..definition.crawl import Crawl
 from ..definition.crawl_plan import plan_of
 from ..definition.digest import digest_of
@@ -23,8 +24,9 @@ from ..frontier.answers import Creation, Update
 from ..frontier.frontier import Frontier
 from ..frontier.keys import CLEARING
 from ..frontier.live_snapshot import live_snapshot
+from ..frontier.memory import Memories
 from ..hooks import Lazy, call
-from ..model import Plan, Priority, Status
+from ..model import Plan, Priority, Snapshot, Status
 from ..secret_refs import SECRET_PREFIX
 from ..storage.connection import RedisClient, connect
 from ..storage.errors import redis_errors
@@ -36,7 +38,7 @@ from .hook_errors import noted
 from .seed_sources import check_seed_file, seed_urls
 from .seeds import EnqueueReport, Producer, Progress, SeedLoader, enqueue_urls
 from .standstill import Standstill, standstill_of
-from .start_report import IfExists, StartOutcome, StartReport, refusal, state_reason
+from .start_report import STILL_RUNS, IfExists, StartOutcome, StartReport, refusal, state_reason
 from .wakeups import BrokerUnavailable, Sender, WakeUps
 from .workers import CrawlWorkers, WorkerRegistry
 
@@ -131,6 +133,7 @@ class Client:
         crawl: Crawl | str,
         *,
         if_exists: IfExists | str | None = None,
+        recrawl: bool = False,
         alone: bool = False,
         private_names: bool = True,
         progress: Progress | None = None,
@@ -143,6 +146,10 @@ class Client:
         :class:`IfExists`. None: one that goes on takes a changed definition over, if it starts at
         one host at least of those at which it started so far (else the start is refused: another
         crawl has the name); one that has ended stays as it is, and the start is refused.
+
+        ``recrawl`` stands for ``if_exists="recrawl"``: one that has ended visits all its pages
+        again, as another generation that remembers the last one; each result then says what has
+        become of its item (``change``). A first start is an ordinary one.
 
         In a transaction of Django (``atomic``, ``ATOMIC_REQUESTS``) all of this happens with the
         commit, and not at all after a rollback. The report then says what would become of it now,
@@ -169,6 +176,9 @@ class Client:
         """
         definition = self.crawl(crawl) if isinstance(crawl, str) else crawl
         how = None if if_exists is None else IfExists(if_exists)
+        if recrawl and how not in (None, IfExists.RECRAWL):
+            raise ValueError(f"recrawl and if_exists={how.value!r} exclude each other")
+        how = IfExists.RECRAWL if recrawl else how
         definition.validate()
         self._check_deadline(definition)
         report = StartReport(CrawlHandle(self, definition), StartOutcome.STARTED)
@@ -211,8 +221,14 @@ class Client:
         if (answer := self._write_plan(crawl, plan, frontier, how)) is None:
             return StartOutcome.REFUSED, "another process begins it again at this moment"
         new, origin = answer is Creation.CREATED, frontier.origin()
+        if new and how is IfExists.RECRAWL:
+            Memories(frontier).tidy(partial(canonical, crawl))
         loaded = loaded and not new
-        reopen = not loaded and self._ended_early(answer, crawl, frontier)
+        reopen = (
+            not loaded
+            and how is not IfExists.RECRAWL
+            and self._ended_early(answer, crawl, frontier)
+        )
         if alone and not new:
             frontier.recover()
         report = self._judge(answer, how, frontier, reopen=reopen)
@@ -237,11 +253,16 @@ class Client:
         the crawl again, and takes long.
         """
         update = UPDATES.get(how, Update.NEAR)
-        if how not in (IfExists.RESTART, IfExists.RESET):
+        if how not in (IfExists.RESTART, IfExists.RESET, IfExists.RECRAWL):
             return frontier.create(plan, update=update)
         with self._one_at_a_time(plan.name) as mine:
             if not mine:
                 return None
+            if how is IfExists.RECRAWL and not is_cleared(frontier):
+                if (snapshot := snapshot_of(frontier)) and not snapshot.over:
+                    return Creation.OTHER
+                check_seed_file(crawl)
+                return Memories(frontier).begin_generation(plan)
             if how is IfExists.RESTART:
                 answer = frontier.create(plan, update=update)
                 if answer not in ENDS:
@@ -271,6 +292,8 @@ class Client:
         """Return the outcome of a start, and its reason, by the ``answer`` of the frontier."""
         if answer is Creation.CREATED:
             return StartOutcome.STARTED, None
+        if how is IfExists.RECRAWL:
+            return StartOutcome.REFUSED, STILL_RUNS
         if reopen:
             return StartOutcome.RUNNING, "it had ended before all its seeds were queued"
         if answer is Creation.OTHER and how is IfExists.KEEP:
@@ -289,8 +312,11 @@ class Client:
         digest = frontier.digest()
         if digest is None or how is IfExists.RESET:
             return StartOutcome.STARTED, None
-        status = frontier.snapshot().status
-        if status.ended:
+        snapshot = frontier.snapshot()
+        status = snapshot.status
+        if how is IfExists.RECRAWL:
+            answer = Creation.CREATED if snapshot.over else Creation.OTHER
+        elif status.ended:
             answer = Creation.CREATED if how is IfExists.RESTART else Creation(status.value)
         elif digest == digest_of(crawl):
             answer = Creation.EXISTS
@@ -358,13 +384,15 @@ class Client:
         priority: Priority = Priority.NORMAL,
         depth: int = 0,
         reopen: bool = False,
+        again: bool = False,
         progress: Progress | None = None,
     ) -> EnqueueReport:
         """Queue ``urls`` that are in the scope of ``crawl``, which was started, and wake its
         workers.
 
         The URLs are read as a stream, so their number does not matter. ``reopen`` lets a crawl that
-        has ended go on with them. ``progress`` receives a line every ten seconds; None: it is
+        has ended go on with them; ``again`` queues also those that it knows, once it is done with
+        them. ``progress`` receives a line every ten seconds; None: it is
         logged.
 
         Raises:
@@ -384,6 +412,7 @@ class Client:
                 producer.keep_alive,
                 priority=priority,
                 depth=depth,
+                again=again,
                 progress=progress,
             )
         if report.new:
@@ -446,6 +475,17 @@ class Client:
             self.send(crawl.name, ticket, delay)
 
 
+def snapshot_of(frontier: Frontier) -> Snapshot | None:
+    """Return the snapshot of a crawl; None: it was never started."""
+    return None if frontier.digest() is None else frontier.snapshot()
+
+
+def is_cleared(frontier: Frontier) -> bool:
+    """Whether the crawl was being forgotten when that was cut short: it remembers nothing."""
+    snapshot = snapshot_of(frontier)
+    return snapshot is not None and snapshot.reason == CLEARING
+
+
 def is_forgotten(frontier: Frontier, origin: str) -> bool:
     """Whether the crawl of ``origin`` is cleared, or about to be: perhaps it begins again."""
     try:
@@ -475,6 +515,7 @@ def enqueue(
     priority: Priority = Priority.NORMAL,
     depth: int = 0,
     reopen: bool = False,
+    again: bool = False,
     settings: Settings | None = None,
 ) -> EnqueueReport:
     """Queue ``urls`` at a crawl that was started, or at the crawl of that name: from a hook of
@@ -482,16 +523,22 @@ def enqueue(
 
     Errors: see :meth:`Client.enqueue`.
     """
-    return shared(settings).enqueue(crawl, urls, priority=priority, depth=depth, reopen=reopen)
+    return shared(settings).enqueue(
+        crawl, urls, priority=priority, depth=depth, reopen=reopen, again=again
+    )
 
 
 def start(
-    crawl: Crawl | str, *, if_exists: IfExists | str | None = None, settings: Settings | None = None
+    crawl: Crawl | str,
+    *,
+    if_exists: IfExists | str | None = None,
+    recrawl: bool = False,
+    settings: Settings | None = None,
 ) -> StartReport:
     """Start ``crawl``, or the crawl of that name in ``CRAWLER_CRAWLS``; return what became of it
     when its seeds are queued: see :meth:`Client.start`.
     """
-    return shared(settings).start(crawl, if_exists=if_exists)
+    return shared(settings).start(crawl, if_exists=if_exists, recrawl=recrawl)
 
 
 def restart(crawl: Crawl | str, *, settings: Settings | None = None) -> StartReport:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import FrontierRefused
+from ..definition.bounds import canonical
+from ..errors import FrontierRefused, UnknownCrawl
 from ..frontier.kinds import OTHER, is_rest, kind_of
 from ..frontier.listing import Listing
+from ..frontier.memory import Memories, Vanished
 from ..frontier.outbox import Outbox, UndeliveredLetter
 from ..hooks import without_place
 from ..model import Json, Priority, Snapshot, Status, short_id
@@ -48,6 +52,7 @@ class CrawlClient(Protocol):
         priority: Priority = Priority.NORMAL,
         depth: int = 0,
         reopen: bool = False,
+        again: bool = False,
     ) -> EnqueueReport:
         """Queue ``urls`` that are in the scope of ``crawl``."""
 
@@ -148,6 +153,16 @@ class CrawlHandle:
             yield from batch
             start += len(batch)
 
+    def vanished(self) -> Iterator[Vanished]:
+        """Yield the pages that an earlier generation of the crawl knew and that are gone: those
+        that answer so now, and, once the crawl has come to its end by itself, those that it did not
+        meet.
+        """
+        form: Callable[[str], str] = str  # nearly all URLs are their own canonical form
+        with suppress(UnknownCrawl):
+            form = partial(canonical, self.definition())
+        return Memories(self.frontier).vanished(form)
+
     # -- steering it
 
     def redeliver(self) -> int:
@@ -192,10 +207,11 @@ class CrawlHandle:
         priority: Priority = Priority.NORMAL,
         depth: int = 0,
         reopen: bool = False,
+        again: bool = False,
     ) -> EnqueueReport:
         """Queue ``urls`` that are in the scope of the crawl: see :meth:`Client.enqueue`."""
         return self._client.enqueue(
-            self._crawl, urls, priority=priority, depth=depth, reopen=reopen
+            self._crawl, urls, priority=priority, depth=depth, reopen=reopen, again=again
         )
 
     def retry(self, urls: str | Iterable[str] | None = None, *, reason: str | None = None) -> int:

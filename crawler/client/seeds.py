@@ -166,10 +166,12 @@ def enqueue_urls(
     *,
     priority: Priority = Priority.NORMAL,
     depth: int = 0,
+    again: bool = False,
     progress: Progress | None = None,
 ) -> EnqueueReport:
     """Queue the ``urls`` that are in the scope of ``crawl``, in batches, as pages at ``depth``.
-    Entries of sitemaps that are unclear are refused as malformed.
+    Entries of sitemaps that are unclear are refused as malformed. ``again``: pages that are known
+    are queued, too, once the crawl is done with them.
 
     ``keep_alive`` is called after each batch. ``progress`` receives a line every ten seconds; None:
     it is logged.
@@ -192,7 +194,7 @@ def enqueue_urls(
                 skipped[page] += 1
                 examples.setdefault(page, seed.url if isinstance(seed, Entry) else seed)
         named = {reason: encodable(masked(examples[reason]), EXAMPLE_MAX) for reason in skipped}
-        added = frontier.enqueue(pages, skipped=skipped, examples=named)
+        added = frontier.enqueue(pages, again=again, skipped=skipped, examples=named)
         new, known = new + added.new, known + added.known
         refused.update(added.skipped)
         keep_alive()

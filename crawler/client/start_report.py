@@ -28,6 +28,9 @@ class IfExists(StrEnum):
     RESTART = "restart"
     #: It begins again, also where it goes on: all its pages are forgotten.
     RESET = "reset"
+    #: One that has ended begins another generation: it visits all its pages again, and remembers
+    #: those that it knew. While it goes on, the start is refused.
+    RECRAWL = "recrawl"
 
 
 class StartOutcome(StrEnum):
@@ -86,6 +89,10 @@ REFUSALS = {
     ),
     "STOPPING": "it is stopping; start it when its pages in flight have ended",
 }
+
+
+#: Why another generation does not begin.
+STILL_RUNS = "it still runs; recrawl it when it has ended"
 
 
 def refusal(answer: str) -> str:

@@ -45,6 +45,16 @@ def scope_of(crawl: Crawl) -> Scope:
     return make(lanes=True)
 
 
+def canonical(crawl: Crawl, url: str) -> str:
+    """Return the canonical form of ``url`` by the crawl's rules; as it is if it is no URL."""
+    from ..urls.url import InvalidURL
+
+    try:
+        return scope_of(crawl).rules.canonical(url)
+    except InvalidURL:
+        return url
+
+
 def entry_pages(crawl: Crawl) -> tuple[Page, ...]:
     """Return the pages that the crawl starts with, each once. Raises DefinitionError."""
     pages: dict[str, Page] = {}

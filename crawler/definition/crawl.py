@@ -122,6 +122,7 @@ class Crawl:
     timings: bool
 
     invalid_items: Literal["warn", "fail"]
+    only_changes: bool
     accept_status: tuple[int, ...]
     blocked: tuple[Mapping[str, Any], ...]
     retry: tuple[Mapping[str, Any], ...]

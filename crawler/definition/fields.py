@@ -812,6 +812,12 @@ class Fields(BaseModel):
         " example (warn), or its page fails with the reason invalid_item (fail).",
         'invalid_items="fail"',
     )
+    only_changes: Flag = _field(
+        False,
+        "Whether results of pages whose item is the same as at the last visit are left out of the"
+        " results; they are counted, and the hook after is called for them, too.",
+        "only_changes=True",
+    )
     accept_status: tuple[Annotated[Whole, Field(ge=100, le=599)], ...] = _field(
         (), "Statuses other than success with which a page counts as done.", "accept_status=[404]"
     )

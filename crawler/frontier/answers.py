@@ -58,6 +58,21 @@ class RouteTally:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """The item of a page that is done: its ``digest``, and how it compares with that of the last
+    visit. ``left_out``: its result is not stored.
+    """
+
+    change: str = ""
+    digest: str = ""
+    left_out: bool = False
+
+
+#: Of a page whose item nobody looked at.
+UNKNOWN = Content()
+
+
+@dataclass(frozen=True, slots=True)
 class Added:
     """The effect of ``enqueue``: pages that are ``new``, those ``known`` before, and the number
     ``skipped`` for each reason.

@@ -24,9 +24,10 @@ T = TypeVar("T")
 
 
 def pack_pages(
-    pages: Iterable[Page], parent: str | None, skipped: dict[str, int]
+    pages: Iterable[Page], parent: str | None, skipped: dict[str, int], *, again: bool = False
 ) -> list[str | int]:
     """Return ``pages``, found on the page with the id ``parent``, as arguments of a script.
+    ``again``: all of them are to be queued again.
 
     Pages that cannot be written are counted in ``skipped``, under ``invalid``.
     """
@@ -43,7 +44,7 @@ def pack_pages(
             first = (
                 f"{bucket} {pattern.kind:d} {pattern.name} {pattern.path}" if pattern else bucket
             )
-            args += [first, value, text]
+            args += [first, f"{value}+" if again or page.again else value, text]
     return args
 
 

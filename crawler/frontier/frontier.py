@@ -36,7 +36,9 @@ from ..text.encodable import encodable, encodable_value
 from ..text.printable import printable
 from . import entries
 from .answers import (
+    UNKNOWN,
     Added,
+    Content,
     Creation,
     Ending,
     Renewal,
@@ -164,12 +166,27 @@ class Frontier:
         if reset:
             generation = int(self._meta("generation") or 0) + 1
             self.clear()
+        return self.write_plan(plan, update=update, generation=generation)
+
+    def write_plan(
+        self,
+        plan: Plan,
+        *,
+        update: Update = Update.NEVER,
+        generation: int = 1,
+        left: Sequence[str] = (),
+    ) -> Creation:
+        """Write ``plan`` as :meth:`create` does. ``left`` are keys of a generation that has ended,
+        without which another one begins: see ``Memory.begin``.
+        """
         dropped, fields = encode_plan(plan)
         before_all = "none" if plan.before_all else "done"
         entries = [text for host, private in plan.entries.items() for text in (host, int(private))]
-        sizes = (len(entries), len(dropped))
+        sizes = (len(entries), len(dropped), len(left))
         head = (plan.digest, update.value, generation, before_all, self.buckets, *sizes)
-        answer = Creation(self.run_script("create", *head, *entries, *dropped, *fields).decode())
+        answer = Creation(
+            self.run_script("create", *head, *entries, *dropped, *left, *fields).decode()
+        )
         self.enlist()
         if answer is Creation.UPDATED:
             self.set_limits()  # the new ones may lift a limit, or have been passed
@@ -244,6 +261,7 @@ class Frontier:
         parent: Claim | None = None,
         delivery: str = "",
         front: bool = False,
+        again: bool = False,
         skipped: Mapping[str, int] | None = None,
         examples: Mapping[str, str] | None = None,
     ) -> Added:
@@ -252,8 +270,9 @@ class Frontier:
         Pages found on a page are enqueued with its claim as ``parent``, before that page is
         finished: then the crawl cannot end too early, and a claim that has gone stale adds nothing
         (skipped: ``stale``). In the same way pages that a hook asks for are enqueued with the name
-        of the ``delivery`` that is made to it. ``front`` puts them at the head of their queues.
-        ``skipped`` are links that the caller dropped already, by reason, to be counted;
+        of the ``delivery`` that is made to it. ``front`` puts them at the head of their queues;
+        ``again``: those that the crawl is done with are queued again (as single pages with this
+        mark). ``skipped`` are links that the caller dropped already, by reason, to be counted;
         ``examples`` has a URL for some of these reasons.
 
         Raises:
@@ -269,7 +288,7 @@ class Frontier:
         if front:
             pages = reversed(list(pages))
         for batch in portions(pages, at_least_one=bool(dropped)):
-            args = pack_pages(batch, proof[0] or None, dropped)
+            args = pack_pages(batch, proof[0] or None, dropped, again=again)
             counted = pack_skipped(dropped, examples or {})
             answer = self.run_script("enqueue", *proof, int(front), counted, *args)
             if answer == b"STALE":
@@ -294,8 +313,9 @@ class Frontier:
         outcome, wait, ended, login, *page = answer
         claim, first, waits, entries_version = None, 0, 0, 0
         if page:
-            raw, deadline, first, waits, entries_version = page
-            claim = Claim(entries.decode_page(raw), token, worker, deadline / 1_000)
+            raw, deadline, first, waits, entries_version, known = page
+            found, end = entries.decode_page(raw), deadline / 1_000
+            claim = Claim(found, token, worker, end, known=known.decode())
         return Turn(
             Outcome(outcome.decode()),
             claim,
@@ -340,6 +360,7 @@ class Frontier:
         version: str = "",
         route: RouteTally | None = None,
         skipped_for: str | None = None,
+        content: Content = UNKNOWN,
     ) -> Ending:
         """Report the page as done, and add its ``links``, as ``enqueue`` does: in one step, if one
         takes so many.
@@ -357,14 +378,17 @@ class Frontier:
         until ``wake`` says that it was delivered (as ``after-ID``), or it is a dead letter (see
         ``Outbox``). ``version`` is that of the definition by which the page was done, ``route`` the
         one that it took; see ``Snapshot.versions`` and ``Snapshot.routes``. ``skipped_for``
-        is why a hook skipped it; None: none did.
+        is why a hook skipped it; None: none did. ``content`` is its item, compared with that of
+        its last visit; it is remembered.
 
         Raises:
             FrontierRefused: there are links, and Redis is full or the crawl has ended; the page is
                 still this claim's.
         """
         dropped = dict(skipped or {})
-        *before, last = [*portions(links, at_least_one=True)]
+        # the page itself, again, last: it is done with in the step that reports it
+        ordered = sorted(links, key=lambda link: link.id == claim.page.id)
+        *before, last = [*portions(ordered, at_least_one=True)]
         if before:
             pages = chain.from_iterable(before)
             self.enqueue(pages, parent=claim, skipped=dropped, examples=examples)
@@ -377,6 +401,7 @@ class Frontier:
             *("" if latency is None else to_ms(latency), status or 0),
             *(("", "") if wake is None else (secrets.token_hex(6), pack_tallies(wake))),
             *(claim.worker if deliver else "", version, *pack_route(route), skipped_for or ""),
+            *(content.change, content.digest, int(content.left_out)),
         )
         if args or dropped:
             counted = pack_skipped(dropped, examples or {})
@@ -717,7 +742,9 @@ class Frontier:
         """
         reply = self.run_script("snapshot")
         status, reason, generation, active, started, ended, held = reply[:7]
-        processing, delayed, tickets, begun, counts, reasons, delivering, examples = reply[7:]
+        processing, delayed, tickets, begun, counts, reasons, delivering, examples, known = reply[
+            7:
+        ]
         numbers = parse_counts(counts)
         main = {name: numbers.pop(name, 0) for name in ("accepted", "queued", "done", "failed")}
         return Snapshot(
@@ -738,6 +765,7 @@ class Frontier:
             tickets=tickets,
             begun=to_seconds(begun),
             delivering=delivering,
+            known=known,
         )
 
     def pages(self, state: str, start: int, count: int) -> list[Any]:

@@ -10,6 +10,8 @@ from typing import Any
 
 #: The reason of a crawl whose keys are being deleted.
 CLEARING = "it is being cleared"
+#: Buckets that a crawl's memory of its pages has at first; see ``lua/lib/memory.lua``.
+MEMORY_ROOTS = 32
 #: Keys deleted per call.
 STEP = 500
 #: Keys with fixed names, but for ``meta``, each with its type as Redis names it.
@@ -22,8 +24,10 @@ TYPES = {
     "login": "string", "logouts": "hash", "failure_kinds": "set", "outages": "hash",
     "seeds": "string", "outbox": "hash", "outbox_due": "zset", "undelivered": "list",
     "patterns": "hash", "entries": "hash", "history": "list", "steps": "hash",
-    "operations": "list", "lanes": "set",
+    "operations": "list", "lanes": "set", "memory": "hash", "known": "list", "vanished": "list",
 }  # fmt: skip
+#: Those that outlive a generation: what it knows of its pages, and who did what.
+LASTING = ("memory", "known", "done", "operations", "lanes")
 #: Keys that an earlier version wrote.
 FORMER = ("witnessed",)
 
@@ -40,24 +44,40 @@ def delete_keys(redis: Any, prefix: str) -> int:
     Lanes and buckets of known URLs are computed from what the crawl keeps about itself: no KEYS, no
     SCAN. The status goes last, so that an interrupted call can be repeated.
     """
-    for name, kind in (("meta", "hash"), ("aside", "list"), ("lanes", "set")):
+    for name in ("meta", "aside", "lanes", "memory"):
+        kind = "hash" if name == "meta" else TYPES[name]
         if redis.type(prefix + name) not in (kind.encode(), b"none"):
             redis.unlink(prefix + name)
     meta = redis.hmget(prefix + "meta", "buckets", "splits")
     if meta[0] is not None:
         redis.hset(prefix + "meta", mapping={"status": "STOPPED", "reason": CLEARING})
     deleted = unlink(redis, redis.lrange(prefix + "aside", 0, -1))
+    deleted += delete_pages(redis, prefix)
+    deleted += unlink(redis, (prefix + name for name in memory_keys(redis, prefix)))
     fixed = [prefix + key for key in TYPES if key != "lanes"]
     deleted += redis.unlink(*fixed, *(prefix + key for key in FORMER))
+    return int(deleted + redis.unlink(prefix + "meta"))
+
+
+def delete_pages(redis: Any, prefix: str) -> int:
+    """Delete the queues and lanes of a crawl, and its known URLs, in small steps; return the number
+    of keys.
+    """
+    deleted, sizes = 0, redis.hmget(prefix + "meta", "buckets", "splits")
     while lanes := redis.srandmember(prefix + "lanes", STEP // 4):
         names = [lane.decode() for lane in lanes]
         deleted += redis.unlink(
             *(key for lane in names for key in (*queue_names(prefix, lane), f"{prefix}lane:{lane}"))
         )
         deleted += redis.srem(prefix + "lanes", *names) > 0 and not redis.exists(prefix + "lanes")
-    buckets = range(sum(int(number or 0) for number in meta))
-    deleted += unlink(redis, (f"{prefix}seen:{bucket}" for bucket in buckets))
-    return int(deleted + redis.unlink(prefix + "meta"))
+    buckets = range(sum(int(number or 0) for number in sizes))
+    return deleted + unlink(redis, (f"{prefix}seen:{bucket}" for bucket in buckets))
+
+
+def memory_keys(redis: Any, prefix: str) -> list[str]:
+    """Return the names of the hashes that hold what the crawl remembers of its pages."""
+    splits = redis.hget(prefix + "memory", "splits")
+    return [f"memory:{number}" for number in range(MEMORY_ROOTS + int(splits or 0))]
 
 
 def unlink(redis: Any, names: Iterable[str]) -> int:
@@ -84,6 +104,10 @@ def mistyped_keys(redis: Any, prefix: str) -> Iterator[str]:
     buckets = iter(range(sum(int(number or 0) for number in sizes)))
     while some := list(islice(buckets, STEP)):
         yield from _mistyped(redis, prefix, {f"seen:{bucket}": "set" for bucket in some})
+    if redis.type(prefix + "memory") == b"hash":
+        names = iter(memory_keys(redis, prefix))
+        while bucket_names := list(islice(names, STEP)):
+            yield from _mistyped(redis, prefix, dict.fromkeys(bucket_names, "hash"))
 
 
 def _mistyped(redis: Any, prefix: str, kinds: Mapping[str, str]) -> Iterator[str]:

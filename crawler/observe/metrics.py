@@ -251,6 +251,8 @@ def page_metrics(states: list[CrawlState]) -> Iterator[Metric]:
         [one for one in states if one.still],
         lambda one: {("reason", str(one.still)): 1.0},
     )
+    text = "Known pages that are gone, or were not met, since the crawl was last begun again."
+    yield gauge("crawler_vanished_pages", text, states, lambda one: one.snapshot.vanished)
     text = "Pages that may be in flight."
     yield gauge("crawler_concurrency_limit", text, states, lambda one: one.concurrency)
     text = "Wake-ups that are under way."
@@ -281,6 +283,12 @@ def counters(states: list[CrawlState]) -> Iterator[Metric]:
     yield counter("crawler_accepted_pages", text, states, lambda one: one.snapshot.accepted)
     for name, (metric, text) in COUNTERS.items():
         yield counter(f"crawler_{metric}", text, states, partial(count_of, name))
+    yield counter(
+        "crawler_pages_compared",
+        "Visits of pages by how their items compare with the last visit: new, changed, same.",
+        states,
+        lambda one: {("change", name): number for name, number in one.snapshot.changes.items()},
+    )
     yield counter(
         "crawler_links_skipped",
         "Links that became no page, by reason.",

@@ -20,6 +20,8 @@ from .whole_files import WholeFile
 
 #: Columns of the page, which stand before those of its ``extract``.
 PAGE_COLUMNS = ("url", "final_url", "status", "depth", "links", "ms")
+#: Those that only some records have, and which stand behind.
+OTHER_COLUMNS = ("route", "change")
 #: Rows of a Parquet file that are compressed together.
 ROW_GROUP = 5_000
 FORMATS = ("jsonl", "csv", "parquet")
@@ -216,8 +218,7 @@ def rows(lines: Iterable[str]) -> Iterator[Row]:
     for line in lines:
         record = json.loads(line)
         page = {name: record.get(name) for name in PAGE_COLUMNS}
-        if "route" in record:
-            page["route"] = record["route"]
+        page |= {name: record[name] for name in OTHER_COLUMNS if name in record}
         data = record.get("data")
         for item in data if isinstance(data, list) and data else [data]:
             yield page | _fields(item, page)

@@ -56,6 +56,8 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
         "versions": snapshot.versions,
         "routes": {name: route_facts(counts) for name, counts in snapshot.routes.items()},
         "items": counts.get("items", 0),
+        "generation": snapshot.generation,
+        "changes": change_facts(snapshot),
         "retries": counts.get("retried", 0),
         "failures": dict(ranked(snapshot.reasons)),
         "failure_examples": examples_of(snapshot, "failed_"),
@@ -115,6 +117,8 @@ def lines(snapshot: Snapshot) -> list[str]:
         text.append(f"  versions {'; '.join(version_texts(facts['versions']))}")
     if facts["routes"]:
         text.append(f"  routes   {'; '.join(route_texts(facts['routes']))}")
+    if facts["changes"]["known"] or counts_old(facts["changes"]):
+        text.append(f"  changes  {change_text(facts['changes'])}")
     for title in ("returns", "failures", "skipped"):
         if facts[title]:
             text.append(f"  {title:<8} {_counts(facts[title])}")
@@ -138,6 +142,30 @@ def lines(snapshot: Snapshot) -> list[str]:
         see = f"crawler failed {snapshot.name} --after"
         text.append(f"  hooks    {undelivered} not delivered, gave up; see: {see}")
     return text
+
+
+def change_facts(snapshot: Snapshot) -> dict[str, int]:
+    """Return how many pages were ``known`` when this generation of the crawl began; how many are
+    new, changed and the same, by their items; how many ``vanished``, as far as that can be said;
+    and of how many the results are ``left_out``.
+    """
+    return {
+        "known": snapshot.known,
+        **snapshot.changes,
+        "vanished": snapshot.vanished,
+        "left_out": snapshot.counts.get("left_out", 0),
+    }
+
+
+def counts_old(changes: Mapping[str, int]) -> bool:
+    """Whether pages were visited that were known."""
+    return bool(changes["changed"] + changes["same"])
+
+
+def change_text(changes: Mapping[str, int]) -> str:
+    """Return the changes in a few words: ``2 new, 1 changed, 97 same, 3 vanished``."""
+    text = ", ".join(f"{changes[name]} {name}" for name in ("new", "changed", "same", "vanished"))
+    return text + (f" ({changes['left_out']} results left out)" if changes["left_out"] else "")
 
 
 def route_facts(counts: Mapping[str, int]) -> dict[str, Json]:

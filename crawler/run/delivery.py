@@ -17,7 +17,7 @@ from ..definition.credentials import secrets_of
 from ..definition.routes import routed
 from ..errors import Decision, FrontierError, Skip
 from ..frontier.outbox import Delivery, Outbox, UndeliveredLetter
-from ..model import File, Json, Outcome, Page, Response, Result
+from ..model import Change, File, Json, Outcome, Page, Response, Result
 from ..observe.logs import logger
 from ..redaction import Secrets, masked
 from .follow import Follow, at_once
@@ -172,4 +172,5 @@ def result_of(crawl: str, page: Page, record: Mapping[str, Any]) -> Result:
     facts = (record["data"], links, record["ms"], record.get("version", ""))
     kept = {name: record[name] for name in KEPT if name in record}
     skipped, found = record.get("skipped"), record["links"]
-    return Result(crawl, page, response, *facts, skipped, kept, links_found=found)
+    change = Change(record.get("change", Change.UNKNOWN))  # an earlier version wrote none
+    return Result(crawl, page, response, *facts, skipped, kept, links_found=found, change=change)

@@ -48,25 +48,29 @@ class Follow:
         data: Mapping[str, Json] | None = None,
         priority: Priority | str | None = None,
         depth: int | None = None,
+        again: bool = False,
     ) -> None:
         """Queue the page at ``url``, which may be relative, unless it is known already.
 
         ``route`` names the route that it takes, whatever the patterns say. ``data`` is an object of
         JSON of at most 2 KB, and the page's ``data``. ``priority`` is "high", "normal" or "low";
-        ``depth`` stands in for that of a link. A URL that is out of scope, too deep, forbidden or
-        none at all is counted as a link would be.
+        ``depth`` stands in for that of a link. ``again``: a page that is known is queued, too,
+        once the crawl is done with it; the page itself may be. A URL that is out of scope, too
+        deep, forbidden or none at all is counted as a link would be.
 
         Raises:
             TypeError, ValueError: an argument is of no use, whatever the site sends.
         """
         try:
             along, depth = self._arguments(url, route, data, priority, depth)
+            if not isinstance(again, bool):
+                raise TypeError(f"again is True or False, not {again!r}")
         except (TypeError, ValueError) as error:
             error.args = (f"follow() in the hook {self._hook}: {error}",)
             raise
-        link, found = self._found(url.strip(), depth)
+        link, found = self._found(url.strip(), depth, again=again)
         if isinstance(found, Page):
-            found = replace(found, **along)
+            found = replace(found, again=again, **along)
             if self._depth:  # before_all, at depth 0, is of no page
                 found = replace(found, referer=found_on(self._crawl, self._at.url))
             if priority is None:
@@ -94,7 +98,7 @@ class Follow:
         }
         return along, depth
 
-    def _found(self, url: str, depth: int) -> tuple[Link, Page | str]:
+    def _found(self, url: str, depth: int, *, again: bool) -> tuple[Link, Page | str]:
         """Return the link, and its page or the reason why there is none."""
         try:
             link = Link(url if is_absolute(url) else urljoin(self._base_url, url))
@@ -104,7 +108,7 @@ class Follow:
         if reason := scope.judge(link, self._at):
             return link, reason
         look = scope.look(link.url)
-        if look.key == self._at.key:
+        if look.key == self._at.key and not again:
             return link, DUPLICATE
         if limit is not None and depth > limit:
             return link, "depth"
@@ -133,6 +137,8 @@ class Followed:
         if isinstance(found, str):
             self._drops.add(link, found)
         elif found.key in self._pages:
+            if found.again:
+                self._pages[found.key] = replace(self._pages[found.key], again=True)
             self._drops.add(link, KNOWN_DATA if found.route or found.data else DUPLICATE)
         else:
             self._pages[found.key] = found

@@ -22,10 +22,10 @@ from ..definition.referers import found_on
 from ..definition.route_options import NO_ROUTE
 from ..definition.routes import arrived, routed, routes_of, view_of
 from ..errors import Blocked, CrawlerError, Decision, FrontierUnavailable, PageError, Skip
-from ..frontier.answers import RouteTally
+from ..frontier.answers import Content, RouteTally
 from ..hooks import is_raised_by
 from ..local.shutdown import shutdown
-from ..model import FailureClass, Json, Link, Response, Result, short_version
+from ..model import Change, FailureClass, Json, Link, Response, Result, item_digest, short_version
 from ..observe.logs import bind, logger
 from ..redaction import Secrets, masked
 from ..text.encodable import encodable_value
@@ -85,6 +85,7 @@ class PageRun:
         self._began = time.monotonic()
         self._response: Response | None = None  # that to this page, once it came
         self._chosen: Chosen | None = None  # its links, once they are chosen
+        self._digest = ""  # of its item, once there is a result
 
     @property
     def page(self) -> Page:
@@ -360,8 +361,14 @@ class PageRun:
         kept, is_cut = kept_of(self._view, response)
         if is_cut:
             self._observer.count("hint_cut", self._page.url)
+        try:
+            self._digest = item_digest(data)
+        except (TypeError, ValueError) as error:
+            raise self._hooks.error("extract", error, self._page) from error
+        known = self._claim.known
+        change = Change.UNKNOWN if known is None else Change.between(known, self._digest)
         facts = (self._crawl.name, self._page, response, data, links)
-        return Result(*facts, self._elapsed_ms(), self._version, skipped, kept)
+        return Result(*facts, self._elapsed_ms(), self._version, skipped, kept, change=change)
 
     def _hand_first(self, result: Result) -> None:
         """Call a hook ``after`` that needs the page, before the page is reported."""
@@ -385,6 +392,8 @@ class PageRun:
         deliver = "after" in self._hooks and not self._after_first
         sums = None if deliver else self._observer.sums()
         examples = self._services.examples.new(chosen.examples)
+        left_out = self._crawl.only_changes and result.change is Change.SAME
+        content = Content(result.change, self._digest, left_out)
 
         def finish() -> Ending:
             return self._frontier.finish(
@@ -403,6 +412,7 @@ class PageRun:
                 version=self._version,
                 route=self._route_tally(),
                 skipped_for=result.skipped,
+                content=content,
             )
 
         return self._complete(finish)

@@ -8,6 +8,8 @@ memory.
 What a crawler meets here: pagination, links that exist only after a script has fetched them, a
 redirect to a page that has no other link (so both together are one page), and one page under
 several spellings. No page fails.
+
+    curl -X POST http://127.0.0.1:8765/tomorrow     the next day: two books cost more, and one is sold out and gone
 """
 
 from __future__ import annotations
@@ -87,6 +89,19 @@ PRAISE = (
 )  # fmt: skip
 
 
+#: Books that cost more from the second day on, and the one that is gone then.
+DEARER, SOLD_OUT = ("Frost Dates", "Small Hours"), "Pickled"
+
+
+class Day:
+    """The day on which the shop is, from 1."""
+
+    number = 1
+
+
+today = Day()
+
+
 class Book(NamedTuple):
     """A book, where it stands, and how it can be reached: "listed", only through a "script", or
     only by a "redirect".
@@ -105,7 +120,8 @@ class Book(NamedTuple):
 
     @property
     def price(self) -> str:
-        return f"€{7 + self.number % 23}.{(50, 90, 0, 20)[self.number % 4]:02}"
+        dearer = self.title in DEARER and today.number > 1
+        return f"€{7 + self.number % 23 + dearer}.{(50, 90, 0, 20)[self.number % 4]:02}"
 
     @property
     def stars(self) -> int:
@@ -180,7 +196,11 @@ def layout(title: str, body: str, *, description: str = "") -> str:
 
 
 def cards(books: list[Book]) -> str:
-    return '<ul class="cards">' + "".join(map(card, books)) + "</ul>"
+    return '<ul class="cards">' + "".join(map(card, filter(is_here, books))) + "</ul>"
+
+
+def is_here(book: Book) -> bool:
+    return book.title != SOLD_OUT or today.number == 1
 
 
 def card(book: Book) -> str:
@@ -438,6 +458,10 @@ FILES: dict[str, tuple[str, str]] = {
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+#: Paths that are gone from the second day on.
+GONE = ((), (f"/books/{slug(SOLD_OUT)}/",))
+
+
 class Shop(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
@@ -452,7 +476,9 @@ class Shop(BaseHTTPRequestHandler):
             if path == "/visitors.js":
                 time.sleep(SLOW)
             self.answer(200, *FILES[path])
-        elif page := PAGES.get(path if number == "1" else f"{path}?page={number}"):
+        elif (
+            page := PAGES.get(path if number == "1" else f"{path}?page={number}")
+        ) and not path.startswith(GONE[today.number > 1]):
             self.answer(200, "text/html", page())
         else:
             self.answer(
@@ -460,6 +486,11 @@ class Shop(BaseHTTPRequestHandler):
                 "text/html",
                 layout("Not found", "<h1>Not on our shelves</h1><p>Ask the cat.</p>"),
             )
+
+    def do_POST(self) -> None:
+        if self.path == "/tomorrow":
+            today.number += 1
+        self.answer(200, "text/plain", f"day {today.number}\n")
 
     do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
 

@@ -61,6 +61,7 @@ def test_the_bundled_shop_gives_each_page_once_and_leaves_nothing_running(folder
         "data",
         "links",
         "ms",
+        "change",
         "version",
     }
     assert {line["status"] for line in lines} == {200}

@@ -28,6 +28,7 @@ HUGE = "x" * 15_000
 #: Commands that return, or go through, all of a key: where what they go through is bounded.
 WHOLE = {
     ("seen", "SMEMBERS"): "a bucket of known URLs, some two hundred numbers",
+    ("memory", "HGETALL"): "a bucket of pages that are remembered, some hundred",
     ("snapshot", "HGETALL"): "counts, examples and kinds of failure, of which there are few",
     ("repair", "LRANGE"): "only while there are HELD_AT_ONCE of them at most",
     ("repair", "HKEYS"): "as above",

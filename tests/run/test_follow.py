@@ -54,6 +54,23 @@ def test_a_route_that_is_named_wins_with_its_priority():
     assert [page.priority.name for page in pages] == ["LOW", "NORMAL", "LOW", "NORMAL"]
 
 
+def test_a_page_may_be_followed_again_also_itself():
+    calls = Calls()
+    calls.follow("/books/1")
+    calls.follow("/books/1", again=True)
+    calls.follow("/books/2")
+    calls.follow(HERE, again=True)
+    pages = calls.chosen("https://shop.example/books/3").pages
+    assert [(page.url[20:], page.again) for page in pages] == [
+        ("/books/1", True),
+        ("/books/2", False),
+        ("/list/", True),
+        ("/books/3", False),
+    ]
+    with pytest.raises(TypeError, match="again is True or False"):
+        calls.follow("/books/4", again="yes")
+
+
 def test_what_is_not_followed_is_counted_by_reason_with_an_example():
     calls = Calls()
     for url in ("mailto:a@b.c", "http://[", "//else.example/", "/private/", "/x.zip", "", HERE):

@@ -7,7 +7,7 @@
 --          3 login   JSON to keep with the crawl; "": none, "failed": before_all went wrong
 --          4 reason  of the failure
 -- Uses     login (string); as fail
--- With     core, lanes, leave
+-- With     core, memory, lanes, leave
 -- Returns  verdict ("OK", "REPEATED", "STALE"), ended (1 for the call that ended the crawl),
 --          version of the log-in
 -- Cost     O(P), P pages in flight

@@ -9,10 +9,11 @@
 --          4 rand    a random number in [0,1), for jitter
 --          5 paced   "1": the lane serves no other run until this one has called sent
 -- Uses     as fail, and tickets (zset)
--- With     core, lanes, leave, wake
+-- With     core, memory, lanes, leave, wake
 -- Returns  outcome, ms until another page is due (or ""), ended (1 for the call that ended the
 --          crawl), version of the log-in; with a page also: entry, hard deadline in ms, 1 if this
---          run is to do before_all, 1 if its lane waits for sent, version of the entries' decision
+--          run is to do before_all, 1 if its lane waits for sent, version of the entries' decision,
+--          digest of the item that the page had before ("": it is new)
 -- Cost     O(log n); at most 40 pages of a host that is given up
 local token, worker, ticket, rand = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local crawl, refusal = load()
@@ -24,9 +25,9 @@ if ticket == "" then
 end
 if ticket and redis.call("ZREM", key("tickets"), ticket) == 1 then arrived(ticket) end
 
-local function page(entry_text, deadline, first, paced)
+local function page(id, entry_text, deadline, first, paced)
   return { "PAGE", next_due(crawl) or "", 0, crawl.login or 0, entry_text, deadline, first, paced,
-    crawl.entries or 0 }
+    crawl.entries or 0, known_digest(crawl, id) }
 end
 
 local repeated = redis.call("HGET", key("tokens"), token)
@@ -34,7 +35,7 @@ local claim = repeated and held(repeated)
 if claim then
   local first = crawl.before == "running:" .. claim.id .. ":" .. token and 1 or 0
   local sending = lane_of(parse(claim.raw).lane).sending == claim.id
-  return page(claim.raw, claim.deadline, first, sending and 1 or 0)
+  return page(claim.id, claim.raw, claim.deadline, first, sending and 1 or 0)
 end
 
 check_time(crawl)
@@ -102,7 +103,7 @@ if crawl.status == "DRAINING" then
       local taken, deadline, first, paced = take(lane, entry)
       place(crawl, lane)
       store(lane)
-      if taken then return page(taken, deadline, first, paced) end
+      if taken then return page(entry.id, taken, deadline, first, paced) end
     end
   end
 else
@@ -112,7 +113,7 @@ else
     if not name then break end
     tries = tries + 1
     local lane = lane_of(name)
-    local taken, deadline, first, paced
+    local taken, deadline, first, paced, id
     if lane.n > 0 and due(lane) <= now and not full(crawl, lane) then
       local hopeless = dead(crawl, lane) and now - lane.failed_at <= QUIET
       for _ = 1, hopeless and 40 or SWEEP do
@@ -129,15 +130,17 @@ else
           bury(crawl, nil, raw, "terminal", "corrupt")
         elseif hopeless then
           bury(crawl, entry, nil, "retry", "breaker", 0)
+          remember_failure(crawl, entry, "retry", "breaker", 0)
         else
           taken, deadline, first, paced = take(lane, entry)
+          id = entry.id
           if taken then break end
         end
       end
     end
     place(crawl, lane, true)
     store(lane)
-    if taken then return page(taken, deadline, first, paced) end
+    if taken then return page(id, taken, deadline, first, paced) end
   end
 end
 

@@ -7,10 +7,11 @@
 --          4 skipped  JSON: reason -> number of links that the caller dropped, or [number,
 --                     example], to be counted with those dropped here
 --          5...       bucket (32 bits), value (decimal, below 2^63), entry; for each page, at most
---                     200
+--                     200. After the value stands "+" if the page is queued again, where it is
+--                     known, and this generation is done with it
 -- Uses     meta, counts, tokens, outbox, lane:<lane> (hashes), seen:<bucket> (intsets), lanes (set),
 --          queued..., ready (lists), snoozed (zset)
--- With     core, lanes, seen, links
+-- With     core, memory, lanes, seen, links
 -- Returns  new, known, then reason, number, ... of those skipped; or "STALE" (the page is no longer
 --          this claim's: nothing was added)
 -- Cost     O(pages), 2 ms for 200 new ones

@@ -15,7 +15,7 @@
 -- Uses     meta, counts, tallies, reasons, outages, inflight, tokens, lane:<lane> (hashes),
 --          processing, failed, queued..., ready (lists), leases, acks, delayed, snoozed, producers
 --          (zsets), lanes (set)
--- With     core, lanes, leave, outbox
+-- With     core, memory, lanes, leave, outbox
 -- Returns  verdict ("OK", "REPEATED", "STALE"), ended (1 for the call that ended the crawl), ms
 --          until the page is tried again (or "")
 -- Cost     O(P), P pages in flight (LREM)

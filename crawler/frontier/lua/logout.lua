@@ -8,7 +8,7 @@
 --          2 token    of the claim
 --          3 version  of the log-in that its session had
 -- Uses     logouts (hash); as fail
--- With     core, lanes, leave, outbox
+-- With     core, memory, lanes, leave, outbox
 -- Returns  verdict ("OK", "REPEATED", "STALE"), ended (1 for the call that ended the crawl), 1 if
 --          the page is to be tried again
 -- Cost     O(P), P pages in flight (LREM)

@@ -8,7 +8,7 @@
 -- Returns  number of deliveries that wait again
 -- Cost     O(count)
 local crawl, refusal = load()
-if not crawl then return refusal end
+if not crawl or between(crawl) then return refusal or between(crawl) end
 local letters = redis.call("LRANGE", key("undelivered"), 0, tonumber(ARGV[1]) - 1)
 for _, letter in ipairs(letters) do
   -- that of the end follows the new end by itself, and what could not be read is lost

@@ -6,7 +6,7 @@
 --          2...      ids of pages, at most 20; with no id and no worker, all wake-ups, holds and
 --                    seed loaders are forgotten, and deliveries are due, 500 at most
 -- Uses     tickets, producers (zsets), timer (string); as fail
--- With     core, lanes, leave, outbox
+-- With     core, memory, lanes, leave, outbox
 -- Returns  number of pages, or of deliveries: while there are any, the caller calls again
 -- Cost     O(k P), k pages given back, P in flight
 local crawl, refusal = load()

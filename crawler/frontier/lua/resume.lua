@@ -8,7 +8,7 @@
 --          it); or the error REFUSED
 -- Cost     O(1)
 local crawl, refusal = load()
-if not crawl then return refusal end
+if not crawl or between(crawl) then return refusal or between(crawl) end
 if ENDED[crawl.status] and ARGV[1] ~= "1" then
   local why = "REFUSED the crawl has ended (" .. crawl.status .. ")"
   return redis.error_reply(why .. "; it goes on only if it is re-opened")

@@ -7,11 +7,11 @@
 --                    list: so further calls come to all, and the last one leaves them in order
 -- Uses     meta, counts, reasons, examples, lane:<lane> (hashes), failed, queued..., ready (lists),
 --          snoozed (zset), lanes (set)
--- With     core, lanes
+-- With     core, memory, lanes
 -- Returns  number of pages sent back
 -- Cost     O(count)
 local crawl, refusal = load()
-if not crawl then return refusal end
+if not crawl or between(crawl) then return refusal or between(crawl) end
 -- A letter is [status,at,class,reason,entry], as bury wrote it: the entry begins where the encoded
 -- reason ends.
 local function open(letter)
@@ -55,6 +55,7 @@ for _, letter in ipairs(sent) do
     redis.call("HDEL", key("meta"), "logout_streak")
   end
   entry.attempts, entry.strikes = 0, 0
+  if identify(entry) then await(crawl, entry.id) end
   local lane = lane_of(entry.lane)
   forgive(lane)
   redis.call("RPUSH", queue(entry.lane, entry.priority), text(entry))

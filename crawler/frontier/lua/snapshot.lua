@@ -2,13 +2,13 @@
 -- snapshot: return counts and state at one instant.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     none
--- Uses     meta, counts, reasons, examples, outbox (hashes), processing (list), delayed, tickets
+-- Uses     meta, counts, reasons, examples, outbox, memory (hashes), processing (list), delayed, tickets
 --          (zsets)
 -- With     core
 -- Returns  status, reason, generation, active ms, started, ended, held (each "" if unknown),
 --          processing, delayed, live tickets, when the first page was handed out ("" if none was),
 --          counts and reasons as flat lists, deliveries on their way (the crawl's end among them),
---          examples as a flat list
+--          examples as a flat list, pages that were known when this generation began
 -- Cost     O(1): kinds of failure, counts and examples are some hundred at most
 local crawl, refusal = load()
 if not crawl then return refusal end
@@ -38,4 +38,5 @@ return {
   redis.call("HGETALL", key("counts")), reasons,
   delivering,
   redis.call("HGETALL", key("examples")),
+  tonumber(redis.call("HGET", key("memory"), "known") or 0),
 }

@@ -12,14 +12,13 @@ from django.utils import timezone
 
 from ....client.client import Client
 from ....client.crawl_handle import CrawlHandle
-from ....definition.bounds import scope_of
+from ....definition.bounds import canonical
 from ....definition.crawl import Crawl
 from ....errors import UnknownCrawl
 from ....frontier.frontier import Frontier
 from ....frontier.listing import Listing
 from ....model import ID_LENGTH_BEFORE, Json, page_id
 from ....observe.logs import logger
-from ....urls.url import InvalidURL
 from .models import StoredCrawl, StoredResult
 
 log = logger(__name__)
@@ -97,10 +96,7 @@ def _page(definition: Crawl | None, url: str) -> str:
     """Return the id of the page at ``url``: of its canonical URL, if the rules of its crawl are
     known here.
     """
-    try:
-        return page_id(scope_of(definition).rules.canonical(url) if definition else url)
-    except InvalidURL:
-        return page_id(url)
+    return page_id(canonical(definition, url) if definition else url)
 
 
 def _lengthen(crawl: StoredCrawl, pages: Iterable[str], using: str) -> None:

@@ -278,6 +278,14 @@ local function url_of(entry)
   return ok and string.sub(fields[4], 1, 300) or ""
 end
 
+-- The error for a crawl that is between two generations, in which it can only be begun again; nil: it
+-- is in one.
+local function between(crawl)
+  if crawl.turning ~= 1 then return nil end
+  return redis.error_reply("REFUSED another generation of the crawl was about to begin, and its"
+    .. " process died: begin it with recrawl")
+end
+
 local function text(entry)
   return string.format('[2,%d,%d,%d,%d,"%s"%s', entry.attempts, entry.strikes, entry.priority,
     entry.depth, entry.lane, entry.rest)

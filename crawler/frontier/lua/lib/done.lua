@@ -1,4 +1,5 @@
--- done: a page leaves `processing` for `done`. A library; needs core, lanes, leave, seen and wake.
+-- done: a page leaves `processing` for `done`. A library; needs core, memory, lanes, leave, seen
+-- and wake.
 
 -- The scripts finish and deregister take
 -- ARGV     1 id       of the page
@@ -18,9 +19,17 @@
 --          14 route   that the page took, or "": the crawl has none
 --          15 ms      that its run took
 --          16 skip    why a hook skipped the page; "": none did
+--          17 change  of its item: "new", "changed", "same"
+--          18 digest  of its item, eight hexadecimal digits
+--          19 left    "1": its result is left out of the stream
 -- Returns  verdict ("OK", "ALIAS": the final URL is another page that is known), ended (1 for the
 --          call that ended the crawl); if tickets were asked for, the reply of grant follows
-local function done(crawl, claim)
+-- Call `remember_page` before: its answer is `fresh`.
+local function remember_page(crawl, claim)
+  return remember(crawl, claim.id, ARGV[18], tonumber(ARGV[9]), string.sub(ARGV[3], 1, 300))
+end
+
+local function done(crawl, claim, fresh)
   local lane = leave(claim, parse(claim.raw))
   acknowledge(claim)
   local verdict = "OK"
@@ -28,7 +37,7 @@ local function done(crawl, claim)
     if mark(crawl, tonumber(ARGV[6]), ARGV[7]) then count("seen") else verdict = "ALIAS" end
   end
 
-  redis.call("RPUSH", key("done"), ARGV[3])
+  if fresh then redis.call("RPUSH", key("done"), ARGV[3]) end
   attempted(tonumber(ARGV[9]), "done", "done")
   count("done")
   count_version("done", ARGV[13])
@@ -39,7 +48,10 @@ local function done(crawl, claim)
     redis.call("HSETNX", key("examples"), "dup", string.sub(ARGV[3], 1, 300))
   else
     if ARGV[5] == "1" then count("items") end
-    if ARGV[4] ~= "" then
+    if ARGV[17] ~= "" then count("change_" .. ARGV[17]) end
+    if ARGV[19] == "1" then
+      count("left_out")
+    elseif ARGV[4] ~= "" then
       redis.call("XADD", key("results"), "MAXLEN", "~", crawl.results_limit, "*",
         "id", claim.id, "n", count("results"), "json", ARGV[4])
     end

@@ -1,4 +1,5 @@
--- leave: ways of a page out of `processing`, done or failed. A library; needs core and lanes.
+-- leave: ways of a page out of `processing`, done or failed. A library; needs core, memory
+-- and lanes.
 
 local ACK_LIFE = 600000 -- a finish whose answer was lost may be repeated for ten minutes
 local BEFORE_TRIES = 3
@@ -133,8 +134,10 @@ local function fail(crawl, claim, class, reason, status, wait, rand)
 
     if class == "crash" and entry.strikes >= crawl.crash_strikes then
       bury(crawl, entry, nil, class, "poison", status)
+      remember_failure(crawl, entry, class, "poison", status)
     elseif class == "terminal" or entry.attempts >= attempts_of(crawl, class) then
       bury(crawl, entry, nil, class, reason, status)
+      remember_failure(crawl, entry, class, reason, status)
     elseif class == "throttle" then
       if draining(crawl) then
         redis.call("ZADD", key("delayed"), lane.blocked, text(entry))

@@ -1,5 +1,5 @@
 -- links: add the pages that are not known yet to the queues of their lanes. A library; needs core,
--- lanes and seen.
+-- memory, lanes and seen.
 
 -- The error for a crawl that takes no pages any more; nil: it does. `linked`: from a page that is
 -- in flight.
@@ -18,7 +18,7 @@ local PATTERN_DIVISORS, PATTERN_FLOOR = { [0] = 1, 10, 100, 1000 }, 1000
 local SETS_OF_NAMES = 3
 
 -- The pages in ARGV from `first` on: bucket (32 bits), value (decimal, below 2^63), entry; for each
--- page, at most 200. Else the error. After the bucket of a link may stand the kind and the name of
+-- page, at most 200. Else the error. After the value may stand "+": the page is queued again. After the bucket of a link may stand the kind and the name of
 -- its pattern, and the name of its path's, if it has a query ("bucket kind name path").
 -- Also the patterns, each once: they hold their links together.
 local function linked_pages(first)
@@ -39,8 +39,11 @@ local function linked_pages(first)
         patterns[#patterns + 1] = pattern
       end
     end
-    pages[#pages + 1] =
-      { bucket = bucket, value = ARGV[i + 1], raw = raw, entry = entry, pattern = pattern }
+    local value, again = string.match(ARGV[i + 1], "^(%d+)(%+?)$")
+    pages[#pages + 1] = {
+      bucket = bucket, value = value, raw = raw, entry = entry, pattern = pattern,
+      again = again == "+",
+    }
   end
   pages.patterns = patterns
   return pages
@@ -112,6 +115,12 @@ end
 local CLOSING_BRACE = 125
 local function brings(raw) return string.byte(raw, -2) == CLOSING_BRACE end
 
+-- Whether a page that is known is to be queued again, and can be.
+local function repeats(crawl, page)
+  page.repeated = page.again and identify(page.entry) ~= nil and await(crawl, page.entry.id)
+  return page.repeated
+end
+
 -- Add them, at the `front` or the end of their queues, and count those skipped, with what the caller
 -- skipped: reason -> number, or reason -> {number, example}. The first example of a reason is kept.
 -- Returns new, known, then reason, number, ...
@@ -131,7 +140,7 @@ local function add(crawl, pages, skipped, front)
   grow(crawl)
   -- the lists keep the order in which pages came
   local lanes, touched, batches, order = {}, {}, {}, {}
-  local new, old, queued, hosts = 0, 0, counted("queued"), nil
+  local new, old, again, queued, hosts = 0, 0, 0, counted("queued"), nil
   for _, page in ipairs(pages) do
     local entry = page.entry
     local lane = lanes[entry.lane]
@@ -159,7 +168,7 @@ local function add(crawl, pages, skipped, front)
     elseif patterns and page.pattern and patterns.full(page.pattern) then
       trapped = trapped or page
       skip("pattern")
-    elseif not mark(crawl, page.bucket, page.value) then
+    elseif not mark(crawl, page.bucket, page.value) and not repeats(crawl, page) then
       old = old + 1
       if brings(page.raw) then
         behind = behind or page
@@ -167,8 +176,13 @@ local function add(crawl, pages, skipped, front)
       end
     else
       new = new + 1
-      if patterns and page.pattern then patterns.note(page.pattern) end
-      lane.n, lane.accepted = lane.n + 1, lane.accepted + 1
+      if page.repeated then
+        again = again + 1
+      else
+        if patterns and page.pattern then patterns.note(page.pattern) end
+        lane.accepted = lane.accepted + 1
+      end
+      lane.n = lane.n + 1
       local name = queue(entry.lane, entry.priority)
       if not batches[name] then
         batches[name] = {}
@@ -187,7 +201,8 @@ local function add(crawl, pages, skipped, front)
     redis.call(front and "LPUSH" or "RPUSH", name, unpack(batches[name]))
   end
   if new > 0 then
-    count("seen", new)
+    count("seen", new - again)
+    if again > 0 then count("again", again) end
     count("accepted", new)
     count("queued", new)
     for _, lane in ipairs(touched) do

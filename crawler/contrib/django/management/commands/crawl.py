@@ -17,6 +17,7 @@ from crawler.output.report import ExitStatus, succeeded
 #: The options that say what becomes of a crawl that was started before.
 HOW = {
     "restart": "If it has ended, begin again: its earlier pages are forgotten.",
+    "recrawl": "If it has ended, visit its pages again, and remember those that it knew.",
     "reset": "Begin again, also while it goes on: its pages so far are forgotten.",
     "update": "While it goes on, take a changed definition over, also one that starts elsewhere.",
     "keep": "Leave it as it is, in whatever version it goes on.",
