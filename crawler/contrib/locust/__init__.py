@@ -12,9 +12,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .celery_client import CeleryClient as CeleryClient
+    from .celery_client import TaskResult as TaskResult
+    from .celery_client import TaskTimeout as TaskTimeout
+    from .celery_user import CeleryUser as CeleryUser
     from .jobs_user import JobsUser as JobsUser
 
-_MODULES = {"JobsUser": "jobs_user"}
+_MODULES = {
+    "CeleryClient": "celery_client",
+    "CeleryUser": "celery_user",
+    "JobsUser": "jobs_user",
+    "TaskResult": "celery_client",
+    "TaskTimeout": "celery_client",
+}
 
 __all__ = [*_MODULES]
 

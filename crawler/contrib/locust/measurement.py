@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from locust.env import Environment  # makes the standard library cooperate
+import gevent
+from locust import events  # makes the standard library cooperate
+from locust.env import Environment
+
+
+@events.init.add_listener
+def set_clock(**_: Any) -> None:
+    """Have gevent read the clock: by its last look, before seconds of imports, ``--run-time`` would
+    end early.
+    """
+    gevent.get_hub().loop.update_now()
 
 
 def report(
