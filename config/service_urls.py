@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 SENTINEL_SCHEMES = ("redis+sentinel", "rediss+sentinel")
 FRONTIER_SCHEMES = ("redis", "rediss", "unix", "redis+cluster", "rediss+cluster", *SENTINEL_SCHEMES)
 BROKER_SCHEMES = ("redis", "rediss", "redis+socket", *SENTINEL_SCHEMES)
-CHROME_SCHEMES = ("http", "https")
+WEB_SCHEMES = ("http", "https")
+CHROME_SCHEMES = (*WEB_SCHEMES, "ws", "wss")
 
 
 def broker_beside(url: str) -> str:
@@ -89,7 +90,7 @@ def check_url(url: str, schemes: tuple[str, ...]) -> str:
                 "names no master; it ends in /NAME or /NAME/DATABASE, with the name that the"
                 " Sentinels know"
             )
-    database = query.get("db") or (path if schemes != CHROME_SCHEMES else "")
+    database = "" if "http" in schemes else query.get("db") or path
     if database and not (database.isascii() and database.isdigit()):
         raise ValueError("its database is no number")
     if parts.scheme.endswith("+cluster") and int(database or 0):

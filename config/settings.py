@@ -28,6 +28,7 @@ from .service_urls import (
     BROKER_SCHEMES,
     CHROME_SCHEMES,
     FRONTIER_SCHEMES,
+    WEB_SCHEMES,
     broker_beside,
     check_url,
     with_password,
@@ -99,7 +100,9 @@ class Settings(BaseSettings):
     """Celery's Redis. Unset: the next database of ``redis_url``."""
 
     chrome_url: SecretUrl = Field(default=None, examples=["http://localhost:4444"])
-    """A Selenium Grid or a ChromeDriver. Unset: a Chrome on this machine."""
+    """A Selenium Grid or a ChromeDriver; or ``ws://``, ``wss://``: a bare DevTools endpoint, as
+    hosted browsers give, or a Chrome with ``--remote-debugging-port``. Unset: a Chrome on this
+    machine."""
 
     chrome_binary: Path | None = Field(default=None, examples=["/usr/bin/chromium-headless-shell"])
     """The local Chrome. Unset: a headless shell, Chrome or Chromium on the path, else Selenium
@@ -301,7 +304,9 @@ class Settings(BaseSettings):
     @field_validator("chrome_url")
     @classmethod
     def _chrome(cls, url: str | None) -> str | None:
-        return url and check_url(url, CHROME_SCHEMES).rstrip("/")
+        checked = url and check_url(url, CHROME_SCHEMES)
+        # at the end of others may stand a token
+        return checked.rstrip("/") if checked and checked.startswith("http") else checked
 
     @field_validator("api_tokens")
     @classmethod
@@ -335,7 +340,7 @@ class Settings(BaseSettings):
     @field_validator("traces_url")
     @classmethod
     def _traces(cls, url: str | None) -> str | None:
-        return url and check_url(url, CHROME_SCHEMES)
+        return url and check_url(url, WEB_SCHEMES)
 
     @field_validator("log_level", mode="before")
     @classmethod

@@ -16,6 +16,7 @@ from functools import cached_property
 from weakref import WeakKeyDictionary
 
 from .api.jobs import Jobs
+from .browser.chrome.bare_endpoint import is_bare
 from .browser.chrome.endpoint import Endpoint
 from .browser.chrome.local import sweep
 from .browser.chrome.reaper import SessionReaper
@@ -110,7 +111,9 @@ class Services:
     @cached_property
     def chrome(self) -> Chrome:
         """The one warm browser of this process."""
-        return Chrome(endpoint(self.settings), self.sessions if self.settings.chrome_url else None)
+        url = self.settings.chrome_url
+        # the sessions of a bare endpoint end with their process
+        return Chrome(endpoint(self.settings), self.sessions if url and not is_bare(url) else None)
 
     @cached_property
     def sessions(self) -> Registry:
@@ -121,7 +124,9 @@ class Services:
     def reaper(self) -> SessionReaper | None:
         """Ends the remote sessions of processes that are gone; None: sessions are local."""
         url = self.settings.chrome_url
-        return SessionReaper(self.sessions, url, self.settings.http_timeout) if url else None
+        if not url or is_bare(url):
+            return None
+        return SessionReaper(self.sessions, url, self.settings.http_timeout)
 
     @cached_property
     def rate(self) -> Rate | None:

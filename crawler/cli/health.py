@@ -169,16 +169,22 @@ def check_redis(settings: Settings) -> str:
 
 
 def check_chrome(settings: Settings) -> str:
-    """Return where Chrome is. A Grid is asked for its nodes; a local Chrome is not started.
+    """Return where Chrome is. A Grid is asked for its nodes, a bare endpoint for its browser; a
+    local Chrome is not started.
 
     Raises:
-        SetupError: the Grid is not ready, or does not say.
+        SetupError, BrowserUnavailable: the Grid is not ready, or does not say.
     """
     if settings.chrome_url is None:
         from ..browser.chrome.local import find_chrome
 
         path = settings.chrome_binary or find_chrome()
         return str(path) if path else "none on the path; Selenium Manager will look for one"
+    from ..browser.chrome.bare_endpoint import is_bare, product_at, shown
+
+    if is_bare(settings.chrome_url):
+        product = product_at(settings.chrome_url, GRID_TIMEOUT)
+        return f"{product} at {shown(settings.chrome_url)}"
     import urllib3
 
     place = masked(settings.chrome_url)

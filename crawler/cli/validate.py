@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ..config import settings as configuration
+from ..definition.browser_profile import attached_warnings
 from ..definition.loading import load
 from ..definition.route_checks import route_warnings
 from ..definition.routes import route_names
@@ -15,7 +16,8 @@ from .group import echo
 @click.argument("crawl", metavar="CRAWL")
 def validate(crawl: str) -> None:
     """Say everything that is wrong with CRAWL at once."""
-    definition = load(crawl, crawls=configuration.load().crawls)
+    settings = configuration.load()
+    definition = load(crawl, crawls=settings.crawls)
     definition.validate()
     hooks = ", ".join(definition.hooks) or "none"
     routes = f"; routes: {route_names(definition)}" if definition.routes else ""
@@ -23,3 +25,6 @@ def validate(crawl: str) -> None:
     tables, fields = definition.routes, definition.fields
     for line in route_warnings(tables, fields, follows=definition.follows):
         echo(f"warning: {line}")
+    if (settings.chrome_url or "").startswith(("ws://", "wss://")):
+        for line in attached_warnings(definition):
+            echo(f"warning: {line}")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..profile import Profile
+from ..redaction import password_of
 from ..secret_refs import references
 from .credentials import all_steps, url_credentials
 from .derived import once_per_crawl
@@ -49,6 +50,19 @@ def profile_of(crawl: Crawl, flags: Iterable[str] = ()) -> Profile:
         pages=PROXY_PAGES if crawl.proxy else None,
         **_values(crawl, _OF_PROFILE),
     )
+
+
+def attached_warnings(crawl: Crawl) -> Iterator[str]:
+    """Yield what the crawl cannot have of a browser that runs already, at a bare DevTools endpoint:
+    a line for each field.
+    """
+    where = "the browser at CRAWLER_CHROME_URL"
+    if crawl.flags:
+        yield f"flags: {where} runs already, and takes none"
+    if crawl.downloads == "save":
+        yield f"downloads: {where} cannot hand files over; no page is begun there"
+    if any(password_of(proxy) or any(references(proxy)) for proxy in crawl.proxy):
+        yield f"proxy: {where} cannot be told a proxy's password; no page is begun there"
 
 
 @once_per_crawl

@@ -26,7 +26,8 @@ from crawler.net.permits import Permits
 from crawler.run.request import accept
 from tests.grid import needs_grid
 from tests.site.proxies import ProxyServer
-from tests.site.server import Server
+from tests.site.server import CERTIFICATE, Server
+from tests.support.bare_chrome import BareChrome, TokenHost
 
 pytest_plugins = ["tests.site.fixture", "tests.grid.fixture"]
 
@@ -35,11 +36,20 @@ pytest_plugins = ["tests.site.fixture", "tests.grid.fixture"]
     params=[
         pytest.param("driver", marks=pytest.mark.browser),
         pytest.param("grid", marks=[pytest.mark.browser, needs_grid]),
+        pytest.param("bare", marks=pytest.mark.browser),
     ]
 )
-def endpoint(request: pytest.FixtureRequest, den: Path) -> Iterator[str]:
+def endpoint(
+    request: pytest.FixtureRequest, den: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
     if request.param == "grid":
         yield request.getfixturevalue("grid").url
+        return
+    if request.param == "bare":
+        monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+        with BareChrome(den) as chrome, TokenHost(chrome, CERTIFICATE) as host:
+            yield host.url()
+            assert chrome.is_alone()
         return
     driver = subprocess.Popen(
         [find_driver(), "--port=0"],

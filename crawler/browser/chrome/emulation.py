@@ -34,6 +34,11 @@ STYLES = ("css",)
 FLAG_KINDS = ("image", "font")
 ENDINGS = {"media": MEDIA, "style": STYLES}
 KINDS = (*FLAG_KINDS, *ENDINGS)
+#: The endings of those that flags block, for a browser that takes no flags of ours.
+FLAG_ENDINGS = {
+    "image": tuple("png jpg jpeg gif webp avif svg ico bmp".split()),  # noqa: SIM905
+    "font": ("woff2", "woff", "ttf", "otf", "eot"),
+}
 
 _CHROME = re.compile(r"Chrome/(\d+)((?:\.\d+){0,3})")
 #: A word of a user agent, and the platform as client hints name it and as navigator does.
@@ -64,7 +69,11 @@ def apply(driver: Driver, profile: Profile, watch: str) -> None:
         apply_geolocation(driver, *profile.geolocation)
     if profile.mobile:
         apply_mobile(driver, profile)
-    patterns = blocked(profile.block)
+    elif driver.flagless is not None:
+        width, height = profile.window
+        size = {"width": width, "height": height, "deviceScaleFactor": 0, "mobile": False}
+        tell("Emulation.setDeviceMetricsOverride", **size)
+    patterns = blocked(profile, flags=driver.flagless is None)
     if patterns or profile.headers:
         tell("Network.enable")
     if patterns:
@@ -99,12 +108,16 @@ def apply_mobile(driver: Driver, profile: Profile) -> None:
     driver.cdp("Emulation.setTouchEmulationEnabled", enabled=True, maxTouchPoints=TOUCH_POINTS)
 
 
-def blocked(block: tuple[str, ...]) -> list[str]:
-    """Return the patterns of addresses, as the protocol takes them, for what no flag blocks."""
+def blocked(profile: Profile, *, flags: bool) -> list[str]:
+    """Return the patterns of addresses, as the protocol takes them, for what ``profile`` blocks and
+    no flag does; without ``flags`` none does.
+    """
     patterns = []
-    for item in block:
-        if item in ENDINGS:
-            for ending in ENDINGS[item]:
+    endings = ENDINGS if flags else ENDINGS | FLAG_ENDINGS
+    images = () if profile.loads_images or "image" in profile.block else ("image",)
+    for item in (*profile.block, *images):
+        if item in endings:
+            for ending in endings[item]:
                 patterns += [f"*.{ending}", f"*.{ending}?*"]
         elif item not in FLAG_KINDS:
             patterns.append(item)
@@ -117,6 +130,8 @@ def user_agent(profile: Profile, driver: Driver) -> dict[str, Any]:
     A user agent that is no Chrome's sends no client hints, as such a browser does not.
     """
     agent = profile.user_agent
+    if not agent and profile.language and not profile.mobile:
+        agent = driver.flagless  # which is told the language with its own name
     if not agent:
         if not profile.mobile:
             return {}

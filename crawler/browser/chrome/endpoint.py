@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...profile import Profile
+from .bare_endpoint import is_bare
 
 #: The Chromes whose pages are fetched over Chrome's own protocol: those that this process starts,
 #: remote ones as well, or none.
@@ -21,7 +22,9 @@ class Endpoint:
     Times are seconds, sizes bytes.
     """
 
-    url: str | None = None  # of a Selenium Grid or a ChromeDriver; None: a Chrome on this machine
+    # of a Selenium Grid, a ChromeDriver, or a bare DevTools endpoint (ws, wss); None: a Chrome on
+    # this machine
+    url: str | None = None
     binary: str | None = None  # of Chrome; None: find_chrome()
     driver: str | None = None  # ChromeDriver; None: find_driver()
     # folder of local Chromes, where sweep() looks for leftovers; None: the temporary one
@@ -53,4 +56,5 @@ class Endpoint:
     @property
     def uses_devtools(self) -> bool:
         """Whether pages are to be fetched over Chrome's own protocol."""
-        return self.devtools == "all" or (self.devtools == "local" and self.url is None)
+        is_near = self.url is None or is_bare(self.url)  # a bare one speaks nothing else
+        return self.devtools == "all" or (self.devtools == "local" and is_near)

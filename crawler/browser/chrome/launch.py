@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from selenium.common.exceptions import WebDriverException
 
@@ -20,9 +21,21 @@ from ..transport.base import NoLine, Transport
 from ..transport.devtools import DevTools
 from ..transport.webdriver import Driver, WebDriver
 from . import emulation
+from .bare_endpoint import is_bare
+from .bridge import Bridge
 from .endpoint import Endpoint
-from .local import LocalDriver, is_shell
-from .options import FLAGS, HEADLESS, KEEP_FRAME, NO_SANDBOX, NO_SHARED_MEMORY, PIPE, options_for
+from .local import LocalDriver, find_driver, find_or_fetch, is_shell
+from .options import (
+    FLAGS,
+    HEADLESS,
+    KEEP_FRAME,
+    NO_SANDBOX,
+    NO_SHARED_MEMORY,
+    PIPE,
+    attach,
+    flag_of,
+    options_for,
+)
 
 log = logger(__name__)
 
@@ -30,6 +43,10 @@ log = logger(__name__)
 SHARED_MEMORY = 1 << 30
 #: Characters of Chrome's output that an error repeats.
 OUTPUT_MAX = 1_000
+#: ChromeDriver's flags at a bare endpoint: the browser there may be of another version.
+ANY_VERSION = ("--disable-build-check",)
+#: Flags of a proxy, of which a browser that runs already is told in another way.
+PROXY, BYPASS = "--proxy-server", "--proxy-bypass-list"
 #: Separates our words from Chrome's in an error.
 SAYS = "; it says: "
 
@@ -51,6 +68,38 @@ class NewSession:
     local: LocalDriver | None
     tab: str
     watch: str
+
+
+class AttachedDriver(LocalDriver):
+    """A ChromeDriver process of our own, and the ``bridge`` by which it reaches a browser that is
+    not.
+
+    Raises:
+        BrowserUnavailable: ChromeDriver could not be found or started.
+    """
+
+    def __init__(self, state: Path | None, bridge: Bridge, *, driver: str | None = None) -> None:
+        self.bridge = bridge
+        super().__init__(state, driver=driver, flags=ANY_VERSION)
+
+    def _programs(self, binary: str | None, driver: str | None) -> tuple[str, str]:
+        """Return no Chrome, and the driver."""
+        found = driver or find_driver()
+        return ("", found) if found else find_or_fetch(binary, driver)
+
+    def end(self) -> None:
+        """End the driver, and the line to the browser, which ends our part of it."""
+        super().end()
+        self.bridge.cut()
+
+    def kill(self) -> None:
+        """End the driver at once, and our part of the browser, and remove what they wrote."""
+        self.bridge.close()
+        super().kill()
+
+    def outgrown(self, limit: int) -> bool:  # noqa: ARG002
+        """Return False: the memory of the browser is not ours."""
+        return False
 
 
 class Launcher:
@@ -76,6 +125,8 @@ class Launcher:
                     f"the crawl {profile.crawl} saves downloads, which a Chrome elsewhere cannot"
                     " hand over; use a local one"
                 )
+            if is_bare(endpoint.url):
+                return self._start_attached(profile, endpoint.url)
             return self._start_remote(profile, endpoint.url)
         try:
             return self._start_local(profile)
@@ -109,6 +160,26 @@ class Launcher:
             warn_unsandboxed(f"the one at {new.driver.address} only starts without it")
         return new
 
+    def _start_attached(self, profile: Profile, url: str) -> NewSession:
+        """Start a session in the browser at the bare endpoint ``url``, which runs already: flags
+        mean nothing to it, but for a proxy.
+        """
+        endpoint = self.endpoint
+        proxy, bypass = (flag_of(profile.flags, name) for name in (PROXY, BYPASS))
+        bridge = Bridge(url, endpoint.session_timeout, proxy, bypass)
+        try:
+            local = AttachedDriver(endpoint.state, bridge, driver=endpoint.driver)
+        except BaseException:
+            bridge.close()
+            raise
+        try:
+            return self._connect(profile, local.url, (), local)
+        except BaseException as error:
+            local.kill()
+            if isinstance(error, BrowserUnavailable):
+                raise BrowserUnavailable(f"{bridge.endpoint}: {error}") from error
+            raise
+
     def _start_local(self, profile: Profile) -> NewSession:
         endpoint = self.endpoint
         local = LocalDriver(endpoint.state, binary=endpoint.binary, driver=endpoint.driver)
@@ -138,13 +209,16 @@ class Launcher:
     ) -> NewSession:
         """Start a session on the WebDriver at ``url``, and set up its tab for the profile."""
         endpoint = self.endpoint
+        bridge = local.bridge if isinstance(local, AttachedDriver) else None
         options = options_for(
             profile,
             (*flags, *endpoint.flags),
             page_load_timeout=endpoint.load_timeout(profile),
             script_timeout=endpoint.script_timeout,
         )
-        if binary := local.launcher(endpoint.uses_devtools) if local else endpoint.binary:
+        if bridge:
+            attach(options, bridge.address)
+        elif binary := local.launcher(endpoint.uses_devtools) if local else endpoint.binary:
             options.binary_location = binary
         driver = Driver(
             url,
@@ -152,10 +226,12 @@ class Launcher:
             local=local is not None,
             session_timeout=endpoint.session_timeout,
             command_timeout=endpoint.command_timeout or endpoint.page_load_timeout + 15,
+            away=(lambda: bool(bridge.broken)) if bridge else None,
         )
         watch = "_" + random.token_hex(8)
         try:
             driver.cdp("Browser.setDownloadBehavior", behavior="deny")
+            driver.flagless = bridge.user_agent if bridge else None
             emulation.apply(driver, profile, watch)
             tab = driver.current_window_handle
             transport = self._transport(driver, profile.load_strategy)

@@ -24,7 +24,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -99,9 +99,15 @@ class LocalDriver:
     """
 
     def __init__(
-        self, state: Path | None, *, binary: str | None = None, driver: str | None = None
+        self,
+        state: Path | None,
+        *,
+        binary: str | None = None,
+        driver: str | None = None,
+        flags: Sequence[str] = (),
     ) -> None:
-        chrome, self.driver = find_or_fetch(binary, driver)
+        self._flags = flags
+        chrome, self.driver = self._programs(binary, driver)
         self.binary = resolve_wrapper(chrome)
         self.folder = make_folder(state or Path(tempfile.gettempdir()))
         self._output = self.folder / "output"
@@ -116,13 +122,16 @@ class LocalDriver:
         self.kill()
         raise BrowserUnavailable(f"{self.driver} does not start: {last or 'it said nothing'}")
 
+    def _programs(self, binary: str | None, driver: str | None) -> tuple[str, str]:
+        return find_or_fetch(binary, driver)
+
     def _start(self) -> None:
         try:
             # a file: no one would read a pipe, and a full pipe stops Chrome
             with self._output.open("wb") as output:
                 self.process = subprocess.Popen(
                     # only errors; and if Chrome does not start, why
-                    [self.driver, "--port=0", "--enable-chrome-logs"],
+                    [self.driver, "--port=0", "--enable-chrome-logs", *self._flags],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,

@@ -110,3 +110,21 @@ def preferences_of(profile: Profile) -> dict[str, object]:
     if profile.language:
         preferences["intl.accept_languages"] = profile.language
     return preferences
+
+
+def attach(options: ChromeOptions, address: str) -> None:
+    """Change ``options`` to those of a session in the Chrome at ``address``, which runs already:
+    what only its start decides is left out.
+    """
+    logs = options.experimental_options.get("perfLoggingPrefs")
+    options._arguments.clear()  # what `arguments` gives is a copy
+    options.experimental_options.clear()
+    options.add_experimental_option("debuggerAddress", address)
+    if logs:
+        options.add_experimental_option("perfLoggingPrefs", logs)
+
+
+def flag_of(flags: Iterable[str], name: str) -> str:
+    """Return the value of the flag ``name`` among ``flags``; the last counts. "": it has none."""
+    values = [flag.partition("=")[2] for flag in flags if flag.partition("=")[0] == name]
+    return values[-1] if values else ""

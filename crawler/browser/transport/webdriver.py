@@ -10,7 +10,7 @@ import contextlib
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -84,6 +84,8 @@ class Driver(Remote):
     Every command ends within ``command_timeout`` seconds. An answer (or a silence) that means the
     session is dead raises BrowserLost, in hooks as well, and ``health`` then has the reason.
 
+    ``away`` says whether the browser of a ``local`` driver, which is elsewhere, cannot be reached.
+
     Raises:
         BrowserUnavailable: the endpoint gave no session within ``session_timeout`` seconds.
     """
@@ -96,11 +98,14 @@ class Driver(Remote):
         session_timeout: float,
         command_timeout: float,
         local: bool = False,
+        away: Callable[[], bool] | None = None,
     ) -> None:
         self.health = Health()
         #: Secrets that this session came to know: passwords, tokens.
         self.secrets = Secrets()
-        self.local = local
+        self.local, self._away = local, away or (lambda: False)
+        #: What a browser calls itself whose start was not ours to decide; None: we gave it flags.
+        self.flagless: str | None = None
         #: Seconds that a script may take.
         self.script_timeout: float = (options.timeouts or {}).get("script", 30_000) / 1_000
         self.switched = False  # whether WebDriver may be in a frame, or in another window
@@ -195,7 +200,9 @@ class Driver(Remote):
         if isinstance(error, TimeoutException) and command != Command.GET and not aborted(error):
             self.health.distrust("a script did not end")  # it may never
         gone = isinstance(error, (InvalidSessionIdException, NoSuchWindowException))
-        return self.health.lost(text) if gone or DEADLY.search(error.msg or "") else None
+        if not gone and not DEADLY.search(error.msg or ""):
+            return None
+        return self.health.lost(text, away=self._away())
 
     def _lost_by_silence(self, error: Exception) -> BrowserError:
         """Return the error for an endpoint that does not answer, or closes the connection."""
@@ -207,7 +214,7 @@ class Driver(Remote):
             return BrowserUnavailable(f"{self.address} cannot be reached: {error}")
         if isinstance(error, (ReadTimeoutError, TimeoutError)):
             return self.health.lost("no answer in time", hung=True)
-        return self.health.lost("the driver is gone", away=not self.local)
+        return self.health.lost("the driver is gone", away=not self.local or self._away())
 
     def leave_frame(self) -> None:
         """Leave the frame, if WebDriver may be in one."""
