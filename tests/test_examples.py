@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import Request, urlopen
@@ -90,6 +91,20 @@ def test_the_json_that_a_page_loads_is_read(shop, folder):
     names = [item["name"] for item in json.loads(done.stdout)["data"]]
     assert len(names) == 6
     assert "Seed swap and soup" in names
+
+
+def test_one_log_in_is_shared_by_all_sessions(shop, folder):
+    place(folder, "members.py", shop)
+    folder.environ["SHOP_PASSWORD"] = "wisteria"
+    done = folder.run("start", "members.py", "-o", "orders.jsonl", "-c", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    orders = [line["data"] for line in folder.lines("orders.jsonl") if line["data"]]
+    assert sorted(int(order["order"].split()[1]) for order in orders) == list(range(1, 13))
+    assert {order["member"] for order in orders} == {"reader"}
+    assert sum(order["copies"] for order in orders) == 24
+    # nine pages a log-in, and thirteen pages: it expired, and no page had one for itself
+    with urllib.request.urlopen(f"{shop}members/log-ins") as answer:  # noqa: S310 - our own
+        assert 1 < int(answer.read()) < len(orders)
 
 
 def place(folder, name: str, url: str) -> None:

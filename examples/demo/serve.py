@@ -9,6 +9,7 @@ What a crawler meets here: pagination, links that exist only after a script has 
 redirect to a page that has no other link (so both together are one page), and one page under
 several spellings. No page fails.
 
+    http://127.0.0.1:8765/members/                  orders, for members (reader, wisteria); nothing leads there
     curl -X POST http://127.0.0.1:8765/tomorrow     the next day: two books cost more, and one is sold out and gone
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import secrets
 import signal
 import subprocess
 import sys
@@ -24,6 +26,7 @@ import threading
 import time
 from collections.abc import Callable
 from html import escape
+from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -454,6 +457,82 @@ FILES: dict[str, tuple[str, str]] = {
 }
 
 
+# Members
+# ---------------------------------------------------------------------------------------------------------------------
+
+MEMBER, PASSWORD = "reader", "wisteria"
+ORDERS = BOOKS[::4]
+
+#: Pages that a member sees until the shop forgets who it is.
+VISIT = 9
+
+
+class Members:
+    """Who has logged in: by their cookie, the pages that they may still see."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.visits: dict[str, int] = {}
+        self.forms: set[str] = set()
+        self.log_ins = 0
+
+    def form(self, wrong: bool = False) -> str:
+        """The page with the form; what is hidden in it serves once."""
+        token = secrets.token_hex(8)
+        self.forms.add(token)
+        return layout(
+            "Members",
+            f"<h1>Members</h1>{'<p class=wrong>That is not right.</p>' if wrong else ''}"
+            '<form class="enter" method="post" action="/members/enter/">'
+            f'<input type="hidden" name="token" value="{token}"><input name="user" placeholder="name">'
+            ' <input name="password" type="password" placeholder="password">'
+            ' <button class="button">Enter</button></form>',
+        )
+
+    def enter(self, form: dict[str, list[str]]) -> str | None:
+        """The cookie of somebody who logs in; None: something is wrong."""
+        said = {name: values[0] for name, values in form.items()}
+        with self.lock:
+            known = said.get("token", "") in self.forms
+            self.forms.discard(said.get("token", ""))
+            if not known or (said.get("user"), said.get("password")) != (MEMBER, PASSWORD):
+                return None
+            self.log_ins += 1
+            cookie = secrets.token_hex(8)
+            self.visits[cookie] = VISIT
+        return cookie
+
+    def knows(self, cookie: str) -> bool:
+        """Whether this is a member; counted."""
+        with self.lock:
+            self.visits[cookie] = self.visits.get(cookie, 0) - 1
+            return self.visits[cookie] >= 0
+
+    def page(self, path: str) -> str | None:
+        """A page for members."""
+        if path == "/members/":
+            links = "".join(
+                f'<li><a href="/members/orders/{n}/">Order {n}</a><span>{escape(book.title)}</span></li>'
+                for n, book in enumerate(ORDERS, 1)
+            )
+            return layout(
+                "Orders",
+                f'<h1>Orders</h1><p class="member">{MEMBER}</p><ul class="events">{links}</ul>',
+            )
+        number = path.removeprefix("/members/orders/").strip("/")
+        if not number.isdecimal() or not 1 <= int(number) <= len(ORDERS):
+            return None
+        book = ORDERS[int(number) - 1]
+        return layout(
+            f"Order {number}",
+            f'<h1>Order {number}</h1><p class="member">{MEMBER}</p><p class="title">{escape(book.title)}</p>'
+            f'<p class="author">{escape(book.author)}</p><p class="copies">{int(number) % 3 + 1}</p>',
+        )
+
+
+members = Members()
+
+
 # The server
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -470,7 +549,9 @@ class Shop(BaseHTTPRequestHandler):
         asked = urlsplit(self.path)
         path = unquote(asked.path)
         number = parse_qs(asked.query).get("page", ["1"])[0]
-        if path == "/surprise":
+        if path.startswith("/members/"):
+            self.for_members(path)
+        elif path == "/surprise":
             self.answer(302, "text/plain", "", location=f"/books/{SURPRISE.slug}/")
         elif path in FILES:
             if path == "/visitors.js":
@@ -488,19 +569,46 @@ class Shop(BaseHTTPRequestHandler):
             )
 
     def do_POST(self) -> None:
+        text = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+        if self.path == "/members/enter/":
+            if cookie := members.enter(parse_qs(text)):
+                self.answer(303, "text/plain", "", location="/members/", cookie=cookie)
+            else:
+                self.answer(403, "text/html", members.form(wrong=True))
+            return
         if self.path == "/tomorrow":
             today.number += 1
         self.answer(200, "text/plain", f"day {today.number}\n")
 
+    def for_members(self, path: str) -> None:
+        """Answer a member with a page, and everybody else with the way to the form."""
+        cookie = SimpleCookie(self.headers.get("Cookie", "")).get("member")
+        if path == "/members/log-ins":  # for whoever wonders
+            self.answer(200, "text/plain", str(members.log_ins))
+        elif path == "/members/enter/":
+            self.answer(200, "text/html", members.form())
+        elif not (cookie and members.knows(cookie.value)):
+            self.answer(302, "text/plain", "", location="/members/enter/")
+        elif page := members.page(path):
+            self.answer(200, "text/html", page)
+        else:
+            self.answer(404, "text/html", layout("Not found", "<h1>No such order</h1>"))
+
     do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
 
-    def answer(self, status: int, kind: str, text: str, *, location: str = "") -> None:
+    def answer(
+        self, status: int, kind: str, text: str, *, location: str = "", cookie: str = ""
+    ) -> None:
         body = text.encode()
         self.send_response(status)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         if location:
             self.send_header("Location", quote(location))
+        if cookie:
+            self.send_header(
+                "Set-Cookie", f"member={cookie}; Path=/members/; HttpOnly; SameSite=Lax"
+            )
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
