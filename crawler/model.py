@@ -462,6 +462,8 @@ class Snapshot:
     begun: float | None = None  # when the first page was handed out, epoch seconds
     delivering: int = 0  # results, failures and the crawl's end that their hooks have yet to take
     known: int = 0  # pages that were known when this generation began
+    revisits: int = 0  # pages that are to be visited again by themselves
+    next_revisit: float | None = None  # when the first of them is due, epoch seconds
 
     @property
     def versions(self) -> dict[str, dict[str, int]]:

@@ -89,6 +89,7 @@ def current_state(frontier: Frontier, snapshot: Snapshot) -> dict[str, Json]:
         "last error of a hook": last_error(frontier) if snapshot.delivering else None,
         "no run can be started": None if snapshot.over else start_error(frontier),
         "wake-ups under way": snapshot.tickets,
+        "to be visited again": snapshot.revisits or None,
         "lanes": lanes,
         "seconds on hold": round(held) if held > 0 else None,
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
@@ -66,6 +67,7 @@ class Reason(StrEnum):
     BUSY_WORKERS = "busy_workers"
     HOSTS = "hosts"
     RETRIES = "retries"
+    REVISITS = "revisits"
     HOOKS = "hooks"
     SEEDS = "seeds"
 
@@ -135,7 +137,13 @@ def _may_be_refused(now: Standing, found: Standstill | None) -> bool:
     """
     if found is None:
         return not now.status.ended and now.now - (now.last_claim or now.now) > WAKE_UP_SLOW
-    return found.reason not in (Reason.PAUSED, Reason.LIMIT, Reason.HOSTS, Reason.RETRIES)
+    return found.reason not in (
+        Reason.PAUSED,
+        Reason.LIMIT,
+        Reason.HOSTS,
+        Reason.RETRIES,
+        Reason.REVISITS,
+    )
 
 
 def _refused(frontier: Frontier) -> Standstill | None:
@@ -347,6 +355,12 @@ def _waits(now: Standing) -> Iterator[Standstill]:
         if wait >= PAUSE_MIN:
             says = f"{now.delayed} pages wait for another attempt, the next in {wait:.0f} s"
             yield Standstill(Reason.RETRIES, says, until=now.retry)
+    elif now.revisits and now.revisit and not now.queued:
+        wait = now.revisit - now.now
+        if wait >= PAUSE_MIN:
+            at = datetime.fromtimestamp(now.revisit, UTC).isoformat(sep=" ", timespec="seconds")
+            says = f"{now.revisits} pages are visited again: waits until the next is due at {at}"
+            yield Standstill(Reason.REVISITS, says, until=now.revisit)
     elif now.producers and not now.queued:
         says = f"its pages are done, and {now.producers} loaders of seeds add more"
         yield Standstill(Reason.SEEDS, says)

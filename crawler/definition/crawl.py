@@ -123,6 +123,7 @@ class Crawl:
 
     invalid_items: Literal["warn", "fail"]
     only_changes: bool
+    revisit: float | None
     accept_status: tuple[int, ...]
     blocked: tuple[Mapping[str, Any], ...]
     retry: tuple[Mapping[str, Any], ...]

@@ -43,6 +43,8 @@ from .steps import ACTIONS, QUIET_MAX, step_faults
 
 _DAY, _YEAR = 86_400.0, 31_536_000.0
 _DEFAULT = Policy()
+#: Seconds of the units in which an interval may be written.
+UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": _DAY, "w": 7 * _DAY}
 T = TypeVar("T")
 
 #: Kinds of things that can be blocked without a pattern.
@@ -324,6 +326,16 @@ def _host_and_port(value: str) -> str:
     return _host(host) + (f":{port}" if port else "")
 
 
+def _interval(value: object) -> object:
+    """Return the seconds that a text like "1d" means."""
+    if not isinstance(value, str):
+        return value
+    parts = re.fullmatch(r"([0-9]+(?:[.][0-9]+)?)\s*([smhdw])", value.strip().lower())
+    if not parts:
+        raise ValueError(f"{shown(value)} is no time: seconds, or a text like 90m, 12h, 1d, 2w")
+    return float(parts[1]) * UNITS[parts[2]]
+
+
 def _timezone(value: str) -> str:
     known = available_timezones()
     if known and value not in known:
@@ -353,6 +365,7 @@ Count = Annotated[Whole, Field(ge=1)]
 Depth = Annotated[Whole, Field(ge=0, le=1_000_000)]
 Concurrency = Annotated[Whole, Field(ge=1, le=10_000)]
 Duration = Annotated[Seconds, Field(gt=0, le=_YEAR)]
+Interval = Annotated[Seconds, BeforeValidator(_interval), Field(ge=1, le=_YEAR)]
 Delay = Annotated[Seconds, Field(ge=0, le=_DAY)]
 Size = Annotated[Whole, Field(ge=1, le=16_384)]
 Text = Annotated[str, Field(strict=True)]
@@ -811,6 +824,12 @@ class Fields(BaseModel):
         "What becomes of an item that its model refuses: it is left out, and counted with an"
         " example (warn), or its page fails with the reason invalid_item (fail).",
         'invalid_items="fail"',
+    )
+    revisit: OrNone[Interval] = _field(
+        None,
+        "Time after which a page that is done is visited again by itself: seconds, or a text like"
+        ' "90m", "12h", "1d", "2w". The crawl then ends by a limit only, or when it is stopped.',
+        'revisit="1d"',
     )
     only_changes: Flag = _field(
         False,

@@ -166,6 +166,8 @@ class Standing:
     last_claim: float | None
     active_since: float | None
     retry: float | None  # when the next retry is due
+    revisits: int  # pages that are to be visited again
+    revisit: float | None  # when the next of them is due
     lane: str = ""  # the lane that may be served next
     lane_at: float | None = None
     lane_why: str = ""  # "delay", "robots", "retry_after" or "breaker"
@@ -239,7 +241,7 @@ class Lane:
 #: Fields of a standing that are counts, and those that are texts.
 COUNTS = {
     "processing", "queued", "delayed", "outbox", "producers", "eligible", "lanes", "tickets",
-    "end_hook",
+    "end_hook", "revisits",
 }  # fmt: skip
 TEXTS = {"reason", "held_reason", "paused_by", "lane", "lane_why"}
 

@@ -361,6 +361,7 @@ class Frontier:
         route: RouteTally | None = None,
         skipped_for: str | None = None,
         content: Content = UNKNOWN,
+        revisit: float | None = None,
     ) -> Ending:
         """Report the page as done, and add its ``links``, as ``enqueue`` does: in one step, if one
         takes so many.
@@ -379,7 +380,7 @@ class Frontier:
         ``Outbox``). ``version`` is that of the definition by which the page was done, ``route`` the
         one that it took; see ``Snapshot.versions`` and ``Snapshot.routes``. ``skipped_for``
         is why a hook skipped it; None: none did. ``content`` is its item, compared with that of
-        its last visit; it is remembered.
+        its last visit; it is remembered. ``revisit``: the page is visited again in so many seconds.
 
         Raises:
             FrontierRefused: there are links, and Redis is full or the crawl has ended; the page is
@@ -402,6 +403,7 @@ class Frontier:
             *(("", "") if wake is None else (secrets.token_hex(6), pack_tallies(wake))),
             *(claim.worker if deliver else "", version, *pack_route(route), skipped_for or ""),
             *(content.change, content.digest, int(content.left_out)),
+            "" if revisit is None else to_ms(revisit),
         )
         if args or dropped:
             counted = pack_skipped(dropped, examples or {})
@@ -423,6 +425,7 @@ class Frontier:
         own: bool = True,
         version: str = "",
         route: RouteTally | None = None,
+        revisit: float | None = None,
     ) -> Ending:
         """Report that the page was not done; its class decides what becomes of it.
 
@@ -432,12 +435,14 @@ class Frontier:
         the crawl is held, by default one second, doubling up to a minute while nothing goes well.
         ``own``: the caller has the claim, and calls the hook ``failed``; else a tick asks for it.
         ``version`` is that of the definition by which the page was tried, ``route`` the one
-        that it took.
+        that it took. ``revisit``: after its last attempt the page is visited again in so many
+        seconds, unless it is gone.
         """
         wait = "" if delay is None else to_ms(delay)
         reason = encodable(reason, REASON_MAX)
         report = (claim.page.id, claim.token, failure.value, reason, status or 0, wait)
-        last = (rand(), int(own), version, *pack_route(route))
+        again = "" if revisit is None else to_ms(revisit)
+        last = (rand(), int(own), version, *pack_route(route), again)
         verdict, ended, retry = self.run_script("fail", *report, *last)
         return Ending(Verdict(verdict.decode()), bool(ended), to_seconds(retry))
 
@@ -742,9 +747,10 @@ class Frontier:
         """
         reply = self.run_script("snapshot")
         status, reason, generation, active, started, ended, held = reply[:7]
-        processing, delayed, tickets, begun, counts, reasons, delivering, examples, known = reply[
+        processing, delayed, tickets, begun, counts, reasons, delivering, examples, *rest = reply[
             7:
         ]
+        known, revisits, next_revisit = rest
         numbers = parse_counts(counts)
         main = {name: numbers.pop(name, 0) for name in ("accepted", "queued", "done", "failed")}
         return Snapshot(
@@ -766,6 +772,8 @@ class Frontier:
             begun=to_seconds(begun),
             delivering=delivering,
             known=known,
+            revisits=revisits,
+            next_revisit=None if next_revisit == b"" else float(next_revisit) / 1_000,
         )
 
     def pages(self, state: str, start: int, count: int) -> list[Any]:

@@ -16,7 +16,7 @@ from ..storage.errors import redis_errors
 from ..text.printable import printable
 from . import entries
 from .arguments import batches, to_ms
-from .keys import mistyped_keys
+from .keys import memory_keys, mistyped_keys
 from .listing import WINDOW, Listing
 
 if TYPE_CHECKING:
@@ -85,6 +85,14 @@ def _examine_in_steps(frontier: Frontier, script: str) -> Iterator[bytes]:
             frontier.run_script(script, "replace", *fields)
     for names in batches(_deliveries(frontier), CLAIM_BATCH):
         yield from frontier.run_script(script, "deliveries", *names)
+    for ids in batches(_revisits(frontier), CLAIM_BATCH):
+        yield from frontier.run_script(script, "revisits", *ids)
+    remembered = 0
+    with redis_errors():
+        buckets = memory_keys(frontier.redis, frontier.prefix)
+    for some in batches(buckets, LANE_BATCH):
+        remembered += frontier.run_script(script, "memory", *some)[0]
+    yield from frontier.run_script(script, "remembered", remembered)
     yield from frontier.run_script(script, "counts", queued)
 
 
@@ -134,6 +142,15 @@ def _deliveries(frontier: Frontier) -> list[bytes]:
     with redis_errors():
         there = {name for name, _ in redis.hscan_iter(key("outbox"), count=WINDOW)}
         due = {name for name, _ in redis.zscan_iter(key("outbox_due"), count=WINDOW)}
+    return sorted(there | due)
+
+
+def _revisits(frontier: Frontier) -> list[bytes]:
+    """Return the ids of all pages that are to be visited again."""
+    redis, key = frontier.redis, frontier.key
+    with redis_errors():
+        there = {id_ for id_, _ in redis.hscan_iter(key("revisit_pages"), count=WINDOW)}
+        due = {id_ for id_, _ in redis.zscan_iter(key("revisits"), count=WINDOW)}
     return sorted(there | due)
 
 

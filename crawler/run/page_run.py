@@ -413,6 +413,7 @@ class PageRun:
                 route=self._route_tally(),
                 skipped_for=result.skipped,
                 content=content,
+                revisit=self._view.revisit,
             )
 
         return self._complete(finish)
@@ -502,6 +503,7 @@ class PageRun:
                 delay=delay,
                 version=self._version,
                 route=self._route_tally(),
+                revisit=self._view.revisit if claim.known else None,
             )
         )
         next_runs.note(ending)

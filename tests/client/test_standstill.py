@@ -285,3 +285,20 @@ def test_a_crawl_that_a_limit_ended_says_what_is_left(stand):
     found = stand.why()
     assert found.reason is Reason.LIMIT
     assert "4 pages not begun" in found.says
+
+
+def test_a_crawl_that_waits_for_its_next_visits_says_until_when(stand):
+    clock = stand.create(pages=1)
+    stand.worker(SHOP)
+    claim = take(stand.frontier)
+    stand.frontier.before_all_done(claim)
+    stand.frontier.finish(claim, claim.page.url, revisit=3_600)
+    found = stand.why()
+    due = clock.now / 1_000 + 3_600
+    assert (found.reason, found.until, found.mend) == (Reason.REVISITS, due, "")
+    assert found.says == (
+        "1 pages are visited again: waits until the next is due at 2001-09-09 02:46:40+00:00"
+    )
+    clock.advance(3_600)
+    stand.frontier.tick()
+    assert stand.why() is None

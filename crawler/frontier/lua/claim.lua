@@ -9,7 +9,7 @@
 --          4 rand    a random number in [0,1), for jitter
 --          5 paced   "1": the lane serves no other run until this one has called sent
 -- Uses     as fail, and tickets (zset)
--- With     core, memory, lanes, leave, wake
+-- With     core, memory, lanes, leave, revisits, wake
 -- Returns  outcome, ms until another page is due (or ""), ended (1 for the call that ended the
 --          crawl), version of the log-in; with a page also: entry, hard deadline in ms, 1 if this
 --          run is to do before_all, 1 if its lane waits for sent, version of the entries' decision,
@@ -89,6 +89,7 @@ local function take(lane, entry)
 end
 
 promote(crawl)
+come_again(crawl)
 local tries = 0
 if crawl.status == "DRAINING" then
   for _, raw in ipairs(first_due("delayed")) do

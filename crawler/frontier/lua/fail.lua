@@ -12,10 +12,11 @@
 --          9 version of the definition by which the page was tried, or ""
 --          10 route  that the page took, or "": the crawl has none
 --          11 ms     that its run took
+--          12 revisit ms until it is visited again if this was its last attempt; "": it is not
 -- Uses     meta, counts, tallies, reasons, outages, inflight, tokens, lane:<lane> (hashes),
 --          processing, failed, queued..., ready (lists), leases, acks, delayed, snoozed, producers
 --          (zsets), lanes (set)
--- With     core, memory, lanes, leave, outbox
+-- With     core, memory, lanes, leave, revisits, outbox
 -- Returns  verdict ("OK", "REPEATED", "STALE"), ended (1 for the call that ended the crawl), ms
 --          until the page is tried again (or "")
 -- Cost     O(P), P pages in flight (LREM)
@@ -28,6 +29,10 @@ local retry = fail(crawl, claim, class, reason, status, tonumber(ARGV[6]), tonum
 if not retry then
   count_version("failed", ARGV[9])
   count_route("failed", ARGV[10], ARGV[11])
+end
+-- what is gone is not looked for again
+if not retry and ARGV[12] ~= "" and status ~= 404 and status ~= 410 then
+  plan_revisit(claim.id, claim.raw, tonumber(ARGV[12]))
 end
 if not retry and ARGV[8] == "1" then adopt(crawl, "failed-" .. claim.id, claim.worker) end
 acknowledge(claim)

@@ -9,7 +9,7 @@
 -- Uses     meta, counts, examples, tallies, reasons, tokens, outbox, lane:<lane> (hashes),
 --          processing, failed, queued..., ready (lists), delayed, snoozed, tickets, outbox_due
 --          (zsets), lanes (set)
--- With     core, lanes, wake, outbox
+-- With     core, memory, lanes, revisits, wake, outbox
 -- Returns  ended (1 for the call that ended the crawl), ms until a lane or a retry is due, or the
 --          hold ends ("": tickets follow, no room, or nothing waits); tickets, at most 100
 -- Cost     O(log n)

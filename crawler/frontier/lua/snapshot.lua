@@ -2,13 +2,14 @@
 -- snapshot: return counts and state at one instant.
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     none
--- Uses     meta, counts, reasons, examples, outbox, memory (hashes), processing (list), delayed, tickets
---          (zsets)
+-- Uses     meta, counts, reasons, examples, outbox, memory (hashes), processing (list), delayed, revisits,
+--          tickets (zsets)
 -- With     core
 -- Returns  status, reason, generation, active ms, started, ended, held (each "" if unknown),
 --          processing, delayed, live tickets, when the first page was handed out ("" if none was),
 --          counts and reasons as flat lists, deliveries on their way (the crawl's end among them),
---          examples as a flat list, pages that were known when this generation began
+--          examples as a flat list, pages that were known when this generation began,
+--          pages that are to be visited again, when the first of them is (or "")
 -- Cost     O(1): kinds of failure, counts and examples are some hundred at most
 local crawl, refusal = load()
 if not crawl then return refusal end
@@ -39,4 +40,6 @@ return {
   delivering,
   redis.call("HGETALL", key("examples")),
   tonumber(redis.call("HGET", key("memory"), "known") or 0),
+  redis.call("ZCARD", key("revisits")),
+  redis.call("ZRANGE", key("revisits"), 0, 0, "WITHSCORES")[2] or "",
 }

@@ -3,15 +3,15 @@
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     none
 -- Uses     meta, counts, inflight, tokens, outbox, lane:<lane> (hashes), processing, ready (lists),
---          delayed, snoozed, tickets, producers, outbox_due (zsets), lanes (set)
--- With     core, lanes, wake
+--          delayed, snoozed, revisits, tickets, producers, outbox_due (zsets), lanes (set)
+-- With     core, memory, lanes, revisits, wake
 -- Returns  names and values in turn. Counts: processing, queued, delayed, outbox, producers,
---          eligible (pages that a run could claim now), lanes, tickets (on their way), end_hook (1: the
+--          eligible (pages that a run could claim now), lanes, tickets (on their way), revisits (to come), end_hook (1: the
 --          crawl has ended, and its hook for that is still to be called). Times, in ms
 --          since the epoch (0: none): now, held, held_last (its end, also when that is over),
 --          held_since, paused_at, last_claim, active_since,
 --          browser_wait (when a run last began to start a browser),
---          ticket (when the oldest one on its way was granted), retry (the next one), lane_at (when
+--          ticket (when the oldest one on its way was granted), retry (the next one), revisit (the next one), lane_at (when
 --          the next lane may be served). Texts: status, reason, held_reason, paused_by, lane,
 --          lane_why (delay, robots, retry_after or breaker)
 -- Cost     O(log n)
@@ -50,6 +50,8 @@ local oldest = redis.call("ZRANGEBYSCORE", key("tickets"), "(" .. now, "+inf", "
 say("ticket", tonumber(string.match(oldest or "", "^%x+%-(%d+)%-%d+$")) or 0)
 local retry = redis.call("ZRANGE", key("delayed"), 0, 0, "WITHSCORES")[2]
 say("retry", tonumber(retry or 0))
+say("revisits", redis.call("ZCARD", key("revisits")))
+say("revisit", tonumber(redis.call("ZRANGE", key("revisits"), 0, 0, "WITHSCORES")[2] or 0))
 local first = redis.call("ZRANGE", key("snoozed"), 0, 0)[1]
 if first then
   local lane = lane_of(first)

@@ -11,7 +11,7 @@
 --          5 lost    ms: wake-ups that were granted so long ago are lost, with the broker that had
 --                    them; "": those whose time is over are
 -- Uses     tickets (zset), history (list); as fail
--- With     core, memory, lanes, leave, wake, outbox
+-- With     core, memory, lanes, leave, revisits, wake, outbox
 -- Returns  number of pages taken back, ended (1 if the caller should call the hook for the end),
 --          status, ms since the last claim while pages wait (or ""), ms of the hold (or ""), 1 if
 --          keys that belong together do not agree (the caller repairs them), ms for which the
@@ -81,6 +81,7 @@ local damaged = agree and 0 or 1
 local tickets, silent, hold_ms, waits = {}, "", "", ""
 if crawl.status == "ACTIVE" or crawl.status == "DRAINING" then
   promote(crawl)
+  come_again(crawl)
   if eligible(crawl) > 0 then
     silent = now - math.max(crawl.last_claim or 0, crawl.active_since or now)
   end

@@ -182,7 +182,7 @@ end
 local function ended_by_client(crawl) set(crawl, "end_hook_asked", 0) end
 
 -- The end test. True for the one call that ended the crawl: nothing waits, nothing is in flight,
--- and no producer adds seeds.
+-- no producer adds seeds, and no page is to be visited again.
 local function over(crawl)
   local status = crawl.status
   if status ~= "ACTIVE" and status ~= "DRAINING" and status ~= "STOPPING" then return false end
@@ -193,7 +193,8 @@ local function over(crawl)
   end
   if delayed() > 0 then return false end
   local queued = counted("queued")
-  if status == "ACTIVE" and (queued > 0 or redis.call("ZCARD", key("producers")) > 0) then
+  if status == "ACTIVE" and (queued > 0 or redis.call("ZCARD", key("producers")) > 0
+    or redis.call("ZCARD", key("revisits")) > 0) then
     return false
   end
   if counted("done") > 0 then

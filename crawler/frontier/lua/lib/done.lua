@@ -1,5 +1,5 @@
--- done: a page leaves `processing` for `done`. A library; needs core, memory, lanes, leave, seen
--- and wake.
+-- done: a page leaves `processing` for `done`. A library; needs core, memory, lanes, leave, seen,
+-- revisits and wake.
 
 -- The scripts finish and deregister take
 -- ARGV     1 id       of the page
@@ -22,6 +22,7 @@
 --          17 change  of its item: "new", "changed", "same"
 --          18 digest  of its item, eight hexadecimal digits
 --          19 left    "1": its result is left out of the stream
+--          20 revisit ms until it is visited again; "": it is not
 -- Returns  verdict ("OK", "ALIAS": the final URL is another page that is known), ended (1 for the
 --          call that ended the crawl); if tickets were asked for, the reply of grant follows
 -- Call `remember_page` before: its answer is `fresh`.
@@ -57,6 +58,7 @@ local function done(crawl, claim, fresh)
     end
     if ARGV[12] ~= "" then promise(crawl, "after-" .. claim.id, ARGV[12], claim.raw, ARGV[4]) end
   end
+  if ARGV[20] ~= "" then plan_revisit(claim.id, claim.raw, tonumber(ARGV[20])) end
   if crawl.infra then redis.call("HDEL", key("meta"), "infra") end
   set(crawl, "last_done", now)
 

@@ -149,10 +149,10 @@ local function blame(crawl, lane)
   end
 end
 
--- Milliseconds until the next lane or retry is due; nil if none waits.
+-- Milliseconds until the next lane, retry or revisit is due; nil if none waits.
 local function next_due(crawl)
   local first
-  local names = draining(crawl) and { "delayed" } or { "delayed", "snoozed" }
+  local names = draining(crawl) and { "delayed" } or { "delayed", "snoozed", "revisits" }
   for _, name in ipairs(names) do
     local head = redis.call("ZRANGE", key(name), 0, 0, "WITHSCORES")
     if head[2] then first = math.min(first or math.huge, tonumber(head[2])) end

@@ -178,6 +178,40 @@ local function examine_deliveries(names)
   end
 end
 
+-- Each page that is to be visited again has its time.
+local function examine_revisits(ids)
+  for _, id in ipairs(ids) do
+    local there = redis.call("HEXISTS", key("revisit_pages"), id) == 1
+    local is_due = redis.call("ZSCORE", key("revisits"), id)
+    if there and not is_due then
+      find(command("ZADD", "revisits", now, id), "page %s is to be visited again, but never", id)
+    elseif is_due and not there then
+      find(command("ZREM", "revisits", id), "page %s is due again, but not there", id)
+    end
+  end
+end
+
+-- The buckets with these names hold so many pages as are counted; the caller sums them up.
+local function examine_memory(names)
+  local pages = 0
+  for _, name in ipairs(names) do pages = pages + redis.call("HLEN", key(name)) end
+  return pages
+end
+
+local function examine_memory_count(pages)
+  local n = tonumber(redis.call("HGET", key("memory"), "pages") or 0)
+  if n ~= pages then
+    find(command("HSET", "memory", "pages", pages),
+      "%d pages are counted as remembered, and there are %d", n, pages)
+  end
+  local known = tonumber(redis.call("HGET", key("memory"), "known") or 0)
+  local met = counted("met")
+  if met > known then
+    find(command("HSET", "counts", "met", known),
+      "%d pages of those that were known are counted as met, and %d were known", met, known)
+  end
+end
+
 local function examine_undelivered()
   local n, listed = counted("undelivered"), redis.call("LLEN", key("undelivered"))
   if n ~= listed then
@@ -218,7 +252,10 @@ local function is_small()
     redis.call("HLEN", key("tokens")), redis.call("ZCARD", key("leases")))
   local deliveries =
     math.max(redis.call("HLEN", key("outbox")), redis.call("ZCARD", key("outbox_due")))
-  return math.max(claims, deliveries) <= HELD_AT_ONCE
+  local revisits =
+    math.max(redis.call("HLEN", key("revisit_pages")), redis.call("ZCARD", key("revisits")))
+  local splits = tonumber(redis.call("HGET", key("memory"), "splits") or 0)
+  return math.max(claims, deliveries, revisits) <= HELD_AT_ONCE and splits <= AT_ONCE
 end
 
 -- All of it, in one step; "LARGE" if that would take too long: then the caller closes the crawl and
@@ -239,6 +276,13 @@ local function examine_all(crawl)
   examine_deliveries(redis.call("HKEYS", key("outbox")))
   examine_deliveries(redis.call("ZRANGE", key("outbox_due"), 0, -1))
   examine_undelivered()
+  examine_revisits(redis.call("HKEYS", key("revisit_pages")))
+  examine_revisits(redis.call("ZRANGE", key("revisits"), 0, -1))
+  local buckets = {}
+  for i = 0, 31 + tonumber(redis.call("HGET", key("memory"), "splits") or 0) do
+    buckets[#buckets + 1] = "memory:" .. i
+  end
+  examine_memory_count(examine_memory(buckets))
   return wrong
 end
 
@@ -267,6 +311,9 @@ local function examine(crawl)
   if step == "inflight" or step == "leases" or step == "tokens" then
     examine_leftovers(step, { unpack(ARGV, 2) }, {})
   end
+  if step == "revisits" then examine_revisits({ unpack(ARGV, 2) }) end
+  if step == "memory" then return { examine_memory({ unpack(ARGV, 2) }) } end
+  if step == "remembered" then examine_memory_count(tonumber(ARGV[2])) end
   if step == "deliveries" then examine_deliveries({ unpack(ARGV, 2) }) end
   if step == "counts" then
     examine_counts(tonumber(ARGV[2]))

@@ -1,4 +1,5 @@
--- wake: the wake-ups (tickets) that should be on their way. A library; needs core and lanes.
+-- wake: the wake-ups (tickets) that should be on their way. A library; needs core, lanes
+-- and revisits.
 
 local TICKET_LIFE, TICKET_LIFE_MAX = 60000, 600000
 local GRANT_MAX = 100
@@ -89,6 +90,7 @@ local function next_wake(crawl, nonce, sums)
   redis.call("ZREMRANGEBYSCORE", key("tickets"), "-inf", now)
   if crawl.status ~= "ACTIVE" and crawl.status ~= "DRAINING" then return { "" } end
   promote(crawl)
+  come_again(crawl)
   local tickets = grant(crawl, nonce)
   if #tickets > 0 or processing() >= crawl.concurrency_limit then return { "", unpack(tickets) } end
   return { (crawl.held or 0) > now and crawl.held - now or next_due(crawl) or "" }
