@@ -7,7 +7,7 @@
 # embedded Redis here). For reproducible builds, give the digest: --build-arg PYTHON_IMAGE=…@sha256:…
 ARG PYTHON_IMAGE=docker.io/library/python:3.12-slim-bookworm
 FROM ${PYTHON_IMAGE} AS environment
-ARG EXTRAS="embedded flower metrics serve"
+ARG EXTRAS="embedded flower load metrics serve"
 WORKDIR /src
 COPY setup.cfg ./
 # What it needs, without itself: a layer that lasts until setup.cfg changes. An environment without

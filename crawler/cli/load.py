@@ -170,8 +170,10 @@ def scenario_of(
         changes["duration"] = changes["duration"] or STEP_DURATION
     own_rate, concurrency = changes.pop("worker_rate"), changes.pop("concurrency")
     own_rate = own_rate or settings.worker_job_completion_rate_per_second
+    # workers that run elsewhere have the rate that they were given
+    rate_of_plan = None if settings.redis_url else scenario.workers.rate
     plan = {
-        "rate": own_rate or scenario.workers.rate,
+        "rate": own_rate or rate_of_plan,
         "concurrency": scenario.workers.concurrency if concurrency is None else concurrency,
     }
     if plan != scenario.workers.model_dump():

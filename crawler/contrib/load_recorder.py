@@ -23,7 +23,7 @@ TAIL = 16_384
 TAB = "job-queue"
 #: The columns of the tab: the fields of a sample, and their titles.
 COLUMNS = {
-    "name": "Seconds",
+    "name": "Seconds ago",
     "waiting": "Jobs waiting",
     "oldest": "Oldest waits (s)",
     "running": "Jobs in work",
@@ -111,13 +111,16 @@ def youngest(path: Path) -> list[dict[str, Any]]:
             lines = file.read().decode(errors="replace").split("\n")
     except OSError:
         return []
-    rows = []
+    rows: list[dict[str, Any]] = []
+    last = None
     for line in reversed(lines):
         try:
             sample = json.loads(line)
         except ValueError:  # the first one is cut, the last one may not be whole yet
             continue
-        rows.append({"name": round(sample["at"]), **{k: round(v, 1) for k, v in sample.items()}})
+        last = sample["at"] if last is None else last
+        ago = {"name": round(last - sample["at"])}
+        rows.append({**ago, **{key: round(value, 1) for key, value in sample.items()}})
         if len(rows) == SHOWN:
             break
     return rows

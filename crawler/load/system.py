@@ -19,9 +19,10 @@ from typing import Any
 import redis
 
 from ..api.jobs import Job, Jobs, Order
+from ..api.tokens import read_tokens
 from ..browser.chrome.local import sweep
 from ..client.client import Client
-from ..config.settings import Settings, environment
+from ..config.settings import TOKEN, Settings, environment
 from ..errors import SetupError
 from ..local.embedded import Embedded, PrivateWorkers, last_line
 from ..local.private_files import make_private, open_private
@@ -58,7 +59,7 @@ class System:
         self.wait = wait
         self.folder = settings.state_dir.absolute() / "load"
         self.url, self.page = url or "", page or ""
-        self.token = settings.api_tokens[0] if settings.api_tokens else ""
+        self.token = next(iter(tokens_of(settings)), "")
         self.workers: PrivateWorkers | None = None
         self._ending = ExitStack()
 
@@ -81,7 +82,9 @@ class System:
                 " CRAWLER_REDIS_URL"
             )
         if self.url and not self.token:
-            raise SetupError("--url needs a token of that server: set CRAWLER_API_TOKENS")
+            raise SetupError(
+                "--url needs a token of that server: set CRAWLER_API_TOKENS, or its file"
+            )
         with self._ending as ending:
             make_private(self.folder)
             self._find_redis(ending)
@@ -202,6 +205,16 @@ class System:
         """
         if self.workers is not None:
             self.workers.restart_if_dead()
+
+
+def tokens_of(settings: Settings) -> list[str]:
+    """Return the tokens of the jobs API.
+
+    Raises:
+        SetupError: their file cannot be read, or holds something else.
+    """
+    file = settings.api_tokens_file
+    return [*settings.api_tokens, *(read_tokens(file, TOKEN) if file else ())]
 
 
 def address(process: subprocess.Popen[bytes], log: Path) -> str:

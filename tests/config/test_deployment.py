@@ -41,7 +41,7 @@ WORKER_PODS = "config/kubernetes/worker.yaml"
 
 SERVICES = (
     "redis", "hub", "chrome", "worker", "api", "beat", "metrics", "flower", "prometheus",
-    "alertmanager", "grafana",
+    "alertmanager", "grafana", "load", "load-api", "load-worker", "load-site",
 )  # fmt: skip
 
 
@@ -103,15 +103,17 @@ def test_pages_in_chrome_are_on_a_network_of_their_own():
         "hub",
         "chrome",
         "worker",
+        "load-worker",
+        "load-site",
     }
-    assert networks["chrome"] == networks["hub"] == {"browsers"}
+    assert networks["chrome"] == networks["hub"] == networks["load-site"] == {"browsers"}
 
 
 def test_secrets_are_distinct_and_given_to_those_that_need_them():
     file = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
     assert len({one["file"] for one in file["secrets"].values()}) == len(file["secrets"]) == 5
     given = {name: set(service.get("secrets", ())) for name, service in services().items()}
-    for name in ("hub", "chrome", "prometheus", "alertmanager"):
+    for name in ("hub", "chrome", "prometheus", "alertmanager", "load-site"):
         assert given[name] == set()
     assert given["redis"] == {"redis_password"}
     # it signs the webhooks of jobs, for which the API takes the orders
@@ -138,7 +140,7 @@ def test_a_worker_is_started_alike_everywhere():
 def test_the_image_has_the_extras_and_folders_that_services_need():
     dockerfile = (ROOT / "Dockerfile").read_text()
     extras = set(re.findall(r'^ARG EXTRAS="([a-z ]+)"$', dockerfile, re.MULTILINE)[0].split())
-    assert extras == {"embedded", "flower", "metrics", "serve"}
+    assert extras == {"embedded", "flower", "load", "metrics", "serve"}
     for service in services().values():
         for volume in service.get("volumes", ()):
             source, target = volume.split(":")[:2]
