@@ -273,3 +273,10 @@ class HookFailed(CrawlerError):
 
 class SetupError(CrawlerError):
     """This machine, or its settings, lack something; the text says what, and how to mend it."""
+
+
+class PortTaken(SetupError):
+    """A server cannot listen where it was told to; most often another one does."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"cannot listen on {host}:{port}: {reason}")

@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from ..config import settings as configuration
 from ..config.settings import Settings
-from ..errors import SetupError
+from ..errors import PortTaken, SetupError
 from ..observe.logs import logger
 from .api import RETRY_AFTER, SAFE_HEADERS, Api, ApiRequest, ApiResponse, Problem
 
@@ -175,7 +175,7 @@ def serve(settings: Settings, host: str, port: int, *, authentication: bool = Tr
 
     Raises:
         SetupError: without ``authentication``, ``host`` is not loopback; or no token is configured;
-            or the port is taken.
+            or PortTaken.
     """
     import uvicorn
 
@@ -206,4 +206,4 @@ def serve(settings: Settings, host: str, port: int, *, authentication: bool = Tr
     try:
         server.run()
     except SystemExit as error:  # uvicorn has said why in its log
-        raise SetupError(f"cannot listen on {host}:{port}: is the port taken?") from error
+        raise PortTaken(host, port, "is the port taken?") from error

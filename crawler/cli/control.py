@@ -14,8 +14,9 @@ from ..definition.limits import LIMITS, check_limits
 from ..frontier.operations import Operations
 from ..local.processes import user_of
 from ..model import Status
+from .click_errors import Mistake
 from .common import find_crawl, open_client, standing
-from .group import Mistake, echo
+from .group import echo
 
 
 @click.command()

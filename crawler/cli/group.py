@@ -14,12 +14,10 @@ from typing import Any
 
 import click
 
-from ..config import SettingsError
-from ..errors import CrawlerError, CrawlExists, DefinitionError, HookFailed
-from ..hooks import note_of
 from ..output.report import ExitStatus
 from ..redaction import masked
 from ..text.printable import printable
+from .click_errors import clear_errors
 
 
 def echo(text: str = "", *, err: bool = False, nl: bool = True, data: bool = False) -> None:
@@ -62,18 +60,6 @@ class TerminalOutput:
         return len(text)
 
 
-class Mistake(click.ClickException):
-    """A mistake that the user can mend: one line (or one per fault), exit status 2."""
-
-    exit_code = ExitStatus.MISTAKE
-
-
-class HookMistake(click.ClickException):
-    """An error of a crawl's own code, exit status 1."""
-
-    exit_code = ExitStatus.CRAWL_FAILED
-
-
 class LazyCommand(click.Command):
     """Stand-in for the command ``name`` of the module ``module`` in this package.
 
@@ -103,10 +89,8 @@ class LazyCommand(click.Command):
 
 
 class Group(click.Group):
-    """A group whose commands end in one line for each error that a user can mend.
-
-    ``-v`` adds the cause. An error of a hook is three lines: what, which hook, and where in its
-    author's code. Other programming errors pass unchanged: they should be seen.
+    """A group whose commands show each error as ``clear_errors`` says; a Ctrl-C that a command
+    leaves to it ends the process with status 130.
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -121,35 +105,7 @@ class Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
-            return super().invoke(ctx)
+            return clear_errors(super().invoke)(ctx)
         except KeyboardInterrupt:
             echo("interrupted", err=True)
             sys.exit(ExitStatus.INTERRUPTED)
-        except Exception as error:
-            note = note_of(error)
-            if not note and not isinstance(error, CrawlerError | SettingsError):
-                raise
-            if ctx.params.get("verbose"):
-                echo(traceback.format_exc(), err=True)
-            if note:
-                raise HookMistake(
-                    printable(masked(explain_hook(error, note)), keep="\n")
-                ) from error
-            raise Mistake(printable(masked(explain(error)), keep="\n")) from error
-
-
-def explain_hook(error: Exception, note: str) -> str:
-    """Return three lines on an error of a hook: its text, its hook and page, its line of code."""
-    first = str(error).strip().partition("\n")[0]
-    text = first if isinstance(error, HookFailed) else f"{type(error).__name__}: {first}"
-    return "\n  ".join([text.removesuffix(": "), *note.splitlines()])
-
-
-def explain(error: Exception) -> str:
-    """Return the text of ``error``; the faults of a definition stand on a line each."""
-    if isinstance(error, DefinitionError) and len(error.faults) > 1:
-        title = f"the crawl {error.name!r} has {len(error.faults)} faults"
-        return "\n".join([title, *(f"  {fault}" for fault in error.faults)])
-    if isinstance(error, CrawlExists):
-        return f"{error} (crawler start --restart, --update or --reset)"
-    return str(error)

@@ -21,8 +21,9 @@ from ..redaction import masked
 from ..storage.connection import RedisClient
 from ..storage.errors import redis_errors
 from ..storage.server import server_time
+from .click_errors import Mistake
 from .common import find_crawl, names, open_client
-from .group import Mistake, echo
+from .group import echo
 
 #: The lists of pages that ``--lists`` shows.
 LISTS = ("queued", "processing", "delayed", "failed", "deliveries")

@@ -19,7 +19,8 @@ from ..load.measurements import Sample
 from ..load.scenario import EXPERIMENTS, Scenario, read
 from ..load.system import System
 from ..output.report import ExitStatus
-from .group import Mistake, echo
+from .click_errors import Mistake
+from .group import echo
 from .interrupts import count_interrupts
 
 #: Seconds between two lines of progress, and of a step of --capacity unless it is said.

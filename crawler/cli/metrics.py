@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ..errors import SetupError
+from ..errors import PortTaken, SetupError
+from .click_errors import ANY_PORT, with_fallback
 from .common import open_client
 from .group import echo
 
@@ -27,6 +28,7 @@ PORT = 9808
     help="Whom to listen to; there is no log-in.",
 )
 @click.option("--once", is_flag=True, help="Print the metrics instead, and end.")
+@with_fallback(PortTaken, "port", 0, ANY_PORT)
 def metrics(port: int, address: str, once: bool) -> None:
     """Serve metrics of all crawls and workers to Prometheus, at /metrics.
 
@@ -50,8 +52,6 @@ def metrics(port: int, address: str, once: bool) -> None:
         try:
             server, thread = start_http_server(port, address, registry=collected)
         except OSError as error:
-            raise SetupError(
-                f"cannot listen on {address}:{port}: {error.strerror or error}"
-            ) from error
+            raise PortTaken(address, port, error.strerror or str(error)) from error
         echo(f"http://{address}:{server.server_port}/metrics")
         thread.join()

@@ -26,8 +26,9 @@ from ..model import Json, Priority, short_id
 from ..output.failure_reasons import meaning
 from ..redaction import masked
 from ..secret_refs import SECRET_PREFIX
+from .click_errors import Mistake
 from .common import find_crawl, open_client, standing
-from .group import Mistake, echo
+from .group import echo
 
 #: Kinds of failure whose meaning is shown after a list.
 KINDS_SHOWN = 8

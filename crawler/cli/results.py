@@ -12,8 +12,9 @@ from ..frontier.listing import Listing
 from ..output import report as end_report
 from ..output.export import FORMATS, Stream, print_export, write_export
 from ..output.whole_files import WholeFile
+from .click_errors import Mistake
 from .common import find_crawl, open_client
-from .group import Mistake, TerminalOutput, echo
+from .group import TerminalOutput, echo
 
 #: How to export to a file that is there, and is not known as an earlier export.
 ADVICE = "choose another file, or replace it with --overwrite"

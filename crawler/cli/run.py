@@ -21,7 +21,8 @@ from ..output.hints import hint_lines
 from ..redaction import masked
 from ..run.dry_run import DryRun, dry_run
 from ..services import endpoint
-from .group import Mistake, echo
+from .click_errors import Mistake
+from .group import echo
 
 
 @click.command()

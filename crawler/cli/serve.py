@@ -7,7 +7,8 @@ import logging
 import click
 
 from ..config import settings as configuration
-from ..errors import SetupError
+from ..errors import PortTaken, SetupError
+from .click_errors import ANY_PORT, with_fallback
 
 
 @click.command()
@@ -20,6 +21,7 @@ from ..errors import SetupError
     help="0 takes a free one.",
 )
 @click.option("--no-auth", is_flag=True, help="Ask for no token: on loopback only.")
+@with_fallback(PortTaken, "port", 0, ANY_PORT)
 def serve(host: str, port: int, no_auth: bool) -> None:
     """Serve the jobs API: POST /jobs, GET /jobs/ID, and so on; /openapi.json describes it.
 

@@ -38,7 +38,8 @@ from ..model import Snapshot
 from ..output import report
 from ..output.report import ExitStatus
 from .chrome_check import ChromeCheck
-from .group import Mistake, echo
+from .click_errors import Mistake
+from .group import echo
 from .interrupts import Interrupts, count_interrupts
 from .progress import Progress
 from .start_files import StartFiles, check_state

@@ -9,7 +9,7 @@ import pytest
 from crawler import Crawl
 from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.pool import Chrome
-from crawler.cli.group import Mistake
+from crawler.cli.click_errors import Mistake
 from crawler.cli.run import data_of, text
 from crawler.definition.credentials import secrets_of
 from crawler.definition.digest import digest_of

@@ -1,0 +1,128 @@
+"""Errors of commands: those of this package, and those that others write with its decorators."""
+
+from __future__ import annotations
+
+import socket
+import stat
+import urllib.request
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from crawler.cli.click_errors import clear_errors, with_fallback
+from crawler.cli.metrics import PORT
+from crawler.errors import PortTaken, SetupError
+from crawler.redaction import masked
+from tests.support.folder import Folder
+
+
+def invoke(function: object, *words: str, **options: str) -> Result:
+    """Run a command of somebody's own, whose option ``--port`` is 80 by default."""
+    command = click.command()(click.option("--port", type=int, default=80, envvar="PORT")(function))
+    return CliRunner().invoke(command, words, **options)
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRAWLER_STATE_DIR", str(tmp_path / "state"))
+
+
+def test_an_error_of_the_library_is_one_line():
+    @clear_errors
+    def command(port: int) -> None:
+        raise SetupError(f"nothing listens on redis://ann:secret@there:{port}\x1b[2J: start it")
+
+    done = invoke(command)
+    assert done.exit_code == 2
+    assert done.stderr == "Error: nothing listens on redis://ann:***@there:80\\u001b[2J: start it\n"
+
+
+def test_a_programming_error_is_one_line_and_a_private_file(tmp_path):
+    @clear_errors
+    def command(port: int) -> None:  # noqa: ARG001
+        masked(None)  # type: ignore[arg-type]
+
+    done = invoke(command)
+    (file,) = (tmp_path / "state" / "faults").iterdir()
+    assert done.exit_code == 1
+    assert done.stderr.startswith("Error: a fault of celery-crawler: TypeError: ")
+    assert done.stderr.endswith(f"report it with {file}, which has the traceback\n")
+    assert done.stderr.count("\n") == 1
+    text = file.read_text()
+    assert "Traceback (most recent call last)" in text
+    assert "masked(None)" in text
+    assert "Python 3" in text.splitlines()[0]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_an_error_of_another_command_is_not_called_ours():
+    @clear_errors
+    def command(port: int) -> None:
+        {}[port]
+
+    line = invoke(command).stderr
+    assert line.startswith("Error: a fault of the command: KeyError: 80 (test_click_errors.py, ")
+
+
+def test_what_click_says_itself_stays_as_it_is():
+    @clear_errors
+    def command(port: int) -> None:
+        raise click.UsageError(f"not {port}")
+
+    done = invoke(command)
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (2, "Error: not 80")
+
+
+@clear_errors
+@with_fallback(PortTaken, "port", 0, "taking any")
+def listen(port: int) -> None:
+    if port:
+        raise PortTaken("here", port, "it is taken")
+    click.echo("listening")
+
+
+def test_a_value_that_fails_is_replaced_once_and_aloud():
+    done = invoke(listen)
+    assert (done.exit_code, done.stdout) == (0, "listening\n")
+    assert done.stderr == "cannot listen on here:80: it is taken; taking any\n"
+
+
+@pytest.mark.parametrize(("words", "environ"), [(["--port", "80"], {}), ([], {"PORT": "80"})])
+def test_a_value_of_the_user_is_never_replaced(words, environ):
+    done = invoke(listen, *words, env=environ)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "Error: cannot listen on here:80: it is taken\n"
+
+
+def test_another_error_calls_nothing_again():
+    calls = []
+
+    @with_fallback(PortTaken, "port", 0, "taking any")
+    def command(port: int) -> None:
+        calls.append(port)
+        raise SetupError("no")
+
+    assert isinstance(invoke(command).exception, SetupError)
+    assert calls == [80]
+
+
+@pytest.mark.slow
+def test_a_server_whose_usual_port_is_taken_takes_another(folder: Folder, redis_server):
+    folder.environ["CRAWLER_REDIS_URL"] = redis_server.url
+    with ExitStack() as ending:
+        with suppress(OSError):  # something else has it already
+            ending.enter_context(closing(socket.create_server(("127.0.0.1", PORT))))
+        done = folder.here("metrics", "--port", str(PORT))
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr.startswith(f"Error: cannot listen on 127.0.0.1:{PORT}: ")
+        server = ending.enter_context(folder.begin("metrics"))
+        ending.callback(server.kill)
+        url = server.stdout.readline().strip()
+        with urllib.request.urlopen(url) as answer:  # noqa: S310, our own
+            assert b"crawler_redis_up 1.0" in answer.read()
+        assert url != f"http://127.0.0.1:{PORT}/metrics"
+        server.kill()
+        assert "taking a free port instead" in server.stderr.read()
