@@ -95,6 +95,16 @@ class Priority(IntEnum):
     NORMAL = 1
     LOW = 2
 
+    @classmethod
+    def of(cls, value: Any) -> Priority:
+        """Return the priority that ``value`` is, or names. Raises ValueError."""
+        if isinstance(value, cls):
+            return value
+        names = {one.name.lower(): one for one in cls}
+        if isinstance(value, str) and value.lower() in names:
+            return names[value.lower()]
+        raise ValueError(f"priority is one of {', '.join(map(repr, names))}, not {value!r}")
+
 
 class PageData(dict[str, Json]):
     """The data that came with the link to a page: a dictionary that cannot be changed, so that all

@@ -14,7 +14,8 @@ status    its HTTP status is this, or one of a list
 ========  ==========================================================================================
 
 All keys of a table hold together, and one of several tables is enough. ``reason`` is what pages are
-counted by (else the first key's value), ``after`` the seconds to wait, except before a skip.
+counted by (else the first key's value), ``after`` the seconds to wait, except before a skip. A page
+that failed to load is not skipped for its URL alone.
 """
 
 from __future__ import annotations
@@ -53,6 +54,11 @@ class Condition:
     def asks_document(self) -> bool:
         """Whether only the document can tell."""
         return bool(self.selectors or self.text)
+
+    @property
+    def asks_url_only(self) -> bool:
+        """Whether the URL says it all, whatever became of the page."""
+        return not (self.asks_document or self.statuses)
 
     def holds(self, url: str, status: int | None, matching: Iterable[str], text: str) -> bool:
         """Whether it holds for a page at ``url``, with a document that these of its selectors match

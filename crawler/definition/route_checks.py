@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import Fault
+from ..model import Priority
 from .field_errors import shown
 from .fields import Fields, check_fields
 from .one_or_many import listed
@@ -29,7 +30,6 @@ from .route_options import (
     Tables,
     fields_of,
     parse_route,
-    priority_of,
     sound_tables,
 )
 
@@ -143,8 +143,9 @@ def _own_faults(name: str, table: Mapping[str, Any]) -> Iterator[Fault]:
         what = f"{shown(links)} is neither true, nor false, nor a list of selectors"
         yield Fault(f"routes.{name}.links", what, OWN["links"][1])
     try:
-        priority_of(priority)
-    except KeyError:
+        if priority is not None:
+            Priority.of(priority)
+    except ValueError:
         what = f"{shown(priority)} is none of high, normal, low"
         yield Fault(f"routes.{name}.priority", what, OWN["priority"][1])
 

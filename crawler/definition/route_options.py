@@ -99,7 +99,7 @@ def parse_route(name: str, table: Mapping[str, Any]) -> Route:
         fields_of(table),
         hooks,
         table.get("links") is not False,
-        priority_of(table.get("priority")),
+        None if (priority := table.get("priority")) is None else Priority.of(priority),
     )
 
 
@@ -166,10 +166,3 @@ def without_steps(table: Mapping[str, Any], steps: Iterable[str]) -> Mapping[str
     """Return the ``table`` of a route without its hooks of ``steps``."""
     gone = hooks_of(table).keys() & set(steps)
     return {name: value for name, value in table.items() if name not in gone}
-
-
-def priority_of(value: Any) -> Priority | None:
-    """Return the priority that a word means. Raises KeyError if it means none."""
-    if value is None or isinstance(value, Priority):
-        return value
-    return Priority[str(value).upper()]

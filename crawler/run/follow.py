@@ -92,7 +92,7 @@ class Follow:
         elif isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:
             raise ValueError(f"depth is a number of links from the entry, not {depth!r}")
         along = {
-            "priority": Priority.NORMAL if priority is None else priority_of(priority),
+            "priority": Priority.NORMAL if priority is None else Priority.of(priority),
             "route": "" if route is None else name_of_route(self._crawl, route),
             "data": {} if data is None else link_data(data),
         }
@@ -188,16 +188,6 @@ def at_once(
         observer.choice(chosen)
 
     return take
-
-
-def priority_of(priority: Any) -> Priority:
-    """Return the priority that ``priority`` is, or names. Raises ValueError."""
-    if isinstance(priority, Priority):
-        return priority
-    names = {one.name.lower(): one for one in Priority}
-    if isinstance(priority, str) and priority in names:
-        return names[priority]
-    raise ValueError(f"priority is one of {', '.join(map(repr, names))}, not {priority!r}")
 
 
 def name_of_route(crawl: Crawl, route: Any) -> str:

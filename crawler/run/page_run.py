@@ -212,8 +212,10 @@ class PageRun:
         try:
             response = accept(self._view, self._page, browser, permits, login, self._arrive)
         except PageError as error:
-            shown = error.status is not None or error.reason == "wait_timeout"
-            decide(self._view, browser, error.url, error.status, document=shown)
+            loaded = error.reason.startswith(("wait_timeout", "step_"))
+            shown = loaded or error.status is not None
+            url, status = error.url, error.status
+            decide(self._view, browser, url, status, document=shown, loaded=loaded)
             raise
         try:
             decide(self._view, browser, response.url, response.status)

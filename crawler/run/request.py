@@ -15,7 +15,7 @@ from ..definition.browser_profile import visit_of
 from ..definition.extraction import conditions_of, needs_html
 from ..definition.referers import referer_of
 from ..definition.steps import Visit
-from ..errors import PageError
+from ..errors import PageError, Skip
 from ..model import Link, Page, Response
 from ..observe.logs import logger
 from ..redaction import masked
@@ -87,10 +87,17 @@ def accept(
 
 
 def decide(
-    crawl: Crawl, browser: Browser, url: str, status: int | None, *, document: bool = True
+    crawl: Crawl,
+    browser: Browser,
+    url: str,
+    status: int | None,
+    *,
+    document: bool = True,
+    loaded: bool = True,
 ) -> None:
     """Raise the decision (Blocked, Retry, Skip) that the crawl declares about a page at ``url``: of
-    the first of its conditions that holds. ``document``: the tab shows the page's.
+    the first of its conditions that holds. ``document``: the tab shows the page's; ``loaded``: it
+    is the page itself, and no error. A page that did not come is not skipped for its URL alone.
 
     Raises:
         PageError: Chrome cannot read a selector of theirs.
@@ -107,6 +114,8 @@ def decide(
         except ValueError as error:
             raise PageError(url, "bad_selector", status, advice=str(error)) from error
     for condition in conditions:
+        if condition.decision is Skip and condition.asks_url_only and not loaded:
+            continue
         known = document or not condition.asks_document
         if known and condition.holds(url, status, matching, text):
             raise condition.decide()

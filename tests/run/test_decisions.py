@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from crawler import Blocked, Crawl, Retry, Skip
 from crawler.errors import DefinitionError
+from crawler.run.request import decide
 from tests.support.loopback import serving
 
 LINKS = ("half", "sold", "known", "captcha", "later", "odd", "waits", "dies", "refused", "saved")
@@ -126,6 +128,26 @@ def test_hooks_and_conditions_decide_about_their_pages(folder, site):
         "skip": {"known": 1, "sold out": 1},
     }
     assert "  blocked  captcha 1, refused 1" in done.stdout
+
+
+def test_a_page_that_did_not_load_is_not_skipped_for_its_url():
+    crawl = Crawl(
+        name="shop",
+        url="http://shop.test/",
+        skip=[{"url": "/old/"}, {"url": "/gone/", "status": 410}],
+        retry={"url": "/odd/"},
+    )
+    at = partial(decide, crawl, None)  # which asks no document
+    with pytest.raises(Skip):
+        at("http://shop.test/old/", 200)
+    with pytest.raises(Skip):  # it came; something on it did not
+        at("http://shop.test/old/", None, document=False)
+    at("http://shop.test/old/", None, document=False, loaded=False)
+    at("http://shop.test/old/", 503, loaded=False)
+    with pytest.raises(Skip):
+        at("http://shop.test/gone/", 410, loaded=False)
+    with pytest.raises(Retry):
+        at("http://shop.test/odd/", None, document=False, loaded=False)
 
 
 def test_a_decision_needs_a_reason_and_a_number_of_seconds():

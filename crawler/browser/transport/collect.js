@@ -208,14 +208,7 @@ try {
 let rows = "";
 for (const key in links) rows += key + "\t" + links[key] + "\n";
 
-// Shadows are in the source as templates: <template shadowrootmode="open">.
-const source = (top) => {
-  if (!top) return "";
-  if (!roots.length || !top.getHTML) return top.outerHTML;
-  const shell = top.cloneNode(false).outerHTML;
-  const end = shell.lastIndexOf("</");
-  return shell.slice(0, end) + top.getHTML({ shadowRoots: roots }) + shell.slice(end);
-};
+SHADOWS;
 
 const failed = location.protocol === "chrome-error:";
 const code = failed && document.querySelector && document.querySelector(".error-code");

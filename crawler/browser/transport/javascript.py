@@ -11,8 +11,11 @@ from typing import Any
 
 @cache
 def script(name: str) -> str:
-    """Return the text of one of this package's JavaScript files."""
-    return files(__package__).joinpath(name).read_text()
+    """Return the text of one of this package's JavaScript files, with what it shares with others in
+    its place.
+    """
+    text = files(__package__).joinpath(name).read_text()
+    return text.replace("SHADOWS;\n", script("shadows.js")) if "SHADOWS;" in text else text
 
 
 def finding(function: str, *, in_frames: bool = False) -> str:

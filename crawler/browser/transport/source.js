@@ -11,12 +11,6 @@ const look = (root, all) => {
   }
 };
 look(document, Document.prototype.querySelectorAll);
-const source = (top) => {
-  if (!top) return "";
-  if (!roots.length || !top.getHTML) return top.outerHTML;
-  const shell = top.cloneNode(false).outerHTML;
-  const end = shell.lastIndexOf("</");
-  return shell.slice(0, end) + top.getHTML({ shadowRoots: roots }) + shell.slice(end);
-};
+SHADOWS;
 const url = /^https?:/.test(location.href) ? location.href : document.baseURI;
 return { html: source(document.documentElement).toWellFormed(), url };
