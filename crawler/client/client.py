@@ -18,6 +18,7 @@ from ..definition.bounds import canonical
 from ..definition.crawl import Crawl
 from ..definition.crawl_plan import plan_of
 from ..definition.digest import digest_of
+from ..definition.fields import LAST
 from ..definition.network import entries_decided, entry_hosts
 from ..errors import FrontierRefused, SetupError, UnknownCrawl
 from ..frontier.answers import Creation, Update
@@ -30,6 +31,7 @@ from ..model import Plan, Priority, Snapshot, Status
 from ..secret_refs import SECRET_PREFIX
 from ..storage.connection import RedisClient, connect
 from ..storage.errors import redis_errors
+from ..urls.modified import first_moment
 from ..urls.sitemap_xml import Entry
 from . import transaction
 from .crawl_handle import CrawlHandle
@@ -347,7 +349,8 @@ class Client:
                 if wake_early:
                     self._wake_early(crawl)
                 known = configuration.secrets(SECRET_PREFIX)
-                urls = seed_urls(crawl, frontier.private_entries(), keep_alive, known)
+                since = sitemaps_since(crawl, frontier)
+                urls = seed_urls(crawl, frontier.private_entries(), keep_alive, known, since)
                 seeds.queue_urls(urls, keep_alive, say)
 
     def _check_deadline(self, crawl: Crawl) -> None:
@@ -473,6 +476,15 @@ class Client:
                 call(hook, {"crawl": crawl, "ticket": ticket, "snapshot": snapshot})
         else:
             self.send(crawl.name, ticket, delay)
+
+
+def sitemaps_since(crawl: Crawl, frontier: Frontier) -> float | None:
+    """Return the moment since which pages of sitemaps must have been modified to be visited, in
+    epoch seconds; None: all of them are.
+    """
+    if crawl.sitemaps_since == LAST:
+        return Memories(frontier).last_start()
+    return first_moment(crawl.sitemaps_since) if crawl.sitemaps_since else None
 
 
 def snapshot_of(frontier: Frontier) -> Snapshot | None:

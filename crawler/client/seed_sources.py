@@ -17,6 +17,7 @@ from ..net.fetch import TIMEOUT, Answer, FetchError, fetch, unpacked
 from ..net.gateway import Gateway
 from ..observe.logs import logger
 from ..urls import robots, sitemaps
+from ..urls.modified import latest_moment
 from ..urls.sitemap_xml import Entry
 from ..urls.url import origin_of
 
@@ -43,12 +44,16 @@ def check_seed_file(crawl: Crawl) -> None:
 
 
 def seed_urls(
-    crawl: Crawl, private_entries: Iterable[str], keep_alive: KeepAlive, secrets: Mapping[str, str]
+    crawl: Crawl,
+    private_entries: Iterable[str],
+    keep_alive: KeepAlive,
+    secrets: Mapping[str, str],
+    since: float | None = None,
 ) -> Iterator[str | Entry]:
     """Yield the URLs of the file of seeds of ``crawl``, then those of its sitemaps.
 
     ``keep_alive`` is called often while sitemaps are read; ``private_entries`` and ``secrets``: see
-    :func:`urls_of_sitemaps`.
+    :func:`urls_of_sitemaps`, and so is ``since``.
 
     Raises:
         SetupError: the file cannot be read.
@@ -56,7 +61,7 @@ def seed_urls(
     if crawl.seeds:
         yield from urls_of_file(crawl.seeds)
     yield from urls_of_sitemaps(
-        crawl, crawl.sitemaps, private_entries, secrets=secrets, keep_alive=keep_alive
+        crawl, crawl.sitemaps, private_entries, secrets=secrets, keep_alive=keep_alive, since=since
     )
 
 
@@ -101,6 +106,7 @@ def urls_of_sitemaps(
     *,
     secrets: Mapping[str, str] | None = None,
     keep_alive: KeepAlive = lambda: None,
+    since: float | None = None,
 ) -> Iterator[Entry]:
     """Yield the entries that the sitemaps at ``locations`` list, unclear ones, too. A sitemap that
     loses pages is such an entry itself.
@@ -108,9 +114,14 @@ def urls_of_sitemaps(
     The location ``auto`` stands for the sitemaps that robots.txt names. A sitemap that cannot be
     read, or is not well formed, is logged as a warning. A crawl with a proxy has them fetched
     through it; ``secrets`` holds the variables that its URL may refer to. ``private_entries`` are
-    kept with the crawl since it was created.
+    kept with the crawl since it was created. Pages and sitemaps that were last modified before
+    ``since``, in epoch seconds, are unclear entries with the reason ``lastmod``.
     """
     unread: list[Entry] = []
+
+    def is_old(entry: Entry) -> bool:
+        moment = latest_moment(entry.lastmod) if since and entry.lastmod else None
+        return moment is not None and moment < (since or 0.0)
 
     def warn(url: str, trouble: str, loses: bool) -> None:
         log.warning("%s: the sitemap %s: %s", crawl.name, url, trouble)
@@ -127,7 +138,7 @@ def urls_of_sitemaps(
 
         for location in locations:
             for url in client.sitemaps_of_robots() if location == AUTO else (location,):
-                for entry in sitemaps.read_sitemaps(url, pieces, tell=warn):
+                for entry in sitemaps.read_sitemaps(url, pieces, tell=warn, is_old=is_old):
                     keep_alive()
                     yield entry
                 yield from unread

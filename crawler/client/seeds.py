@@ -118,7 +118,9 @@ class SeedLoader:
         """
         crawl, progress = self._crawl, progress or log.info
         report = enqueue_urls(crawl, self._frontier, urls, keep_alive, progress=progress)
-        (log.warning if report.refused else progress)(f"{crawl.name}: seeds: {report}")
+        (log.warning if set(report.refused) - {"lastmod"} else progress)(
+            f"{crawl.name}: seeds: {report}"
+        )
 
 
 class Producer:

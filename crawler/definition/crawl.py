@@ -31,6 +31,7 @@ class Crawl:
     url: tuple[str, ...]
     seeds: str | None
     sitemaps: tuple[str, ...]
+    sitemaps_since: str | None
 
     concurrency_limit: int
     depth_limit: int | None

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import available_timezones
@@ -31,6 +32,7 @@ from ..model import LINK, Policy, Priority, is_crawl_name
 from ..redaction import looks_secret, names_secret, password_of
 from ..secret_refs import SECRET_PREFIX, references
 from ..text.nesting import NESTING_MAX, is_deeper
+from ..urls.modified import first_moment
 from ..urls.patterns import DENY_EXTENSIONS, SCOPE_KINDS, parse_pattern
 from ..urls.proxy_url import parse_proxy
 from ..urls.url import InvalidURL, normal_host, parse_url
@@ -62,6 +64,8 @@ OWN_HEADERS = frozenset((
 ))  # fmt: skip
 #: Characters of JSON that a crawl's message may have: it travels with the definition.
 MESSAGE_MAX = 65_536
+#: Stands for the time of the last crawl.
+LAST = "last"
 #: Stands, among the sitemaps of a crawl, for those that robots.txt names.
 AUTO = "auto"
 #: Why a URL is none, by the reason of InvalidURL.
@@ -326,6 +330,18 @@ def _host_and_port(value: str) -> str:
     return _host(host) + (f":{port}" if port else "")
 
 
+def _since(value: object) -> object:
+    """Return a date as text; TOML has dates of its own."""
+    text = value.isoformat() if isinstance(value, date) else value
+    if text == LAST or not isinstance(text, str):
+        return text
+    try:
+        first_moment(text)
+    except ValueError:
+        raise ValueError(f"{shown(value)} is neither a date, like 2026-11-30, nor {LAST}") from None
+    return text
+
+
 def _interval(value: object) -> object:
     """Return the seconds that a text like "1d" means."""
     if not isinstance(value, str):
@@ -381,6 +397,7 @@ Urls = Annotated[
 Sitemaps = Annotated[
     tuple[Annotated[Text, AfterValidator(_sitemap)], ...], BeforeValidator(_as_list)
 ]
+Since = Annotated[Text, BeforeValidator(_since)]
 File = Annotated[Annotated[Text, Field(min_length=1)] | None, BeforeValidator(_path_as_text)]
 Hosts = Annotated[tuple[Annotated[Text, AfterValidator(_host)], ...], BeforeValidator(_as_list)]
 Patterns = Annotated[
@@ -440,6 +457,12 @@ class Fields(BaseModel):
         (),
         "Sitemaps whose URLs it starts with, too; auto: those that robots.txt names.",
         'sitemaps=["https://books.toscrape.com/sitemap.xml"]',
+    )
+    sitemaps_since: OrNone[Since] = _field(
+        None,
+        "Only pages of sitemaps that were modified since then, as far as the sitemaps say so: a"
+        " date, or last: since the last crawl began that came to its end (with recrawl).",
+        'sitemaps_since="last"',
     )
 
     concurrency_limit: Concurrency = _field(

@@ -37,6 +37,7 @@ REASONS: Mapping[str, str] = {
     "route": "on a page of a route that follows none (links = false)",
     "pattern": "one of more pages of a pattern than pattern_limit allows",
     "filter": "refused by the filter hook",
+    "lastmod": "was not modified since the time that sitemaps_since names",
     "known_data": "a page that is known already, and keeps the route and data that it came with",
     "sitemap": "a sitemap that cannot be read, or not to its end",
 }

@@ -31,6 +31,10 @@ KINDS = {
     "rdf": {"item": "link"},
     "feed": {"entry": "link"},
 }
+#: The element of an entry that says when its page was last modified, by the name of the root.
+_MODIFIED = {"urlset": "lastmod", "sitemapindex": "lastmod", "feed": "updated", "rss": "pubdate"}
+#: Characters of a date that are read.
+_DATE_MAX = 100
 #: The element of an RSS item that is its URL if it has no link, unless it says isPermaLink="false".
 _PERMALINK = "guid"
 #: Elements that end a URL whose own end is missing.
@@ -60,12 +64,14 @@ class DocumentError(Exception):
 
 class Entry(NamedTuple):
     """A URL that a sitemap lists, as it stands there. ``unclear``: what it means is not certain, so
-    it must not be fetched; ``reason`` is the word for that.
+    it must not be fetched; ``reason`` is the word for that. ``lastmod`` is when it was modified, in
+    the words of the sitemap.
     """
 
     url: str
     unclear: bool = False
     reason: str = "malformed"
+    lastmod: str = ""
 
 
 class Notes:
@@ -190,6 +196,8 @@ class _Reader:
         self._permalinks: list[Entry] = []  # of that entry, in case it has no other URL
         self._text: _Location | None = None  # of the URL that is open
         self._text_element = ""  # in which it stands
+        self._modified: str | None = None  # the date of the entry that is open, while it is read
+        self._lastmod = ""  # that date, once it was
         self._trusts_entities = True
 
     def read(self, window: _Window) -> Iterator[tuple[bool, Entry]]:
@@ -209,6 +217,8 @@ class _Reader:
             for piece in window.until("]]>"):
                 if self._text:
                     self._text.add(piece, literal=True)
+                elif self._modified is not None:
+                    self._modified += piece[:_DATE_MAX]
         elif tag := _TAG.match(text, at):
             window.at = tag.end()
             yield from self._read_tag(tag)
@@ -234,11 +244,15 @@ class _Reader:
     def _read_text(self, text: str) -> None:
         if self._text:
             self._text.add(text)
+        elif self._modified is not None:
+            self._modified += text[:_DATE_MAX]
         elif not self._open and self._root and text.strip():
             self._notes.add("something after the XML", text)
 
     def _read_tag(self, tag: re.Match[str]) -> Iterator[tuple[bool, Entry]]:
         name = tag["name"].lower()
+        if self._modified is not None:  # whatever tag this is, the date ends here
+            self._lastmod, self._modified = self._modified.strip()[:_DATE_MAX], None
         if not self._root:
             self._begin(name)
         if self._text:
@@ -286,11 +300,13 @@ class _Reader:
         self._bases.append(urljoin(outer, base) if base else outer)
         if self._urls is None and (location := self._location_of(name)):
             self._entry, self._location = name, location
-            self._urls, self._permalinks = [], []
+            self._urls, self._permalinks, self._lastmod = [], [], ""
         elif self._urls is None or parent != self._entry:
             return
         elif name == self._location and self._root == "feed":
             self._urls = self._urls or self._linked(attributes)
+        elif name.rpartition(":")[2] == _MODIFIED.get(self._root):
+            self._modified = ""
         elif name == self._location or self._is_permalink(name, attributes):
             self._text = _Location(self._notes, self._trusts_entities, self._bases[-1])
             self._text_element = name
@@ -336,7 +352,11 @@ class _Reader:
                 without = Entry(f"<{name}> without <{self._location}>", unclear=True)
                 is_index = name.rpartition(":")[2] == "sitemap"
                 for entry in urls or [without]:
-                    yield is_index, entry if entry.url else without
+                    found = entry if entry.url else without
+                    yield (
+                        is_index,
+                        found._replace(lastmod=self._lastmod) if self._lastmod else found,
+                    )
 
 
 def _attributes(text: str) -> dict[str, str]:

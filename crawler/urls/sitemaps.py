@@ -40,13 +40,18 @@ Tell = Callable[[str, str, bool], None]
 
 
 def read_sitemaps(
-    url: str, fetch: Fetch, *, tell: Tell = lambda _url, _what, _loses: None
+    url: str,
+    fetch: Fetch,
+    *,
+    tell: Tell = lambda _url, _what, _loses: None,
+    is_old: Callable[[Entry], bool] = lambda _entry: False,
 ) -> Iterator[Entry]:
     """Yield the entries of the sitemap at ``url`` and of those that it lists, as they arrive.
 
     Relative URLs are resolved. Entries that are unclear are among them, and so are URLs that cannot
     be fetched: the caller counts what is left out. ``tell`` hears, once for each, of the
     sitemaps that cannot be read, that are repaired, or that list some that cannot be fetched.
+    Entries that ``is_old``, and sitemaps, are yielded as unclear ones with the reason ``lastmod``.
     """
     seen, waiting = {url}, [(url, 0)]
     while waiting:
@@ -57,7 +62,9 @@ def read_sitemaps(
             for is_index, found in _entries(fetch(here), repaired):
                 count += 1
                 entry = _absolute(found, here)
-                if not is_index:
+                if not entry.unclear and is_old(entry):
+                    yield entry._replace(unclear=True, reason="lastmod")
+                elif not is_index:
                     yield entry
                 elif reason := "malformed" if entry.unclear else why_invalid(entry.url):
                     left_out.add(reason, entry.url)
@@ -95,7 +102,7 @@ def _absolute(entry: Entry, base: str) -> Entry:
     if within or (first and (first == host or first.startswith("www."))):
         return Entry(url, unclear=True)
     try:
-        return Entry(urljoin(base, url))
+        return entry._replace(url=urljoin(base, url))
     except ValueError:
         return Entry(url, unclear=True)
 

@@ -310,6 +310,32 @@ def test_the_pages_of_sitemaps_are_seeds(library, site, caplog, where):
     assert "extension 1" in caplog.text
 
 
+def test_a_recrawl_visits_what_sitemaps_say_is_modified_since(library, site, caplog):
+    crawl = Crawl(
+        name="site",
+        url=site.url("/ok"),
+        sitemaps=[site.url("/sitemap-dated.xml")],
+        sitemaps_since="last",
+    )
+    frontier = library.start(crawl).handle.frontier
+    first = {take(frontier) for _ in range(3)}
+    assert site.url("/dated/2010") in first  # there was no crawl before
+
+    with caplog.at_level(logging.WARNING, "crawler.client"):
+        handle = library.start(crawl, recrawl=True).handle
+    assert {take(frontier) for _ in range(2)} == first - {site.url("/dated/2010")}
+    snapshot = handle.snapshot()
+    assert snapshot.counts["skipped_lastmod"] == 1
+    assert caplog.text == ""
+    # it was not looked for: it has not vanished, and is known to the next crawl
+    assert (list(handle.vanished()), snapshot.vanished) == ([], 0)
+    library.start(crawl.replace(sitemaps_since="2001-02-03"), recrawl=True)
+    assert frontier.snapshot().known == 3
+    assert {take(frontier) for _ in range(3)} == first
+    with pytest.raises(DefinitionError, match="neither a date, like 2026-11-30, nor last"):
+        crawl.replace(sitemaps_since="yesterday").validate()
+
+
 @pytest.mark.parametrize("where", ["/sitemap.xml", AUTO])
 def test_sitemaps_of_a_crawl_with_a_proxy_come_through_it(library, site, monkeypatch, where):
     home = site.url("/ok").replace("127.0.0.1", "only.proxy.knows")

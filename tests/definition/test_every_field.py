@@ -193,6 +193,7 @@ ELSEWHERE = {
     "referer": ("tests/browser/test_page_remote.py", '"referer": ["https'),
     "robots": ("tests/net/test_permits.py", "test_a_crawl_that_does_not_obey_does_not_ask"),
     "keep_html": ("tests/cli/test_start.py", '"keep_html=true"'),
+    "sitemaps_since": ("tests/client/test_seeds.py", 'sitemaps_since="last"'),
     "revisit": ("tests/frontier/test_revisit.py", 'revisit="1d"'),
     "only_changes": ("examples/nightly.py", "only_changes=True"),
     "invalid_items": ("tests/browser/test_elements.py", 'invalid_items="fail"'),

@@ -69,3 +69,13 @@ def drip(request: Request) -> None:
     request.connection.sendall(b"HTTP/1.1 200 OK\r\nX-")
     while not request.server.closing.wait(0.05):
         request.connection.sendall(b"x")
+
+
+@route("/sitemap-dated.xml")
+def sitemap_dated(request: Request) -> None:
+    """Two pages: one of long ago, and one of the year 2090."""
+    entries = "".join(
+        f"<url><loc>{request.server.url(f'/dated/{year}')}</loc><lastmod>{year}-01-01</lastmod></url>"
+        for year in (2010, 2090)
+    )
+    request.answer(f"<urlset>{entries}</urlset>".encode(), Content_Type="application/xml")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
+from datetime import datetime
 
 import pytest
 
 from crawler.urls import sitemaps
+from crawler.urls.modified import latest_moment
 from crawler.urls.sitemaps import read_sitemaps
 
 NS = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"'
@@ -324,3 +326,56 @@ def test_many_pages_take_little_memory():
         yield b"</urlset>"
 
     assert sum(1 for _ in read_sitemaps(HOME + "a", pieces)) == 50_000
+
+
+def test_pages_and_sitemaps_that_are_old_are_told_as_such():
+    old, new = "2020-01-01T00:00:00Z", "2026-11-30"
+    site = Site(
+        a=(
+            f"<sitemapindex><sitemap><loc>{HOME}b</loc><lastmod>{new}</lastmod></sitemap>"
+            f"<sitemap><loc>{HOME}c</loc><lastmod>{old}</lastmod></sitemap></sitemapindex>"
+        ).encode(),
+        b=(
+            f"<urlset><url><loc>{HOME}1</loc><lastmod> <![CDATA[{old}]]> </lastmod></url>"
+            f"<url><lastmod>{new}</lastmod><loc>{HOME}2</loc></url><url><loc>{HOME}3</loc></url>"
+            f"<url><loc>{HOME}4</loc><lastmod>{old}</url></urlset>"
+        ).encode(),
+        c=urlset(HOME + "5"),
+        rss=(
+            f"<rss><channel><pubDate>{old}</pubDate><item><link>{HOME}6</link>"
+            "<pubDate>Tue, 10 Jun 2003 04:00:00 GMT</pubDate></item></channel></rss>"
+        ).encode(),
+    )
+
+    def found(name: str) -> dict[str, str]:
+        entries = read_sitemaps(HOME + name, site.fetch, is_old=lambda one: "20" in one.lastmod[:7])
+        return {entry.url.removeprefix(HOME): entry.lastmod for entry in entries}
+
+    assert found("b") == {"1": old, "2": new, "3": "", "4": old}
+    assert found("rss") == {"6": "Tue, 10 Jun 2003 04:00:00 GMT"}
+    kinds = {
+        entry.url.removeprefix(HOME): entry.reason if entry.unclear else "page"
+        for entry in read_sitemaps(HOME + "a", site.fetch, is_old=lambda one: one.lastmod == old)
+    }
+    assert kinds == {"c": "lastmod", "1": "lastmod", "2": "page", "3": "page", "4": "lastmod"}
+    assert "http://shop.example/c" not in site.fetched
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-30", "2026-12-01T12:00:00+00:00"),
+        ("2026-11", "2026-12-01T12:00:00+00:00"),
+        ("2026", "2027-01-01T12:00:00+00:00"),
+        ("2026-11-30T10:00:00Z", "2026-11-30T10:00:00+00:00"),
+        ("2026-11-30T10:00:00+02:00", "2026-11-30T08:00:00+00:00"),
+        ("2026-11-30T10:00:00", "2026-11-30T22:00:00+00:00"),
+        ("Mon, 30 Nov 2026 10:00:00 GMT", "2026-11-30T10:00:00+00:00"),
+        ("2026-13-01", None),
+        ("yesterday", None),
+        ("", None),
+    ],
+)
+def test_a_date_means_its_latest_moment(text, moment):
+    expected = moment and datetime.fromisoformat(moment).timestamp()
+    assert latest_moment(text) == expected
