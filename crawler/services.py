@@ -8,13 +8,15 @@ from __future__ import annotations
 import atexit
 import os
 import socket
+import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
+from .api.jobs import PREFIX as JOB
 from .api.jobs import Jobs
 from .browser.chrome.bare_endpoint import is_bare
 from .browser.chrome.endpoint import Endpoint
@@ -32,7 +34,7 @@ from .config.settings import Settings
 from .definition.crawl import Crawl
 from .definition.digest import digest_of
 from .definition.network import guard_of, plain_headers, proxies_of, robots_names
-from .errors import DefinitionError, UnknownCrawl
+from .errors import CrawlerError, DefinitionError, UnknownCrawl
 from .frontier.frontier import Frontier
 from .local.browser_memory import browser_memory
 from .local.private_files import crawl_folder
@@ -77,6 +79,7 @@ class Services:
         self.oldest_wait: tuple[float, str] | None = None
         #: That no work comes here though it waits; "": all is well.
         self.idle_fault = ""
+        self._ended_job = threading.local()  # the times of a job that a run of this thread ended
         self._unable: dict[str, bool] = {}  # crawls, and whether another worker can run them
         self._pending_timings: WeakKeyDictionary[Crawl, deque[StepTime]] = WeakKeyDictionary()
 
@@ -198,7 +201,27 @@ class Services:
         pending = self._pending_timings.setdefault(crawl, deque())
         with binding(crawl=crawl.name), at_level(crawl.log_level), tracing as trace:
             observer = RunObserver(crawl.name, pending, trace)
-            return execute_run(crawl, self.for_run(crawl), ticket, observer)
+            outcome = execute_run(crawl, self.for_run(crawl), ticket, observer)
+        if observer.ended_crawl and crawl.name.startswith(JOB):
+            self._note_end_of_job(crawl.name.removeprefix(JOB))
+        return outcome
+
+    def _note_end_of_job(self, id: str) -> None:  # noqa: A002
+        """Count the end of a job that this thread's run has led to. If Redis is away, a tick
+        does.
+        """
+        with suppress(CrawlerError):
+            job = self.jobs.count_end(id)
+            if job.ended:
+                times = {"waiting": round(job.waiting, 3), "processing": round(job.processing, 3)}
+                self._ended_job.times = times
+
+    def take_job_times(self) -> dict[str, float]:
+        """Return the seconds for which the job waited and was processed that the last run of this
+        thread ended; empty: it ended none, or its end was asked for before.
+        """
+        times: dict[str, float] = vars(self._ended_job).pop("times", {})
+        return times
 
     def for_run(self, crawl: Crawl) -> RunServices:
         """Return the services that a run of ``crawl`` needs."""

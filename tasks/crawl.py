@@ -6,7 +6,7 @@ The meaning of a run is in the library.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,7 +77,8 @@ EXPECTED = (PageFailed, BrowserUnavailable, FrontierUnavailable, FrontierRefused
 def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     """Run one page of the crawl named ``crawl``.
 
-    ``ticket`` is the wake-up that this message answers. Returns counts and the URL.
+    ``ticket`` is the wake-up that this message answers. Returns counts and the URL; of the run that
+    ended a job also the seconds for which that waited and was processed.
     """
     check_message(crawl, CRAWL_NAME)
     if ticket is not None:
@@ -86,8 +87,9 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     keep_bound(task=request.id, crawl=crawl)  # until Celery has logged how it ended
     with plain_errors():
         outcome = services().execute(crawl, ticket, request.headers, queue_of(request))
+    times = services().take_job_times()
     if isinstance(outcome, Outcome):
-        return {"outcome": outcome.value}
+        return {"outcome": outcome.value, **times}
     url = masked(outcome.page.url)
     bind(url=url, depth=outcome.page.depth)
     route = {"route": name} if (name := outcome.page.route) else {}
@@ -95,7 +97,7 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
     if isinstance(outcome, Failure):
         reason = masked(outcome.reason)
         if outcome.retry_in is None:
-            raise PageFailed(url, reason)
+            raise PageFailed(url, reason + job_words(times))
         attempt = outcome.page.attempt
         return {"outcome": "RETRY", "url": url, **route, "reason": reason, "attempt": attempt}
     return {
@@ -105,7 +107,14 @@ def run(crawl: str, ticket: str | None = None) -> dict[str, Json]:
         **route,
         "links": len(outcome.links),
         "ms": round(outcome.ms),
+        **times,
     }
+
+
+def job_words(times: Mapping[str, float]) -> str:
+    """Return how long a job waited and was processed, for an error's text; "" if it goes on."""
+    told = ", ".join(f"{name} {seconds:g} s" for name, seconds in times.items())
+    return f" (job: {told})" if told else ""
 
 
 @signals.task_postrun.connect

@@ -3,7 +3,8 @@ a name of its own.
 
 The state of a job is not stored here: its frontier knows it. Redis keeps, in one slot of a Cluster,
 under ``{prefix}{jobs}:``, the orders (``order:ID``, JSON), all jobs by the time of their
-order (``all``), and when to look whether one may be forgotten (``due``).
+order (``all``), when to look whether one may be forgotten (``due``), and sums (see
+``client/job_tallies.py``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ..client.job_tallies import JobTallies, failure_kind
 from ..client.start_report import IfExists
 from ..client.wakeups import BrokerUnavailable
 from ..client.webhooks import JOB_KEYS, Webhook, Webhooks
@@ -232,6 +234,7 @@ class Jobs:
         self.redis: Any = client.redis
         self.prefix = client.settings.key_prefix + JOB_KEYS
         self.webhooks = Webhooks(self.redis, self.prefix)
+        self.tallies = JobTallies(self.redis, self.prefix)
         self._resolve = resolve
         self._resolvers = ThreadPoolExecutor(RESOLVERS, "crawler-resolve")
 
@@ -303,11 +306,7 @@ class Jobs:
         now = self._micros()
         record = order.record()
         text = json.dumps({"created": now, **record, "private": self.private})
-        with redis_errors():
-            # the sweep forgets an id without an order, whose process died in between
-            self.redis.zadd(self.prefix + "all", {id: now}, nx=True)
-            self.redis.zadd(self.prefix + "due", {id: now / 1e6 + self.retention}, nx=True)
-            is_new = self.redis.set(f"{self.prefix}order:{id}", text, nx=True)
+        is_new = self.tallies.order(id, text, now, now / 1e6 + self.retention)
         if not is_new:
             earlier = self._order_record(id)
             if any(earlier.get(name) != value for name, value in record.items()):
@@ -499,10 +498,25 @@ class Jobs:
         if url := record.get("webhook"):
             now = self._micros() / 1e6
             self.webhooks.expect(id_, url, private=bool(record.get("private")), due=now)
+        self.count_end(id_)
         frontier.delist()
         # it may have been re-opened meanwhile
         if (snapshot := self._snapshot(frontier)) and not snapshot.status.ended:
             frontier.enlist()
+
+    def count_end(self, id: str) -> Job:  # noqa: A002
+        """Count the job ``id`` among those that have ended, if it has; return it. To repeat it is
+        harmless.
+
+        Raises:
+            UnknownJob: no job has this id.
+        """
+        job = self.get(id)
+        if job.ended and job.finished is not None:
+            kind = failure_kind(job.reason or "") if job.state == "failed" else ""
+            times = None if job.started is None else (job.waiting, job.processing)
+            self.tallies.end(id, job.finished, job.state, kind, times)
+        return job
 
     def end_of(self, id: str) -> tuple[str, Json] | None:  # noqa: A002
         """Return the message on the end of the job ``id``, with an id; None: it has not ended, or
@@ -534,6 +548,7 @@ class Jobs:
                 self.redis.zadd(self.prefix + "due", {id: due})
             return False
         self.webhooks.forget(id)
+        self.tallies.forget(id)
         with redis_errors():
             self.redis.delete(f"{self.prefix}order:{id}")
         if snapshot:

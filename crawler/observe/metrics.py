@@ -24,8 +24,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector as AnyCollector
 
+from ..api.jobs import PREFIX as JOB
 from ..browser.chrome.registry import Registry
 from ..client.client import Client
+from ..client.job_tallies import POWERS as JOB_POWERS
+from ..client.job_tallies import PROCESSING, WAITING, JobTallies
 from ..client.standstill import Reason, Standstill
 from ..client.webhooks import JOB_KEYS, Webhooks
 from ..client.workers import WorkerRegistry, browser_memory_of
@@ -180,6 +183,7 @@ class Collector(AnyCollector):
         for status in Status:
             family.add_metric([status.value.lower()], statuses[status])
         yield family
+        yield from self._jobs(snapshots)
         now = self.clock()
         shown = [
             one for one in snapshots if not one.status.ended or now - (one.ended or 0) < ENDED_SHOWN
@@ -193,6 +197,38 @@ class Collector(AnyCollector):
         yield from route_metrics(states)
         yield decisions(states)
         yield from histograms(states)
+
+    def _jobs(self, snapshots: list[Snapshot]) -> Iterator[Metric]:
+        totals = JobTallies(self.redis, self.prefix + JOB_KEYS).totals()
+        for word, number in (("ordered", totals.ordered), ("done", totals.ended("done"))):
+            yield CounterMetricFamily(f"crawler_jobs_{word}", f"Jobs that were {word}.", number)
+        text = "Jobs that were stopped, by a client, a hook or their error_limit."
+        yield CounterMetricFamily("crawler_jobs_stopped", text, totals.ended("stopped"))
+        text = "Jobs that failed, by kind of failure."
+        failed = CounterMetricFamily("crawler_jobs_failed", text, labels=["reason"])
+        for reason, number in {"other": 0, **reasons(totals.failures)}.items():
+            failed.add_metric([reason], number)
+        yield failed
+        going = [one for one in snapshots if one.name.startswith(JOB) and not one.status.ended]
+        waiting = [one for one in going if one.begun is None]
+        family = GaugeMetricFamily("crawler_jobs", "Jobs that have not ended.", labels=["state"])
+        family.add_metric(["waiting"], len(waiting))
+        family.add_metric(["running"], len(going) - len(waiting))
+        yield family
+        began = min((one.started for one in waiting if one.started), default=None)
+        with redis_errors():
+            age = 0.0 if began is None else server_time(self.redis) - began
+        text = "For how long the oldest job waits of which no page was begun; 0: none waits."
+        yield GaugeMetricFamily("crawler_job_oldest_waiting_seconds", text, max(0.0, age))
+        for name, text in (
+            (WAITING, "From the order of a job to its first page, of jobs that have ended."),
+            (PROCESSING, "From the first page of a job to its end."),
+        ):
+            counts = accumulate(totals.buckets(name))
+            bounds = [*(2**power / 1_000 for power in range(JOB_POWERS)), "+Inf"]
+            buckets = [(str(bound), count) for bound, count in zip(bounds, counts, strict=True)]
+            seconds = totals.seconds(name)
+            yield HistogramMetricFamily(f"crawler_job_{name}_seconds", text, buckets, seconds)
 
     def _snapshots(self) -> Iterator[Snapshot]:
         for name in Frontier.names(self.redis, self.prefix):
@@ -210,6 +246,12 @@ class Collector(AnyCollector):
         return CrawlState(
             snapshot, frontier.tallies(), concurrency, still.reason if still else None
         )
+
+
+def server_time(redis: Any) -> float:
+    """Return the time by Redis's clock, in epoch seconds."""
+    seconds, micros = redis.time()
+    return int(seconds) + int(micros) / 1e6
 
 
 def page_metrics(states: list[CrawlState]) -> Iterator[Metric]:

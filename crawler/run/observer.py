@@ -93,12 +93,16 @@ class RunObserver:
         self._trace = trace
         self._times: list[StepTime] = []
         self.at, self._since = "", time.monotonic()
+        #: This run ended its crawl.
+        self.ended_crawl = False
 
     def step(self, name: str, page: Page | None = None) -> None:
         """Note the time of the step before, and that the run begins the step ``name``."""
         now = time.monotonic()
         self._times.append((self.at, now - self._since))
         self.at, self._since = name, now
+        if name == "after_all":
+            self.ended_crawl = True
         if self._trace:
             self._trace(name, page)
         if log.isEnabledFor(logging.DEBUG):

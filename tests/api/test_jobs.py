@@ -20,6 +20,7 @@ from crawler.api.api import Api, ApiRequest
 from crawler.api.jobs import AddressRefused, Jobs, Order, UnknownJob
 from crawler.cli import main
 from crawler.client.client import Client
+from crawler.client.job_tallies import PROCESSING, WAITING, JobTallies, failure_kind
 from crawler.client.workers import Worker
 from crawler.config.settings import load
 from crawler.definition.bounds import scope_of
@@ -30,6 +31,7 @@ from crawler.frontier.frontier import Frontier
 from crawler.frontier.outbox import Outbox
 from crawler.local.embedded import PrivateRedis
 from crawler.model import FailureClass, Page
+from crawler.observe.metrics import Collector
 from crawler.services import Services
 from tests.support.api import TOKEN, Service, serving
 from tests.support.patience import PATIENCE
@@ -510,6 +512,89 @@ def test_an_ended_job_gets_no_tick_until_it_is_reopened(jobs, library):
     assert jobs.get(job.id).state == "failed"
     assert library.handle(frontier.name).retry() == 1
     assert set(services.tick()) == {frontier.name, "no-job"}
+
+
+# Metrics
+
+
+def test_ends_of_jobs_are_counted_once_with_their_times(jobs, library):
+    # Given jobs that are done, failed, stopped, going on, and not begun
+    done, failed, stopped, running, waiting = (jobs.create(Order(url=PUBLIC))[0] for _ in range(5))
+    work(jobs, done.id)
+    claim = library.frontier(f"job-{failed.id}").claim("a worker").claim
+    library.frontier(f"job-{failed.id}").fail(claim, FailureClass.TERMINAL, "http_404", status=404)
+    jobs.stop(stopped.id)
+    library.frontier(f"job-{running.id}").claim("a worker")
+    # When several processes tell of the ends, again and again
+    for _ in range(3):
+        Jobs(library).count_end(done.id)
+        for job in (done, failed, stopped, running, waiting):
+            Jobs(library).settle(library.frontier(f"job-{job.id}"))
+            library.frontier(f"job-{job.id}").end_hook_done()
+    # Then each is counted once
+    totals = jobs.tallies.totals()
+    assert totals.ordered == 5
+    assert [totals.ended(state) for state in ("done", "failed", "stopped")] == [1, 1, 1]
+    assert totals.failures == {"http_404": 1}
+    for name in (WAITING, PROCESSING):  # the one that was stopped was never begun
+        times = [getattr(jobs.get(job.id), name) for job in (done, failed)]
+        assert sum(totals.buckets(name)) == 2
+        assert totals.seconds(name) == pytest.approx(sum(times), abs=0.002)
+        assert max(times) <= 2 ** max(n for n, jobs in enumerate(totals.buckets(name)) if jobs)
+    # And Prometheus gets them, from whichever process
+    metrics = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in Collector(library.redis).collect()
+        for sample in family.samples
+    }
+    assert metrics["crawler_jobs_ordered_total",] == 5
+    assert metrics["crawler_jobs_done_total",] == metrics["crawler_jobs_stopped_total",] == 1
+    assert metrics["crawler_jobs_failed_total", "http_404"] == 1
+    assert metrics["crawler_jobs", "waiting"] == metrics["crawler_jobs", "running"] == 1
+    assert metrics["crawler_job_waiting_seconds_count",] == 2
+    assert metrics["crawler_job_processing_seconds_bucket", "+Inf"] == 2
+    age = jobs.get(waiting.id).waiting
+    assert 0 < metrics["crawler_job_oldest_waiting_seconds",] <= age + 1
+
+
+def test_a_job_that_is_retried_ends_twice_and_waits_once(jobs, library):
+    job, _ = jobs.create(Order(url=PUBLIC))
+    frontier = library.frontier(f"job-{job.id}")
+    frontier.fail(frontier.claim("a worker").claim, FailureClass.TERMINAL, "dns")
+    jobs.count_end(job.id)
+    jobs.retry(job.id)
+    jobs.count_end(job.id)  # it goes on
+    work(jobs, job.id)
+    jobs.count_end(job.id)
+    totals = jobs.tallies.totals()
+    assert (totals.ordered, totals.ended("failed"), totals.ended("done")) == (1, 1, 1)
+    assert sum(totals.buckets(WAITING)) == sum(totals.buckets(PROCESSING)) == 1
+
+
+def test_kinds_of_failure_of_jobs_are_few(redis):
+    tallies = JobTallies(redis, "{jobs}:")
+    for number in range(70):
+        tallies.end(
+            str(number), 1.0 + number, "failed", f"kind_{number}", (0.1, 10.0 ** min(number, 9))
+        )
+    totals = tallies.totals()
+    assert len(totals.failures) == 51
+    assert totals.failures["other"] == 20
+    assert totals.buckets(PROCESSING)[-1] == 65  # all that took longer than 2**24 ms
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("no page was done (last failure: http_404)", "http_404"),
+        ("no page was done (last failure: extract: ValueError: a (b))", "extract: ValueError"),
+        ("before_all: KeyError: 'x'", "before_all: KeyError"),
+        ("no page was done", "other"),
+        ("", "other"),
+    ],
+)
+def test_the_reason_of_a_job_has_a_kind(reason, kind):
+    assert failure_kind(reason) == kind
 
 
 # A crawl with code

@@ -5,6 +5,7 @@ on loopback.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from crawler.storage.rate import Rate
 from tests.site.fixture import site  # noqa: F401
 from tests.site.server import Server
 from tests.support.api import Service, serving
+from tests.support.patience import PATIENCE
 
 #: Runs a second that a worker may complete: far less than it could.
 RATE = 4
@@ -54,6 +56,14 @@ def settings(tmp_path_factory: pytest.TempPathFactory, site: Server) -> Iterator
         workers.kill()
 
 
+def wait_for_line(settings: Settings, text: str) -> None:
+    """Wait until the worker has logged ``text``."""
+    end, log = time.monotonic() + PATIENCE, settings.state_dir.parent / "worker.log"
+    while text not in log.read_text():
+        assert time.monotonic() < end, f"{text}: {log.read_text()[-3_000:]}"
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def service(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder: Path = tmp_path_factory.mktemp("serve")
@@ -68,7 +78,7 @@ def service(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.mark.browser
-def test_jobs_of_one_crawl_have_their_own_messages_and_limits(service):
+def test_jobs_of_one_crawl_have_their_own_messages_and_limits(service, settings):
     orders = [
         {"crawl": "reader", "message": {"for": "Ada"}},
         {"crawl": "reader", "message": "Bob", "depth_limit": 1},
@@ -87,6 +97,9 @@ def test_jobs_of_one_crawl_have_their_own_messages_and_limits(service):
         assert created <= started <= finished
         assert job["waiting"] == pytest.approx((started - created).total_seconds(), abs=0.002)
         assert job["processing"] == pytest.approx((finished - started).total_seconds(), abs=0.002)
+        # Flower shows it, too, as the result of the run that ended the job
+        said = f"'waiting': {job['waiting']}, 'processing': {job['processing']}"
+        wait_for_line(settings, said)
 
 
 @pytest.mark.browser
