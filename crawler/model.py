@@ -20,6 +20,8 @@ LINK = "link"
 Json = Any
 #: Hexadecimal digits of a page's id; those of earlier versions were its first 16.
 ID_LENGTH, ID_LENGTH_BEFORE = 32, 16
+#: Characters of the name of a route.
+ROUTE_NAME_MAX = 40
 #: The name of a crawl: part of its keys in Redis, of URLs and of file names. A dot at its end would
 #: lead out of a folder, or be lost on some file systems.
 CRAWL_NAME = re.compile(r"[A-Za-z0-9_.-]{0,63}[A-Za-z0-9_-]")

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..hooks import Hook
-from ..model import Priority
+from ..model import ROUTE_NAME_MAX, Priority
 from .one_or_many import listed
 
 #: The name of a route: part of names of counts and of labels of metrics.
-ROUTE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,39}")
+ROUTE_NAME = re.compile(rf"[A-Za-z0-9_-][A-Za-z0-9_.-]{{0,{ROUTE_NAME_MAX - 1}}}")
 #: Stands, in counts and reports, for pages that no route took.
 NO_ROUTE = "none"
 #: Routes that a crawl may have, and patterns that one of them may.

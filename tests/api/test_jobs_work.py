@@ -33,6 +33,19 @@ reader = Crawl(name="reader", url="{site}", depth_limit=2, robots=False)
 @reader.extract
 def what(page, crawl):
     return {{"title": page.title, "said": crawl.message}}
+
+shelf = Crawl(name="shelf", url="{site}", depth_limit=1, robots=False)
+
+@shelf.extract
+def lead(page, follow):
+    for place, url in enumerate(page.attrs("a", "href")):
+        follow(url, route="leaf" if place else None, data={{"place": place}})
+
+@shelf.route("leaf", links=False)
+def leaf(page, crawl):
+    return {{"place": page.data["place"], "said": crawl.message}}
+
+shelf.route("first", match="/tree/1$", extract={{"heading": "h1"}})
 """
 
 
@@ -100,6 +113,18 @@ def test_jobs_of_one_crawl_have_their_own_messages_and_limits(service, settings)
         # Flower shows it, too, as the result of the run that ended the job
         said = f"'waiting': {job['waiting']}, 'processing': {job['processing']}"
         wait_for_line(settings, said)
+
+
+@pytest.mark.browser
+def test_jobs_have_the_routes_of_their_crawl_and_the_data_of_links(service):
+    id = service.ask("POST", "/jobs", {"crawl": "shelf", "message": "Ada"}).json["id"]  # noqa: A001
+    assert service.ended(id)["counts"]["done"] == 3
+    lines = service.ask("GET", f"/jobs/{id}/results").lines
+    assert {line.get("route"): line["data"] for line in lines} == {
+        None: None,
+        "first": {"heading": "Page 1"},
+        "leaf": {"place": 1, "said": "Ada"},
+    }
 
 
 @pytest.mark.browser

@@ -16,12 +16,12 @@ from .models import StoredResult
 class StoredResultAdmin(admin.ModelAdmin):
     """The list of results."""
 
-    list_display = ("shown_url", "crawl", "status", "depth", "stored")
+    list_display = ("shown_url", "crawl", "route", "status", "depth", "stored")
     fields = (
-        *("crawl", "page", "shown_url", "shown_final_url", "status", "depth", "shown_data"),
-        *("links", "ms", "stored"),
+        *("crawl", "page", "shown_url", "shown_final_url", "route", "status", "depth"),
+        *("shown_data", "links", "ms", "stored"),
     )
-    list_filter = ("crawl", "status")
+    list_filter = ("crawl", "route", "status")
     search_fields = ("url",)
     list_select_related = ("crawl",)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
-from ....model import ID_LENGTH
+from ....model import ID_LENGTH, ROUTE_NAME_MAX
 from ....redaction import masked
 from ....text.printable import printable
 
@@ -40,6 +40,12 @@ class StoredResult(models.Model):
     final_url = models.TextField()
     status = models.PositiveSmallIntegerField(null=True)
     depth = models.PositiveIntegerField()
+    route = models.CharField(
+        max_length=ROUTE_NAME_MAX,
+        default="",
+        blank=True,
+        help_text="The route that the page took; empty: none.",
+    )
     data = models.JSONField(null=True)
     links = models.PositiveIntegerField()
     ms = models.PositiveIntegerField(help_text="Milliseconds that the page took.")

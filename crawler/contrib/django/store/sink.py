@@ -75,6 +75,7 @@ def _batch(crawl: CrawlHandle, definition: Crawl | None, using: str) -> int:
             record = _storable(json.loads(text)) if "\\u" in text else json.loads(text)
             page = _page(definition, record["url"])
             fields = {name: record.get(name) for name in FIELDS}
+            fields["route"] = record.get("route", "")
             rows[page] = StoredResult(crawl=progress, page=page, **fields)
         _lengthen(progress, rows, using)
         _write(list(rows.values()), using)
@@ -130,5 +131,5 @@ def _write(rows: list[StoredResult], using: str) -> None:
         batch_size=BATCH,
         update_conflicts=True,
         unique_fields=("crawl", "page") if has_target else None,
-        update_fields=(*FIELDS, "stored"),
+        update_fields=(*FIELDS, "route", "stored"),
     )
