@@ -12,6 +12,8 @@ from enum import IntEnum, StrEnum
 from hashlib import blake2b, sha1
 from typing import TYPE_CHECKING, Any
 
+from .redaction import masked_form
+
 #: Begins the names of counts of what hooks and conditions decided about pages.
 DECISION = "decision:"
 #: Stands, as a Referer, for the page on which a link was found.
@@ -109,14 +111,15 @@ class Priority(IntEnum):
 
 
 class PageData(dict[str, Json]):
-    """The data that came with the link to a page: a dictionary that cannot be changed, so that all
-    hooks of the page read the same. JSON takes it as it is; ``dict(data)`` is one to change.
+    """The data that came with the link to a page, or its form: a dictionary that cannot be changed,
+    so that all hooks of the page read the same. JSON takes it as it is; ``dict(data)`` is one to
+    change.
     """
 
     __slots__ = ()
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("the data of a page cannot be changed; dict(page.data) is a copy")
+        raise TypeError("data and form of a page cannot be changed; dict(page.data) is a copy")
 
     __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = setdefault = update = _refuse
@@ -145,7 +148,8 @@ class Page:
     it. ``attempt`` counts from 1 and includes the present one; ``strikes`` counts crashes. ``lane``
     groups pages that share a delay ("" is the only lane of a crawl that needs no more). ``route``
     is the name that its link gave ("": none), ``data`` what the link brought along, ``referer`` the
-    URL of the page on which it was found, where its crawl asks for that ("": it does not).
+    URL of the page on which it was found, where its crawl asks for that ("": it does not). ``form``
+    are the fields that are submitted to ``url``, by name; None: it is fetched as a link.
     """
 
     url: str
@@ -160,12 +164,15 @@ class Page:
     route: str = ""
     data: Mapping[str, Json] = field(default_factory=lambda: NO_DATA, hash=False)
     referer: str = ""
+    form: Mapping[str, Json] | None = field(default=None, hash=False, repr=False)
     # on its way to the frontier: it is to be queued also where it is known
     again: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if type(self.data) is not PageData:
             object.__setattr__(self, "data", PageData(self.data))
+        if self.form is not None and type(self.form) is not PageData:
+            object.__setattr__(self, "form", PageData(self.form))
         if not self.id:
             object.__setattr__(self, "id", page_id(self.key or self.url))
 
@@ -334,6 +341,7 @@ class Result:
             "status": self.response.status,
             "depth": self.page.depth,
             **({"route": self.page.route} if self.page.route else {}),
+            **({} if self.page.form is None else {"form": masked_form(self.page.form)}),
             "data": self.data,
             "links": len(self.links) if self.links_found is None else self.links_found,
             "ms": round(self.ms),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 _USERINFO = re.compile(r"(?<=://)([^\s:/?#@]*):[^\s/?#]*@")
@@ -77,6 +78,36 @@ def names_parameter(name: str) -> bool:
         or whole.startswith(("aspsessionid", "phpsessid"))
         or _PARAMETER_WORD.search(words) is not None
     )
+
+
+def masked_form(form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a form with ``***`` for each value that looks like credentials, by the
+    name of its field or by its own form.
+    """
+    return {
+        name: (
+            [_masked_field(name, one) for one in value]
+            if isinstance(value, list | tuple)
+            else _masked_field(name, value)
+        )
+        for name, value in form.items()
+    }
+
+
+def secrets_of_form(form: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield the values of a form that people must not read."""
+    for name, value in (form or {}).items():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if _masked_field(name, one) != one:
+                yield str(one)
+
+
+def _masked_field(name: str, value: Any) -> Any:
+    text = str(value)
+    short_code = name.lower() == "code" and len(text) < _CODE_MIN
+    if text and not short_code and (names_parameter(name) or looks_secret(text)):
+        return "***"
+    return value
 
 
 #: Texts that are credentials, whatever they are called: a URL with a password, the value of an

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from selenium.common.exceptions import WebDriverException
 
+from ..definition.forms import pairs_of
 from ..definition.steps import Visit
 from ..errors import PageError
-from ..model import File, Page, Response
+from ..model import File, Json, Page, Response
 from ..profile import Profile
 from ..secret_refs import reveal
 from ..text.encodable import encodable
@@ -132,8 +133,16 @@ class Browser(Tab):
         """The URL of the page that was requested last; "" before the first."""
         return self.health.url
 
-    def request(self, page: Page, *, html: bool = False, max_links: int = LINKS_MAX) -> Response:
-        """Go to ``page``; return its response, with its links, and with its source if ``html``.
+    def request(
+        self,
+        page: Page,
+        *,
+        html: bool = False,
+        max_links: int = LINKS_MAX,
+        sending: Callable[[], None] = lambda: None,
+    ) -> Response:
+        """Go to ``page``; return its response, with its links, and with its source if ``html``. A
+        form is submitted once, whatever comes of it; ``sending`` is called right before.
 
         An HTTP error with a document is a response. A document that was still loading at the
         page-load time-out is one too, as far as it came; its ``timing`` has no ``load`` then.
@@ -150,7 +159,11 @@ class Browser(Tab):
         if self._downloads:
             self._downloads.begin()
         try:
-            response = self._fetch(page, self._read_options(max_links, html))
+            options = self._read_options(max_links, html)
+            if page.form is None:
+                response = self._fetch(page, options)
+            else:
+                response = self._submit(page, page.form, options, sending)
         except PageError as error:
             if error.status is None and self.health.good and (status := self._details.status()):
                 raise PageError(
@@ -344,6 +357,35 @@ class Browser(Tab):
                 return response
         return self._fetch_once(page, options)
 
+    def _submit(
+        self,
+        page: Page,
+        form: Mapping[str, Json],
+        options: ReadOptions,
+        sending: Callable[[], None],
+    ) -> Response:
+        """Return what comes when ``form`` is submitted to the URL of ``page``, once. The host has
+        got its credentials before, if there are any.
+        """
+        self._http_auth.offer_once(page.url)
+        try:
+            document = self.navigation.submit(
+                page.url, pairs_of(form), options, self._is_download, sending
+            )
+        except PageError as error:
+            if error.reason != "download" or not (files := self._downloaded(page)):
+                raise
+            return self._without_document(page, files)
+        self.login.note_arrival(document.url)
+        return self._with_document(Response(page.url), document)
+
+    def _without_document(self, page: Page, files: tuple[File, ...]) -> Response:
+        """Return the response that is ``files``. Hooks see an empty page: the one before must not
+        be taken for it.
+        """
+        self.rest()
+        return Response(page.url, files=files, timing={"total": self.navigation.elapsed_ms()})
+
     def _read_options(self, max_links: int, html: bool) -> ReadOptions:
         follow = self._frames in ("links", "inner")
         return ReadOptions(max_links, html, self._fragments, self._interstitial_wait, follow)
@@ -369,10 +411,7 @@ class Browser(Tab):
                 document = self.navigation.to(page.url, options, self._is_download)
             except PageError as error:
                 if error.reason == "download" and (files := self._downloaded(page, options)):
-                    # Hooks see an empty page: the one before must not be taken for it.
-                    self.rest()
-                    total = self.navigation.elapsed_ms()
-                    return Response(page.url, files=files, timing={"total": total})
+                    return self._without_document(page, files)
                 if error.reason != "auth_required":
                     raise
                 address, refusal = page.url, error

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from urllib.parse import urljoin
 
@@ -26,6 +26,7 @@ from .transport.base import (
     FOLLOW,
     Arrival,
     DialogOpen,
+    NoDocument,
     PageMoved,
     ScriptTimeout,
     TabState,
@@ -127,6 +128,57 @@ class Navigation:
         self._health.show(TabState.REQUESTED)
         if document.is_error_page or (document.empty and (document.status or 0) >= 400):
             # no body: Chrome shows its error page, a headless shell an empty one
+            raise page_error(url, document.error, document.status)
+        if not document.is_web:
+            raise PageError(url, "unsupported_scheme")
+        return self._followed(document) if document.thin else document
+
+    def submit(
+        self,
+        url: str,
+        pairs: Sequence[tuple[str, str]],
+        options: ReadOptions,
+        is_download: Callable[[], bool],
+        sending: Callable[[], None],
+    ) -> Document:
+        """Submit a form with ``pairs`` of names and values to ``url``, once, and return the
+        document that came. ``sending`` is called right before: if it raises, nothing is sent.
+
+        Raises:
+            PageError, BrowserLost: as from :meth:`to`; the form may have been sent.
+        """
+        self._health.request(url)
+        if not url[:8].lower().startswith(("http://", "https://")):
+            raise PageError(url, "unsupported_scheme")
+        self._url, self._options = url, options
+        if self._named:
+            self._unname()
+        if self._restless:
+            self.leave()
+
+        def begin() -> None:
+            sending()
+            self.start = time.perf_counter()  # documents are older that were there before
+
+        self.reader.begin()
+        try:
+            arrival = self._transport.submit(url, pairs, self.page_load_timeout, begin)
+        except DialogOpen as error:
+            raise PageError(url, "dialogs") from error
+        except NoDocument as error:
+            if error.error:
+                raise page_error(url, error.error) from error
+            raise PageError(url, "no_form_document", retryable=True) from error
+        except TransportError as error:
+            self._health.distrust(first_line(error))
+            raise PageError(url, "unknown", retryable=True) from error
+        if arrival.new is False and not arrival.late and (arrival.download or is_download()):
+            raise PageError(url, "download")
+        document = self._arrived(arrival)
+        if document.stale:
+            raise PageError(url, "no_content")
+        self._health.show(TabState.REQUESTED)
+        if document.is_error_page or (document.empty and (document.status or 0) >= 400):
             raise page_error(url, document.error, document.status)
         if not document.is_web:
             raise PageError(url, "unsupported_scheme")
@@ -264,6 +316,11 @@ class Navigation:
             # no reason that we know: better another session than a wrong page
             self._health.distrust(first_line(error))
             raise PageError(url, "unknown", retryable=True) from error
+        return self._arrived(arrival)
+
+    def _arrived(self, arrival: Arrival) -> Document:
+        """Read the document that came of a navigation. Raises PageError: none did."""
+        url = self._url
         if arrival.download:
             raise PageError(url, "download")
         if arrival.error == "ERR_ABORTED" and arrival.new is False:

@@ -24,7 +24,7 @@ from ..frontier.operations import Operations
 from ..local.processes import user_of
 from ..model import Json, Priority, short_id
 from ..output.failure_reasons import meaning
-from ..redaction import masked
+from ..redaction import masked, masked_form
 from ..secret_refs import SECRET_PREFIX
 from .click_errors import Mistake
 from .common import find_crawl, open_client, standing
@@ -98,7 +98,10 @@ def line(letter: FailedPage) -> str:
     status = f"status {letter.status}" if letter.status else letter.failure.value
     url = masked(letter.page.url)
     # its URL would not do for a retry
-    name = f"  (id {short_id(letter.page.id)})" if url != letter.page.url else ""
+    form = letter.page.form is not None
+    name = f"  (id {short_id(letter.page.id)})" if form or url != letter.page.url else ""
+    if letter.page.form is not None:
+        name = f"  form {json.dumps(masked_form(letter.page.form), ensure_ascii=False)}{name}"
     return (
         f"{letter.reason:<20} {status:<10}  attempts {letter.page.attempt}  depth"
         f" {letter.page.depth}  {url}{name}"
@@ -116,7 +119,8 @@ def retry(
 ) -> None:
     """Send failed pages of NAME back to its queue.
 
-    They count as never tried. A crawl that has ended goes on.
+    They count as never tried. A crawl that has ended goes on. Forms that were sent are sent again
+    only if they are named, or with --reason form_sent.
     """
     if after and (everything or urls or reason):
         raise Mistake("--after stands alone: it sends all that no hook took")
@@ -135,6 +139,8 @@ def retry(
         sent = crawl.retry(urls or None, reason=reason)
         operations.note(f"tries {sent} failed pages again", user_of("crawler retry"))
         echo(f"{sent} pages sent back")
+        if everything and (left := sum(letter.form_sent for letter in crawl.failed())):
+            echo(f"{left} forms that were sent stay; to send them again: --reason form_sent")
         if sent < len(urls):
             raise Mistake(
                 f"{len(urls) - sent} of the pages are not among the failed ones: crawler failed"

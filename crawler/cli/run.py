@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import click
 
 from ..browser.pool import Chrome
 from ..config import settings as configuration
 from ..definition.crawl import Crawl
+from ..definition.forms import form_of
 from ..definition.link_data import link_data
 from ..definition.loading import load
 from ..definition.network import entries_decided, guard_of, plain_headers, proxies_of, robots_names
@@ -18,7 +20,7 @@ from ..local.processes import kill_children
 from ..model import Json, Page
 from ..net.permits import Permits
 from ..output.hints import hint_lines
-from ..redaction import masked
+from ..redaction import masked, masked_form
 from ..run.dry_run import DryRun, dry_run
 from ..services import endpoint
 from .click_errors import Mistake
@@ -30,6 +32,7 @@ from .group import echo
 @click.option("--url", help="Another page of it than the entry.")
 @click.option("--route", default="", help="The route that a link to the page would name.")
 @click.option("--data", default="{}", metavar="JSON", help="The data that a link would bring.")
+@click.option("--form", metavar="JSON", help="The form that is submitted to the page's URL.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 @click.option("--after", is_flag=True, help="Call the hook after, too: it may write somewhere.")
 @click.option(
@@ -44,6 +47,7 @@ def run(
     url: str | None,
     route: str,
     data: str,
+    form: str | None,
     after: bool,
     as_json: bool,
     changes: tuple[str, ...],
@@ -57,7 +61,7 @@ def run(
     definition.validate()
     if route and route not in definition.routes:
         raise Mistake(f"{crawl} has no route {route}; there are: {route_names(definition)}")
-    brings = data_of(data)
+    brings, fields = data_of(data), fields_of_form(form)
     entries = entries_decided(definition)
     with Chrome(endpoint(settings)) as chrome:
         permits = Permits(
@@ -67,7 +71,9 @@ def run(
             names=robots_names(definition),
             headers=plain_headers(definition),
         )
-        outcome = dry_run(definition, chrome, permits, url, route=route, data=brings, after=after)
+        outcome = dry_run(
+            *(definition, chrome, permits, url), route=route, data=brings, form=fields, after=after
+        )
     kill_children()  # of hooks: who waits for the end of our output would wait for theirs
     group = permits.robots_group(outcome.result.page.url)
     if as_json:
@@ -85,6 +91,14 @@ def data_of(text: str) -> dict[str, Json]:
         raise Mistake(f"--data is no object of JSON that a link could carry: {error}") from None
 
 
+def fields_of_form(text: str | None) -> dict[str, Json] | None:
+    """Return the form that the option ``--form`` gives. Raises Mistake."""
+    try:
+        return None if text is None else form_of(json.loads(text))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Mistake(f"--form is no object of JSON that a form could be: {error}") from None
+
+
 def robots_text(permits: Permits, group: str | None) -> str:
     """Return a line on the names that are looked up in robots.txt, and the one that counts."""
     if not permits.obey:
@@ -94,20 +108,29 @@ def robots_text(permits: Permits, group: str | None) -> str:
 
 def record(outcome: DryRun) -> dict[str, object]:
     """Return the outcome as JSON: the result, and the links that are kept (with the route and data
-    that some bring) and dropped.
+    that some bring) and dropped, and the forms that hooks follow.
     """
+    links = [page for page in outcome.kept if page.form is None]
+    forms = [page for page in outcome.kept if page.form is not None]
     return {
         **outcome.result.record(),
-        "kept": [page.url for page in outcome.kept],
-        "brought": {page.url: along for page in outcome.kept if (along := brought(page))},
+        "kept": [page.url for page in links],
+        "brought": {page.url: along for page in links if (along := brought(page))},
+        "forms": [{"url": page.url, **brought(page)} for page in forms],
         "dropped": [{"url": link.url, "reason": reason} for link, reason in outcome.dropped],
         "hints": outcome.hints,
     }
 
 
 def with_data(page: Page) -> str:
-    """Return the data that the link to ``page`` brings, to be shown behind its URL."""
-    return masked(f"  {json.dumps(page.data, ensure_ascii=False)}") if page.data else ""
+    """Return the data that the link to ``page`` brings, and its form, for a line about it."""
+    data = masked(f"  {json.dumps(page.data, ensure_ascii=False)}") if page.data else ""
+    return data if page.form is None else f"{data}  form {form_text(page.form)}"
+
+
+def form_text(form: Mapping[str, Json]) -> str:
+    """Return a form for people, without its passwords."""
+    return json.dumps(masked_form(form), ensure_ascii=False)
 
 
 def text(outcome: DryRun, crawl: Crawl) -> str:
@@ -115,6 +138,7 @@ def text(outcome: DryRun, crawl: Crawl) -> str:
     result, response = outcome.result, outcome.result.response
     lines = [
         f"{masked(response.url)}  status {response.status or 'unknown'}  {result.ms:.0f} ms",
+        *([] if result.page.form is None else [f"form: {form_text(result.page.form)}"]),
         *([f"route: {result.page.route or 'none'}"] if crawl.routes else []),
         f"skipped: {result.skipped}"
         if result.skipped is not None

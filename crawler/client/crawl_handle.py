@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 POLL_INTERVAL = 0.25
 #: Failed pages that are read at once.
 FAILED_BATCH = 500
+#: Begins the reason of forms that were sent, and whose page failed then.
+FORM_SENT = "form_sent"
 #: Failed pages that are sent back at once. Each time the frontier goes through its whole list.
 RETRY_BATCH = 50_000
 
@@ -218,15 +220,17 @@ class CrawlHandle:
         """Send failed pages back to their queues, with all their attempts; return their number.
 
         All of them, or those of ``urls`` (a page's id, or the first 16 digits of it, will do), or
-        those that failed for ``reason``. A crawl that has ended goes on.
+        those that failed for ``reason``. Forms that were sent are sent again only if ``urls`` name
+        them, or the reason is ``form_sent``. A crawl that has ended goes on.
         """
         names = None if urls is None else frozenset([urls] if isinstance(urls, str) else urls)
-        has_reason = self._is_for(reason)
+        has_reason, of_forms = self._is_for(reason), (reason or "").startswith(FORM_SENT)
 
         def is_chosen(failed: FailedPage) -> bool:
             page = failed.page
             named = names is None or names & {page.url, page.key, page.id, short_id(page.id)}
-            return bool(named) and has_reason(failed)
+            again = not failed.form_sent or names is not None or of_forms
+            return bool(named) and again and has_reason(failed)
 
         if names is None and reason is None:
             count = self.frontier.retry_failed()

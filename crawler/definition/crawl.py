@@ -55,6 +55,7 @@ class Crawl:
     attempts: int
     after_attempts: int
     hook_attempts: int
+    form_retry: bool
     crash_strikes: int
     backoff: float
     backoff_cap: float

@@ -549,6 +549,12 @@ class Fields(BaseModel):
         " Skip or Blocked).",
         "hook_attempts=3",
     )
+    form_retry: Flag = _field(
+        False,
+        "Whether a form that a hook follows may be sent again, if its page fails: as one that only"
+        " searches. Else it is sent once, and a page that fails then is not tried again.",
+        "form_retry=True",
+    )
     after_attempts: Annotated[Whole, Field(ge=1, le=100)] = _field(
         _DEFAULT.after_attempts,
         "How often a hook after, failed or after_all is called that raises, or whose process dies.",

@@ -36,8 +36,8 @@ FIELDS = (
         "wait_timeout",
         "scroll",
     ),
-    *("scroll_timeout", "steps", "accept_status", "blocked", "retry", "skip", "keep_html"),
-    *("screenshot", "pdf", "revisit"),
+    *("scroll_timeout", "steps", "accept_status", "blocked", "retry", "skip", "form_retry"),
+    *("keep_html", "screenshot", "pdf", "revisit"),
 )
 #: Hooks that a route may have of its own, and what each does. ``extract`` may be a table, too.
 HOOKS: Mapping[str, str] = {

@@ -40,7 +40,7 @@ def pack_pages(
             key = page.key or page.url
             bucket, value = entries.fingerprint(key)
             # seeds are there because somebody asked for each of them
-            pattern = pattern_of(key) if parent else None
+            pattern = pattern_of(entries.url_of_key(key)) if parent else None
             first = (
                 f"{bucket} {pattern.kind:d} {pattern.name} {pattern.path}" if pattern else bucket
             )
@@ -68,6 +68,7 @@ def portions(pages: Iterable[Page], *, at_least_one: bool) -> Iterator[list[Page
     length = 0
     for page in pages:
         size = len(page.url) + len(page.key) + (len(json.dumps(page.data)) if page.data else 0)
+        size += len(json.dumps(page.form)) if page.form else 0
         if len(portion) == BATCH or (portion and length + size > BATCH_LENGTH):
             yield portion
             portion, length, at_least_one = [], 0, False

@@ -2,11 +2,11 @@
 to it.
 
 An entry is a JSON array, ``[version,attempts,strikes,priority,depth,"lane","parent","key","url"]``;
-``key`` is "" where it equals the URL. A page whose link named a route or brought data has one
-element more, ``{"route":"book","data":{…}}``; the others pay nothing for it. The fields that
-scripts change stand first, so that a script can change them as text: the bytes of an entry are its
-identity in the lists. The page's id is not in it: it follows from the URL, and nothing is as hard
-to compress.
+``key`` is "" where it equals the URL. A page whose link named a route or brought data, or that is a
+form, has one element more, ``{"route":"book","data":{…},"form":{…}}``; the others pay nothing for
+it. A form that was sent ends with a ``1``. The fields that scripts change stand first, so that a
+script can change them as text: the bytes of an entry are its identity in the lists. The page's id
+is not in it: it follows from the key, and nothing is as hard to compress.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from ..model import NO_DATA, Claim, FailureClass, Json, Page, Priority
+from ..redaction import masked_form
 from ..text.encodable import encodable_value
 
 #: The version of an entry's form; see ``SCHEMA`` in ``lua/lib/core.lua`` for that of the keys.
@@ -30,13 +31,16 @@ RESERVED_LANES = {"0", "2"}
 
 @dataclass(frozen=True, slots=True)
 class FailedPage:
-    """A dead letter: a page that is not tried again by itself, and why. ``at`` is epoch seconds."""
+    """A dead letter: a page that is not tried again by itself, and why. ``at`` is epoch seconds.
+    ``form_sent``: it is a form that was sent, perhaps.
+    """
 
     page: Page
     reason: str
     status: int | None
     failure: FailureClass
     at: float
+    form_sent: bool = False
 
     @property
     def url(self) -> str:
@@ -44,7 +48,7 @@ class FailedPage:
         return self.page.url
 
     def record(self) -> dict[str, Json]:
-        """Return as JSON which page failed, and why; with its route and data, if its link had
+        """Return as JSON which page failed, and why; with its route, data and form, if its link had
         any.
         """
         return {
@@ -58,11 +62,18 @@ class FailedPage:
 
 
 def brought(page: Page) -> dict[str, Json]:
-    """Return what the link to ``page`` brought along: ``route``, ``data`` and ``referer``, each if
-    there is any.
+    """Return what the link to ``page`` brought along, for people: ``route``, ``data``, ``referer``
+    and ``form``, each if there is any.
     """
+    form = {} if page.form is None else {"form": masked_form(page.form)}
+    return _brought(page) | form
+
+
+def _brought(page: Page) -> dict[str, Json]:
+    """Return what the link to ``page`` brought along, as it is."""
     values = {"route": page.route, "data": dict(page.data), "referer": page.referer}
-    return {name: value for name, value in values.items() if value}
+    form: dict[str, Json] = {} if page.form is None else {"form": dict(page.form)}
+    return {name: value for name, value in values.items() if value} | form
 
 
 def encode_page(page: Page, parent: str | None = None) -> str | None:
@@ -71,14 +82,14 @@ def encode_page(page: Page, parent: str | None = None) -> str | None:
     None if no browser could go there (not UTF-8, or far too long).
 
     Raises:
-        TypeError, ValueError: its data are no JSON.
+        TypeError, ValueError: its data, or its form, are no JSON.
     """
     if not page.url or len(page.url) > URL_MAX:
         return None
     head = [VERSION, page.attempt, page.strikes, int(page.priority), page.depth]
     key = "" if page.key == page.url else page.key
     fields: list[Json] = [*head, lane_name(page.lane), page.parent or parent or "", key, page.url]
-    if along := brought(page):
+    if along := _brought(page):
         fields.append(encodable_value(along))
     text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
@@ -104,6 +115,7 @@ def decode_page(raw: bytes) -> Page:
             route=along.get("route", ""),
             data=along.get("data", NO_DATA),
             referer=along.get("referer", ""),
+            form=along.get("form"),
         )
     except (AttributeError, ValueError, TypeError):
         return Page(text)
@@ -113,7 +125,20 @@ def decode_letter(raw: bytes) -> FailedPage:
     """Return the failed page of a dead letter."""
     status, at, failure, reason, entry = json.loads(raw.decode("utf-8", "replace"))
     page = Page(entry) if isinstance(entry, str) else decode_page(json.dumps(entry).encode())
-    return FailedPage(page, reason, status or None, FailureClass(failure), at / 1_000)
+    return FailedPage(
+        *(page, reason, status or None, FailureClass(failure), at / 1_000),
+        form_sent=is_sent_letter(raw),
+    )
+
+
+def is_sent_letter(raw: bytes) -> bool:
+    """Whether a dead letter is that of a form that was sent, perhaps."""
+    return raw.endswith(b"},1]]")
+
+
+def url_of_key(key: str) -> str:
+    """Return the canonical URL in the ``key`` of a page; that of a form has more behind it."""
+    return key.partition(" ")[0]
 
 
 def decode_claim(value: bytes) -> Claim:

@@ -336,6 +336,12 @@ class Frontier:
         """
         return Renewal(self.run_script("sent", claim.page.id, claim.token, rand()).decode())
 
+    def submit(self, claim: Claim) -> Renewal:
+        """Say that the form of ``claim``'s page is about to be sent: the page is not tried again
+        from now on, also if no report comes. Unless the answer is OK it must not be sent.
+        """
+        return Renewal(self.run_script("submit", claim.page.id, claim.token).decode())
+
     def renew(self, claim: Claim, step: str = "") -> Renewal:
         """Extend the lease of ``claim`` by the crawl's ``lease``, up to the page's hard
         deadline. ``step`` is the step that its run is at, for those who look.
@@ -474,6 +480,7 @@ class Frontier:
 
     def retry_failed(self, ids: Sequence[str] | None = None) -> int:
         """Send dead letters back to their queues, all or those of ``ids``; return their number.
+        Forms that were sent go back only by their ids.
 
         A crawl that has ended is re-opened.
         """
@@ -485,7 +492,11 @@ class Frontier:
             chosen = [
                 raw
                 for raw in letters
-                if wanted is None or entries.decode_letter(raw).page.id in wanted
+                if (
+                    not entries.is_sent_letter(raw)
+                    if wanted is None
+                    else entries.decode_letter(raw).page.id in wanted
+                )
             ]
             # the script moves the others to the end of the list
             back += int(self.run_script("retry", len(letters), *chosen))

@@ -65,6 +65,22 @@ class Failure:
     reason: str
 
 
+class Stream:
+    """A connection of Chrome to ``host`` and ``port`` by way of us: both its ends. ``waits``: the
+    last bytes were Chrome's, so it waits for an answer.
+    """
+
+    def __init__(self, client: socket.socket, site: socket.socket, host: str, port: int) -> None:
+        self.client, self.site, self.host, self.port = client, site, host, port
+        self.waits = False
+
+    def cut(self) -> None:
+        """End it, on both sides."""
+        for side in (self.client, self.site):
+            with suppress(OSError):  # it has ended by itself
+                side.shutdown(socket.SHUT_RDWR)
+
+
 class Gateway:
     """A SOCKS5 server on ``port``, in a thread of its own, until it is closed. It serves this
     process, not its forks.
@@ -81,6 +97,7 @@ class Gateway:
             OrderedDict()
         )
         self.count = 0  # of failures so far
+        self._streams: set[Stream] = set()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=256)
         self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
@@ -106,6 +123,19 @@ class Gateway:
         if "private_address" in reasons:
             return "private_address"
         return reasons[-1] if reasons else None
+
+    def cut_idle(self, host: str, port: int) -> None:
+        """End the connections to ``host`` and ``port`` that Chrome keeps for later: what it sends
+        next goes by a new one. Chrome sends again what one that it kept does not answer.
+        """
+
+        async def cut() -> None:
+            for stream in [*self._streams]:
+                if (stream.host, stream.port) == (host, port) and not stream.waits:
+                    stream.cut()
+
+        with suppress(RuntimeError, TimeoutError):  # it has ended meanwhile
+            asyncio.run_coroutine_threadsafe(cut(), self._loop).result(HANDSHAKE_TIMEOUT)
 
     def close(self) -> None:
         """End the server and all its connections. A second call does nothing."""
@@ -153,7 +183,12 @@ class Gateway:
                 return
             with site:
                 await loop.sock_sendall(client, reply(GRANTED))
-                await relay(client, site)
+                stream = Stream(client, site, host, port)
+                self._streams.add(stream)
+                try:
+                    await relay(stream)
+                finally:
+                    self._streams.discard(stream)
 
     async def _connect(self, host: str, port: int) -> socket.socket:
         """Return a connection to one of the addresses of ``host``, after a check of all of them; or
@@ -232,25 +267,27 @@ def look_up(
         answer.get_loop().call_soon_threadsafe(give, addresses, error)
 
 
-async def relay(client: socket.socket, site: socket.socket) -> None:
+async def relay(stream: Stream) -> None:
     """Pass on the bytes of both sides until both have ended, one breaks off, or nothing moves for
     ``IDLE_TIMEOUT`` seconds.
     """
     try:
         async with asyncio.timeout(IDLE_TIMEOUT) as idle, asyncio.TaskGroup() as group:
-            group.create_task(pass_on(client, site, idle))
-            group.create_task(pass_on(site, client, idle))
+            group.create_task(pass_on(stream, idle, to_site=True))
+            group.create_task(pass_on(stream, idle, to_site=False))
     except* OSError:
-        for side in (client, site):
+        for side in (stream.client, stream.site):
             side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, BREAK)
 
 
-async def pass_on(source: socket.socket, sink: socket.socket, idle: asyncio.Timeout) -> None:
-    """Pass bytes from ``source`` to ``sink``, no faster than it takes them, and then the end of the
+async def pass_on(stream: Stream, idle: asyncio.Timeout, *, to_site: bool) -> None:
+    """Pass bytes from one side to the other, no faster than it takes them, and then the end of the
     stream.
     """
+    source, sink = (stream.client, stream.site) if to_site else (stream.site, stream.client)
     loop = asyncio.get_running_loop()
     while piece := await loop.sock_recv(source, PIECE):
+        stream.waits = to_site
         await loop.sock_sendall(sink, piece)
         idle.reschedule(loop.time() + IDLE_TIMEOUT)
         # there may be more already, and then the calls above do not let others have their turn

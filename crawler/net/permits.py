@@ -13,7 +13,7 @@ from ..observe.logs import logger
 from ..storage.connection import RedisClient
 from ..urls import robots
 from ..urls.proxy_url import Proxy
-from ..urls.url import host_of, origin_of
+from ..urls.url import host_of, origin_of, parse_url
 from .chrome_flags import private_literal_flags, proxy_flags
 from .fetch import FetchError
 from .gateway import Gateway
@@ -70,9 +70,9 @@ class Permits:
         self._gateway: Gateway | None = None  # the one in use
         self._failures = 0  # of the gateway, before the page at hand was requested
 
-    def flags(self, *, local: bool, fresh: bool = False) -> tuple[str, ...]:
+    def flags(self, *, local: bool, fresh: bool = False, submits: bool = False) -> tuple[str, ...]:
         """Return command line flags that keep Chrome within the limits of :meth:`check`. ``local``:
-        it runs on this machine.
+        it runs on this machine. ``submits``: it sends forms, perhaps, which needs the gateway.
 
         A crawl whose entries spell out private addresses needs none. The gateway is opened here,
         and ends with this object. ``fresh``: the flags are for a new session, which goes through
@@ -94,7 +94,9 @@ class Permits:
                 )
             # the proxy itself must refuse private addresses
             return proxy_flags(str(proxy))
-        if self.guard.spells_private or (self.guard.starts_private and not local):
+        if (self.guard.spells_private and not (submits and local)) or (
+            self.guard.starts_private and not local
+        ):
             return ()
         if not local:
             return private_literal_flags(self.guard.private_hosts)
@@ -125,6 +127,14 @@ class Permits:
         if reason is None:
             return error
         return PageError(error.url, reason, retryable=reason != "private_address")
+
+    def cut_idle(self, url: str) -> None:
+        """Let Chrome send what it sends next to the host of ``url`` by a new connection, where it
+        goes through our gateway.
+        """
+        if self._gateway is not None:
+            address = parse_url(url)
+            self._gateway.cut_idle(address.host, address.port)
 
     def set_proxy_aside(self, reason: str) -> None:
         """Set this thread's proxy aside, if it has one, for ``reason``: the next session goes

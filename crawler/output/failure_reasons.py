@@ -139,6 +139,17 @@ REASONS: Mapping[str, Meaning] = {
         "see the page by crawler run",
     ),
     "corrupt": Meaning("its entry in Redis cannot be read: somebody else wrote it", False),
+    "form_sent": Meaning(
+        "a form was sent, and its page failed then, for the reason that follows: no form is sent"
+        " twice",
+        False,
+        "see whether the site took it; crawler retry NAME --reason {} sends it again; form_retry ="
+        " true, if that is safe",
+    ),
+    "no_form_document": Meaning(
+        "there was no document of the site from which the form could be sent; it was not", True
+    ),
+    "cancelled": Meaning("the crawl was cancelled before the form was sent", True),
     "shutdown": Meaning("its worker ended; the page is not to blame", True),
     "released": Meaning("its worker gave it back; the page is not to blame", True),
     "logged_out": Meaning("the log-in had expired; it is done again", True),

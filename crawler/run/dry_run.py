@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from ..definition.bounds import entry_pages, scope_of
+from ..definition.forms import with_form
 from ..errors import Decision, PageError
 from ..frontier.answers import Ending, Renewal, Verdict, Wake
 from ..model import NO_DATA, Claim, Json, Link, Outcome, Page, Result, Snapshot, Status, Turn
@@ -51,11 +52,13 @@ def dry_run(
     *,
     route: str = "",
     data: Mapping[str, Json] = NO_DATA,
+    form: Mapping[str, Json] | None = None,
     after: bool = False,
     looks: Looks | None = None,
 ) -> DryRun:
     """Run the entry page of ``crawl``, or ``url``, without a frontier: nothing is queued or kept.
-    ``route`` is the one that a link to it would name, ``data`` what the link would bring.
+    ``route`` is the one that a link to it would name, ``data`` what the link would bring; ``form``
+    is submitted to its URL.
 
     Hooks get the arguments of a run, with the snapshot of an empty crawl. The hook ``after``, which
     may write to a database, is called only with ``after``. ``looks`` decides whether the page is
@@ -67,6 +70,8 @@ def dry_run(
     """
     page = entry_pages(crawl)[0] if url is None else scope_of(crawl).entry(url)
     page = replace(page, route=route, data=data)
+    if form is not None:
+        page = with_form(page, form)
     frontier = cast("Frontier", NoFrontier(crawl.name, page, first="before_all" in crawl.calls))
     services = RunServices(frontier, chrome, permits, _start, worker="", looks=looks or DryLooks())
     links = Links()
@@ -152,6 +157,10 @@ class NoFrontier:
 
     def renew(self, claim: Claim) -> Renewal:  # noqa: ARG002
         """Renew the lease: no other run can claim the page."""
+        return Renewal.OK
+
+    def submit(self, claim: Claim) -> Renewal:  # noqa: ARG002
+        """Let the form be sent: no other run can claim the page."""
         return Renewal.OK
 
     def before_all_done(self, claim: Claim, login: Any) -> tuple[Verdict, int]:  # noqa: ARG002

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 from ..definition.bounds import scope_of
+from ..definition.forms import form_of, with_form
 from ..definition.link_data import link_data
 from ..definition.referers import found_on
 from ..definition.routes import route_names, routes_of, with_priorities
@@ -49,14 +50,16 @@ class Follow:
         priority: Priority | str | None = None,
         depth: int | None = None,
         again: bool = False,
+        form: Mapping[str, Any] | None = None,
     ) -> None:
         """Queue the page at ``url``, which may be relative, unless it is known already.
 
         ``route`` names the route that it takes, whatever the patterns say. ``data`` is an object of
         JSON of at most 2 KB, and the page's ``data``. ``priority`` is "high", "normal" or "low";
         ``depth`` stands in for that of a link. ``again``: a page that is known is queued, too,
-        once the crawl is done with it; the page itself may be. A URL that is out of scope, too
-        deep, forbidden or none at all is counted as a link would be.
+        once the crawl is done with it; the page itself may be. ``form`` are the fields of a form,
+        by name: it is submitted to ``url`` by POST, once, and each body is a page of its own. A URL
+        that is out of scope, too deep, forbidden or none at all is counted as a link would be.
 
         Raises:
             TypeError, ValueError: an argument is of no use, whatever the site sends.
@@ -65,10 +68,11 @@ class Follow:
             along, depth = self._arguments(url, route, data, priority, depth)
             if not isinstance(again, bool):
                 raise TypeError(f"again is True or False, not {again!r}")
+            fields = None if form is None else form_of(form)
         except (TypeError, ValueError) as error:
             error.args = (f"follow() in the hook {self._hook}: {error}",)
             raise
-        link, found = self._found(url.strip(), depth, again=again)
+        link, found = self._found(url.strip(), depth, fields, again=again)
         if isinstance(found, Page):
             found = replace(found, again=again, **along)
             if self._depth:  # before_all, at depth 0, is of no page
@@ -98,7 +102,9 @@ class Follow:
         }
         return along, depth
 
-    def _found(self, url: str, depth: int, *, again: bool) -> tuple[Link, Page | str]:
+    def _found(
+        self, url: str, depth: int, form: Mapping[str, Json] | None, *, again: bool
+    ) -> tuple[Link, Page | str]:
         """Return the link, and its page or the reason why there is none."""
         try:
             link = Link(url if is_absolute(url) else urljoin(self._base_url, url))
@@ -108,11 +114,14 @@ class Follow:
         if reason := scope.judge(link, self._at):
             return link, reason
         look = scope.look(link.url)
-        if look.key == self._at.key and not again:
+        page = Page(look.url, depth, look.key, look.lane, parent=self._at.id, id=look.id)
+        if form is not None:
+            page = with_form(page, form)
+        if page.key == self._at.key and not again:
             return link, DUPLICATE
         if limit is not None and depth > limit:
             return link, "depth"
-        return link, Page(look.url, depth, look.key, look.lane, parent=self._at.id, id=look.id)
+        return link, page
 
 
 class Followed:

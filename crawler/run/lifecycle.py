@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..definition.browser_profile import profile_of
+from ..definition.digest import may_submit
 from ..errors import BrowserUnavailable, FrontierRefused, Skip
 from ..local.shutdown import shutdown
 from ..model import Outcome, Result, Turn
@@ -138,7 +139,9 @@ def session(
     on_wait = inherited(partial(next_runs.hand_on, ticket)) if ticket else None
     with ExitStack() as sessions:
         try:
-            flags = services.permits.flags(local=chrome.local, fresh=not chrome.warm)
+            flags = services.permits.flags(
+                local=chrome.local, fresh=not chrome.warm, submits=may_submit(crawl)
+            )
             browser = sessions.enter_context(chrome.session(profile_of(crawl, flags), on_wait))
         except BrowserUnavailable as error:
             if ticket:

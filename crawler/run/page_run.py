@@ -22,12 +22,12 @@ from ..definition.referers import found_on
 from ..definition.route_options import NO_ROUTE
 from ..definition.routes import arrived, routed, routes_of, view_of
 from ..errors import Blocked, CrawlerError, Decision, FrontierUnavailable, PageError, Skip
-from ..frontier.answers import Content, RouteTally
+from ..frontier.answers import Content, Renewal, RouteTally
 from ..hooks import is_raised_by
 from ..local.shutdown import shutdown
 from ..model import Change, FailureClass, Json, Link, Response, Result, item_digest, short_version
 from ..observe.logs import bind, logger
-from ..redaction import Secrets, masked
+from ..redaction import Secrets, masked, secrets_of_form
 from ..text.encodable import encodable_value
 from ..text.nesting import NESTING_MAX, is_deeper
 from ..text.printable import printable
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 
+#: Begins the reason of a form that was sent, and whose page failed then.
+FORM_SENT = "form_sent"
 #: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by
 #: a hook.
 RESULT_MAX = 1_048_576
@@ -83,6 +85,7 @@ class PageRun:
         self._followed = Followed(explain=observer.explain)
         self._policy, self._version = policy_of(crawl), short_version(digest_of(crawl))
         self._began = time.monotonic()
+        self._form_sent = False  # so the page is not tried again
         self._response: Response | None = None  # that to this page, once it came
         self._chosen: Chosen | None = None  # its links, once they are chosen
         self._digest = ""  # of its item, once there is a result
@@ -210,7 +213,9 @@ class PageRun:
         """
         browser, permits, login = self._browser, self._services.permits, self._login_check()
         try:
-            response = accept(self._view, self._page, browser, permits, login, self._arrive)
+            response = accept(
+                *(self._view, self._page, browser, permits, login, self._arrive), self._sending
+            )
         except PageError as error:
             loaded = error.reason.startswith(("wait_timeout", "step_"))
             shown = loaded or error.status is not None
@@ -223,6 +228,21 @@ class PageRun:
             self._response, skip.step = response, "extract"
             raise
         return response
+
+    def _sending(self) -> None:
+        """Write down that the page's form is about to be sent, unless it may be sent again.
+
+        Raises:
+            PageError: the page is no longer ours, so nothing is to be sent.
+        """
+        if self._view.form_retry:
+            return
+        answer = self._report(lambda: self._frontier.submit(self._claim))
+        if answer is not Renewal.OK:
+            reason = "cancelled" if answer is Renewal.CANCEL else "lost"
+            raise PageError(self._page.url, reason, retryable=True)
+        self._form_sent = True
+        self._services.permits.cut_idle(self._page.url)
 
     def extract(self, response: Response) -> Json:
         """Return the page's data, by the crawl's hook or table; its texts can be encoded."""
@@ -389,7 +409,9 @@ class PageRun:
         one, its delivery is promised in the same step.
         """
         text, response = self._line(result), result.response
-        final = scope_of(self._crawl).rules.canonical(response.url)
+        # the answer to a form is not what a link to its URL brings
+        form = self._page.form is not None
+        final = None if form else scope_of(self._crawl).rules.canonical(response.url)
         ms = response.timing.get("response")
         deliver = "after" in self._hooks and not self._after_first
         sums = None if deliver else self._observer.sums()
@@ -415,7 +437,7 @@ class PageRun:
                 route=self._route_tally(),
                 skipped_for=result.skipped,
                 content=content,
-                revisit=self._view.revisit,
+                revisit=self._revisit,
             )
 
         return self._complete(finish)
@@ -505,10 +527,12 @@ class PageRun:
                 delay=delay,
                 version=self._version,
                 route=self._route_tally(),
-                revisit=self._view.revisit if claim.known else None,
+                revisit=self._revisit if claim.known else None,
             )
         )
         next_runs.note(ending)
+        if self._form_sent and failure not in (FailureClass.TERMINAL, FailureClass.HOOK):
+            reason = f"{FORM_SENT}: {reason}"  # as the frontier says, too
         if failure not in (FailureClass.INFRA, FailureClass.CRASH):
             anywhere = isinstance(error, HookError) and error.step == "before_all"
             self._keep_snapshot(reason, status, anywhere=anywhere)
@@ -546,9 +570,16 @@ class PageRun:
             )
 
     @property
+    def _revisit(self) -> float | None:
+        """Seconds until the page is visited again; None: it is not, as a form that is sent once."""
+        once = self._page.form is not None and not self._view.form_retry
+        return None if once else self._view.revisit
+
+    @property
     def _secrets(self) -> Secrets:
         """The secrets of the crawl and of the browser, which must not appear in logs or reports."""
-        return Secrets([*secrets_of(self._crawl), *self._browser.driver.secrets])
+        form = secrets_of_form(self._page.form)
+        return Secrets([*secrets_of(self._crawl), *self._browser.driver.secrets, *form])
 
     def _without_secrets(self, error: BaseException) -> Exception:
         return without_secrets(error, self._secrets, self._crawl.name)

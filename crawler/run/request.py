@@ -46,8 +46,10 @@ def accept(
     permits: Permits,
     check_login: LoginCheck | None = None,
     arrive: Arrive | None = None,
+    sending: Callable[[], None] = lambda: None,
 ) -> Response:
-    """Return the response to ``page``, after the crawl's waits and steps.
+    """Return the response to ``page``, after the crawl's waits and steps. ``sending`` is called
+    right before a form is sent.
 
     ``check_login`` sees the response before all other checks; its LoggedOut passes through. Those
     waits and steps count that the crawl has by ``arrive``.
@@ -63,16 +65,18 @@ def accept(
     _capture(crawl, browser)
     try:
         if visit and check_login is None:  # the visit may change the page, so it is read afterwards
-            response = browser.request(page, max_links=0)
+            response = browser.request(page, max_links=0, sending=sending)
         else:
-            response = browser.request(page, html=html)
+            response = browser.request(page, html=html, sending=sending)
     except PageError as error:
         if check_login and error.status:  # an answer without a document
             check_login(Response(page.url, error.status))
         raise permits.explain(error) from error
     if check_login:
         check_login(response)
-    if admit(response, crawl, page, browser, permits, browser.document_at):
+    # a form is not sent again, so its document must stay
+    browse = browser.document_at if page.form is None else None
+    if admit(response, crawl, page, browser, permits, browse):
         response = browser.request(page, html=html)  # the tab went to a robots.txt meanwhile
     if arrive and (view := arrive(response)) is not crawl:
         crawl, visit, html = view, visit_of(view) or Visit(), needs_html(view)
@@ -147,7 +151,9 @@ def admit(
     """
     status = response.status
     if status is not None and status >= 400 and status not in crawl.accept_status:
-        wait = retry_after(browser.header("Retry-After")) if status in PATIENCE_STATUSES else None
+        wait = None
+        if status in PATIENCE_STATUSES and page.form is None:
+            wait = retry_after(browser.header("Retry-After"))
         # the same reason as for a response without a document
         reason = "auth_required" if status == 401 else f"http_{status}"
         raise PageError(page.url, reason, status, status in RETRY_STATUSES, wait)

@@ -191,6 +191,7 @@ ELSEWHERE = {
     "keep_cookies": ("tests/run/test_kept.py", "keep_cookies=["),
     "log_level": ("tests/observe/test_levels.py", 'log_level="DEBUG"'),
     "referer": ("tests/browser/test_page_remote.py", '"referer": ["https'),
+    "form_retry": ("tests/run/test_forms.py", "form_retry=True"),
     "robots": ("tests/net/test_permits.py", "test_a_crawl_that_does_not_obey_does_not_ask"),
     "keep_html": ("tests/cli/test_start.py", '"keep_html=true"'),
     "sitemaps_since": ("tests/client/test_seeds.py", 'sitemaps_since="last"'),

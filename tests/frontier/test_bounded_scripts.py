@@ -95,6 +95,7 @@ class Crawl:
         yield "claim", lambda: claims.append(self.claim())
         yield "renew", lambda: frontier.renew(claims[0])
         yield "sent", lambda: frontier.sent(claims[0])
+        yield "submit", lambda: frontier.submit(claims[0])
         yield "finish", lambda: frontier.finish(claims.pop(0), "x", result="{}", deliver=True)
         yield "deregister", lambda: frontier.finish(claims.pop(0), "x", self.links("a"))
         yield "enqueue", lambda: frontier.enqueue(self.links("b"), parent=claims[0])

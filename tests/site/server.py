@@ -132,4 +132,4 @@ def route(path: str) -> Callable[[Callable[[Request], None]], Callable[[Request]
 
 
 # Import what registers the routes, last: it needs what is above.
-from . import crawls, detours, documents, files, hostile, living, members, pages, traps  # noqa: E402, F401
+from . import crawls, detours, documents, files, forms, hostile, living, members, pages, traps  # noqa: E402, F401

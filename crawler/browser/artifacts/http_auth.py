@@ -31,6 +31,7 @@ class HttpAuth:
         # those of hooks, by host and port: whether they are kept, and those that were told
         self._added: dict[str, tuple[str, bool]] = {}
         self._told: set[str] = set()
+        self._offered: set[str] = set()  # URLs of forms
 
     def add(self, netloc: str, user: str, password: str, *, keep: bool) -> None:
         """Have credentials for the host and port ``netloc``, until ``forget`` or for good.
@@ -78,6 +79,12 @@ class HttpAuth:
         finally:
             self._driver.cdp("Emulation.setScriptExecutionDisabled", value=False)
         return True
+
+    def offer_once(self, url: str) -> None:
+        """Give the host of ``url`` its credentials before it asks for them there, once."""
+        if self.knows(url) and url not in self._offered:
+            self._offered.add(url)
+            self.offer(url)
 
     def note_refusal(self, url: str) -> None:
         """Note that the host of ``url`` still asks."""

@@ -7,6 +7,7 @@ speaks Chrome's own protocol beside a Selenium session. Callers do not ask which
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -38,6 +39,14 @@ class PageMoved(TransportError):
 
 class DialogOpen(TransportError):
     """A dialog stops the page; one or more were dismissed, and there are others."""
+
+
+class NoDocument(TransportError):
+    """No document of a site is there from which a form could be sent; ``error`` is Chrome's."""
+
+    def __init__(self, error: str = "") -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class NoLine(TransportError):
@@ -138,6 +147,25 @@ class Transport(ABC):
 
         Raises:
             DialogOpen: the page opens dialogs without an end.
+            TransportError: it failed for a reason that is not known.
+        """
+
+    @abstractmethod
+    def submit(
+        self,
+        url: str,
+        pairs: Sequence[tuple[str, str]],
+        timeout: float,
+        sending: Callable[[], None],
+    ) -> Arrival:
+        """Submit a form with ``pairs`` of names and values to ``url``, once, from a document of the
+        same site, and wait as ``go`` does for the page that comes.
+
+        ``sending`` is called right before; its error passes through, and nothing is sent then.
+
+        Raises:
+            DialogOpen: the page opens dialogs without an end.
+            NoDocument: there is no document from which it could be sent; nothing was.
             TransportError: it failed for a reason that is not known.
         """
 

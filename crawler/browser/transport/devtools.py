@@ -12,11 +12,13 @@ pages as well.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import math
+import secrets as random
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ...errors import BrowserError, BrowserLost
@@ -26,6 +28,7 @@ from .base import (
     Arrival,
     DebuggerAddress,
     DialogOpen,
+    NoDocument,
     NoLine,
     ScriptError,
     ScriptTimeout,
@@ -34,7 +37,7 @@ from .base import (
     referred,
 )
 from .cdp_socket import CdpSocket, Gone, Late
-from .javascript import call_of
+from .javascript import call_of, script
 
 log = logger(__name__)
 
@@ -60,6 +63,19 @@ GONE = (
 )
 #: The event with which a document has loaded, for each load strategy.
 STAGES = {"normal": "Page.loadEventFired", "eager": "Page.domContentEventFired"}
+
+
+#: Statuses of answers that have no document.
+NO_CONTENT = (204, 205)
+#: The document from which a form is sent: Chrome gets it from us, in place of the site's.
+BLANK = {
+    "responseCode": 200,
+    "responseHeaders": [
+        {"name": "Content-Type", "value": "text/html; charset=utf-8"},
+        {"name": "Cache-Control", "value": "no-store"},
+    ],
+    "body": base64.b64encode(b"<!doctype html><title></title>").decode(),
+}
 
 
 class Moved(Exception):
@@ -100,6 +116,7 @@ class MainDocument:
     def __init__(self) -> None:
         self.frame, self.loader = "", ""
         self.stages: set[str] = set()
+        self.begun = 0  # navigations elsewhere
         self.leaving, self.leaves = "", 0.0
         self.refresh: tuple[str, float] | None = None  # declared: its URL, and its seconds
 
@@ -141,6 +158,7 @@ class MainDocument:
                     self._leave("requested", time.monotonic() + FOLLOW)
             case "Page.frameStartedNavigating":
                 if params["navigationType"] != "sameDocument":
+                    self.begun += 1
                     self._leave("begun", math.inf)
 
     def _leave(self, how: str, until: float) -> None:
@@ -179,6 +197,9 @@ class DevTools(Transport):
         self._answers: list[Mapping[str, Any]] = []  # the answer to it, when it is here
         self._asked = ""  # the loader of the document that is asked something; "": none is
         self._document = MainDocument()
+        self._blank = ""  # whether a blank document is "asked" for, or "given"; "": neither
+        self._lost_documents: list[str] = []  # Chrome's errors in place of documents
+        self._answer = 0  # status of the last document
         try:
             self._socket = CdpSocket(address, ANSWER_TIMEOUT)
             if address.target:
@@ -232,6 +253,94 @@ class DevTools(Transport):
             self._send("Page.stopLoading", {})
             return Arrival(code, new=self._document.loader != before, late=True)
         return Arrival(code, new=True)
+
+    def submit(
+        self,
+        url: str,
+        pairs: Sequence[tuple[str, str]],
+        timeout: float,
+        sending: Callable[[], None],
+    ) -> Arrival:
+        """Submit a form to ``url`` from a document that Chrome takes for one of the site, and gets
+        from us. No worker of the site comes between them.
+        """
+        self._selenium.leave_frame()
+        end, form = time.monotonic() + timeout, "_" + random.token_hex(8)
+        self._call("Network.enable")
+        try:
+            self._make_form(url, pairs, form, end)
+            sending()
+            return self._send_form(form, time.monotonic() + timeout)
+        finally:
+            with contextlib.suppress(BrowserLost, Late, Refused):
+                self._call("Network.disable")
+
+    def _make_form(self, url: str, pairs: Sequence[tuple[str, str]], form: str, end: float) -> None:
+        """Make the form, which is called ``form``, in a document of its site. Raises NoDocument."""
+        try:
+            self._open_blank(url, end)
+            if self._evaluate(call_of(script("form.js"), (url, pairs, form)), end):
+                return
+        except Late:
+            raise NoDocument("ERR_TIMED_OUT") from None
+        except (Moved, Refused) as error:
+            raise NoDocument from error
+        raise NoDocument
+
+    def _send_form(self, form: str, end: float) -> Arrival:
+        """Submit the form that was made, and wait for what comes."""
+        before, begun = self._document.loader, self._document.begun
+        self._lost_documents, self._answer = [], 0
+        try:
+            with contextlib.suppress(Moved):
+                self._evaluate(call_of(script("submit.js"), (form,)), end)
+            while self._document.loader == before:
+                # it has begun, and is over: nothing comes, or a file in place of a document
+                if self._document.begun > begun and not self._document.leaving:
+                    download = self._answer not in (0, *NO_CONTENT)
+                    return Arrival(self._lost_error() or "ERR_ABORTED", download, new=False)
+                self._receive(end)
+            self._settle(end)
+        except Late:
+            self._send("Page.stopLoading", {})
+            return Arrival(self._lost_error(), new=self._document.loader != before, late=True)
+        except Refused as error:
+            raise TransportError(str(error)) from error
+        return Arrival(self._lost_error(), new=True)
+
+    def _open_blank(self, url: str, end: float) -> None:
+        """Show a blank document at ``url``, for which nothing is requested. Raises Late, Moved,
+        Refused, NoDocument.
+        """
+        self._read_waiting()
+        self._dialogs, self._blank, before = 0, "asked", self._document.loader
+        self._call("Network.setBypassServiceWorker", bypass=True)
+        self._call("Fetch.enable", patterns=[{"resourceType": "Document"}])
+        try:
+            answer = self._call("Page.navigate", end, url=url)
+            if answer.get("errorText") or self._blank != "given":
+                raise NoDocument(answer.get("errorText", "").removeprefix("net::"))
+            while self._document.loader == before:
+                self._receive(end)
+            self._settle(end)
+        finally:
+            self._blank = ""
+            self._call("Fetch.disable")
+
+    def _lost_error(self) -> str:
+        """Return Chrome's error for the last document that did not come; "": all came."""
+        return self._lost_documents[-1] if self._lost_documents else ""
+
+    def _give_blank(self, params: Mapping[str, Any]) -> None:
+        """Give Chrome the blank document that it is about to request for the tab; let it request
+        others, of frames, itself.
+        """
+        request = {"requestId": params["requestId"]}
+        if self._blank == "asked" and params["frameId"] == self._document.frame:
+            self._blank = "given"
+            self._send("Fetch.fulfillRequest", {**request, **BLANK})
+        else:
+            self._send("Fetch.continueRequest", request)
 
     def ask(
         self, function: str, *args: Any, timeout: float | None = None, follow: bool = False
@@ -433,6 +542,12 @@ class DevTools(Transport):
                 self._send(
                     "Page.handleJavaScriptDialog", {"accept": params["type"] == "beforeunload"}
                 )
+            case "Fetch.requestPaused":
+                self._give_blank(params)
+            case "Network.loadingFailed" if params["type"] == "Document":
+                self._lost_documents.append(params["errorText"].removeprefix("net::"))
+            case "Network.responseReceived" if params["type"] == "Document":
+                self._answer = params["response"]["status"]
             case "Inspector.targetCrashed":
                 raise self.health.lost("tab crashed")
             case "Inspector.detached" | "Target.detachedFromTarget":

@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import secrets as random
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from selenium.common.exceptions import (
     InsecureCertificateException,
@@ -40,6 +42,7 @@ from .base import (
     DebuggerAddress,
     DialogOpen,
     Health,
+    NoDocument,
     PageMoved,
     ScriptError,
     ScriptTimeout,
@@ -49,7 +52,7 @@ from .base import (
     first_line,
     referred,
 )
-from .javascript import whole
+from .javascript import script, whole
 from .remote_end import QUIT_TIMEOUT, delete_session, split_credentials
 
 log = logger(__name__)
@@ -70,6 +73,10 @@ DEADLY = re.compile(
 ABORTED = re.compile(r"aborted by navigation|no such execution context")
 #: Chrome's network error in a message of ChromeDriver.
 NET_ERROR = re.compile(r"net::(ERR_\w+)")
+#: The document of a site from which a form is sent: each site has one, or an error in its place.
+BLANK = "/robots.txt"
+#: Seconds between two looks whether the answer to a form is here.
+ANSWER_PAUSE = 0.1
 #: Hosts that are this machine: what a ChromeDriver there calls localhost is reached from here.
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -325,6 +332,39 @@ class WebDriver(Transport):
         code = answer.get("errorText", "").removeprefix("net::")
         stays = code == "ERR_ABORTED" or not answer.get("loaderId")
         return Arrival(code, bool(answer.get("isDownload")), new=False if stays else None)
+
+    def submit(
+        self,
+        url: str,
+        pairs: Sequence[tuple[str, str]],
+        timeout: float,
+        sending: Callable[[], None],
+    ) -> Arrival:
+        """Submit a form to ``url`` from the robots.txt of its site, or, where that is none of its
+        documents, from what is at ``url`` itself. A page that takes the place of neither within
+        ``timeout`` seconds is late, or none comes at all.
+        """
+        form = "_" + random.token_hex(8)
+        for blank in (urljoin(url, BLANK), url):
+            arrival = self.go(blank, timeout)
+            if arrival.error:
+                raise NoDocument(arrival.error)
+            if self.ask(script("form.js"), url, pairs, form):
+                break
+        else:
+            raise NoDocument
+        mark = form + "s"
+        self.ask("window[arguments[0]] = true", mark)
+        sending()
+        end = time.monotonic() + timeout
+        with contextlib.suppress(PageMoved, ScriptTimeout, DialogOpen):
+            self.ask(script("submit.js"), form)
+        while time.monotonic() < end:
+            with contextlib.suppress(PageMoved, DialogOpen):
+                if not self.ask("return arguments[0] in window", mark):
+                    return Arrival(new=True)
+            time.sleep(ANSWER_PAUSE)
+        return Arrival(new=False)
 
     def ask(
         self, function: str, *args: Any, timeout: float | None = None, follow: bool = False

@@ -38,12 +38,14 @@ if crawl.before == "done" and tonumber(ARGV[3]) == (crawl.login or 0) then
     redis.call("HDEL", key("logouts"), claim.id)
   end
 end
+local sent = false -- a form that was sent is failed now
 if again then
-  fail(crawl, claim, "infra", "logged_out", 0, 0, 0)
+  sent = not fail(crawl, claim, "infra", "logged_out", 0, 0, 0)
+  if sent then adopt(crawl, "failed-" .. claim.id, claim.worker) end
 else
   fail(crawl, claim, "terminal", "login", 0, nil, 0)
   adopt(crawl, "failed-" .. claim.id, claim.worker)
 end
 acknowledge(claim)
 check_pages(crawl)
-return { "OK", over(crawl) and 1 or 0, again and 1 or 0 }
+return { "OK", over(crawl) and 1 or 0, again and not sent and 1 or 0 }

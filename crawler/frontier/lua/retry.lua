@@ -56,6 +56,7 @@ for _, letter in ipairs(sent) do
   end
   entry.attempts, entry.strikes = 0, 0
   if identify(entry) then await(crawl, entry.id) end
+  if entry.sent then entry.rest = string.sub(entry.rest, 1, -#SENT - 1) .. "]" end
   local lane = lane_of(entry.lane)
   forgive(lane)
   redis.call("RPUSH", queue(entry.lane, entry.priority), text(entry))

@@ -249,16 +249,18 @@ local function room(crawl)
 end
 
 -- An entry is [version,attempts,strikes,priority,depth,"lane","parent","key","url"], and an object of
--- what the link brought along, if it brought anything; see frontier/entries.py. Scripts change its
--- head as text and never decode and encode the whole, which cjson would not give back byte for byte.
--- nil if `raw` is no entry.
+-- what the link brought along, if it brought anything, and a 1 if it is a form that was sent; see
+-- frontier/entries.py. Scripts change its head as text, and that 1, and never decode and encode the
+-- whole, which cjson would not give back byte for byte. nil if `raw` is no entry.
+local SENT = ",1]"
+
 local function parse(raw)
   local attempts, strikes, priority, depth, lane, rest =
     string.match(raw, '^%[2,(%d+),(%d+),([012]),(%d+),"([%w_.-]*)"(,"%x*",".+%])$')
   if not rest then return nil end
   return {
     attempts = tonumber(attempts), strikes = tonumber(strikes), priority = tonumber(priority),
-    depth = tonumber(depth), lane = lane, rest = rest,
+    depth = tonumber(depth), lane = lane, rest = rest, sent = string.sub(rest, -4) == "}" .. SENT,
   }
 end
 

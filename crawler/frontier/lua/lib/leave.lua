@@ -23,9 +23,9 @@ local function held(id)
   }
 end
 
--- The value of a claim in `inflight`, made now.
-local function claim_value(token, worker, deadline, raw)
-  return string.format("%s\n%s\n%.0f\n%.0f\n%s", token, worker, deadline, now, raw)
+-- The value of a claim in `inflight`, made now, or at `claimed`.
+local function claim_value(token, worker, deadline, raw, claimed)
+  return string.format("%s\n%s\n%.0f\n%.0f\n%s", token, worker, deadline, claimed or now, raw)
 end
 
 -- The claim that `id` and `token` prove, or nil and "REPEATED" (this very report was accepted
@@ -86,6 +86,12 @@ local function attempts_of(crawl, class)
   return class == "hook" and crawl.hook_attempts or crawl.attempts
 end
 
+-- A form that was sent, perhaps, is not sent again.
+local function bury_sent(crawl, entry, class, reason, status)
+  bury(crawl, entry, nil, "terminal", string.sub("form_sent: " .. reason, 1, 400), status)
+  remember_failure(crawl, entry, class, reason, status)
+end
+
 -- The effect of a page's failure, by its class. `wait` (ms) is a Retry-After, what a hook asks for, or nil; `rand`, in
 -- [0,1), spreads the back-off.
 -- Returns ms until the page is tried again, or nil if it is among the failed now.
@@ -109,9 +115,13 @@ local function fail(crawl, claim, class, reason, status, wait, rand)
       set(crawl, "infra", streak + 1)
       wait = math.min(INFRA_HOLD_MAX, INFRA_HOLD * 2 ^ streak)
     end
-    give_back(crawl, lane, entry, now + wait)
     hold(crawl, wait, reason)
-    retry = wait
+    if entry.sent then
+      bury_sent(crawl, entry, class, reason, status)
+    else
+      give_back(crawl, lane, entry, now + wait)
+      retry = wait
+    end
   else
     if class == "crash" then
       entry.strikes = entry.strikes + 1
@@ -132,10 +142,13 @@ local function fail(crawl, claim, class, reason, status, wait, rand)
       count("throttled")
     end
 
-    if class == "crash" and entry.strikes >= crawl.crash_strikes then
+    local final = class == "terminal" or class == "hook"
+    if entry.sent and not final then
+      bury_sent(crawl, entry, class, reason, status)
+    elseif class == "crash" and entry.strikes >= crawl.crash_strikes then
       bury(crawl, entry, nil, class, "poison", status)
       remember_failure(crawl, entry, class, "poison", status)
-    elseif class == "terminal" or entry.attempts >= attempts_of(crawl, class) then
+    elseif entry.sent or class == "terminal" or entry.attempts >= attempts_of(crawl, class) then
       bury(crawl, entry, nil, class, reason, status)
       remember_failure(crawl, entry, class, reason, status)
     elseif class == "throttle" then
