@@ -12,8 +12,6 @@ from enum import IntEnum, StrEnum
 from hashlib import blake2b, sha1
 from typing import TYPE_CHECKING, Any
 
-from .redaction import masked_form
-
 #: Begins the names of counts of what hooks and conditions decided about pages.
 DECISION = "decision:"
 #: Stands, as a Referer, for the page on which a link was found.
@@ -341,7 +339,6 @@ class Result:
             "status": self.response.status,
             "depth": self.page.depth,
             **({"route": self.page.route} if self.page.route else {}),
-            **({} if self.page.form is None else {"form": masked_form(self.page.form)}),
             "data": self.data,
             "links": len(self.links) if self.links_found is None else self.links_found,
             "ms": round(self.ms),

@@ -16,7 +16,6 @@ from ..redaction import password_of
 from .derived import once_per_crawl
 from .field_errors import SECRETS
 from .item_models import is_model, models_within, table_of
-from .routes import routes_of
 
 if TYPE_CHECKING:
     from .crawl import Crawl
@@ -48,16 +47,6 @@ def digest_of(crawl: Crawl) -> str:
     hooks = {step: source_of(hook) for step, hook in sorted(crawl.hooks.items())}
     text = json.dumps({"fields": fields, "hooks": hooks}, sort_keys=True)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-@once_per_crawl
-def may_submit(crawl: Crawl) -> bool:
-    """Whether a hook of the crawl, or of a route of it, may follow a form, as its source tells."""
-    hooks = [
-        *crawl.hooks.values(),
-        *(one for r in routes_of(crawl).values() for one in r.hooks.values()),
-    ]
-    return any("form" in source for source in map(source_of, hooks) if "follow" in source)
 
 
 def changed_fields(crawl: Crawl) -> dict[str, Json]:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..definition.browser_profile import profile_of
-from ..definition.digest import may_submit
+from ..definition.submission import may_submit
 from ..errors import BrowserUnavailable, FrontierRefused, Skip
 from ..local.shutdown import shutdown
 from ..model import Outcome, Result, Turn

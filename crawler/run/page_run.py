@@ -27,7 +27,7 @@ from ..hooks import is_raised_by
 from ..local.shutdown import shutdown
 from ..model import Change, FailureClass, Json, Link, Response, Result, item_digest, short_version
 from ..observe.logs import bind, logger
-from ..redaction import Secrets, masked, secrets_of_form
+from ..redaction import Secrets, masked, masked_form, secrets_of_form
 from ..text.encodable import encodable_value
 from ..text.nesting import NESTING_MAX, is_deeper
 from ..text.printable import printable
@@ -389,6 +389,8 @@ class PageRun:
             raise self._hooks.error("extract", error, self._page) from error
         known = self._claim.known
         change = Change.UNKNOWN if known is None else Change.between(known, self._digest)
+        if self._page.form is not None:
+            kept = {"form": masked_form(self._page.form), **kept}
         facts = (self._crawl.name, self._page, response, data, links)
         return Result(*facts, self._elapsed_ms(), self._version, skipped, kept, change=change)
 
