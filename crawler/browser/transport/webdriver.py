@@ -341,8 +341,8 @@ class WebDriver(Transport):
         sending: Callable[[], None],
     ) -> Arrival:
         """Submit a form to ``url`` from the robots.txt of its site, or, where that is none of its
-        documents, from what is at ``url`` itself. A page that takes the place of neither within
-        ``timeout`` seconds is late, or none comes at all.
+        documents, from what is at ``url`` itself. If nothing takes its place within ``timeout``
+        seconds, the page is late, or none comes at all: ChromeDriver does not tell.
         """
         form = "_" + random.token_hex(8)
         for blank in (urljoin(url, BLANK), url):
@@ -364,7 +364,7 @@ class WebDriver(Transport):
                 if not self.ask("return arguments[0] in window", mark):
                     return Arrival(new=True)
             time.sleep(ANSWER_PAUSE)
-        return Arrival(new=False)
+        return Arrival(new=False, late=True)
 
     def ask(
         self, function: str, *args: Any, timeout: float | None = None, follow: bool = False
