@@ -27,7 +27,7 @@ LOCUST = (("times", "How long requests take"), ("requests", "Requests and failur
 SYSTEM = (
     ("queue", "Jobs that wait, and jobs in work"),
     ("oldest", "How long the oldest job that waits has waited"),
-    ("totals", "Each job, when it was ordered: time until it was done"),
+    ("totals", "Each job, by when it was ordered: time until it was done"),
     ("pace", "Jobs completed in a second, over the last five"),
     ("busy", "Browsers that are busy, of those that there are"),
     ("cpu", "All processors of this machine"),

@@ -205,12 +205,16 @@ class Stage:
         }
 
     def _dots(self) -> dict[str, list[Any]]:
-        """Return for each job when it was ordered, and its times; the oldest first."""
+        """Return for each job when it was ordered, and how long it took, or has taken so far; the
+        oldest first.
+        """
         jobs = sorted(self.jobs, key=lambda job: job.ordered)
         return {
             "at": [_rounded(job.ordered - self.began) for job in jobs],
-            "waiting": [_rounded(job.waiting(self.ended)) for job in jobs],
             "total": [None if job.ended is None else _rounded(job.total(0)) for job in jobs],
+            "open": [
+                _rounded(job.total(self.ended)) if job.ended is None else None for job in jobs
+            ],
         }
 
 

@@ -14,7 +14,7 @@
     requests: (course) => [course.requests, ["at", "rate", "fails"], ["requests/s", "failures/s"]],
     queue: (course) => [course.samples, ["at", "waiting", "running"], ["waiting", "in work"]],
     oldest: (course) => [course.samples, ["at", "oldest"], ["oldest waits, s"]],
-    totals: (course) => [course.jobs, ["at", "total", "waiting"], ["until done, s", "waiting, s"]],
+    totals: (course) => [course.jobs, ["at", "total", "open"], ["done after, s", "not done, so far, s"]],
     pace: (course) => [course.samples, ["at", "completed"], ["completed/s"]],
     busy: (course) => [course.samples, ["at", "running", "slots"], ["in work", "browsers"]],
     cpu: (course) => [course.samples, ["at", "cpu"], ["CPU %"]],
@@ -42,7 +42,7 @@
         { ...axis, values: (_, values) => values.map((value) => `${value} ${unit}`) },
         { ...axis, size: 48 },
       ],
-      series: [{ label: "at", value: (_, x) => (x == null ? "–" : `${x} ${unit}`) }, ...series],
+      series: [{ label: "at", value: (_, x) => (x == null ? "–" : `${Math.round(x * 10) / 10} ${unit}`) }, ...series],
     };
   }
 

@@ -81,6 +81,7 @@ class StageRun:
                 self._attend(book)
         orders = [job.ordered for job in jobs]
         began = min(orders, default=book.started)
+        moved = [replace(one, at=one.at - (began - book.started)) for one in samples]
         return Stage(
             scenario=scenario,
             factor=factor,
@@ -88,7 +89,7 @@ class StageRun:
             offset=offset,
             seconds=max(orders, default=began) - began,
             ended=ended,
-            samples=[replace(one, at=one.at - (began - book.started)) for one in samples],
+            samples=[one for one in moved if one.at >= 0] or moved,
             jobs=jobs,
             requests=requests,
             is_interrupted=interrupted,

@@ -184,3 +184,55 @@ def test_ctrl_c_ends_all_and_still_writes_the_report(folder):
     assert "interrupted" in report["verdict"]
     assert "interrupted" in (folder.path / "load.html").read_text()
     assert folder.left_over() == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_a_target_that_is_missed_under_more_load_is_status_one(folder):
+    """Ten times today's load is more than the workers may do. Subscribers read what is done."""
+    (folder.path / "news.toml").write_text(NEWS)
+    done = folder.run("load", "news.toml", "--json", timeout=600)
+    assert done.returncode == 1, done.stderr
+    report = json.loads(done.stdout)
+    assert report["verdict"].endswith("10 times")  # at 1, too, on a machine that is very busy
+    calm, busy = report["stages"]
+    assert [(stage["times"], stage["rate"]) for stage in (calm, busy)] == [(1, 1), (10, 10)]
+    assert busy["ordered"] > calm["ordered"] > 0
+    targets = {one["target"]: one for one in busy["targets"]}
+    assert not targets["waiting_max"]["met"]
+    assert targets["waiting_max"]["measured"] > targets["waiting_max"]["limit"]
+    assert targets["failures"]["met"]
+    assert calm["waiting"]["max"] < busy["waiting"]["max"]
+    names = {(row["type"], row["name"]) for stage in (calm, busy) for row in stage["locust"]}
+    assert names >= {("JOB", "RECEIVED"), ("GET", "/jobs/ID/results"), ("POST", "/jobs")}
+    html = (folder.path / "load.html").read_text()
+    assert "Stage 2, 10 jobs ordered a second" in html
+    assert "missed" in html
+
+
+NEWS = """
+publishers = 2
+subscribers = 2
+rate = 1.0
+times = [1, 10]
+duration = 6.0
+workers.rate = 2.0
+[targets]
+waiting_max = 9.0
+failures = 0.0
+"""
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1_800)
+def test_the_capacity_of_slow_workers_is_below_their_rate(folder):
+    words = ("--duration", "15", "--precision", "0.3", "--worker-rate", "3", "-o", "curve.html")
+    done = folder.run("load", "--capacity", *words, "--json", timeout=1_500)
+    assert done.returncode == 0, done.stderr
+    capacity = json.loads(done.stdout)["capacity"]
+    assert 0 < capacity["low"] < capacity["high"] < 6
+    assert capacity["low"] <= 3.3  # what the rate allows, and what so few jobs do not tell
+    assert {step["holds"] for step in capacity["steps"]} >= {True, False}
+    html = (folder.path / "curve.html").read_text()
+    assert 'data-chart="curve"' in html
+    assert "jobs a second are sustained" in html
