@@ -11,6 +11,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -36,6 +37,8 @@ from .service_urls import (
 )
 
 PREFIX = "CRAWLER_"
+#: The source of a setting that nobody set.
+DEFAULT = "default"
 
 #: Seconds that the HTTP client to ChromeDriver or the Grid waits longer than Chrome may take to
 #: load a page.
@@ -407,6 +410,42 @@ def load(**values: Any) -> Settings:
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False)
         raise SettingsError("; ".join(map(_fault, faults))) from error
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveSetting:
+    """A setting as it holds here: its variable, its value, and where that comes from.
+
+    ``is_secret``: the value may hold a password, and is not for people.
+    """
+
+    variable: str
+    value: Any
+    source: str
+    is_secret: bool
+
+
+def effective(settings: Settings) -> list[EffectiveSetting]:
+    """Return each of ``settings``, as :func:`load` made them without values of its caller.
+
+    The source is the environment, the Django project, a file, another setting, or the default.
+    """
+    project = django.values(Settings.model_fields, BROKER_SCHEMES)
+    found = []
+    for name, value in settings:
+        field = Settings.model_fields[name]
+        if os.environ.get(variable(name)) or variable(name) in withdrawn:
+            source = "environment"
+        elif value == field.default:
+            source = DEFAULT
+        elif name in project:
+            source = "Django project"
+        elif name == "webhook_secret":
+            source = variable("webhook_secret_file")
+        else:
+            source = f"made of {variable('redis_url')}"  # the broker beside it
+        found.append(EffectiveSetting(variable(name), value, source, is_secret=not field.repr))
+    return found
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -20,6 +20,7 @@ COMMANDS = (
     ("start", "start", "Crawl all of CRAWL, and end when nothing is left."),
     ("run", "run", "Run one page of CRAWL, without Redis and without following links."),
     ("validate", "validate", "Say everything that is wrong with CRAWL at once."),
+    ("list", "crawl_list", "List the crawls that were started, and those of CRAWLER_CRAWLS."),
     ("info", "info", "Say what the crawl NAME (or each crawl) is doing."),
     ("pause", "control", "Begin no further page of NAME until `resume`; pages in flight finish."),
     ("resume", "control", "Let the crawl NAME go on after `pause` or `stop`."),
@@ -59,10 +60,21 @@ COMMANDS = (
         "Say whether the worker of this machine, Redis, the broker and Chrome work.",
     ),
     ("doctor", "doctor", "Say what is installed, reachable and misconfigured."),
+    (
+        "config",
+        "effective_settings",
+        "Show the settings that hold here, and where each comes from.",
+    ),
+    (
+        "completion",
+        "completion",
+        "Print the script that completes commands, options and names of crawls in SHELL.",
+    ),
 )
 
-#: Commands that load no crawl: a probe, and programs that set a Django project up by themselves.
-WITHOUT_CRAWLS = ("health", "worker", "flower")
+#: Commands that load no crawl: a probe, what a shell asks for, and programs that set a Django
+#: project up by themselves.
+WITHOUT_CRAWLS = ("health", "worker", "flower", "completion")
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 

@@ -17,10 +17,11 @@ from ..model import Status
 from .click_errors import Mistake
 from .common import find_crawl, open_client, standing
 from .group import echo
+from .parameters import CRAWL_NAME
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 def pause(name: str) -> None:
     """Begin no further page of NAME until `resume`; pages in flight finish. It outlives every
     restart.
@@ -33,7 +34,7 @@ def pause(name: str) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 @click.option("--reopen", is_flag=True, help="Also if it has ended: with what is still queued.")
 def resume(name: str, reopen: bool) -> None:
     """Let the crawl NAME go on after `pause` or `stop`."""
@@ -50,14 +51,14 @@ def resume(name: str, reopen: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 def stop(name: str) -> None:
     """Begin no further page of the crawl NAME; pages in flight finish."""
     end(name, "stop")
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 def cancel(name: str) -> None:
     """Stop NAME, and give up its pages in flight; they come back if it is resumed."""
     end(name, "cancel")
@@ -80,7 +81,7 @@ def end(name: str, how: str) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 @click.argument("changes", nargs=-1, metavar="[FIELD=VALUE]...")
 def limits(name: str, changes: tuple[str, ...]) -> None:
     """Show the limits of the crawl NAME, or change some while it goes on.
@@ -130,7 +131,7 @@ def parse_limits(changes: Iterable[str]) -> dict[str, Any]:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clear(name: str, yes: bool) -> None:
     """Forget the crawl NAME: its pages, its results, all it knows. Result files stay."""

@@ -24,13 +24,14 @@ from ..storage.server import server_time
 from .click_errors import Mistake
 from .common import find_crawl, names, open_client
 from .group import echo
+from .parameters import CRAWL_NAME
 
 #: The lists of pages that ``--lists`` shows.
 LISTS = ("queued", "processing", "delayed", "failed", "deliveries")
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", type=CRAWL_NAME, required=False)
 @click.option("--lists", type=click.Choice(LISTS), help="Also the first pages of this list.")
 @click.option(
     "--count", type=click.IntRange(1, 10_000), default=10, help="How many of them. [default: 10]"

@@ -29,13 +29,14 @@ from ..secret_refs import SECRET_PREFIX
 from .click_errors import Mistake
 from .common import find_crawl, open_client, standing
 from .group import echo
+from .parameters import CRAWL_NAME
 
 #: Kinds of failure whose meaning is shown after a list.
 KINDS_SHOWN = 8
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 @click.option("--reason", help="Only those that failed for this reason.")
 @click.option("--after", is_flag=True, help="Instead: results and failures that no hook took.")
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object per line.")
@@ -109,7 +110,7 @@ def line(letter: FailedPage) -> str:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 @click.argument("urls", nargs=-1, metavar="[URL|ID]...")
 @click.option("--reason", help="Those that failed for this reason.")
 @click.option("--all", "everything", is_flag=True, help="All of them.")
@@ -151,7 +152,7 @@ def retry(
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @click.option(
     "--file",

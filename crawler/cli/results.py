@@ -15,13 +15,14 @@ from ..output.whole_files import WholeFile
 from .click_errors import Mistake
 from .common import find_crawl, open_client
 from .group import TerminalOutput, echo
+from .parameters import CRAWL_NAME
 
 #: How to export to a file that is there, and is not known as an earlier export.
 ADVICE = "choose another file, or replace it with --overwrite"
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 @click.option(
     "-o", "--file", "file", default="-", help="Where to; - is standard output. [default: -]"
 )
@@ -77,7 +78,7 @@ def format_of(path: Path) -> str:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 def report(name: str, as_json: bool) -> None:
     """Say what the crawl NAME did, and why it ended, if it has."""

@@ -25,10 +25,11 @@ from ..run.dry_run import DryRun, dry_run
 from ..services import endpoint
 from .click_errors import Mistake
 from .group import echo
+from .parameters import CRAWL_REFERENCE
 
 
 @click.command()
-@click.argument("crawl", metavar="CRAWL")
+@click.argument("crawl", metavar="CRAWL", type=CRAWL_REFERENCE)
 @click.option("--url", help="Another page of it than the entry.")
 @click.option("--route", default="", help="The route that a link to the page would name.")
 @click.option("--data", default="{}", metavar="JSON", help="The data that a link would bring.")

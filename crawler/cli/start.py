@@ -41,6 +41,7 @@ from .chrome_check import ChromeCheck
 from .click_errors import Mistake
 from .group import echo
 from .interrupts import Interrupts, count_interrupts
+from .parameters import CRAWL_REFERENCE
 from .progress import Progress
 from .start_files import StartFiles, check_state
 
@@ -53,7 +54,7 @@ REDIS_PATIENCE = 60.0
 
 
 @click.command()
-@click.argument("crawl", metavar="CRAWL")
+@click.argument("crawl", metavar="CRAWL", type=CRAWL_REFERENCE)
 @click.option(
     "-o",
     "--file",

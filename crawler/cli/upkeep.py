@@ -14,10 +14,11 @@ from ..output import report
 from ..output.report import ExitStatus
 from .common import find_crawl, open_client
 from .group import echo
+from .parameters import CRAWL_NAME
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 @click.option("--json", "as_json", is_flag=True, help="For programs: a list of sentences.")
 def audit(name: str, as_json: bool) -> None:
     """Say what is wrong with the keys of NAME; exit status 1 if anything is."""
@@ -35,7 +36,7 @@ def audit(name: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 def repair(name: str) -> None:
     """Mend what `audit` finds in NAME, which may go on meanwhile."""
     with open_client() as client:

@@ -10,10 +10,11 @@ from ..definition.loading import load
 from ..definition.route_checks import route_warnings
 from ..definition.routes import route_names
 from .group import echo
+from .parameters import CRAWL_REFERENCE
 
 
 @click.command()
-@click.argument("crawl", metavar="CRAWL")
+@click.argument("crawl", metavar="CRAWL", type=CRAWL_REFERENCE)
 def validate(crawl: str) -> None:
     """Say everything that is wrong with CRAWL at once."""
     settings = configuration.load()

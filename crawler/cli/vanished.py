@@ -12,15 +12,17 @@ from ..model import Json
 from ..redaction import masked
 from .common import find_crawl, open_client
 from .group import echo
+from .parameters import CRAWL_NAME
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", type=CRAWL_NAME)
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object per line.")
 def vanished(name: str, as_json: bool) -> None:
-    """List the pages that NAME knew before it was crawled again, and that are gone: those that
-    answer so (404, 410) or fail in another way that will not pass, and, once the crawl has come to
-    its end by itself, those that it did not meet.
+    """List the pages that NAME knew before, and that are gone.
+
+    They answer so (404, 410), or fail in another way that will not pass; and, once the crawl has
+    come to its end by itself, those count that it did not meet.
     """
     with open_client() as client:
         crawl, snapshot = find_crawl(client, name)
