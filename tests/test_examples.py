@@ -142,3 +142,52 @@ def test_prices_are_watched_from_night_to_night(shop, folder):
 
 def price(item: dict[str, str]) -> float:
     return float(item["price"].removeprefix("€"))
+
+
+def test_a_search_form_is_submitted_for_each_word(shop, folder):
+    place(folder, "search.py", shop)
+    done = folder.run("start", "search.py", "-o", "hits.jsonl", "-c", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: dict[str, list[str]] = {"no such book": []}
+    for hit in sorted(
+        (item for line in folder.lines("hits.jsonl") for item in line["data"] or []),
+        key=lambda hit: hit["place"],
+    ):
+        titles = found.setdefault(hit["words"], [])
+        titles.append(hit["title"])
+        assert hit["place"] == len(titles)
+        assert hit["price"].startswith("€")
+    # more than a page of them, each once, and only those that have the word
+    assert len(found["the"]) == len(set(found["the"])) > 5
+    assert {"The Walled Orchard"} <= set(found["the"]) & set(found["clara"])
+    assert found["garden"] == ["The Patient Gardener"]
+    forms = [line["form"] for line in folder.lines("hits.jsonl") if "form" in line]
+    assert {form["words"] for form in forms} == found.keys()
+    assert {form["token"] for form in forms} == {"***"}
+
+
+def test_a_hundred_apartments_have_eleven_fields(shop, folder):
+    place(folder, "apartments.py", shop)
+    done = folder.run("start", "apartments.py", "-o", "apartments.jsonl", "-c", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "item limit 100 reached" in done.stdout
+    lines = folder.lines("apartments.jsonl")
+    items = [line["data"] for line in lines if line["route"] == "apartment"]
+    assert 100 <= len(items) <= 101  # the other browser's page was in flight
+    assert len({line["url"] for line in lines}) == len(lines)
+    assert {len(item) for item in items} == {11}
+    assert all(value not in (None, "") for item in items for value in item.values())
+    first = next(line["data"] for line in lines if line["url"].endswith("/apartments/7/"))
+    assert first == {
+        "address": "8 Mill Road",
+        "district": "Hillcrest",
+        "rent": 720,
+        "deposit": 1440,
+        "rooms": 2,
+        "area": 36.0,
+        "floor": 0,
+        "built": "1966",
+        "heating": "gas",
+        "free_from": "2027-03-19",
+        "agent": "Agent 5",
+    }

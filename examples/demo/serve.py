@@ -476,10 +476,15 @@ class Members:
         self.forms: set[str] = set()
         self.log_ins = 0
 
-    def form(self, wrong: bool = False) -> str:
-        """The page with the form; what is hidden in it serves once."""
+    def token(self) -> str:
+        """What is hidden in a form, so that it is known when it comes back."""
         token = secrets.token_hex(8)
         self.forms.add(token)
+        return token
+
+    def form(self, wrong: bool = False) -> str:
+        """The page with the form; what is hidden in it serves once."""
+        token = self.token()
         return layout(
             "Members",
             f"<h1>Members</h1>{'<p class=wrong>That is not right.</p>' if wrong else ''}"
@@ -533,6 +538,96 @@ class Members:
 members = Members()
 
 
+# Search
+# ---------------------------------------------------------------------------------------------------------------------
+
+HITS_PER_PAGE = 5
+
+
+def search_form(token: str = "") -> str:
+    """The form; what is hidden in it is asked for with each search."""
+    return (
+        '<form class="search" method="post" action="/search/">'
+        f'<input type="hidden" name="token" value="{token or members.token()}">'
+        '<input name="words" placeholder="title or author"> <button class="button">Search</button></form>'
+    )
+
+
+def search_page(form: dict[str, list[str]]) -> str | None:
+    """What a search finds, a page of it; None: it does not come from our form."""
+    said = {name: values[0] for name, values in form.items()}
+    words, number = said.get("words", ""), int(said.get("page", "1"))
+    if said.get("token", "") not in members.forms:
+        return None
+    found = [b for b in BOOKS if is_here(b) and words.lower() in f"{b.title} {b.author}".lower()]
+    last = max(1, -(-len(found) // HITS_PER_PAGE))
+    here = found[(number - 1) * HITS_PER_PAGE : number * HITS_PER_PAGE]
+    more = (
+        f'<button class="next" name="page" value="{number + 1}">More</button>'
+        if number < last
+        else ""
+    )
+    return layout(
+        f"{words}, page {number}",
+        f'<h1>{escape(words)}</h1><p class="found">{len(found)} books</p>{cards(here)}{more}{search_form(said["token"])}',
+    )
+
+
+# Apartments, of the estate agent upstairs
+# ---------------------------------------------------------------------------------------------------------------------
+
+APARTMENTS, APARTMENTS_PER_PAGE = 160, 20
+STREETS = ("Elm Street", "Harbour Lane", "Mill Road", "Orchard Way", "Station Square")
+DISTRICTS = ("Old Town", "Riverside", "Hillcrest", "Northgate")
+
+
+def apartments(number: int) -> str:
+    """A page of the list of apartments."""
+    first = (number - 1) * APARTMENTS_PER_PAGE + 1
+    rows = "".join(
+        f'<li class="listing"><a href="/apartments/{n}/">{address(n)}</a></li>'
+        for n in range(first, min(first + APARTMENTS_PER_PAGE, APARTMENTS + 1))
+    )
+    last = number * APARTMENTS_PER_PAGE >= APARTMENTS
+    more = "" if last else f'<a class="next" href="/apartments/?page={number + 1}">More</a>'
+    return layout(f"Apartments, page {number}", f"<h1>Apartments</h1><ul>{rows}</ul>{more}")
+
+
+def address(n: int) -> str:
+    """The address of an apartment."""
+    return f"{n % 90 + 1} {STREETS[n % len(STREETS)]}"
+
+
+def apartment(n: int) -> str:
+    """The page of an apartment."""
+    number = crc32(str(n).encode())
+    area = 30 + number % 90
+    facts = {
+        "rooms": f"{1 + area // 25} rooms",
+        "area": f"{area} m²",
+        "floor": f"Floor {number % 6}",
+        "built": f"Built in {1900 + number % 120}",
+        "heating": ("gas", "district heating", "heat pump")[number % 3],
+        "deposit": f"€{area * 40:,}",
+        "free": f"{number % 28 + 1} March 2027",
+    }
+    rows = "".join(f'<dt>{name}</dt><dd class="{name}">{text}</dd>' for name, text in facts.items())
+    return layout(
+        address(n),
+        f'<h1>{address(n)}</h1><p class="district">{DISTRICTS[number % len(DISTRICTS)]}</p>'
+        f'<p class="rent">€{area * 20:,} a month</p><dl>{rows}</dl>'
+        f'<a class="agent" href="/about/">Agent {number % 7 + 1}</a>',
+    )
+
+
+def apartments_at(path: str, number: str) -> str | None:
+    """The page of the agent at ``path``; None: there is none."""
+    name = path.removeprefix("/apartments/").strip("/")
+    if not name and number.isdecimal():
+        return apartments(int(number))
+    return apartment(int(name)) if name.isdecimal() and 0 < int(name) <= APARTMENTS else None
+
+
 # The server
 # ---------------------------------------------------------------------------------------------------------------------
 
@@ -551,6 +646,10 @@ class Shop(BaseHTTPRequestHandler):
         number = parse_qs(asked.query).get("page", ["1"])[0]
         if path.startswith("/members/"):
             self.for_members(path)
+        elif path == "/search/":
+            self.answer(200, "text/html", layout("Search", f"<h1>Search</h1>{search_form()}"))
+        elif path.startswith("/apartments/") and (page := apartments_at(path, number)):
+            self.answer(200, "text/html", page)
         elif path == "/surprise":
             self.answer(302, "text/plain", "", location=f"/books/{SURPRISE.slug}/")
         elif path in FILES:
@@ -575,6 +674,10 @@ class Shop(BaseHTTPRequestHandler):
                 self.answer(303, "text/plain", "", location="/members/", cookie=cookie)
             else:
                 self.answer(403, "text/html", members.form(wrong=True))
+            return
+        if self.path == "/search/":
+            page = search_page(parse_qs(text))
+            self.answer(200 if page else 403, "text/html", page or layout("No", "<h1>No</h1>"))
             return
         if self.path == "/tomorrow":
             today.number += 1
