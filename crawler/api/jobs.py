@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..client.job_tallies import JobTallies, failure_kind
+from ..client.job_times import created_at, times_of
 from ..client.start_report import IfExists
 from ..client.wakeups import BrokerUnavailable
 from ..client.webhooks import JOB_KEYS, Webhook, Webhooks
@@ -569,8 +570,7 @@ class Jobs:
             record["limits"],
             record.get("webhook"),
         )
-        # as exact as the frontier's times, or the first page might precede it
-        created = record["created"] // 1_000 / 1_000
+        created = created_at(record)
         webhook = self.webhooks.get(id) if order.webhook else None
         snapshot = self._snapshot(self._frontier(id))
         now = snapshot.ended if snapshot and snapshot.ended else self._micros() / 1e6
@@ -590,8 +590,7 @@ class Jobs:
             created=created,
             started=started,
             finished=snapshot.ended,
-            waiting=max(0.0, (now if started is None else started) - created),
-            processing=0.0 if started is None else max(0.0, now - started),
+            **times_of(created, started, now)._asdict(),
             webhook=webhook,
         )
 

@@ -38,6 +38,7 @@ from ..model import Snapshot, Status
 from ..run.timings import POWERS, STEPS
 from ..storage.connection import RedisClient, servers
 from ..storage.errors import redis_errors
+from ..storage.server import server_time
 
 #: Crawls that are shown in detail, those that run before those that ended: each has about 250
 #: lines.
@@ -216,8 +217,7 @@ class Collector(AnyCollector):
         family.add_metric(["running"], len(going) - len(waiting))
         yield family
         began = min((one.started for one in waiting if one.started), default=None)
-        with redis_errors():
-            age = 0.0 if began is None else server_time(self.redis) - began
+        age = 0.0 if began is None else server_time(self.redis) - began
         text = "For how long the oldest job waits of which no page was begun; 0: none waits."
         yield GaugeMetricFamily("crawler_job_oldest_waiting_seconds", text, max(0.0, age))
         for name, text in (
@@ -246,12 +246,6 @@ class Collector(AnyCollector):
         return CrawlState(
             snapshot, frontier.tallies(), concurrency, still.reason if still else None
         )
-
-
-def server_time(redis: Any) -> float:
-    """Return the time by Redis's clock, in epoch seconds."""
-    seconds, micros = redis.time()
-    return int(seconds) + int(micros) / 1e6
 
 
 def page_metrics(states: list[CrawlState]) -> Iterator[Metric]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 
+from ...api.jobs import PREFIX as JOB
+from ...client.job_times import find_times
 from ...errors import UnknownCrawl
 from ...frontier.answers import Lane
 from ...frontier.entries import FailedPage
@@ -49,8 +51,20 @@ def crawl_row(client: Client, name: str) -> Row:
     snapshot = find_snapshot(client, name)
     found = standstill(client, name) if snapshot else None
     return snapshot_row(name, snapshot, defined=has_definition(client, name)) | {
-        "why": printable(masked(found.says)) if found else ""
+        "why": printable(masked(found.says)) if found else "",
+        "times": job_times(client, name, snapshot),
     }
+
+
+def job_times(client: Client, name: str, snapshot: Snapshot | None) -> dict[str, str]:
+    """Return for how long a job waited, and was processed, as text; nothing for another crawl."""
+    if snapshot is None or not name.startswith(JOB):
+        return {}
+    times = find_times(client, name.removeprefix(JOB), snapshot)
+    if times is None:
+        return {}
+    texts = {word: duration_text(seconds) for word, seconds in times._asdict().items()}
+    return texts if snapshot.begun is not None else texts | {"processing": ""}
 
 
 def snapshot_row(name: str, snapshot: Snapshot | None, *, defined: bool) -> Row:
@@ -190,6 +204,11 @@ def details(snapshot: Snapshot) -> Row:
         "versions": version_texts(snapshot.versions),
         "routes": route_texts({name: route_facts(one) for name, one in snapshot.routes.items()}),
     }
+
+
+def duration_text(seconds: float) -> str:
+    """Return seconds as people read them: tenths below a minute."""
+    return f"{seconds:.1f} s" if seconds < 60 else str(timedelta(seconds=round(seconds)))
 
 
 def moment(seconds: float | None) -> datetime | None:

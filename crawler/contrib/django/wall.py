@@ -54,6 +54,7 @@ def list_row(client: Client, name: str) -> Row:
 def _wall(client: Client, name: str) -> Row:
     snapshot = find_snapshot(client, name)
     row = rows.snapshot_row(name, snapshot, defined=rows.has_definition(client, name))
+    row["times"] = rows.job_times(client, name, snapshot)
     shown: Row = {"name": name, "crawl": row, "samples": []}
     if snapshot is None:
         return shown

@@ -245,13 +245,15 @@ SITES = (
     BEGIN
     + """
 there.start(Crawl(name="shop", url="http://x.test/", concurrency_limit=1))
-there.start(Crawl(name="job-17", url="http://x.test/"))
+from crawler.api.jobs import Jobs, Order
+Jobs(there, private=True).create(Order(url="http://127.0.0.1:9/"), "17")
+there.handle("job-17").frontier.claim("a worker")
 there.start(Crawl(name="news_1", url="http://x.test/")).handle.pause("me")
 hosts = [f"h{n}.test" for n in range(230)]
 there.handle("shop").frontier.enqueue([Page(f"http://{host}/", lane=host) for host in hosts])
 pages = ("", "?kind=jobs", "?status=PAUSED", "?q=SHO", "+workers/", "shop/change/",
          "shop/failed/", "shop/undelivered/", "shop/hosts/", "shop/hosts/?from=200",
-         "shop/hosts/?q=h22", "shop/errors/", "shop/history/", "books/change/")
+         "shop/hosts/?q=h22", "shop/errors/", "shop/history/", "books/change/", "job-17/change/")
 link = re.compile(r'(?:href|action|data-\\w+|src)="(/(?!static)[a-z]+/crawler/[^"]*)"')
 def addresses(site):
     found = [ada.get(f"/{site}/crawler/crawl/{page}") for page in pages]
@@ -275,6 +277,10 @@ def test_lists_are_filtered_and_paged_at_any_admin_site(project):
     texts = seen["admin"][3]
     names = [set(re.findall(r'<tr data-crawl="([^"]+)"', text)) for text in texts[:4]]
     assert names == [{"books", "news_1", "shop"}, {"job-17"}, {"news_1"}, {"shop"}]
+    # The list of jobs and the page of a job tell its times, others have none
+    for text, times in ((texts[1], 2), (texts[0], 0), (texts[-1], 2), (texts[5], 0)):
+        found = re.findall(r'data-time="(waiting|processing)">([\d.]+) s<', text)
+        assert len(found) == times, found
     assert [text.count('<th scope="row" class="name">h') for text in texts[8:11]] == [
         99,
         31,

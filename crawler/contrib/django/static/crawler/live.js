@@ -20,6 +20,9 @@
     for (const [name, count] of Object.entries(crawl.counts)) {
       setText(part.querySelector(`[data-count="${name}"]`), String(count)); // the list has not all
     }
+    for (const [name, text] of Object.entries(crawl.times || {})) { // of a job
+      setText(part.querySelector(`[data-time="${name}"]`), text);
+    }
     const status = part.querySelector("[data-status]");
     status.dataset.status = crawl.status;
     status.title = crawl.reason;
