@@ -7,7 +7,7 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,10 +23,12 @@ from ..model import File, Json, Page, Response
 from ..profile import Profile
 from ..secret_refs import reveal
 from ..text.encodable import encodable
+from ..urls.url import normal_host
 from .artifacts import screenshots
 from .artifacts.cookies import OVERFULL_STATUSES, clear_cookies
 from .artifacts.downloads import Downloads
 from .artifacts.files import keep
+from .artifacts.host_headers import Reach
 from .artifacts.http_auth import HttpAuth
 from .artifacts.login_state import LoginState
 from .artifacts.network_log import NetworkLog
@@ -106,6 +108,8 @@ class Browser(Tab):
         self._credentials = PageCredentials(driver, dict(profile.headers), self._http_auth)
         #: The URL of the page that the hook ``before`` is called for; "": none is about to come.
         self.url_ahead = ""
+        #: The URL of the page whose run does ``before_all``; "": none does.
+        self.url_home = ""
         self._fragments = profile.keep_fragment
         self._interstitial_wait = profile.interstitial_wait
         self._frames, self.in_frames = profile.frames, profile.frames == "part"
@@ -238,13 +242,23 @@ class Browser(Tab):
         page = Page(url)
         return self.live(page, self.request(page))
 
-    def headers(self, headers: Mapping[str, str], *, keep: bool = False) -> None:
-        """Send ``headers`` with each request of the page that is about to come, also with those to
-        other hosts; with ``keep``, with those of all further pages of this session.
+    def headers(
+        self, headers: Mapping[str, str], *, keep: bool = False, to: str | Sequence[str] = "host"
+    ) -> None:
+        """Send ``headers`` with each request of the page that is about to come ``to`` its own host:
+        with "site" also to others of its registrable domain, with a list of hosts to these as well,
+        with "all" to every host. With ``keep`` all further pages of this session do so, too.
 
         ValueError if one cannot be sent.
         """
-        self._credentials.headers(headers, keep=keep)
+        if isinstance(to, str) and to not in ("host", "site", "all"):
+            raise ValueError(f'to is "host", "site", "all" or a list of hosts, not {to!r}')
+        reach = None
+        if to != "all":
+            others = () if isinstance(to, str) else tuple(map(normal_host, to))
+            here = self._target(self.url_ahead or self.url_home)
+            reach = Reach(here, site=to == "site", others=others)
+        self._credentials.headers(headers, reach, keep=keep)
 
     def cookie(
         self, name: str, value: str, url: str | None = None, *, keep: bool = False, **options: Any
@@ -272,7 +286,7 @@ class Browser(Tab):
 
     def end_page(self) -> None:
         """Take back what hooks gave the browser for one page. Raises WebDriverException."""
-        self.url_ahead = ""
+        self.url_ahead = self.url_home = ""
         self._credentials.forget()
 
     def _target(self, url: str | None) -> str:

@@ -163,6 +163,7 @@ class PageRun:
         of the crawl.
         """
         login = self._browser.login
+        self._browser.url_home = self._page.url
         login.begin()
         try:
             take = at_once(self._services, self._observer, claim=self._claim)

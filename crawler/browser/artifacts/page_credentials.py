@@ -12,14 +12,18 @@ from urllib.parse import urlsplit
 from selenium.common.exceptions import WebDriverException
 
 from ...definition.fields import OWN_HEADERS
-from ...redaction import names_secret
-from ..transport.base import first_line
+from ...redaction import looks_secret, names_secret
+from ..transport.base import NoLine, first_line
+from .host_headers import HostHeaders, Reach
 from .http_auth import HttpAuth
 from .login_state import CookieKey, cookie_for_chrome, cookie_key
+from .response_details import SECRET_HEADERS
 
 if TYPE_CHECKING:
     from ..transport.webdriver import Driver
 
+#: A header, and the hosts that it is for.
+Given = tuple[str, str, Reach | None]
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -28,28 +32,56 @@ class PageCredentials:
 
     def __init__(self, driver: Driver, always: Mapping[str, str], http_auth: HttpAuth) -> None:
         self._driver, self._http_auth = driver, http_auth
-        self._always, self._kept = dict(always), dict[str, str]()
-        self._of_page: dict[str, str] = {}
+        self._always, self._hosts = dict(always), HostHeaders(driver)
+        # by name in lower case: the header, and the hosts that it is for (None: all)
+        self._kept: dict[str, Given] = {}
+        self._of_page: dict[str, Given] = {}
         # cookies that were set for the page, and what was there before
         self._cookies: dict[CookieKey, Mapping[str, Any] | None] = {}
 
-    def headers(self, headers: Mapping[str, str], *, keep: bool) -> None:
-        """Send ``headers`` with each request, in place of those of the same names."""
+    def headers(self, headers: Mapping[str, str], reach: Reach | None, *, keep: bool) -> None:
+        """Send ``headers`` with each request that ``reach`` includes (None: with each), in place of
+        those of the same names.
+
+        Raises:
+            ValueError: one cannot be sent, or cannot be held to its hosts, and holds credentials.
+        """
         for name, value in headers.items():
             _check_header(name, value)
             if names_secret(name):
                 self._driver.secrets.add(value, value.partition(" ")[2])
         into = self._kept if keep else self._of_page
-        into.update(headers)
-        self.restore()
+        before = dict(into)
+        into |= {name.lower(): (name, value, reach) for name, value in headers.items()}
+        try:
+            self.restore()
+        except ValueError:
+            into.clear()
+            into |= before
+            raise
 
     def restore(self) -> None:
-        """Tell the tab the headers that hold now."""
-        merged: dict[str, tuple[str, str]] = {}
-        for headers in (self._always, self._kept, self._of_page):
-            merged |= {name.lower(): (name, value) for name, value in headers.items()}
+        """Tell the tab the headers that hold now. Where it has no line for those of some hosts, all
+        hosts get them, except credentials, which are refused: ValueError.
+        """
+        merged: dict[str, Given] = {
+            name.lower(): (name, value, None) for name, value in self._always.items()
+        }
+        given = {**self._kept, **self._of_page}
+        rules = [(name, value, reach) for name, value, reach in given.values() if reach]
+        try:
+            self._hosts.apply(rules)
+            merged |= {name: header for name, header in given.items() if header[2] is None}
+        except NoLine as error:
+            if secret := next((name for name, value, _ in rules if is_secret(name, value)), None):
+                raise ValueError(
+                    f"{secret} holds credentials, and this session cannot keep it from other hosts"
+                    f' ({error}): CRAWLER_DEVTOOLS=all may help, and to="all" sends it to all'
+                ) from None
+            merged |= given
         self._driver.cdp("Network.enable")
-        self._driver.cdp("Network.setExtraHTTPHeaders", headers=dict(merged.values()))
+        headers = {name: value for name, value, _ in merged.values()}
+        self._driver.cdp("Network.setExtraHTTPHeaders", headers=headers)
 
     def cookie(self, name: str, value: str, url: str, *, keep: bool, **options: Any) -> None:
         """Set a cookie for ``url``; ``options`` are those of Network.setCookie.
@@ -102,6 +134,11 @@ class PageCredentials:
 
     def _of_url(self, url: str) -> list[dict[str, Any]]:
         return list(self._driver.cdp("Network.getCookies", urls=[url])["cookies"])
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a header holds credentials."""
+    return name.lower() in SECRET_HEADERS or names_secret(name) or looks_secret(value)
 
 
 def _check_header(name: object, value: object) -> None:

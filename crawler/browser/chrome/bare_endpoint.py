@@ -1,14 +1,11 @@
-"""A bare DevTools endpoint (``ws://``, ``wss://``), as hosted browsers give: the line to it."""
+"""A bare DevTools endpoint (``ws://``, ``wss://``), as hosted browsers give: how it is reached."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import select
 import socket
 import threading
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
@@ -16,14 +13,13 @@ import websocket
 from urllib3.exceptions import HTTPError
 
 from ...errors import BrowserUnavailable
+from ..transport.cdp_line import Line
 from ..transport.remote_end import split_credentials
 
 #: The schemes of such endpoints, and of their plain HTTP.
 SCHEMES = {"ws": "http", "wss": "https"}
 #: HTTP statuses with which an endpoint says that it has no room now.
 FULL_STATUSES = frozenset({408, 425, 429, 502, 503, 504})
-#: Seconds between two signs of life on a line on which nothing else moves: hosts hang up on others.
-PING_INTERVAL = 20.0
 
 
 def is_bare(url: str | None) -> bool:
@@ -37,82 +33,40 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
-class Line:
-    """A websocket to the browser at the endpoint ``url``, which has ``timeout`` seconds to open.
-    One thread receives; any may send.
+def open_line(url: str, timeout: float) -> Line:
+    """Return a line to the browser at the endpoint ``url``, which has ``timeout`` seconds to open.
 
     Raises:
         BrowserUnavailable: it does not open.
     """
-
-    def __init__(self, url: str, timeout: float) -> None:
-        address, user, password = split_credentials(url)
-        headers = urllib3.make_headers(basic_auth=f"{user}:{password}") if user else {}
-        self._lock = threading.Lock()  # one thread at a time may use a TLS connection
-        try:
-            self._socket = websocket.create_connection(
-                browser_address(address, headers, timeout),
-                timeout=timeout,
-                suppress_origin=True,  # Chrome refuses those of web pages
-                skip_utf8_validation=True,
-                header={name.title(): value for name, value in headers.items()},
-                sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-            )
-        except websocket.WebSocketBadStatusException as error:
-            status = error.status_code
-            why = f"{shown(url)} answers {status}"
-            if status in (401, 403):
-                why += ": it wants another token, or another user and password"
-            raise BrowserUnavailable(why, status in FULL_STATUSES) from None
-        except websocket.WebSocketTimeoutException:
-            why = f"{shown(url)} gave no browser within {timeout:g} s"
-            raise BrowserUnavailable(why, True) from None
-        # its text may repeat the address
-        except (OSError, websocket.WebSocketException, ValueError) as error:
-            what = getattr(error, "strerror", None) or type(error).__name__
-            raise BrowserUnavailable(f"{shown(url)} cannot be reached: {what}") from None
-        self._raw: Any = self._socket.sock
-
-    def send(self, message: Mapping[str, Any]) -> None:
-        """Send a message. Raises OSError, WebSocketException."""
-        with self._lock:
-            self._socket.send(json.dumps(message))
-
-    def receive(self) -> dict[str, Any]:
-        """Return the next message, however long that takes. Raises OSError, WebSocketException."""
-        while True:
-            pending = getattr(self._raw, "pending", None)
-            if not (pending and pending()) and not self._readable():
-                with self._lock:
-                    self._socket.ping()
-                continue
-            with self._lock:  # not until the next message: a pong may be all that came
-                kind, frame = self._socket.recv_data_frame(control_frame=True)
-            if kind == websocket.ABNF.OPCODE_CLOSE:
-                raise websocket.WebSocketConnectionClosedException("it hung up")
-            if kind in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY):
-                message: dict[str, Any] = json.loads(frame.data)
-                return message
-
-    def _readable(self) -> bool:
-        return bool(select.select([self._raw], [], [], PING_INTERVAL)[0])
-
-    def cut(self) -> None:
-        """End the line at once, from any thread."""
-        with contextlib.suppress(OSError):
-            self._raw.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        """Close the line, once no thread uses it."""
-        with contextlib.suppress(OSError, websocket.WebSocketException):
-            self._socket.close(timeout=0)
+    address, user, password = split_credentials(url)
+    headers = urllib3.make_headers(basic_auth=f"{user}:{password}") if user else {}
+    try:
+        return Line(
+            browser_address(address, headers, timeout),
+            {name.title(): value for name, value in headers.items()},
+            timeout,
+        )
+    except websocket.WebSocketBadStatusException as error:
+        status = error.status_code
+        why = f"{shown(url)} answers {status}"
+        if status in (401, 403):
+            why += ": it wants another token, or another user and password"
+        raise BrowserUnavailable(why, status in FULL_STATUSES) from None
+    except websocket.WebSocketTimeoutException:
+        why = f"{shown(url)} gave no browser within {timeout:g} s"
+        raise BrowserUnavailable(why, True) from None
+    # its text may repeat the address
+    except (OSError, websocket.WebSocketException, ValueError) as error:
+        what = getattr(error, "strerror", None) or type(error).__name__
+        raise BrowserUnavailable(f"{shown(url)} cannot be reached: {what}") from None
 
 
 def product_at(url: str, timeout: float) -> str:
     """Return what the browser at ``url`` calls itself ("Chrome/140.0.1"), within ``timeout``
     seconds. Raises BrowserUnavailable.
     """
-    line = Line(url, timeout)
+    line = open_line(url, timeout)
     timer = threading.Timer(timeout, line.cut)
     timer.daemon = True
     timer.start()

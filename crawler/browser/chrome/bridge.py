@@ -24,7 +24,7 @@ import websocket
 from ...errors import BrowserUnavailable
 from ...net.websocket_server import Closed, WebSocketServer, read_head
 from ...observe.logs import logger
-from .bare_endpoint import Line, shown
+from .bare_endpoint import open_line, shown
 
 log = logger(__name__)
 
@@ -82,7 +82,7 @@ class Bridge:
         self.endpoint = shown(url)
         #: Why the line to the endpoint broke; "": it is there.
         self.broken = ""
-        self._line = Line(url, timeout)
+        self._line = open_line(url, timeout)
         self._lock = threading.Lock()
         self._questions: dict[int, Question] = {}
         self._number = 0  # of the last command
