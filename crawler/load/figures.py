@@ -6,10 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import NormalDist, fmean, stdev
+from statistics import NormalDist, fmean
 
-#: Parts into which a series is divided, to see how much its growth varies by itself.
-PARTS = 10
+#: Values that a series must have, so that its growth says anything.
+SERIES_MIN = 8
+#: Degrees of freedom of a series whose values hang together, at least; and squares that are none.
+FREEDOM_MIN, NOTHING = 3.0, 1e-9
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
@@ -48,27 +50,29 @@ class Growth:
 
 
 def growth(points: Sequence[tuple[float, float]], confidence: float) -> Growth | None:
-    """Return the growth of a series of times and values, in the order of its times.
+    """Return the growth of a series of times and values: the slope of the line through them, and
+    how sure it is, by Student's t.
 
-    The series is divided into parts of equal length. The growths of these vary, and by Student's t
-    that says how sure the mean of them is. None: the series is too short to say.
+    A value depends on the one before it, so the series tells less than as many independent values
+    would: it counts as ``n (1 - r) / (1 + r)`` of them, where ``r`` is the correlation of what
+    follows each other (Santer et al. 2000). None: the series is too short to say.
     """
-    if len(points) < PARTS + 1 or points[-1][0] <= points[0][0]:
+    rate = slope(points)
+    if rate is None or len(points) < SERIES_MIN:
         return None
-    edges = [points[round(number * (len(points) - 1) / PARTS)] for number in range(PARTS + 1)]
-    rates = [
-        (after[1] - before[1]) / (after[0] - before[0])
-        for before, after in pairwise(edges)
-        if after[0] > before[0]
-    ]
-    if len(rates) < 2:
-        return None
-    rate = (points[-1][1] - points[0][1]) / (points[-1][0] - points[0][0])
-    margin = student(confidence, len(rates) - 1) * stdev(rates) / math.sqrt(len(rates))
+    middle, level = fmean(x for x, _ in points), fmean(y for _, y in points)
+    rest = [y - level - rate * (x - middle) for x, y in points]
+    squares = sum(one * one for one in rest)
+    if squares < NOTHING:  # all of them lie on the line
+        return Growth(rate, rate, rate)
+    follow = max(0.0, sum(one * other for one, other in pairwise(rest)) / squares)
+    freedom = max(len(points) * (1 - follow) / (1 + follow) - 2, FREEDOM_MIN)
+    spread = sum((x - middle) ** 2 for x, _ in points)
+    margin = student(confidence, freedom) * math.sqrt(squares / freedom / spread)
     return Growth(rate, rate - margin, rate + margin)
 
 
-def student(confidence: float, freedom: int) -> float:
+def student(confidence: float, freedom: float) -> float:
     """Return the one-sided quantile of Student's t for ``freedom`` degrees of freedom, by the
     series of Abramowitz and Stegun (26.7.5): within 2 % from 5 degrees on, up to 99 %.
     """
