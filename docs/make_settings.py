@@ -42,8 +42,8 @@ FIELDS = """
 ## Fields of a crawl
 
 The same names in Python (`Crawl(name="books", …)`), in TOML (`name = "books"`) and on the command
-line (`--set delay=1`). `None` means no limit; TOML has no such value: write `"none"` there. Hooks
-are added with decorators: see the README.
+line (`--delay 1` for those that people reach for, `--set delay=1` for all). `None` means no limit;
+TOML has no such value: write `"none"` there. Hooks are added with decorators: see the README.
 
 | field | default | what it says | for example |
 |---|---|---|---|

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -24,11 +25,12 @@ from ..redaction import masked, masked_form
 from ..run.dry_run import DryRun, dry_run
 from ..services import endpoint
 from .click_errors import Mistake
+from .field_options import LOADING, PAGES, FieldCommand, changes_of, field_options
 from .group import echo
 from .parameters import CRAWL_REFERENCE
 
 
-@click.command()
+@click.command(cls=FieldCommand)
 @click.argument("crawl", metavar="CRAWL", type=CRAWL_REFERENCE)
 @click.option("--url", help="Another page of it than the entry.")
 @click.option("--route", default="", help="The route that a link to the page would name.")
@@ -41,8 +43,9 @@ from .parameters import CRAWL_REFERENCE
     "changes",
     multiple=True,
     metavar="FIELD=VALUE",
-    help="Another value for a field, for a crawl without code.",
+    help="Another value for any field, as in TOML, for a crawl without code.",
 )
+@field_options(*PAGES, *LOADING)
 def run(
     crawl: str,
     url: str | None,
@@ -52,17 +55,18 @@ def run(
     after: bool,
     as_json: bool,
     changes: tuple[str, ...],
+    **fields: Any,
 ) -> None:
     """Run one page of CRAWL, without Redis and without following links.
 
     Shows what it extracts, and which links it would keep.
     """
     settings = configuration.load()
-    definition = load(crawl, changes, settings.crawls)
+    definition = load(crawl, (*changes, *changes_of(fields)), settings.crawls)
     definition.validate()
     if route and route not in definition.routes:
         raise Mistake(f"{crawl} has no route {route}; there are: {route_names(definition)}")
-    brings, fields = data_of(data), fields_of_form(form)
+    brings, form_fields = data_of(data), fields_of_form(form)
     entries = entries_decided(definition)
     with Chrome(endpoint(settings)) as chrome:
         permits = Permits(
@@ -73,7 +77,11 @@ def run(
             headers=plain_headers(definition),
         )
         outcome = dry_run(
-            *(definition, chrome, permits, url), route=route, data=brings, form=fields, after=after
+            *(definition, chrome, permits, url),
+            route=route,
+            data=brings,
+            form=form_fields,
+            after=after,
         )
     kill_children()  # of hooks: who waits for the end of our output would wait for theirs
     group = permits.robots_group(outcome.result.page.url)

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -39,6 +40,7 @@ from ..output import report
 from ..output.report import ExitStatus
 from .chrome_check import ChromeCheck
 from .click_errors import Mistake
+from .field_options import FieldCommand, changes_of, field_options
 from .group import echo
 from .interrupts import Interrupts, count_interrupts
 from .parameters import CRAWL_REFERENCE
@@ -53,7 +55,7 @@ WORKERS_START = (Reason.NO_WORKER, Reason.UNKNOWN_CRAWL, Reason.NOT_TAKEN)
 REDIS_PATIENCE = 60.0
 
 
-@click.command()
+@click.command(cls=FieldCommand)
 @click.argument("crawl", metavar="CRAWL", type=CRAWL_REFERENCE)
 @click.option(
     "-o",
@@ -84,7 +86,7 @@ REDIS_PATIENCE = 60.0
     "changes",
     multiple=True,
     metavar="FIELD=VALUE",
-    help="Another value for a field, for a crawl without code.",
+    help="Another value for any field, as in TOML, for a crawl without code.",
 )
 @click.option(
     "--reset",
@@ -112,6 +114,7 @@ REDIS_PATIENCE = 60.0
     ),
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the end report as JSON.")
+@field_options()
 def start(
     crawl: str,
     file: Path | None,
@@ -123,11 +126,15 @@ def start(
     recrawl: bool,
     update: bool,
     as_json: bool,
+    **fields: Any,
 ) -> None:
     """Crawl all of CRAWL, and end when nothing is left. Started again, it goes on where it was
     interrupted; a crawl that has ended is not crawled again, but its files are completed.
+
+    Options that are named like fields set them, for a crawl without code.
     """
     settings = configuration.load()
+    changes += changes_of(fields)
     definition = load(crawl, changes, settings.crawls)
     definition.validate()
     if file == Path("-"):
