@@ -1,4 +1,4 @@
-"""Apartments: index pages and listing pages, of which each gives eleven fields; a hundred, and stop.
+"""Apartments: index pages and listing pages, each of which gives eleven fields; a hundred of them.
 
     python examples/demo/serve.py --port 8765 &
     crawler start examples/apartments.py -o apartments.csv
