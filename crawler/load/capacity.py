@@ -11,7 +11,7 @@ from .measurements import Stage
 from .scenario import Scenario
 
 #: The part of the rate by which a queue may seem to grow, and still counts as one that does not.
-SLACK = 0.05
+SLACK = 0.1
 #: How often a step is repeated, twice as long each time, while it says nothing.
 REPEATS = 2
 
@@ -69,7 +69,7 @@ def judge_step(stage: Stage, rate: float, confidence: float) -> Step:
     """Return what a stage says of its rate.
 
     The queue grows if its growth is above 0 with the ``confidence``; it does not if, with the same,
-    its growth is below a twentieth of the rate.
+    its growth is below a tenth of the rate.
     """
     points = [(one.at, float(one.waiting)) for one in stage.steady()]
     found = growth(points, confidence)

@@ -72,7 +72,9 @@ class Course:
             stage = run.run(steadily(scenario, rate, seconds))
             if stage.is_interrupted:
                 raise KeyboardInterrupt
-            return judge_step(stage, rate, confidence)
+            step = judge_step(stage, rate, confidence)
+            self.say({True: "it holds", False: "the queue grows", None: "not sure"}[step.holds])
+            return step
 
         self.say(f"as many as they can, {scenario.duration:g} s")
         self._take(run.run(flood(scenario)))
