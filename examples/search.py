@@ -14,7 +14,7 @@ WORDS = ("the", "garden", "clara", "no such book")
 search = Crawl(name="search", url="http://127.0.0.1:8765/search/", concurrency_limit=4)
 
 
-@search.extract
+@search.route("form", match="^/search/$", links=False)
 def ask(page, follow):
     for words in WORDS:
         form = {"token": page.attr("form.search [name=token]", "value"), "words": words}

@@ -161,7 +161,9 @@ def test_a_search_form_is_submitted_for_each_word(shop, folder):
     assert len(found["the"]) == len(set(found["the"])) > 5
     assert {"The Walled Orchard"} <= set(found["the"]) & set(found["clara"])
     assert found["garden"] == ["The Patient Gardener"]
-    forms = [line["form"] for line in folder.lines("hits.jsonl") if "form" in line]
+    lines = folder.lines("hits.jsonl")
+    forms = [line["form"] for line in lines if "form" in line]
+    assert len(lines) == len(forms) + 1
     assert {form["words"] for form in forms} == found.keys()
     assert {form["token"] for form in forms} == {"***"}
 

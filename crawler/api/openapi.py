@@ -353,6 +353,7 @@ def failed_schema() -> dict[str, Json]:
     page["properties"] |= {
         "route": {"type": "string", "description": "That its link named, if it did."},
         "data": {"type": "object", "description": "That its link brought, if it did."},
+        "form": {"type": "object", "description": "That was submitted, if it is a form."},
     }
     cursor = {"type": ["string", "null"], "description": "Where to go on; null: this is the end."}
     return _object({"failed": {"type": "array", "items": page}, "cursor": cursor})
