@@ -319,7 +319,18 @@ after = contents()
 lazy = ("__abstractmethods__", "_abc_impl", "__annotations__", "__doc__")
 print([key for key, value in before.items() if after.get(key) is not value and key[-1] not in lazy])
 """
-    names = (
-        [*importable(), "crawler.contrib.locust"] if "contrib.locust" in MODULES else importable()
-    )
-    assert python(code, *names) == "[]"
+    assert python(code, *importable()) == "[]"
+
+
+def test_users_of_locust_change_a_process_only_when_asked_for():
+    code = """
+import crawler.contrib.locust as users, importlib, socket, sys
+print("gevent" in sys.modules, end=" ")
+import locust
+def forbidden(*args, **kwargs): raise SystemExit(f"opened on import: {args}")
+socket.socket.connect = forbidden
+for name in sys.argv[1:]: importlib.import_module(name)
+print(all(getattr(users, name) for name in users.__all__))
+"""
+    names = [f"crawler.{name}" for name in MODULES if name.startswith("contrib.locust")]
+    assert python(code, *names) == "False True"

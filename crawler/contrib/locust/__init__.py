@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from .celery_client import TaskResult as TaskResult
     from .celery_client import TaskTimeout as TaskTimeout
     from .celery_user import CeleryUser as CeleryUser
+    from .crawler_user import CrawlerUser as CrawlerUser
     from .jobs_user import JobsUser as JobsUser
 
 _MODULES = {
     "CeleryClient": "celery_client",
     "CeleryUser": "celery_user",
+    "CrawlerUser": "crawler_user",
     "JobsUser": "jobs_user",
     "TaskResult": "celery_client",
     "TaskTimeout": "celery_client",
