@@ -29,6 +29,8 @@ class Profile:
     exchanges: bool = False  # whether headers, redirects and the like are kept
     # names, in lower case, of headers of responses whose values are told though they are secrets
     headers_shown: tuple[str, ...] = ()
+    # whether hooks may want to speak Chrome's own protocol on a line of their own
+    line: bool = False
     captures: bool = False  # whether responses that pages load are captured
     console: bool = False  # whether the console's errors and warnings are kept
     timings: bool = False  # whether the timings of a page's parts are kept

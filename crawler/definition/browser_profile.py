@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from ..hooks import wants
 from ..profile import Profile
 from ..redaction import password_of
 from ..secret_refs import references
@@ -47,6 +48,7 @@ def profile_of(crawl: Crawl, flags: Iterable[str] = ()) -> Profile:
         downloads=crawl.downloads == "save",
         watch=_watches(crawl),
         captures=_captures(crawl),
+        line=_wants_line(crawl),
         pages=PROXY_PAGES if crawl.proxy else None,
         **_values(crawl, _OF_PROFILE),
     )
@@ -80,6 +82,13 @@ def _watches(crawl: Crawl) -> bool:
         return True
     quiet = any(table.get("wait_quiet") for table in crawl.routes.values())
     return quiet or any(step.action == "quiet" for step in parse_steps(all_steps(crawl)))
+
+
+def _wants_line(crawl: Crawl) -> bool:
+    """Whether a hook may give the browser headers for some hosts only."""
+    hooks = [crawl.hooks.get(step) for step in ("before_all", "before")]
+    hooks += [table.get("before") for table in crawl.routes.values()]
+    return any(callable(hook) and wants(hook, "browser") for hook in hooks)
 
 
 def _captures(crawl: Crawl) -> bool:

@@ -45,6 +45,8 @@ def ask(chrome: Chrome, site: Server) -> Iterator[Ask]:
 
     def ask(path: str, before: Before | None = None, step: str = "before") -> str:
         crawl = Crawl(name="tests", url=site.url(path), robots=False, headers={"X-Shop": "always"})
+        if before is None or step != "before":
+            crawl.before(lambda browser: sessions.append(browser.session_id))
         if before:
             getattr(crawl, step)(
                 lambda browser: (sessions.append(browser.session_id), before(browser))

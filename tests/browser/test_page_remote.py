@@ -87,6 +87,7 @@ def test_a_chrome_elsewhere_does_what_a_local_one_does(endpoint: str, site: Serv
             "wait_quiet": 0.2,
         },
         "led": {"referer": ["https://www.search.test/?q=a", "link"], "keep_headers": True},
+        "known": {},
         "curious": {"capture": "*/api/*", "wait_for_response": "*/api/late"},
     }
     permits = Permits(guard_of(Crawl(name="x", url=site.url())), obey=False)
@@ -94,8 +95,13 @@ def test_a_chrome_elsewhere_does_what_a_local_one_does(endpoint: str, site: Serv
 
         def ask(path: str, kind: str = "dressed", **fields) -> tuple[Response, LivePage]:
             crawl = Crawl(name=kind, url=site.url(path), **crawls[kind], **fields)
+            if kind == "known":
+                crawl.before(lambda browser: browser.headers({"Authorization": "s3c"}))
             page = entry_pages(crawl)[0]
             with chrome.session(profile_of(crawl, permits.flags(local=False))) as browser:
+                browser.url_ahead = page.url
+                if hook := crawl.hooks.get("before"):
+                    hook(browser)
                 response = accept(crawl, page, browser, permits)
                 return response, browser.live(page, response)
 
@@ -117,6 +123,8 @@ def test_a_chrome_elsewhere_does_what_a_local_one_does(endpoint: str, site: Serv
             ask("/204", "led")
         with pytest.raises(PageError, match="download"):
             ask("/download", "led")
+
+        assert '"Authorization": "s3c"' in ask("/sent", "known")[1].text("pre")
 
         before = site.hits.copy()
         sent, live = ask("/sent")

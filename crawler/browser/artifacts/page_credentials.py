@@ -76,7 +76,7 @@ class PageCredentials:
             if secret := next((name for name, value, _ in rules if is_secret(name, value)), None):
                 raise ValueError(
                     f"{secret} holds credentials, and this session cannot keep it from other hosts"
-                    f' ({error}): CRAWLER_DEVTOOLS=all may help, and to="all" sends it to all'
+                    f' ({error}): to="all" sends it to all of them'
                 ) from None
             merged |= given
         self._driver.cdp("Network.enable")

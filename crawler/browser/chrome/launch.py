@@ -145,7 +145,7 @@ class Launcher:
         one is started without.
         """
         flags = (*FLAGS, HEADLESS, NO_SHARED_MEMORY)
-        piped = flags if self.endpoint.uses_devtools else (*flags, PIPE)
+        piped = flags if self.endpoint.uses_devtools or profile.line else (*flags, PIPE)
         if not _unsandboxed.is_set():
             try:
                 new = self._connect(profile, url, piped if self._sandboxed else flags)
@@ -187,7 +187,7 @@ class Launcher:
             warn_unsandboxed("we are root")
         flags = [
             *FLAGS,
-            KEEP_FRAME if endpoint.uses_devtools else PIPE,
+            *((KEEP_FRAME,) if endpoint.uses_devtools else () if profile.line else (PIPE,)),
             *(() if is_shell(local.binary) else (HEADLESS,)),
             *((NO_SANDBOX,) if _unsandboxed.is_set() else ()),
             *(() if has_shared_memory() else (NO_SHARED_MEMORY,)),
@@ -210,6 +210,7 @@ class Launcher:
         """Start a session on the WebDriver at ``url``, and set up its tab for the profile."""
         endpoint = self.endpoint
         bridge = local.bridge if isinstance(local, AttachedDriver) else None
+        alone = endpoint.uses_devtools or profile.line
         options = options_for(
             profile,
             (*flags, *endpoint.flags),
@@ -218,7 +219,7 @@ class Launcher:
         )
         if bridge:
             attach(options, bridge.address)
-        elif binary := local.launcher(endpoint.uses_devtools) if local else endpoint.binary:
+        elif binary := local.launcher(alone) if local else endpoint.binary:
             options.binary_location = binary
         driver = Driver(
             url,
