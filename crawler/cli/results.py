@@ -10,7 +10,7 @@ import click
 
 from ..frontier.listing import Listing
 from ..output import report as end_report
-from ..output.export import FORMATS, Stream, print_export, write_export
+from ..output.export import FORMATS, Stream, kind_of, print_export, write_export
 from ..output.whole_files import WholeFile
 from .click_errors import Mistake
 from .common import find_crawl, open_client
@@ -42,7 +42,7 @@ ADVICE = "choose another file, or replace it with --overwrite"
     "--overwrite", is_flag=True, help="Replace FILE, whatever it holds. [default: if we wrote it]"
 )
 def export(name: str, file: str, kind: str | None, raw: bool, overwrite: bool) -> None:
-    """Write the results of NAME as JSON lines, CSV or Parquet."""
+    """Write the results of NAME as JSON lines, CSV, Parquet or SQLite."""
     path = None if file == "-" else Path(file)
     kind = kind or (format_of(path) if path else "jsonl")
     with open_client() as client:
@@ -69,10 +69,9 @@ def format_of(path: Path) -> str:
     Raises:
         Mistake: it stands for none.
     """
-    kind = path.suffix.lower().lstrip(".")
-    if kind in FORMATS:
+    if kind := kind_of(path):
         return kind
-    if kind in ("ndjson", "json", "jl", ""):
+    if path.suffix.lower() in (".ndjson", ".json", ".jl", ""):
         return "jsonl"
     raise Mistake(f"{path} does not say its format: --format {', '.join(FORMATS)}")
 

@@ -60,11 +60,12 @@ REDIS_PATIENCE = 60.0
 @click.option(
     "-o",
     "--file",
-    "file",
+    "results",
+    multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
     help=(
         "The results: one JSON object per page; a table, written at the end, if its name ends in"
-        " .csv or .parquet. [default: NAME.jsonl]"
+        " .csv, .parquet or .sqlite. May be repeated. [default: NAME.jsonl]"
     ),
 )
 @click.option(
@@ -117,7 +118,7 @@ REDIS_PATIENCE = 60.0
 @field_options()
 def start(
     crawl: str,
-    file: Path | None,
+    results: tuple[Path, ...],
     output: Path | None,
     concurrency: int | None,
     changes: tuple[str, ...],
@@ -137,7 +138,7 @@ def start(
     changes += changes_of(fields)
     definition = load(crawl, changes, settings.crawls)
     definition.validate()
-    if file == Path("-"):
+    if Path("-") in results:
         raise Mistake(
             "start continues a file after an interruption, so -o - has no meaning; for a pipe:"
             f" crawler export {definition.name} | ..."
@@ -151,7 +152,7 @@ def start(
         IfExists.UPDATE: update,
     }
     if_exists = next((word for word, given in words.items() if given), None)
-    order = Order(definition, crawl, file, output, changes, concurrency, if_exists)
+    order = Order(definition, crawl, results, output, changes, concurrency, if_exists)
     if not settings.redis_url:
         snapshot, complete = crawl_embedded(order, Embedded(settings))
     elif concurrency:
@@ -182,7 +183,7 @@ class Order:
 
     crawl: Crawl
     reference: str
-    file: Path | None
+    results: tuple[Path, ...]
     output: Path | None
     changes: tuple[str, ...]
     concurrency: int | None
@@ -198,7 +199,7 @@ class Order:
     def files(self) -> tuple[Path, ...]:
         """The files for results; without a request for any, one with the name of the crawl."""
         items = self.output and self.output / "items.jsonl"
-        given = {path.absolute(): path for path in (items, self.file) if path}
+        given = {path.absolute(): path for path in (items, *self.results) if path}
         files = tuple(given.values())
         return files or (Path(f"{self.crawl.name}.jsonl"),)
 
@@ -448,8 +449,8 @@ def say_start(order: Order, start: StartReport, workers: str) -> None:
 def command(order: Order) -> str:
     """Return the command line that goes on with the crawl."""
     words = ["crawler", "start", order.reference]
-    if order.file:
-        words += ["-o", str(order.file)]
+    for path in order.results:
+        words += ["-o", str(path)]
     if order.output:
         words += ["--output", str(order.output)]
     if order.concurrency:

@@ -16,7 +16,7 @@ from ..frontier.listing import Listing
 from ..local.private_files import check_space, make_private
 from ..model import Snapshot, page_id
 from ..output import report
-from ..output.export import check_format, lines_of, write_export
+from ..output.export import check_format, kind_of, lines_of, write_export
 from ..output.results import ResultsFile
 from ..output.whole_files import WholeFile, put_lines
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from ..definition.crawl import Crawl
     from ..frontier.frontier import Frontier
 
-#: Endings of files that are tables, written from the lines of JSON at the end.
-TABLES = ("csv", "parquet")
+#: Formats of files that are tables, written from the lines of JSON at the end.
+TABLES = ("csv", "parquet", "sqlite")
 #: The fields of each line of ``failed.jsonl``.
 FAILED_FIELDS = {"url", "reason", "status", "attempts", "depth"}
 
@@ -50,8 +50,8 @@ class FrontierResults:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A CSV or Parquet file, made at the end of the lines of ``spool``, a file in the private
-    state.
+    """A CSV, Parquet or SQLite file, made at the end of the lines of ``spool``, a file in the
+    private state.
     """
 
     kind: str
@@ -96,7 +96,7 @@ class StartFiles:
 
     def _follower(self, path: Path) -> ResultsFile:
         """Return the file that follows the stream for the results file ``path``."""
-        kind = path.suffix.lower().lstrip(".")
+        kind = kind_of(path)
         if kind not in TABLES:
             return self._lines(path, self._say)
         table = WholeFile(path, self._state)

@@ -1,4 +1,6 @@
-"""Exports: results from the frontier's stream as JSON lines, CSV or Parquet, in bounded memory."""
+"""Exports: results from the frontier's stream as JSON lines, CSV, Parquet or SQLite, in bounded
+memory.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ import csv
 import importlib
 import json
 import re
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -24,7 +28,13 @@ PAGE_COLUMNS = ("url", "final_url", "status", "depth", "links", "ms")
 OTHER_COLUMNS = ("route", "change")
 #: Rows of a Parquet file that are compressed together.
 ROW_GROUP = 5_000
-FORMATS = ("jsonl", "csv", "parquet")
+FORMATS = ("jsonl", "csv", "parquet", "sqlite")
+#: Endings of the names of SQLite's files.
+SQLITE_ENDINGS = ("sqlite", "sqlite3", "db")
+#: The table in such a file.
+SQLITE_TABLE = "items"
+#: Columns that SQLite allows a table, as most programs are built.
+SQLITE_COLUMNS = 2_000
 #: Lines of a file of results that are read at a time.
 LINES_AT_ONCE = 500
 
@@ -109,6 +119,8 @@ def write_export(file: WholeFile, read: Read, kind: str, *, raw: bool = False) -
     def put(path: Path) -> None:
         if kind == "parquet":
             _parquet(path, stream, _pyarrow())
+        elif kind == "sqlite":
+            _sqlite(path, stream)
         else:
             with path.open("w", encoding="utf-8", newline="") as out:
                 print_export(out, stream, kind, raw=raw)
@@ -121,14 +133,22 @@ def print_export(out: Output, stream: Stream, kind: str, *, raw: bool = False) -
     """Write all results of ``stream`` to ``out`` as they come.
 
     Raises:
-        SetupError: ``kind`` is Parquet, which needs a file.
+        SetupError: ``kind`` is Parquet or SQLite, which need a file.
     """
-    if kind == "parquet":
-        raise SetupError("Parquet needs a file: -o results.parquet")
+    if kind in ("parquet", "sqlite"):
+        raise SetupError(f"{kind} needs a file: -o results.{kind}")
     if kind == "csv":
         _csv(out, stream, raw=raw)
     else:
         _jsonl(out, stream)
+
+
+def kind_of(path: Path) -> str | None:
+    """Return the format that the name of a file stands for; None: none of ``FORMATS``."""
+    ending = path.suffix.lower().lstrip(".")
+    if ending in SQLITE_ENDINGS:
+        return "sqlite"
+    return ending if ending in FORMATS else None
 
 
 def check_format(kind: str) -> None:
@@ -185,6 +205,60 @@ def _parquet(path: Path, stream: Stream, pyarrow: Any) -> None:
                 for name in types
             }
             writer.write_table(pyarrow.table(values, schema=schema))
+
+
+def _sqlite(path: Path, stream: Stream) -> None:
+    """Write the table ``items`` of a new SQLite database. Raises SetupError: too many columns."""
+    columns = _columns(stream)
+    if len(columns.kinds) > SQLITE_COLUMNS:
+        raise SetupError(
+            f"the items have {len(columns.kinds):,} fields, and SQLite takes {SQLITE_COLUMNS:,}"
+            " columns: choose jsonl, or csv"
+        )
+    types = {name: _sqlite_type(kinds) for name, kinds in columns.kinds.items()}
+    names = ", ".join(map(quoted, apart(types).values()))
+    declared = ", ".join(f"{quoted(name)} {types[key]}" for key, name in apart(types).items())
+    holes = ", ".join("?" * len(types))
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(f"CREATE TABLE {SQLITE_TABLE} ({declared})")
+        database.executemany(
+            f"INSERT INTO {SQLITE_TABLE} ({names}) VALUES ({holes})",  # noqa: S608, quoted
+            ([_value(row.get(name), types[name]) for name in types] for row in rows(stream)),
+        )
+
+
+def apart(names: Iterable[str]) -> dict[str, str]:
+    """Return the name in SQLite of each of ``names``: it does not tell capital letters from small
+    ones.
+    """
+    found: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        shown, number = encodable(name).replace("\0", " "), 1
+        while (shown if number == 1 else f"{shown}_{number}").lower() in taken:
+            number += 1
+        found[name] = shown if number == 1 else f"{shown}_{number}"
+        taken.add(found[name].lower())
+    return found
+
+
+def quoted(name: str) -> str:
+    """Return ``name`` as SQL writes the name of a column, whatever it holds."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _sqlite_type(kinds: set[str]) -> str:
+    """Return the type of a column; kinds that do not fit together become text."""
+    match sorted(kinds):
+        case ["bool"] | ["int"]:
+            return "INTEGER"
+        case ["float"] | ["float", "int"]:
+            return "REAL"
+    return "TEXT"
+
+
+def _value(value: Json, type_: str) -> Json:
+    return _cell(value) if type_ == "TEXT" else value
 
 
 def _pyarrow() -> Any:

@@ -7,6 +7,8 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 import redis as redis_py
@@ -476,6 +478,27 @@ def test_texts_that_a_spreadsheet_would_run_are_made_harmless(desk):
         assert [row["title"] for row in table] == titles
         assert {row["number"] for row in table} == {"-3.5"}
         assert {row[column] for row in table} == {"x"}
+
+
+def test_results_leave_as_a_database_with_a_row_for_each_item(desk):
+    crawl = desk.begin("/a", "/b", concurrency_limit=1)
+    finish(crawl.frontier, [{"title": "A1", "tags": ["x"]}, {"title": "A2", "price": 2.5}])
+    finish(crawl.frontier, {"title": None, "Title": "big", 'a "b"': 1, "huge": 2**70, "sold": True})
+    finish(crawl.frontier, None)
+    desk.run("export", "shop", "-o", "out.db")
+    with closing(sqlite3.connect(desk.folder.path / "out.db")) as database:
+        database.row_factory = sqlite3.Row
+        table = [dict(row) for row in database.execute("SELECT * FROM items")]
+    assert [row["title"] for row in table] == ["A1", "A2", None, None]
+    assert [row["price"] for row in table] == [None, 2.5, None, None]
+    assert table[0]["tags"] == '["x"]'
+    assert [table[2][name] for name in ("Title_2", 'a "b"', "huge", "sold")] == [
+        "big",
+        1,
+        str(2**70),
+        1,
+    ]
+    assert "sqlite needs a file" in desk.run("export", "shop", "--format", "sqlite", status=2)
 
 
 @pytest.mark.skipif(not HAS_PYARROW, reason="pyarrow is not installed")

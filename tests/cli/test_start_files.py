@@ -11,9 +11,11 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -98,12 +100,16 @@ def test_start_on_an_ended_crawl_writes_its_files_and_crawls_nothing(ended):
 @pytest.mark.usefixtures("ended")
 def test_a_table_is_written_whole_and_again_when_asked(desk):
     for _ in range(2):
-        desk.run("start", "shop.toml", "-o", "books.csv")
+        desk.run("start", "shop.toml", "-o", "books.csv", "-o", "books.sqlite")
         with (desk.folder.path / "books.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         assert [row["title"] for row in rows] == [f"Page {n}" for n in range(4)]
+        with closing(sqlite3.connect(desk.folder.path / "books.sqlite")) as database:
+            found = database.execute("SELECT title, url FROM items").fetchall()
+        assert found == [(row["title"], row["url"]) for row in rows]
     assert sorted(path.name for path in desk.folder.path.iterdir()) == [
         "books.csv",
+        "books.sqlite",
         "shop.toml",
         "state",
     ]
