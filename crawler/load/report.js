@@ -53,7 +53,9 @@
   }
 
   function ofCapacity(plot) {
-    const steps = [...facts.capacity.steps].sort((a, b) => a.rate - b.rate);
+    // of a rate that was tried again, the last and longest step
+    const last = new Map(facts.capacity.steps.map((step) => [step.rate, step]));
+    const steps = [...last.values()].sort((a, b) => a.rate - b.rate);
     const column = (name) => steps.map((step) => step[name]);
     const pace = plot.dataset.chart === "curve";
     const names = pace ? ["completed/s", "queue grows by, jobs/s"] : ["waiting p95, s"];
