@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from crawler.definition.forms import body_of, with_form
@@ -29,7 +31,11 @@ def test_each_body_is_a_page_of_its_own(begin):
     pages = [SEARCH, SEARCH, with_form(Page(B), {"q": "coffee"}), with_form(Page(B), {}), Page(B)]
     assert len({page.id for page in pages}) == 4
     added = frontier.enqueue(pages)
-    assert (added.new, added.known) == (4, 1)
+    assert (added.new, added.known, added.skipped) == (4, 1, {"known_data": 1})
+    # one that brings nothing else is known like any link, and so is one with a Referer
+    again = [pages[2], replace(pages[4], referer=A)]
+    added = frontier.enqueue(again)
+    assert (added.new, added.known, added.skipped) == (0, 2, {})
     queued = Listing(frontier).queued()[1:]
     assert [(page.key, page.id) for page in queued] == [
         (page.key or page.url, page.id) for page in pages[1:]

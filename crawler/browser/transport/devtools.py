@@ -266,7 +266,6 @@ class DevTools(Transport):
         """
         self._selenium.leave_frame()
         end, form = time.monotonic() + timeout, "_" + random.token_hex(8)
-        self._call("Network.enable")
         try:
             self._make_form(url, pairs, form, end)
             sending()
@@ -314,6 +313,7 @@ class DevTools(Transport):
         """
         self._read_waiting()
         self._dialogs, self._blank, before = 0, "asked", self._document.loader
+        self._call("Network.enable")
         self._call("Network.setBypassServiceWorker", bypass=True)
         self._call("Fetch.enable", patterns=[{"resourceType": "Document"}])
         try:

@@ -110,10 +110,13 @@ local function counted_patterns(crawl, patterns)
   }
 end
 
--- Whether a link names a route or brings data, which then ends its entry: a page that is known keeps
--- what it came with.
+-- Whether a link names a route or brings data, with which the end of its entry begins then: a page
+-- that is known keeps what it came with. (No text in an entry has such quotes.)
 local CLOSING_BRACE = 125
-local function brings(raw) return string.byte(raw, -2) == CLOSING_BRACE end
+local function brings(raw)
+  return string.byte(raw, -2) == CLOSING_BRACE
+    and (string.find(raw, '",{"route":', 1, true) or string.find(raw, '",{"data":', 1, true)) ~= nil
+end
 
 -- Whether a page that is known is to be queued again, and can be.
 local function repeats(crawl, page)
