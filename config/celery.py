@@ -14,7 +14,7 @@ from redis.retry import Retry
 
 from . import SettingsError
 from .service_urls import SENTINEL_SCHEMES
-from .settings import Settings
+from .settings import RECRAWL, Settings
 
 #: The module of our transports, by the name that it is installed under.
 TRANSPORTS = "crawler.tasks.transport"
@@ -89,15 +89,17 @@ def schedule(settings: Settings) -> dict[str, Any]:
 
     entries = {}
     for entry in settings.schedule:
-        name, times = entry.split(maxsplit=1)
+        name, *times, last = entry.split()
+        how = last if last == RECRAWL else "restart"
+        times += [last] if how != last else []
         try:
-            when = crontab.from_string(times)
+            when = crontab.from_string(" ".join(times))
         except (ParseException, ValueError) as error:
             raise SettingsError(f"CRAWLER_SCHEDULE: {entry!r}: {error}") from error
         entries[entry] = {
             "task": "crawler.start",
             "args": (name,),
-            "kwargs": {"if_exists": "restart"},
+            "kwargs": {"if_exists": how},
             "schedule": when,
         }
     return entries

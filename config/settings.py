@@ -58,6 +58,8 @@ SecretUrl = Annotated[str | None, Field(repr=False)]
 
 #: Minute, hour, day of month, month, day of week.
 CRON_FIELDS = 5
+#: The word behind them that has a crawl remember its pages.
+RECRAWL = "recrawl"
 
 
 class Settings(BaseSettings):
@@ -142,11 +144,11 @@ class Settings(BaseSettings):
     separated by commas."""
 
     schedule: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=(), examples=["books 0 3 * * *; shop */30 8-18 * * 1-5"]
+        default=(), examples=["books 0 3 * * * recrawl; shop */30 8-18 * * 1-5"]
     )
     """What `celery beat` starts: the name of a crawl, then minute, hour, day of month, month and
     day of week (UTC), as in a crontab; separated by semicolons. A crawl that has ended begins
-    again."""
+    again; with the word recrawl at the end of its entry it remembers its pages."""
 
     queue: str = Field(default="crawler", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     """The Celery queue of our tasks."""
@@ -287,8 +289,12 @@ class Settings(BaseSettings):
     @classmethod
     def _schedule(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
         for entry in entries:
-            if len(entry.split()) != 1 + CRON_FIELDS:
-                raise ValueError(f"{entry!r} is not a name and {CRON_FIELDS} fields of a crontab")
+            words = entry.split()
+            if len(words) != 1 + CRON_FIELDS and words[1 + CRON_FIELDS :] != [RECRAWL]:
+                raise ValueError(
+                    f"{entry!r} is not a name and {CRON_FIELDS} fields of a crontab, perhaps with"
+                    f" the word {RECRAWL} behind"
+                )
         return entries
 
     @field_validator("broker_url")

@@ -302,7 +302,8 @@ class Result:
     was done from others: see :func:`short_version`. ``skipped``: why a hook skipped the page, which
     then has no item; None: none did. ``kept`` has what the crawl asks to be kept besides the item;
     ``links_found`` stands in for the number of ``links`` where that is another one.
-    ``change`` compares the item with that of the page's last visit.
+    ``change`` compares the item with that of the page's last visit; ``again``: that was since
+    the crawl began.
     """
 
     crawl: str
@@ -316,6 +317,7 @@ class Result:
     kept: Mapping[str, Json] = field(default_factory=dict)
     links_found: int | None = None
     change: Change = Change.UNKNOWN
+    again: bool = False
 
     def record(self) -> dict[str, Json]:
         """Return the line of this page in a results file.
@@ -324,6 +326,8 @@ class Result:
         """
         response = self.response
         extras: dict[str, Json] = {} if self.skipped is None else {"skipped": self.skipped}
+        if self.again:
+            extras["again"] = True
         if response.files:
             extras["files"] = [
                 {"name": file.name, "size": file.size, "digest": file.digest}
@@ -428,6 +432,7 @@ class Claim:
     since: float | None = field(default=None, compare=False)
     # the digest of the item that the page had at its last visit; "": it is new; None: not known
     known: str | None = field(default=None, compare=False)
+    again: bool = field(default=False, compare=False)  # it was visited since the crawl began
 
 
 @dataclass(frozen=True, slots=True)

@@ -315,7 +315,12 @@ class Frontier:
         if page:
             raw, deadline, first, waits, entries_version, known = page
             found, end = entries.decode_page(raw), deadline / 1_000
-            claim = Claim(found, token, worker, end, known=known.decode())
+            digest = known.decode()
+            claim = Claim(
+                *(found, token, worker, end),
+                known=digest.removesuffix("+"),
+                again=digest.endswith("+"),
+            )
         return Turn(
             Outcome(outcome.decode()),
             claim,

@@ -30,6 +30,8 @@ Read = Callable[[str], Sequence[Entry]]
 LINE_FIELDS = frozenset(("url", "final_url", "status", "depth", "data", "links", "ms"))
 #: Bytes with which every line begins.
 LINE_START = b'{"url":'
+#: What the line of a page holds that was visited before; its item may hold it, too.
+AGAIN = b'"again":true'
 #: The end of an empty stream.
 NOWHERE = ("0", 0)
 #: Bytes that are collected before they are written.
@@ -485,7 +487,7 @@ class ResultsFile:
             if not url:
                 survey.torn = line
                 break
-            page = self._page(url)
+            page = self._page_of(line.decode()) if AGAIN in line else self._page(url)
             survey.lines, survey.length = survey.lines + 1, survey.length + len(line)
             survey.shared += hash(line) in lines
             survey.missing.discard(page)
@@ -499,7 +501,9 @@ class ResultsFile:
         return int(self._identity(url), 16)
 
     def _page_of(self, text: str) -> int:
-        return self._page(json.loads(text)["url"])
+        """Return a number for the page of a result; a further visit has one of its own."""
+        record = json.loads(text)
+        return visit_of(line_of(text)) if record.get("again") else self._page(record["url"])
 
     def _lines(self, start: int) -> Iterator[tuple[bytes, str]]:
         """Yield the lines of the file from ``start`` on, and the URL of each; "" for a last line
@@ -573,6 +577,11 @@ def batches(read: Callable[[str], Sequence[Entry]]) -> Iterator[Sequence[Entry]]
                 return
         yield batch
         place = batch[-1][0]
+
+
+def visit_of(line: bytes) -> int:
+    """Return a number for a further visit of a page by its ``line``."""
+    return int.from_bytes(blake2b(line, digest_size=16).digest(), "big")
 
 
 def line_of(text: str) -> bytes:

@@ -173,4 +173,14 @@ def result_of(crawl: str, page: Page, record: Mapping[str, Any]) -> Result:
     kept = {name: record[name] for name in KEPT if name in record}
     skipped, found = record.get("skipped"), record["links"]
     change = Change(record.get("change", Change.UNKNOWN))  # an earlier version wrote none
-    return Result(crawl, page, response, *facts, skipped, kept, links_found=found, change=change)
+    return Result(
+        crawl,
+        page,
+        response,
+        *facts,
+        skipped,
+        kept,
+        links_found=found,
+        change=change,
+        again=record.get("again", False),
+    )

@@ -393,7 +393,15 @@ class PageRun:
         if self._page.form is not None:
             kept = {"form": masked_form(self._page.form), **kept}
         facts = (self._crawl.name, self._page, response, data, links)
-        return Result(*facts, self._elapsed_ms(), self._version, skipped, kept, change=change)
+        return Result(
+            *facts,
+            self._elapsed_ms(),
+            self._version,
+            skipped,
+            kept,
+            change=change,
+            again=self._claim.again,
+        )
 
     def _hand_first(self, result: Result) -> None:
         """Call a hook ``after`` that needs the page, before the page is reported."""

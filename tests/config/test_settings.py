@@ -361,4 +361,8 @@ def test_beat_starts_crawls_by_lines_of_a_crontab(monkeypatch):
         load(schedule="books 3")
     with pytest.raises(SettingsError, match=r"^CRAWLER_SCHEDULE: 'books 99 0"):
         celery_settings(load(schedule="books 99 0 * * *"))
+    nightly = celery_settings(load(schedule="books 0 2 * * * recrawl"))["beat_schedule"]
+    (entry,) = nightly.values()
+    assert (entry["args"], entry["kwargs"]) == (("books",), {"if_exists": "recrawl"})
+    assert entry["schedule"].hour == {2}
     assert "beat_schedule" not in celery_settings(load(schedule=""))

@@ -32,6 +32,7 @@ class Endless:
         claim = take(self.frontier)
         digest = item_digest(item)
         content = Content(Change.between(claim.known or "", digest), digest)
+        assert claim.again == bool(claim.known)
         self.frontier.finish(claim, claim.page.url, content=content, revisit=revisit)
         return content.change
 

@@ -315,3 +315,22 @@ def test_a_path_that_is_no_file_is_one_clear_error(desk, tmp_path):
         desk.write(path=tmp_path / "file" / "items.jsonl")
     with pytest.raises(SetupError, match="is no file"):
         desk.write(path=tmp_path)
+
+
+def test_each_visit_of_a_page_has_its_line_also_after_a_writer_was_killed(desk):
+    frontier, lines = desk.crawl.frontier, []
+    for visit in range(3):
+        frontier.enqueue([Page("http://a/1")], again=True, front=True)
+        claim = take(frontier)
+        facts = {"url": claim.page.url, "final_url": claim.page.url, "status": 200, "depth": 0}
+        record = facts | {"data": visit, "links": 0, "ms": 1, "again": True}
+        lines.append(json.dumps(record, separators=(",", ":")))
+        frontier.finish(claim, claim.page.url, result=lines[-1])
+        if visit == 1:
+            desk.write()
+    # the writer is killed in the midst of a line, and its note is lost
+    with desk.path.open("ab") as file:
+        file.write(lines[-1].encode()[:20])
+    desk.write(state="other")
+    assert desk.path.read_text().splitlines()[-3:] == lines
+    assert len(desk.urls()) == 13

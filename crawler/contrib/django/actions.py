@@ -34,6 +34,13 @@ def start(client: Client, name: str, by: str) -> str:  # noqa: ARG001 - as all o
     return STARTS[report.outcome] + reason
 
 
+def recrawl(client: Client, name: str, by: str) -> str:  # noqa: ARG001 - as all of them
+    """Visit all pages of the crawl again, which has ended, and remember those that it knew."""
+    report = client.start(name, recrawl=True)
+    reason = f" ({report.reason})" if report.reason else ""
+    return STARTS[report.outcome] + reason
+
+
 def pause(client: Client, name: str, by: str) -> str:
     """Begin no further page of the crawl until it is resumed."""
     client.handle(name).pause(f"{by} in the admin")
@@ -105,6 +112,14 @@ ACTIONS = (
     ),
     Action("retry", "Retry failed", retry, (*Status,), needs="failed"),
     Action("redeliver", "Call hooks again", redeliver, (*Status,), needs="undelivered"),
+    Action(
+        "recrawl",
+        "Crawl again",
+        recrawl,
+        (Status.FINISHED, Status.STOPPED, Status.FAILED),
+        needs_definition=True,
+        ask="Crawl again? All its pages are visited, and each result says what has changed since.",
+    ),
     Action(
         "restart",
         "Start again",

@@ -13,7 +13,8 @@
 -- Returns  outcome, ms until another page is due (or ""), ended (1 for the call that ended the
 --          crawl), version of the log-in; with a page also: entry, hard deadline in ms, 1 if this
 --          run is to do before_all, 1 if its lane waits for sent, version of the entries' decision,
---          digest of the item that the page had before ("": it is new)
+--          digest of the item that the page had before ("": it is new), with
+--          "+" if this generation visited it before
 -- Cost     O(log n); at most 40 pages of a host that is given up
 local token, worker, ticket, rand = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local crawl, refusal = load()

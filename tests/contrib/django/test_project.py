@@ -556,3 +556,57 @@ def test_results_are_stored_once_also_by_two_and_after_a_restart(project):
         *([600, 600, 600, 299, 301, 0], 600, 600),
         [600, 600, 600, 299, 301, 0],
     ]
+
+
+NIGHTS = """
+import json
+from crawler import Crawl, Page
+from crawler.contrib.django.client import client
+from crawler.contrib.django.store import sink
+from crawler.contrib.django.store.models import StoredResult
+from crawler.frontier.answers import Content
+from crawler.model import Change, item_digest
+there = client()
+there.clear("nights")
+crawl = Crawl(name="nights", url="http://x.test/", only_changes=True)
+
+def night(prices):
+    handle = there.start(crawl, recrawl=True).handle
+    handle.frontier.enqueue([Page(f"http://x.test/{name}") for name in prices])
+    while claim := handle.frontier.claim("worker").claim:
+        item = prices.get(claim.page.url.rpartition("/")[2], "the entry")
+        digest = item_digest(item)
+        change = Change.between(claim.known, digest)
+        record = {"url": claim.page.url, "final_url": claim.page.url, "status": 200, "depth": 0,
+            "data": item, "links": 0, "ms": 5, "change": change}
+        content = Content(change, digest, left_out=change is Change.SAME)
+        handle.frontier.finish(claim, claim.page.url, result=json.dumps(record), content=content)
+    stored = sink.store(handle)
+    rows = StoredResult.objects.filter(crawl__name="nights").order_by("url")
+    return stored, {row.url[14:]: row for row in rows}
+
+first, before = night({"lamp": 1, "rug": 2, "vase": 3})
+second, after = night({"lamp": 1, "rug": 20})
+third, last = night({"lamp": 1, "rug": 20, "vase": 3})
+print(json.dumps({
+    "stored": [first, second, third],
+    "changes": [{name: row.change for name, row in rows.items()} for rows in (before, after, last)],
+    "vanished": [[name for name, row in rows.items() if row.vanished] for rows in (after, last)],
+    "first": all(before[name].first_seen == after[name].first_seen for name in before),
+    "later": [name for name in before if after[name].last_seen > before[name].last_seen],
+}))
+"""
+
+
+def test_rows_know_when_their_pages_were_seen_and_what_changed(project):
+    project.session(("migrate", "crawler_store"))
+    found = project.python(NIGHTS)
+    assert found["stored"] == [4, 1, 1]
+    assert found["changes"] == [
+        {"": "new", "lamp": "new", "rug": "new", "vase": "new"},
+        {"": "same", "lamp": "same", "rug": "changed", "vase": "new"},
+        {"": "same", "lamp": "same", "rug": "same", "vase": "new"},
+    ]
+    assert found["vanished"] == [["vase"], []]
+    assert found["first"]
+    assert found["later"] == ["", "lamp", "rug"]

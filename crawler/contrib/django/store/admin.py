@@ -16,12 +16,14 @@ from .models import StoredResult
 class StoredResultAdmin(admin.ModelAdmin):
     """The list of results."""
 
-    list_display = ("shown_url", "crawl", "route", "status", "depth", "stored")
+    list_display = (
+        *("shown_url", "crawl", "route", "status", "change", "first_seen", "last_seen", "vanished"),
+    )
     fields = (
         *("crawl", "page", "shown_url", "shown_final_url", "route", "status", "depth"),
-        *("shown_data", "links", "ms", "stored"),
+        *("shown_data", "links", "ms", "stored", "change", "first_seen", "last_seen", "vanished"),
     )
-    list_filter = ("crawl", "route", "status")
+    list_filter = ("crawl", "route", "status", "change")
     search_fields = ("url",)
     list_select_related = ("crawl",)
 

@@ -23,6 +23,8 @@ class StoredCrawl(models.Model):
     position = models.CharField(max_length=40, editable=False, default="0")
     # running number of the last result
     number = models.PositiveBigIntegerField(editable=False, default=0)
+    # the origin of the crawl whose end was compared with the rows: see sink.compare
+    compared = models.CharField(max_length=40, editable=False, default="")
     lost = models.PositiveBigIntegerField(editable=False, default=0)
 
     def __str__(self) -> str:
@@ -30,7 +32,11 @@ class StoredCrawl(models.Model):
 
 
 class StoredResult(models.Model):
-    """The last result of a page. A page of a crawl has one row, however often it is fetched."""
+    """The last result of a page. A page of a crawl has one row, however often it is fetched.
+
+    ``first_seen`` and ``last_seen`` are visits that went well, over all generations of the crawl;
+    ``vanished`` is when it was found gone, None while it is there.
+    """
 
     crawl = models.ForeignKey(StoredCrawl, on_delete=models.CASCADE, related_name="results")
     page = models.CharField(
@@ -50,6 +56,14 @@ class StoredResult(models.Model):
     links = models.PositiveIntegerField()
     ms = models.PositiveIntegerField(help_text="Milliseconds that the page took.")
     stored = models.DateTimeField(default=timezone.now)
+    change = models.CharField(
+        max_length=10,
+        default="",
+        help_text="How its item compares with the visit before: new, changed, same.",
+    )
+    first_seen = models.DateTimeField(default=timezone.now)
+    last_seen = models.DateTimeField(default=timezone.now)
+    vanished = models.DateTimeField(null=True, help_text="Since when it is gone.")
 
     class Meta:
         """One row for a page."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from django.db import connections, router, transaction
 from django.utils import timezone
@@ -17,7 +18,8 @@ from ....definition.crawl import Crawl
 from ....errors import UnknownCrawl
 from ....frontier.frontier import Frontier
 from ....frontier.listing import Listing
-from ....model import ID_LENGTH_BEFORE, Json, page_id
+from ....frontier.memory import Memories
+from ....model import ID_LENGTH_BEFORE, Change, Json, page_id
 from ....observe.logs import logger
 from .models import StoredCrawl, StoredResult
 
@@ -26,6 +28,8 @@ log = logger(__name__)
 #: Results that one transaction stores.
 BATCH = 500
 FIELDS = ("url", "final_url", "status", "depth", "data", "links", "ms")
+#: Further fields that a later visit replaces.
+OF_VISIT = ("change", "last_seen", "vanished", "stored")
 
 
 def store_all(client: Client, names: Iterable[str] = ()) -> dict[str, int]:
@@ -50,7 +54,40 @@ def store(crawl: CrawlHandle) -> int:
     stored = 0
     while count := _batch(crawl, definition, using):
         stored += count
+    compare(crawl, using)
     return stored
+
+
+def compare(crawl: CrawlHandle, using: str) -> None:
+    """Note, once, which pages a crawl that has ended saw without a result to store, as
+    ``only_changes`` leaves it out, and which vanished.
+    """
+    snapshot = crawl.snapshot()
+    progress = StoredCrawl.objects.using(using).get(name=crawl.name)
+    origin = crawl.frontier.origin()
+    if snapshot.generation < 2 or not snapshot.over or progress.compared == origin:
+        return
+    memories, ended = Memories(crawl.frontier), _moment(snapshot.ended or 0)
+    started = _moment(snapshot.started or 0)
+    rows = progress.results.using(using).filter(last_seen__lt=started, vanished=None)
+    last = 0
+    while batch := list(rows.filter(pk__gt=last).order_by("pk").values_list("pk", "page")[:BATCH]):
+        last = batch[-1][0]
+        found = memories.recall([page for _, page in batch])
+        seen, gone = list[int](), list[int]()
+        for (pk, _), memory in zip(batch, found, strict=True):
+            if memory and memory.met and memory.present:
+                seen.append(pk)
+            elif memory is None or memory.met or snapshot.whole:
+                gone.append(pk)
+        rows.filter(pk__in=seen).update(last_seen=ended, change=Change.SAME)
+        rows.filter(pk__in=gone).update(vanished=ended)
+    progress.compared = origin
+    progress.save(using=using, update_fields=["compared"])
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _batch(crawl: CrawlHandle, definition: Crawl | None, using: str) -> int:
@@ -70,13 +107,22 @@ def _batch(crawl: CrawlHandle, definition: Crawl | None, using: str) -> int:
         if place == "0":  # a fail-over took back what was stored: its pages come again
             progress.number = min(progress.number, batch[0][1] - 1)
         rows: dict[str, StoredResult] = {}
-        for progress.position, number, text in batch:
+        for place, number, text in batch:
+            progress.position, seen = place, _moment(int(place.partition("-")[0]) / 1_000)
             _count_lost(progress, number)
             record = _storable(json.loads(text)) if "\\u" in text else json.loads(text)
             page = _page(definition, record["url"])
             fields = {name: record.get(name) for name in FIELDS}
             fields["route"] = record.get("route", "")
-            rows[page] = StoredResult(crawl=progress, page=page, **fields)
+            first = rows[page].first_seen if page in rows else seen
+            rows[page] = StoredResult(
+                crawl=progress,
+                page=page,
+                change=record.get("change", ""),
+                first_seen=first,
+                last_seen=seen,
+                **fields,
+            )
         _lengthen(progress, rows, using)
         _write(list(rows.values()), using)
         progress.save(using=using)
@@ -131,5 +177,5 @@ def _write(rows: list[StoredResult], using: str) -> None:
         batch_size=BATCH,
         update_conflicts=True,
         unique_fields=("crawl", "page") if has_target else None,
-        update_fields=(*FIELDS, "route", "stored"),
+        update_fields=(*FIELDS, "route", *OF_VISIT),
     )

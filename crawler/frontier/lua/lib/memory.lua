@@ -143,12 +143,13 @@ local function hours()
   return math.min(HOURS, math.max(0, math.floor((now - memory().base) / HOUR)))
 end
 
--- The digest of the item that the page had when it was last done, as hexadecimal digits; "" for a
--- page that is not known.
+-- The digest of the item that the page had when it was last done, as hexadecimal digits, with "+" if
+-- that was in this generation; "" for a page that is not known.
 function known_digest(crawl, id)
   if not crawl.remembers then return "" end
   local page = recall(id)
-  return is_known(crawl, page) and string.format("%08x", page.digest) or ""
+  if not is_known(crawl, page) then return "" end
+  return string.format("%08x", page.digest) .. (age(crawl, page) == 0 and "+" or "")
 end
 
 -- What is known of the page `id`, as the script recall returns it; 0 if nothing is.
