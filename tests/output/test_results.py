@@ -317,7 +317,7 @@ def test_a_path_that_is_no_file_is_one_clear_error(desk, tmp_path):
         desk.write(path=tmp_path)
 
 
-def test_each_visit_of_a_page_has_its_line_also_after_a_writer_was_killed(desk):
+def test_each_visit_has_its_line_after_a_writer_was_killed(desk):
     frontier, lines = desk.crawl.frontier, []
     for visit in range(3):
         frontier.enqueue([Page("http://a/1")], again=True, front=True)
