@@ -487,7 +487,7 @@ class ResultsFile:
             if not url:
                 survey.torn = line
                 break
-            page = self._page_of(line.decode()) if AGAIN in line else self._page(url)
+            page = self._page_of(line.decode()[:-1]) if AGAIN in line else self._page(url)
             survey.lines, survey.length = survey.lines + 1, survey.length + len(line)
             survey.shared += hash(line) in lines
             survey.missing.discard(page)
