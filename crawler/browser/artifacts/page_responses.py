@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from selenium.common.exceptions import WebDriverException
 
@@ -25,7 +25,7 @@ from .response_details import without_secrets
 if TYPE_CHECKING:
     from ...model import Json
     from ..transport.base import Transport
-    from .network_log import NetworkLog
+    from .network_log import Exchange, NetworkLog
 
 log = logger(__name__)
 
@@ -71,17 +71,6 @@ class CapturedResponse:
         return encodable_value(json.loads(self.text))
 
 
-@dataclass(slots=True)
-class Exchange:
-    """A request and its response, as far as the log has told of them."""
-
-    url: str = ""
-    method: str = ""
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    size: int | None = None  # bytes on the wire; None: it is still loading
-
-
 class PageResponses:
     """The responses of the page in the tab whose URLs match one of ``patterns`` (``*`` stands for
     anything); bodies of at most ``body_limit`` bytes each, and ``limit`` bytes in all.
@@ -95,8 +84,6 @@ class PageResponses:
 
     def begin(self) -> None:
         """Forget the page before."""
-        self._exchanges: dict[str, Exchange] = {}
-        self._told = 0  # entries of the log that are in the exchanges
         self._bodies: dict[str, tuple[bytes, bool]] = {}
         self._kept = 0
 
@@ -125,10 +112,7 @@ class PageResponses:
 
     def _answered(self) -> Iterator[tuple[str, Exchange]]:
         """Yield those that were answered, each with the number of its request."""
-        entries = self._network.read()
-        note_exchanges(entries[self._told :], self._exchanges)
-        self._told = len(entries)
-        for request, one in self._exchanges.items():
+        for request, one in self._network.read().items():
             if one.status is not None and one.url.startswith(("http://", "https://")):
                 yield request, one
 
@@ -159,26 +143,6 @@ class PageResponses:
         if answer["base64Encoded"]:
             return base64.b64decode(text)
         return text.encode("utf-8", "replace")
-
-
-def note_exchanges(entries: Iterable[str], found: dict[str, Exchange]) -> None:
-    """Note in ``found`` what ``entries`` of the log tell, by the number of each request: of one
-    that was redirected, the last.
-    """
-    for text in entries:
-        message: Mapping[str, Any] = json.loads(text)["message"]
-        params = message["params"]
-        request = params.get("requestId", "")
-        match message["method"]:
-            case "Network.requestWillBeSent":
-                sent = params["request"]
-                found[request] = Exchange(sent["url"], sent["method"])
-            case "Network.responseReceived" if request in found:
-                response = params["response"]
-                found[request].status = response["status"]
-                found[request].headers = response["headers"]
-            case "Network.loadingFinished" if request in found:
-                found[request].size = int(params["encodedDataLength"])
 
 
 def matches(url: str, pattern: str) -> bool:

@@ -8,11 +8,10 @@ are named, without their value.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from selenium.common.exceptions import WebDriverException
 
@@ -26,7 +25,7 @@ from ..transport.javascript import script
 
 if TYPE_CHECKING:
     from ..transport.webdriver import Driver
-    from .network_log import NetworkLog
+    from .network_log import Exchange, NetworkLog
 
 log = logger(__name__)
 
@@ -40,22 +39,6 @@ HEADER_TIMEOUT = 10.0
 HIDDEN = "***"
 #: Headers whose values are secrets, besides those whose names say so.
 SECRET_HEADERS = frozenset({"cookie", "set-cookie", "authorization", "proxy-authorization"})
-
-
-@dataclass(slots=True)
-class Exchange:
-    """A request for a document in the tab itself, and its answer.
-
-    ``hops`` are the URLs that redirected, in their order.
-    """
-
-    url: str
-    hops: list[str] = field(default_factory=list)
-    status: int | None = None
-    status_text: str | None = None
-    headers: Mapping[str, str] | None = None
-    request_headers: Mapping[str, str] | None = None
-    mime: str | None = None
 
 
 class ResponseDetails:
@@ -139,16 +122,16 @@ class ResponseDetails:
             status=response.status or one.status,
             content_type=response.content_type or one.mime,
             status_text=one.status_text,
-            headers=one.headers,
-            request_headers=one.request_headers,
+            headers=without_secrets(one.headers, self.profile.headers_shown),
+            request_headers=without_secrets(one.request_headers),
             redirects=tuple(one.hops),
         )
 
     def _exchanges(self) -> list[Exchange]:
-        """Return the exchanges since the last time, the latest last."""
-        entries = self._network.read()
-        before, self._told = self._told, len(entries)
-        return exchanges(entries[before:], self.profile.headers_shown)
+        """Return the exchanges for documents that began since the last time, the latest last."""
+        found = self._network.read().values()
+        before, self._told = self._told, self._network.length
+        return [one for one in found if one.is_document and one.place >= before]
 
     def _console(self) -> tuple[dict[str, str], ...]:
         """Return the errors and warnings of the console since the last time."""
@@ -161,50 +144,6 @@ class ResponseDetails:
             for entry in entries
             if entry["level"] in ("SEVERE", "WARNING")
         )
-
-
-def exchanges(messages: Iterable[str], shown: Collection[str] = ()) -> list[Exchange]:
-    """Return the exchanges of which ``messages`` of the log tell, the latest last. Headers that are
-    ``shown`` have their values, secrets or not.
-    """
-    by_request: dict[str, Exchange] = {}
-    # the headers as they really were; the log has them before or after the rest
-    sent: dict[str, Mapping[str, str]] = {}
-    received: dict[tuple[str, int], Mapping[str, str]] = {}
-    for text in messages:
-        entry = json.loads(text)
-        method, params = entry["message"]["method"], entry["message"]["params"]
-        request = params.get("requestId")
-        match method:
-            case "Network.requestWillBeSent":
-                if params.get("type") == "Document" and params.get("frameId") == entry["webview"]:
-                    note_request(by_request.setdefault(request, Exchange("")), params)
-            case "Network.requestWillBeSentExtraInfo":
-                sent[request] = params["headers"]
-            case "Network.responseReceivedExtraInfo":
-                received[request, params["statusCode"]] = params["headers"]
-            case "Network.responseReceived" if request in by_request:
-                note_response(by_request[request], params["response"])
-    for request, one in by_request.items():
-        one.request_headers = without_secrets(sent.get(request) or one.request_headers)
-        headers = received.get((request, one.status or 0)) or one.headers
-        one.headers = without_secrets(headers, shown)
-    return list(by_request.values())
-
-
-def note_request(exchange: Exchange, params: Mapping[str, Any]) -> None:
-    """Note a request, or the redirect that led to it, in its exchange."""
-    if redirect := params.get("redirectResponse"):
-        exchange.hops.append(redirect["url"])
-    exchange.url = params["request"]["url"]
-    exchange.request_headers = params["request"]["headers"]
-
-
-def note_response(exchange: Exchange, response: Mapping[str, Any]) -> None:
-    """Note the final answer in its exchange."""
-    exchange.status = response["status"] or None
-    exchange.status_text = response["statusText"] or None
-    exchange.headers, exchange.mime = response["headers"], response["mimeType"] or None
 
 
 def without_secrets(
