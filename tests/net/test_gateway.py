@@ -342,6 +342,9 @@ def test_a_chrome_elsewhere_finds_no_private_address_that_is_spelled_out(chrome,
 def test_a_crawl_of_a_private_network_does_not_pay_for_a_gateway():
     assert Permits(Guard(["127.0.0.1"])).flags(local=True) == ()
     assert Permits(Guard(["127.0.0.1"])).flags(local=False) == ()
+    # unless it sends forms, which Chrome must not send twice
+    assert Permits(Guard(["127.0.0.1"])).flags(local=False, submits=True) == ()
+    assert Permits(Guard(["127.0.0.1"])).flags(local=True, submits=True)
 
 
 def test_a_name_that_begins_like_a_private_address_is_none():
@@ -394,6 +397,34 @@ def test_any_bytes_pass_both_ways_and_each_way_ends_by_itself(gateway, echo):
         got = b"".join(iter(lambda: client.recv(65_536), b""))
         sender.join()
     assert got == sent + b"and that was all"
+
+
+def test_connections_that_are_kept_for_later_can_be_cut(gateway):
+    # Given two connections that wait for an answer, one of which gets it
+    with socket.create_server((SITE, 0)) as listener:
+        port = listener.getsockname()[1]
+        clients, ends = [], []
+        for _ in range(2):
+            clients.append(ask(gateway, "books.example", port)[0])
+            ends.append(listener.accept()[0])
+        for client, end in zip(clients, ends, strict=True):
+            client.sendall(b"question")
+            assert end.recv(8) == b"question"
+        ends[0].sendall(b"answer")
+        assert clients[0].recv(6) == b"answer"
+        # When those of another port, and then these are cut
+        gateway.cut_idle("books.example", port + 1)
+        clients[0].sendall(b"more")
+        assert ends[0].recv(4) == b"more"
+        ends[0].sendall(b"answer")
+        assert clients[0].recv(6) == b"answer"
+        gateway.cut_idle("books.example", port)
+        # Then only the one ends that is at rest
+        assert (clients[0].recv(1), ends[0].recv(1)) == (b"", b"")
+        ends[1].sendall(b"answer")
+        assert clients[1].recv(6) == b"answer"
+        for one in (*clients, *ends):
+            one.close()
 
 
 def test_a_large_body_arrives_as_it_was_sent(gateway, site):
