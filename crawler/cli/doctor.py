@@ -100,12 +100,15 @@ def known_crawls(settings: Settings) -> str:
 
 def examine_chrome(settings: Settings) -> Iterator[Finding]:
     """Examine Chrome, ChromeDriver and their shared memory; a remote Chrome is asked."""
+    found = settings.chromedriver or find_driver()
+    driver = attempt("chromedriver", lambda: version_of(found, "ChromeDriver"))
     if settings.chrome_url:
         yield attempt("chrome", lambda: f"ready, at {check_chrome(settings)}")
+        if settings.chrome_url.startswith(("ws://", "wss://")):  # by a ChromeDriver of ours
+            yield driver
         return
-    chrome, driver = settings.chrome_binary, settings.chromedriver
-    yield attempt("chrome", lambda: version_of(chrome or find_chrome(), "Chrome"))
-    yield attempt("chromedriver", lambda: version_of(driver or find_driver(), "ChromeDriver"))
+    yield attempt("chrome", lambda: version_of(settings.chrome_binary or find_chrome(), "Chrome"))
+    yield driver
     if Path("/dev/shm").is_dir():  # noqa: S108, this is where Chrome looks
         size = shutil.disk_usage("/dev/shm").total  # noqa: S108
         remedy = "give the container shm_size: 2gb" if size < SHARED_MEMORY else ""

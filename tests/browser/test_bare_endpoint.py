@@ -17,6 +17,7 @@ import pytest
 
 from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.pool import Chrome
+from crawler.cli.doctor import examine_chrome
 from crawler.cli.health import check_chrome
 from crawler.config.settings import load
 from crawler.errors import BrowserLost, BrowserUnavailable
@@ -150,6 +151,9 @@ def test_a_host_without_a_browser_shows_no_token(host: TokenHost, tmp_path: Path
     settings = load(chrome_url=host.url())
     assert TOKEN not in repr(settings)
     assert f"at ws://localhost:{host.server_address[1]}" in check_chrome(settings)
+    found = {finding.part: finding for finding in examine_chrome(settings)}
+    assert found.keys() == {"chrome", "chromedriver"}
+    assert not any(finding.remedy for finding in found.values())
     with pytest.raises(BrowserUnavailable, match="401"):
         check_chrome(load(chrome_url=host.url("canary-of-another")))
     assert load(chrome_url=f"{host.url()}/").chrome_url.endswith(f"{TOKEN}/")
