@@ -84,7 +84,7 @@ from pathlib import Path
 from crawler import Crawl, Retry
 
 shop = Crawl(
-    name="shop", url={url!r}, concurrency_limit=2, backoff=0.05, lease=5, attempts=3,
+    name="shop", url={url!r}, concurrency_limit=2, backoff=0.05, attempts=3,
     robots=False, hook_attempts=3,
 )
 
