@@ -164,7 +164,7 @@ def hub_of(environment: Environment, project: Celery | None, options: CeleryOpti
     if environment not in _hubs:
         _hubs[environment] = {}
         environment.events.test_stop.add_listener(close_hubs)
-        environment.events.quitting.add_listener(join_hubs)
+        environment.events.quit.add_listener(join_hubs)
     hubs = _hubs[environment]
     key = (project, options)
     if key not in hubs:

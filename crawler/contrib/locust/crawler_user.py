@@ -154,7 +154,7 @@ def watch_of(environment: Environment, crawl: str) -> CrawlWatch:
     if environment not in _watches:
         _watches[environment] = {}
         environment.events.test_stop.add_listener(close_watches)
-        environment.events.quitting.add_listener(join_watches)
+        environment.events.quit.add_listener(join_watches)
     watches = _watches[environment]
     if crawl not in watches:
         watches[crawl] = CrawlWatch(Client(configuration.load()), crawl)
