@@ -13,8 +13,8 @@ schedule starts it each night: docs/recrawl.md.
 from crawler import Crawl
 
 nightly = Crawl(
-    name="nightly", url="http://127.0.0.1:8765/", concurrency_limit=4, depth_limit=4,
-    deny=[r"/reviews/$"], only_changes=True,
+    name="nightly", url="http://127.0.0.1:8765/", concurrency_limit=4, depth_limit=3,
+    allow=[r"/categories/", r"/books/[^/]+/$"], only_changes=True,
 )  # fmt: skip
 
 

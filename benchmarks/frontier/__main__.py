@@ -3,7 +3,8 @@ write the results down.
 
 The whole takes about half an hour and 3 GB of memory; ``--quick`` a minute, and writes nothing but
 to the screen. ``--table`` measures nothing, and brings ``docs/scale.md`` up to the file of results;
-``--link-data`` first measures again what the data of links costs, in seconds.
+``--link-data`` first measures again what the data of links costs, and ``--memory``
+what it costs to remember pages, in seconds.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from crawler.version import __version__
 
 from .link_data import link_data
 from .measure import measure
+from .memory import PAGES, memory
 from .rare import rare
 from .server import ROOT, running
 from .table import insert, tables
@@ -70,9 +72,14 @@ def main() -> None:
     options.add_argument("--quick", action="store_true", help="small sizes, to the screen")
     options.add_argument("--table", action="store_true", help="only write the table again")
     options.add_argument("--link-data", action="store_true", help="only measure links' data again")
+    options.add_argument("--memory", action="store_true", help="only measure memory again")
     chosen = options.parse_args()
-    if chosen.table or chosen.link_data:
+    if chosen.table or chosen.link_data or chosen.memory:
         results = json.loads(RESULTS.read_text())
+        if chosen.memory:
+            with tempfile.TemporaryDirectory(prefix="frontier-") as name:
+                results["memory"] = memory(Path(name))
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         if chosen.link_data:
             with tempfile.TemporaryDirectory(prefix="frontier-") as name:
                 results["link_data"] = link_data(Path(name))
@@ -84,6 +91,7 @@ def main() -> None:
         results = surroundings(folder / "about") | {
             "rows": [],
             "link_data": link_data(folder / "link_data"),
+            "memory": memory(folder / "memory", 2_000 if chosen.quick else PAGES),
             "rare": rare(folder / "rare", 0.1 if chosen.quick else 1.0),
         }
         for number, (urls, per_host) in enumerate(QUICK if chosen.quick else SIZES):

@@ -40,6 +40,13 @@ def tables(results: dict[str, Any]) -> str:
             [[brought, f"{number:.1f}"] for brought, number in results["link_data"].items()],
         ),
         "",
+        "Bytes per known page for remembering it from one generation to the next, at most 24:",
+        "",
+        *table(
+            ["known", "bytes per page"],
+            [[pages, f"{number:.1f}"] for pages, number in results["memory"].items()],
+        ),
+        "",
         (
             "Microseconds of the server's processor time, everything included (in brackets: in the"
             " script, by the clock):"

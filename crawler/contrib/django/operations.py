@@ -117,7 +117,9 @@ class Operations:
             chosen = request.POST.get("priority", "").upper()
             priority = Priority[chosen] if chosen in Priority.__members__ else Priority.NORMAL
             reopen = "reopen" in request.POST
-            return f"has {ours.enqueue(name, urls, priority=priority, reopen=reopen)}"
+            again = "again" in request.POST
+            report = ours.enqueue(name, urls, priority=priority, reopen=reopen, again=again)
+            return f"has {report}"
 
         return self.perform(request, name, "Enqueue", send)
 
