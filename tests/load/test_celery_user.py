@@ -216,6 +216,46 @@ def test_celery_users_report_calls_their_queueing_and_their_running(project, bro
     assert ("forever", "TaskRevokedError('terminated')") in failures
 
 
+ADDS = """
+from crawler.contrib.locust import CeleryUser
+from locust import constant, task
+
+class Adds(CeleryUser):
+    wait_time = constant(0.2)
+
+    @task
+    def add(self):
+        self.client.send_task("add", (1, 2))
+"""
+
+
+@pytest.mark.soak
+def test_processes_of_one_test_put_their_rows_together(project, broker):
+    url = url_of(broker)
+    (project / "locustfile.py").write_text(ADDS)
+    there = worker(project, url)
+    command = [str(BIN / "locust"), "--headless", "-u", "4", "--processes", "2", "-t", "10s"]
+    done = subprocess.run(
+        [*command, "--csv", "out", "--broker", url],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    there.terminate()  # it says what it was told
+    there.wait(PATIENCE)
+    assert done.returncode == 0, done.stderr
+    with (project / "out_stats.csv").open() as file:
+        rows = {(row["Type"], row["Name"]): row for row in csv.DictReader(file)}
+    numbers = {kind: int(rows[kind, "add"]["Request Count"]) for kind in ("celery", "QUEUE", "RUN")}
+    assert min(numbers.values()) > 10, numbers
+    assert {int(row["Failure Count"]) for row in rows.values()} == {0}
+    text = (project / "worker.log").read_text()
+    assert "enabled by remote" in text
+    assert "disabled by remote" in text
+
+
 #: Who reaches a Redis behind rediss://, by broker and by backend.
 REACHES = """
 import json, sys
