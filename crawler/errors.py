@@ -21,7 +21,8 @@ CrawlerError
 │   └── Blocked              the site keeps us out: let its host wait, come as somebody else
 ├── HookFailed               a hook's error holds a secret; this one stands in for it, without it
 └── SetupError               this machine or its settings lack something; the text says how to
-                             mend it
+    │                        mend it
+    └── PortTaken            another program listens where a server of ours would
 
 Errors that only one room raises stand in that room: FetchError and PrivateAddress in ``net/``,
 TransportError (a BrowserError) and its kind in ``browser/transport``,
