@@ -290,7 +290,7 @@ def begin(order: Order, client: Client, files: StartFiles, *, alone: bool = Fals
     frontier = client.frontier(order.crawl.name)
     ended = frontier.digest() is not None and frontier.snapshot().status.ended
     recrawls = order.if_exists is IfExists.RECRAWL
-    if recrawls and frontier.digest() is not None and not ended:
+    if recrawls and frontier.digest() is not None and not frontier.snapshot().over:
         raise CrawlExists(order.crawl.name, STILL_RUNS)
     if order.resets(frontier):
         files.set_aside()

@@ -173,6 +173,7 @@ def test_a_generation_change_that_was_cut_short_is_repeated(shop, monkeypatch):
     for script, argument in (("resume", 1), ("retry", 20), ("redeliver", 20)):
         with pytest.raises(FrontierRefused, match="recrawl"):
             frontier.run_script(script, argument)
+    assert audit_keys(frontier) == []
     shop.next_night()
     assert frontier.snapshot().known == 2
     assert shop.visit({A: 1, B: 2}) == {A: "same", B: "changed"}

@@ -261,6 +261,7 @@ end
 -- All of it, in one step; "LARGE" if that would take too long: then the caller closes the crawl and
 -- goes through it in steps.
 local function examine_all(crawl)
+  if crawl.turning == 1 then return wrong end -- its keys are being deleted: see turn
   if not is_small() then return "LARGE" end
   examine_pages(crawl)
   local faults_before, queued = #wrong, 0
