@@ -150,6 +150,7 @@ def test_celery_users_report_calls_their_queueing_and_their_running(project, bro
     # Given a worker that sends no events by itself
     url = url_of(broker)
     workers = [worker(project, url)]
+    until(lambda: " ready." in (project / "worker.log").read_text(), workers[0])
     command = [str(BIN / "locust"), "--headless", "-u", "1", "--exclude-tags", "other"]
     with (project / "locust.log").open("w") as log:
         locust = subprocess.Popen(
@@ -234,6 +235,7 @@ def test_processes_of_one_test_put_their_rows_together(project, broker):
     url = url_of(broker)
     (project / "locustfile.py").write_text(ADDS)
     there = worker(project, url)
+    until(lambda: " ready." in (project / "worker.log").read_text(), there)
     command = [str(BIN / "locust"), "--headless", "-u", "4", "--processes", "2", "-t", "10s"]
     done = subprocess.run(
         [*command, "--csv", "out", "--broker", url],
