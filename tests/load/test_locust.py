@@ -179,3 +179,51 @@ def test_a_crawl_that_was_not_started_is_told_in_a_line(settings, tmp_path):
     assert done.returncode == 2, done.stderr
     assert "Feeder: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+CUSTOMERS = """
+from crawler.contrib.locust import JobsUser
+from locust import task
+
+class Weighted(JobsUser):
+    abstract = True
+    weights = {"list_jobs": 3, "order_and_leave": 1}
+
+assert [one.__name__ for one in Weighted.tasks] == ["list_jobs"] * 3 + ["order_and_leave"]
+try:
+    type("Wrong", (JobsUser,), {"weights": {"order_and_run": 1}})
+except ValueError as error:
+    assert "no action 'order_and_run'; there are order_and_wait" in str(error)
+
+class Customer(JobsUser):
+    weights = {}
+    poll_interval = 0.1
+
+    @task
+    def all_of_it(self):
+        self.order_and_stop()
+        self.list_jobs()
+        self.order_and_leave()
+        assert self.order_job(page_limit=-1) is None
+        self.environment.runner.quit()
+"""
+
+
+def test_users_of_the_api_stop_list_and_leave(service, site, tmp_path):  # noqa: F811
+    (tmp_path / "locustfile.py").write_text(CUSTOMERS)
+    order = json.dumps({"url": site.url("/tree/0"), "delay": 30})  # it is not done meanwhile
+    done = locust(
+        *(tmp_path, tmp_path / "locustfile.py", "--host", service.url, "-u", "1"),
+        *("-t", f"{PATIENCE:g}s", "--jobs-order", order),
+        LOCUST_JOBS_TOKEN=TOKEN,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    rows = rows_of(tmp_path)
+    asked = {("POST", "/jobs"), ("GET", "/jobs/ID"), ("GET", "/jobs?limit"), ("DELETE", "/jobs/ID")}
+    assert set(rows) == asked  # jobs that are stopped or left have no times
+    assert rows["POST", "/jobs"]["num_requests"] == 3
+    assert rows["POST", "/jobs"]["num_failures"] == 1
+    left, stopped = [job["id"] for job in listed(service) if job["id"] != "warm"][:2]
+    assert service.ended(stopped)["state"] == "stopped"
+    service.ask("DELETE", f"/jobs/{left}")
