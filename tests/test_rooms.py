@@ -35,7 +35,7 @@ EXCEPTIONS = {
     "observe.metrics": "reads workers, frontier and browsers; logs and traces need none of them",
 }
 #: The rooms that may read the settings.
-READERS = ("services", "client", "local", "api", "load", "tasks", "cli", "contrib")
+READERS = ("services", "client", "local", "api", "loadtest", "tasks", "cli", "contrib")
 #: Modules in the longest chain of imports, each of which imports the next.
 CHAIN_MAX = 9
 #: Modules that lie in no folder of the package.
@@ -275,6 +275,18 @@ def test_a_trigger_needs_no_browser():
 def test_tasks_are_one_module_under_one_name():
     code = "import crawler.tasks.app, sys; print('tasks' in sys.modules, 'config' in sys.modules)"
     assert python(code) == "False False"
+
+
+def test_no_module_takes_the_place_of_a_public_name():
+    """Importing a module sets it as an attribute of its package."""
+    code = """
+import importlib, pkgutil, crawler
+before = {name: getattr(crawler, name) for name in crawler.__all__}
+for found in pkgutil.iter_modules(crawler.__path__, "crawler."):
+    importlib.import_module(found.name)
+print([name for name in crawler.__all__ if getattr(crawler, name) is not before[name]])
+"""
+    assert python(code) == "[]"
 
 
 def test_importing_opens_no_connection_and_leaves_kombu_and_celery_as_shipped():

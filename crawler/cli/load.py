@@ -12,12 +12,12 @@ import click
 from ..config import settings as configuration
 from ..config.settings import Settings
 from ..errors import SetupError
-from ..load.course import Course
-from ..load.load_report import LoadReport
-from ..load.locust_process import WebPage, check_installed
-from ..load.measurements import Sample
-from ..load.scenario import EXPERIMENTS, Scenario, read
-from ..load.system import System
+from ..loadtest.course import Course
+from ..loadtest.load_report import LoadReport
+from ..loadtest.locust_process import WebPage, check_installed
+from ..loadtest.measurements import Sample
+from ..loadtest.scenario import EXPERIMENTS, Scenario, read
+from ..loadtest.system import System
 from ..output.report import ExitStatus
 from .click_errors import Mistake
 from .group import echo

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from crawler.load.figures import growth, percentile, slope, student
+from crawler.loadtest.figures import growth, percentile, slope, student
 
 
 def test_a_percentile_is_one_of_the_values():

@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from crawler.load.capacity import Step, judge_step, search
-from crawler.load.load_report import LoadReport
-from crawler.load.measurements import JobTimes, RequestTime, Sample, Stage
-from crawler.load.scenario import EXPERIMENTS, Scenario
-from crawler.load.targets import judge, patience
-from crawler.load.theory import compare, disagreements
+from crawler.loadtest.capacity import Step, judge_step, search
+from crawler.loadtest.load_report import LoadReport
+from crawler.loadtest.measurements import JobTimes, RequestTime, Sample, Stage
+from crawler.loadtest.scenario import EXPERIMENTS, Scenario
+from crawler.loadtest.targets import judge, patience
+from crawler.loadtest.theory import compare, disagreements
 
 
 def queue(

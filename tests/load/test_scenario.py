@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crawler.errors import SetupError
-from crawler.load.scenario import EXPERIMENTS, Scenario, check, read
+from crawler.loadtest.scenario import EXPERIMENTS, Scenario, check, read
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,7 +1,7 @@
 """The page that jobs of a load test read where they are given no other: one that a Chrome shows at
 once, from this machine.
 
-    python -m crawler.load.demo_page --host 0.0.0.0 --port 8765
+    python -m crawler.loadtest.demo_page --host 0.0.0.0 --port 8765
 """
 
 from __future__ import annotations
