@@ -27,6 +27,7 @@ from ..output.report import ExitStatus
 from ..redaction import masked
 from ..text.printable import printable
 from ..version import __version__
+from .terminal import echo
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -76,7 +77,7 @@ def clear_errors(command: Callable[P, R]) -> Callable[P, R]:
             raise
         except Exception as error:
             if is_verbose():
-                click.echo(masked(printable(traceback.format_exc(), keep="\n")), err=True)
+                echo(traceback.format_exc(), err=True)
             raise as_click_exception(error) from error
 
     return run
@@ -99,7 +100,7 @@ def with_fallback(
             except error as first:
                 if is_given(parameter, kwargs) or kwargs.get(parameter) == value:
                     raise
-                click.echo(masked(printable(f"{first}; {why}", keep="\n")), err=True)
+                echo(f"{first}; {why}", err=True)
                 return command(*args, **{**kwargs, parameter: value})
 
         return run

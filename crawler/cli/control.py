@@ -16,8 +16,8 @@ from ..local.processes import user_of
 from ..model import Status
 from .click_errors import Mistake
 from .common import find_crawl, open_client, standing
-from .group import echo
 from .parameters import CRAWL_NAME
+from .terminal import echo
 
 
 @click.command()

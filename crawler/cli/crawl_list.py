@@ -14,7 +14,7 @@ from ..errors import SetupError
 from ..model import Json
 from ..output.report import waiting
 from .common import find_crawl, names, open_client
-from .group import echo
+from .terminal import echo
 
 #: The status of a crawl that was never started.
 NOT_STARTED = "not started"

@@ -34,8 +34,8 @@ from ..redaction import masked
 from ..secret_refs import SECRET_PREFIX
 from ..storage.server import write_refusal
 from .broker_check import reach_broker
-from .group import echo
 from .health import check_chrome
+from .terminal import echo
 
 #: Seconds that a program may take to say its version.
 VERSION_TIMEOUT = 20

@@ -10,7 +10,7 @@ from ..config import settings as configuration
 from ..config.settings import EffectiveSetting, effective
 from ..redaction import masked
 from ..secret_refs import SECRET_PREFIX
-from .group import echo
+from .terminal import echo
 
 
 @click.command()

@@ -15,17 +15,8 @@ from typing import Any
 import click
 
 from ..output.report import ExitStatus
-from ..redaction import masked
-from ..text.printable import printable
 from .click_errors import clear_errors
-
-
-def echo(text: str = "", *, err: bool = False, nl: bool = True, data: bool = False) -> None:
-    """Print ``text``, which may hold what strangers wrote: its control characters as escapes, and
-    ``***`` for credentials in URLs. ``data``: it is the result of a page, whose URLs stay.
-    """
-    shown = printable(text, keep="\n")
-    click.echo(shown if data else masked(shown), err=err, nl=nl)
+from .terminal import echo
 
 
 def print_traceback(
@@ -49,15 +40,6 @@ def leave_threads(end: SystemExit) -> None:
             stream.flush()
     status = end.code if isinstance(end.code, int) else int(end.code is not None)
     os._exit(status)
-
-
-class TerminalOutput:
-    """Standard output where somebody looks at it: what is written is shown by ``echo``."""
-
-    def write(self, text: str) -> int:
-        """Print ``text``."""
-        echo(text.replace("\r\n", "\n"), nl=False, data=True)
-        return len(text)
 
 
 class LazyCommand(click.Command):

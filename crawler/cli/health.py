@@ -16,7 +16,7 @@ from ..errors import CrawlerError, SetupError
 from ..local.heartbeat_file import Heartbeat
 from ..output.report import ExitStatus
 from ..redaction import masked
-from .group import echo
+from .terminal import echo
 
 #: The parts that can be checked.
 PARTS = ("worker", "redis", "broker", "chrome")

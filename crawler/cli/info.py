@@ -23,8 +23,8 @@ from ..storage.errors import redis_errors
 from ..storage.server import server_time
 from .click_errors import Mistake
 from .common import find_crawl, names, open_client
-from .group import echo
 from .parameters import CRAWL_NAME
+from .terminal import echo
 
 #: The lists of pages that ``--lists`` shows.
 LISTS = ("queued", "processing", "delayed", "failed", "deliveries")

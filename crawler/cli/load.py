@@ -20,8 +20,8 @@ from ..loadtest.scenario import EXPERIMENTS, Scenario, read
 from ..loadtest.system import System
 from ..output.report import ExitStatus
 from .click_errors import Mistake
-from .group import echo
 from .interrupts import count_interrupts
+from .terminal import echo
 
 #: Seconds between two lines of progress, and of a step of --capacity unless it is said.
 SAY_INTERVAL, STEP_DURATION = 5.0, 20.0

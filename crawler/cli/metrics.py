@@ -7,7 +7,7 @@ import click
 from ..errors import PortTaken, SetupError
 from .click_errors import ANY_PORT, with_fallback
 from .common import open_client
-from .group import echo
+from .terminal import echo
 
 #: The port in the documentation, in docker-compose.yml and in prometheus.yml.
 PORT = 9808

@@ -28,8 +28,8 @@ from ..redaction import masked, masked_form
 from ..secret_refs import SECRET_PREFIX
 from .click_errors import Mistake
 from .common import find_crawl, open_client, standing
-from .group import echo
 from .parameters import CRAWL_NAME
+from .terminal import echo
 
 #: Kinds of failure whose meaning is shown after a list.
 KINDS_SHOWN = 8

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..client.standstill import Standstill
 from ..errors import CrawlerError
 from ..model import Snapshot
-from .group import echo
+from .terminal import echo
 
 if TYPE_CHECKING:
     from rich.live import Live

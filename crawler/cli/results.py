@@ -14,8 +14,8 @@ from ..output.export import FORMATS, Stream, kind_of, print_export, write_export
 from ..output.whole_files import WholeFile
 from .click_errors import Mistake
 from .common import find_crawl, open_client
-from .group import TerminalOutput, echo
 from .parameters import CRAWL_NAME
+from .terminal import TerminalOutput, echo
 
 #: How to export to a file that is there, and is not known as an earlier export.
 ADVICE = "choose another file, or replace it with --overwrite"

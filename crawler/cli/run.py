@@ -26,8 +26,8 @@ from ..run.dry_run import DryRun, dry_run
 from ..services import endpoint
 from .click_errors import Mistake
 from .field_options import LOADING, PAGES, FieldCommand, changes_of, field_options
-from .group import echo
 from .parameters import CRAWL_REFERENCE
+from .terminal import echo
 
 
 @click.command(cls=FieldCommand)

@@ -41,11 +41,11 @@ from ..output.report import ExitStatus
 from .chrome_check import ChromeCheck
 from .click_errors import Mistake
 from .field_options import FieldCommand, changes_of, field_options
-from .group import echo
 from .interrupts import Interrupts, count_interrupts
 from .parameters import CRAWL_REFERENCE
 from .progress import Progress
 from .start_files import StartFiles, check_state
+from .terminal import echo
 
 #: Seconds between two looks at the crawl.
 LOOK_INTERVAL = 0.25

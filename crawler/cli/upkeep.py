@@ -13,8 +13,8 @@ from ..frontier.repair import audit_keys, repair_keys
 from ..output import report
 from ..output.report import ExitStatus
 from .common import find_crawl, open_client
-from .group import echo
 from .parameters import CRAWL_NAME
+from .terminal import echo
 
 
 @click.command()

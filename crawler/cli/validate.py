@@ -9,8 +9,8 @@ from ..definition.browser_profile import attached_warnings
 from ..definition.loading import load
 from ..definition.route_checks import route_warnings
 from ..definition.routes import route_names
-from .group import echo
 from .parameters import CRAWL_REFERENCE
+from .terminal import echo
 
 
 @click.command()

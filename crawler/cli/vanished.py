@@ -11,8 +11,8 @@ from ..frontier.memory import Vanished
 from ..model import Json
 from ..redaction import masked
 from .common import find_crawl, open_client
-from .group import echo
 from .parameters import CRAWL_NAME
+from .terminal import echo
 
 
 @click.command()

@@ -57,7 +57,7 @@ def test_help_imports_no_command_and_no_heavy_library(tmp_path):
     loaded = modules(tmp_path, "--help")
     assert loaded.isdisjoint(HEAVY)
     ours = {name for name in loaded if name.startswith("crawler.cli")}
-    assert ours == {"crawler.cli", "crawler.cli.click_errors", "crawler.cli.group"}
+    assert ours == {f"crawler.cli{name}" for name in ("", ".click_errors", ".group", ".terminal")}
 
 
 def test_validate_imports_no_celery_django_redis_or_browser(tmp_path, crawl):

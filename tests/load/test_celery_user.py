@@ -208,7 +208,8 @@ def test_celery_users_report_calls_their_queueing_and_their_running(project, bro
         assert rows[kind, "wait_for"]["num_requests"] == 2
         assert rows[kind, "boom"]["num_requests"] == 1
         assert rows[kind, "boom"]["num_failures"] == 0
-    assert rows["RUN", "wait_for"]["max_response_time"] >= 500
+    # the late one was let go half a second after it was sent, at the earliest
+    assert sum(rows[kind, "wait_for"]["max_response_time"] for kind in ("QUEUE", "RUN")) >= 500
     with (project / "out_failures.csv").open() as file:
         failures = {(row["Name"], row["Error"]) for row in csv.DictReader(file)}
     assert ("boom", "ValueError('boom')") in failures

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crawler.cli.group import echo
+from crawler.cli.terminal import echo
 from crawler.text.printable import printable
 
 
@@ -40,6 +40,6 @@ def test_the_commands_print_no_terminal_sequences(capsys):
 def test_no_module_prints_or_logs_past_the_functions_that_escape():
     root = Path(__file__).parents[2]
     for path in [*(root / "crawler").rglob("*.py"), *(root / "tasks").rglob("*.py")]:
-        if path.name not in ("logs.py", "group.py"):
+        if path.name not in ("logs.py", "terminal.py"):
             found = re.search(r"getLogger\(__name__\)|click\.echo\(", path.read_text())
             assert not found, (path, found)
