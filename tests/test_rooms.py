@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 #: in its own room.
 HOUSE = """
     cli        contrib
-    load
+    loadtest
     api        tasks        observe.metrics
     services
     api.jobs

@@ -53,6 +53,7 @@ def test_known_urls_stay_known_while_their_buckets_are_split(gauge):
     assert max(sizes) < 512  # what Redis allows an intset by default
 
 
+@pytest.mark.soak
 def test_a_hundred_thousand_links_on_one_page_never_hold_up_redis(gauge):
     with gauge.longest() as longest:
         assert gauge.frontier.enqueue(pages(0, 100_000)).new == 100_000

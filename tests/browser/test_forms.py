@@ -49,7 +49,7 @@ ANSWERS = {
 @pytest.fixture(
     params=[
         pytest.param("local", marks=pytest.mark.browser),
-        pytest.param("driver", marks=pytest.mark.browser),
+        pytest.param("driver", marks=[pytest.mark.browser, pytest.mark.soak]),
         pytest.param("grid", marks=[pytest.mark.browser, needs_grid]),
     ]
 )

@@ -545,10 +545,16 @@ def test_a_script_that_never_ends_when_memory_is_collected_harms_no_page(chrome,
     with chrome.session(TESTS) as browser:
         get(browser, site)
         before = site.hits["/b"]
-        browser.driver.execute_script("fetch('/b').then(() => { for (;;); })")
+        browser.driver.execute_script(
+            "fetch('/app-read').then(() => {"
+            " const last = new XMLHttpRequest(); last.open('GET', '/b', false); last.send();"
+            " for (;;); })"
+        )
+        site.read.set()  # only now: the script that begins it has returned
         end = time.monotonic() + PATIENCE
         while site.hits["/b"] == before and time.monotonic() < end:
             time.sleep(0.01)
+    site.read.clear()
     with chrome.session(TESTS) as again:
         assert get(again, site) == "OK"
     assert again.session_id != browser.session_id

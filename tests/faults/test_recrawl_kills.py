@@ -154,7 +154,7 @@ def complete(frontier: Frontier) -> None:
     assert audit_keys(frontier) == []
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_changes_are_exact_though_processes_die(ground: Ground):
     frontier, deaths = nights(ground, every=14)
     complete(frontier)

@@ -21,6 +21,8 @@ MADE = {
     *("retry:", "blocked:"),
     *(
         "wait_timeout",
+        "form_sent",
+        "cancelled",
         "certificate",
         "tls",
         "hung",

@@ -298,7 +298,7 @@ def test_a_chooser_keeps_some_with_a_priority_and_may_add_others():
     assert seen.dropped == {"scope": 1, "filter": 1}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_page_with_a_hundred_thousand_links_is_done_in_seconds():
     scope, links = (
         Scope([SHOP]),
