@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 from .api.jobs import PREFIX as JOB
 from .api.jobs import Jobs
 from .browser.chrome.bare_endpoint import is_bare
+from .browser.chrome.chrome_memory import browser_memory
 from .browser.chrome.endpoint import Endpoint
 from .browser.chrome.local import sweep
 from .browser.chrome.reaper import SessionReaper
@@ -36,7 +37,6 @@ from .definition.digest import digest_of
 from .definition.network import guard_of, plain_headers, proxies_of, robots_names
 from .errors import CrawlerError, DefinitionError, UnknownCrawl
 from .frontier.frontier import Frontier
-from .local.browser_memory import browser_memory
 from .local.private_files import crawl_folder
 from .local.processes import process_name
 from .model import Json, Outcome, Result

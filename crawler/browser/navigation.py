@@ -100,14 +100,7 @@ class Navigation:
             PageError: no document came.
             BrowserLost: the session died or hangs.
         """
-        self._health.request(url)
-        if not url[:8].lower().startswith(("http://", "https://")):
-            raise PageError(url, "unsupported_scheme")
-        self._url, self._options = url, options
-        if self._named:
-            self._unname()
-        if self._restless:
-            self.leave()
+        self._prepare(url, options)
         document = self._go()
         if self._is_previous(document):
             self.leave()
@@ -125,13 +118,7 @@ class Navigation:
             document = self._ask_again(url)
         if document.is_unexplained:  # the page came, and led on to an address that gives none
             document = self._ask_again(self._transport.address())
-        self._health.show(TabState.REQUESTED)
-        if document.is_error_page or (document.empty and (document.status or 0) >= 400):
-            # no body: Chrome shows its error page, a headless shell an empty one
-            raise page_error(url, document.error, document.status)
-        if not document.is_web:
-            raise PageError(url, "unsupported_scheme")
-        return self._followed(document) if document.thin else document
+        return self._checked(url, document)
 
     def submit(
         self,
@@ -147,14 +134,7 @@ class Navigation:
         Raises:
             PageError, BrowserLost: as from :meth:`to`; the form may have been sent.
         """
-        self._health.request(url)
-        if not url[:8].lower().startswith(("http://", "https://")):
-            raise PageError(url, "unsupported_scheme")
-        self._url, self._options = url, options
-        if self._named:
-            self._unname()
-        if self._restless:
-            self.leave()
+        self._prepare(url, options)
 
         def begin() -> None:
             sending()
@@ -177,8 +157,26 @@ class Navigation:
         document = self._arrived(arrival)
         if document.stale:
             raise PageError(url, "no_content")
+        return self._checked(url, document)
+
+    def _prepare(self, url: str, options: ReadOptions) -> None:
+        """Make the tab ready to go to ``url``. Raises PageError: its scheme is not of the web."""
+        self._health.request(url)
+        if not url[:8].lower().startswith(("http://", "https://")):
+            raise PageError(url, "unsupported_scheme")
+        self._url, self._options = url, options
+        if self._named:
+            self._unname()
+        if self._restless:
+            self.leave()
+
+    def _checked(self, url: str, document: Document) -> Document:
+        """Return the ``document`` that came for ``url``, or the one that it led on to, if it had
+        hardly anything on it. Raises PageError: it is no document of the web.
+        """
         self._health.show(TabState.REQUESTED)
         if document.is_error_page or (document.empty and (document.status or 0) >= 400):
+            # no body: Chrome shows its error page, a headless shell an empty one
             raise page_error(url, document.error, document.status)
         if not document.is_web:
             raise PageError(url, "unsupported_scheme")

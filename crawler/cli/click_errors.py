@@ -127,11 +127,14 @@ def is_given(parameter: str, kwargs: dict[str, Any]) -> bool:
 
 def as_click_exception(error: Exception) -> click.ClickException:
     """Return ``error`` as an exception that click shows well."""
+    kind: type[click.ClickException]
     if note := note_of(error):
-        return HookMistake(printable(masked(explain_hook(error, note)), keep="\n"))
-    if isinstance(error, CrawlerError | SettingsError):
-        return Mistake(printable(masked(explain(error)), keep="\n"))
-    return Unexpected(printable(masked(explain_unexpected(error)), keep="\n"))
+        kind, text = HookMistake, explain_hook(error, note)
+    elif isinstance(error, CrawlerError | SettingsError):
+        kind, text = Mistake, explain(error)
+    else:
+        kind, text = Unexpected, explain_unexpected(error)
+    return kind(printable(masked(text), keep="\n"))
 
 
 def explain_hook(error: Exception, note: str) -> str:

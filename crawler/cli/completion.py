@@ -7,14 +7,13 @@ from click.shell_completion import get_completion_class
 
 from .terminal import echo
 
-#: The shells, and the file that each reads when it starts.
-SHELLS = {"bash": "~/.bashrc", "zsh": "~/.zshrc", "fish": "~/.config/fish/completions/crawler.fish"}
+SHELLS = ("bash", "zsh", "fish")
 #: The variable by which a shell's script asks the command for completions.
 VARIABLE = "_CRAWLER_COMPLETE"
 
 
 @click.command()
-@click.argument("shell", type=click.Choice(tuple(SHELLS)))
+@click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> None:
     """Print the script that completes commands, options and names of crawls in SHELL.
 

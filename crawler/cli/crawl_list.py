@@ -12,7 +12,7 @@ from ..config import settings as configuration
 from ..definition.loading import load_each
 from ..errors import SetupError
 from ..model import Json
-from ..output.report import waiting
+from ..output.report import status, waiting
 from .common import find_crawl, names, open_client
 from .terminal import echo
 
@@ -65,10 +65,9 @@ def record_of(client: Client, name: str, known: Mapping[str, object]) -> dict[st
     plan = crawl.frontier.plan()
     is_code = plan is None or plan.definition is None or plan.base is not None
     code = plan.base or name if plan else name
-    reason = f" ({snapshot.reason})" if snapshot.reason else ""
     return {
         "name": name,
-        "status": f"{snapshot.status.value.lower()}{reason}",
+        "status": status(snapshot),
         "done": snapshot.done,
         "failed": snapshot.failed,
         "waiting": waiting(snapshot),

@@ -83,9 +83,9 @@ def _examine_in_steps(frontier: Frontier, script: str) -> Iterator[bytes]:
         frontier.run_script(script, "clear")
         for fields in steps:
             frontier.run_script(script, "replace", *fields)
-    for names in batches(_deliveries(frontier), CLAIM_BATCH):
+    for names in batches(_scheduled(frontier, "outbox", "outbox_due"), CLAIM_BATCH):
         yield from frontier.run_script(script, "deliveries", *names)
-    for ids in batches(_revisits(frontier), CLAIM_BATCH):
+    for ids in batches(_scheduled(frontier, "revisit_pages", "revisits"), CLAIM_BATCH):
         yield from frontier.run_script(script, "revisits", *ids)
     remembered = 0
     with redis_errors():
@@ -136,21 +136,14 @@ def _pairs(scan: Any) -> Iterator[tuple[bytes, bytes]]:
     return iter(dict(scan).items())
 
 
-def _deliveries(frontier: Frontier) -> list[bytes]:
-    """Return the names of all deliveries, that are there or due."""
+def _scheduled(frontier: Frontier, table: str, times: str) -> list[bytes]:
+    """Return the names of all that is in the hash ``table``, or is due by the sorted set
+    ``times``.
+    """
     redis, key = frontier.redis, frontier.key
     with redis_errors():
-        there = {name for name, _ in redis.hscan_iter(key("outbox"), count=WINDOW)}
-        due = {name for name, _ in redis.zscan_iter(key("outbox_due"), count=WINDOW)}
-    return sorted(there | due)
-
-
-def _revisits(frontier: Frontier) -> list[bytes]:
-    """Return the ids of all pages that are to be visited again."""
-    redis, key = frontier.redis, frontier.key
-    with redis_errors():
-        there = {id_ for id_, _ in redis.hscan_iter(key("revisit_pages"), count=WINDOW)}
-        due = {id_ for id_, _ in redis.zscan_iter(key("revisits"), count=WINDOW)}
+        there = {name for name, _ in redis.hscan_iter(key(table), count=WINDOW)}
+        due = {name for name, _ in redis.zscan_iter(key(times), count=WINDOW)}
     return sorted(there | due)
 
 

@@ -202,10 +202,15 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join([*parts[:SHOWN], *rest])
 
 
-def state(snapshot: Snapshot) -> str:
-    """Return the name of a crawl with its status, and the reason of the status if it has one."""
+def status(snapshot: Snapshot) -> str:
+    """Return the status of a crawl, and the reason of it if there is one."""
     reason = f" ({snapshot.reason})" if snapshot.reason else ""
-    return f"{snapshot.name}: {snapshot.status.value.lower()}{reason}"
+    return f"{snapshot.status.value.lower()}{reason}"
+
+
+def state(snapshot: Snapshot) -> str:
+    """Return the name of a crawl with its status."""
+    return f"{snapshot.name}: {status(snapshot)}"
 
 
 def standing(snapshot: Snapshot) -> str:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
 import socket
-import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crawler.browser.chrome.endpoint import Endpoint
-from crawler.browser.chrome.local import find_driver
 from crawler.browser.pool import Chrome
 from crawler.definition.forms import with_form
 from crawler.errors import PageError
@@ -23,6 +19,7 @@ from crawler.profile import Profile
 from tests.grid import needs_grid
 from tests.site.forms import Post, posts
 from tests.site.server import Server
+from tests.support.chromedriver import running_driver
 from tests.support.patience import PATIENCE
 
 pytest_plugins = ["tests.site.fixture", "tests.grid.fixture"]
@@ -59,24 +56,13 @@ def place(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def chrome(place: str, request: pytest.FixtureRequest, den: Path) -> Iterator[Chrome]:
-    driver, url = None, None
-    if place == "grid":
-        url = request.getfixturevalue("grid").url
-    elif place == "driver":
-        driver = subprocess.Popen(
-            [find_driver(), "--port=0"],
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            env={**os.environ, "TMPDIR": str(den)},
-        )
-        found = (re.search(r"successfully on port (\d+)", line) for line in driver.stdout)
-        url = f"http://127.0.0.1:{next(filter(None, found))[1]}"
-    with Chrome(Endpoint(url=url, page_load_timeout=PATIENCE)) as chrome:
-        yield chrome
-    if driver:
-        os.killpg(driver.pid, signal.SIGKILL)
-        driver.wait()
+    with ExitStack() as ending:
+        url = None
+        if place == "grid":
+            url = request.getfixturevalue("grid").url
+        elif place == "driver":
+            url = ending.enter_context(running_driver(den))
+        yield ending.enter_context(Chrome(Endpoint(url=url, page_load_timeout=PATIENCE)))
 
 
 def test_a_form_is_sent_once_as_a_browser_sends_it(chrome: Chrome, place: str, site: Server):

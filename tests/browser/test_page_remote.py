@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +10,6 @@ import pytest
 
 from crawler import Crawl
 from crawler.browser.chrome.endpoint import Endpoint
-from crawler.browser.chrome.local import find_driver
 from crawler.browser.page import LivePage
 from crawler.browser.pool import Chrome
 from crawler.definition.bounds import entry_pages
@@ -28,6 +23,7 @@ from tests.grid import needs_grid
 from tests.site.proxies import ProxyServer
 from tests.site.server import CERTIFICATE, Server
 from tests.support.bare_chrome import BareChrome, TokenHost
+from tests.support.chromedriver import running_driver
 
 pytest_plugins = ["tests.site.fixture", "tests.grid.fixture"]
 
@@ -51,21 +47,8 @@ def endpoint(
             yield host.url()
             assert chrome.is_alone()
         return
-    driver = subprocess.Popen(
-        [find_driver(), "--port=0"],
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "TMPDIR": str(den)},
-    )
-    port = next(
-        match[1]
-        for line in driver.stdout
-        if (match := re.search(r"successfully on port (\d+)", line))
-    )
-    yield f"http://127.0.0.1:{port}"
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
+    with running_driver(den) as address:
+        yield address
 
 
 def test_a_chrome_elsewhere_does_what_a_local_one_does(endpoint: str, site: Server, tmp_path: Path):

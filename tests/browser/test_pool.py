@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from crawler.errors import BrowserLost, BrowserUnavailable, PageError
 from crawler.model import Page
 from crawler.profile import Profile
 from tests.site.server import Server
+from tests.support.chromedriver import running_driver
 from tests.support.patience import PATIENCE
 
 pytest_plugins = ["tests.site.fixture"]
@@ -483,21 +483,8 @@ def test_an_endpoint_that_is_silent_is_unavailable_in_time(site):
 @pytest.fixture(scope="module")
 def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a ChromeDriver that is not ours to end."""
-    driver = subprocess.Popen(
-        [find_driver(), "--port=0"],
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("r"))},
-    )
-    port = next(
-        match[1]
-        for line in driver.stdout
-        if (match := re.search(r"successfully on port (\d+)", line))
-    )
-    yield f"http://127.0.0.1:{port}"
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
+    with running_driver(tmp_path_factory.mktemp("r")) as address:
+        yield address
 
 
 def test_a_remote_driver_serves_as_a_local_one_does(remote, site):

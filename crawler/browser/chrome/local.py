@@ -24,7 +24,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from ...errors import BrowserUnavailable
 from ...local.private_files import make_private
 from ...local.processes import birth, die_with_parent, environment_of_program
 from ...observe.logs import logger
+from .chrome_memory import proportional, resident, total
 
 log = logger(__name__)
 
@@ -219,26 +220,6 @@ class LocalDriver:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(CLEAN_TIMEOUT)
         remove(self.folder)
-
-
-def total(processes: Iterable[psutil.Process], memory: Callable[[psutil.Process], int]) -> int:
-    """Return the sum of the ``memory`` of those processes that are still there."""
-    size = 0
-    for process in processes:
-        with contextlib.suppress(psutil.Error):
-            size += memory(process)
-    return size
-
-
-def resident(process: psutil.Process) -> int:
-    """Return the bytes of a process in memory, with all that it shares with others."""
-    return int(process.memory_info().rss)
-
-
-def proportional(process: psutil.Process) -> int:
-    """Return the bytes of a process in memory; of what it shares with others only its part."""
-    memory = process.memory_full_info()
-    return getattr(memory, "pss", 0) or int(memory.rss)
 
 
 def resolve_wrapper(binary: str) -> str:

@@ -16,6 +16,21 @@ import websocket
 PING_INTERVAL = 20.0
 
 
+def open_websocket(
+    url: str, headers: Mapping[str, str], timeout: float, *, threads: bool
+) -> websocket.WebSocket:
+    """Return an open websocket of Chrome's own protocol; ``threads``: several use it."""
+    return websocket.create_connection(
+        url,
+        timeout=timeout,
+        suppress_origin=True,  # Chrome refuses those of web pages
+        enable_multithread=threads,
+        skip_utf8_validation=True,
+        header=dict(headers),
+        sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
+    )
+
+
 class Line:
     """An open websocket at ``url``, which has ``timeout`` seconds to be opened, and wants to see
     ``headers``. One thread receives; any may send.
@@ -26,14 +41,7 @@ class Line:
 
     def __init__(self, url: str, headers: Mapping[str, str], timeout: float) -> None:
         self._lock = threading.Lock()  # one thread at a time may use a TLS connection
-        self._socket = websocket.create_connection(
-            url,
-            timeout=timeout,
-            suppress_origin=True,  # Chrome refuses those of web pages
-            skip_utf8_validation=True,
-            header=dict(headers),
-            sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-        )
+        self._socket = open_websocket(url, headers, timeout, threads=True)
         self._raw: Any = self._socket.sock
 
     def send(self, message: Mapping[str, Any]) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import websocket
 
+from .cdp_line import open_websocket
+
 if TYPE_CHECKING:
     from .base import DebuggerAddress
 
@@ -38,15 +40,7 @@ class CdpSocket:
         self.session: str | None = None
         self._number = 0  # of the last command
         try:
-            self._socket = websocket.create_connection(
-                address.url,
-                timeout=timeout,
-                suppress_origin=True,
-                enable_multithread=False,
-                skip_utf8_validation=True,
-                header=address.headers,
-                sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
-            )
+            self._socket = open_websocket(address.url, address.headers, timeout, threads=False)
         except (OSError, websocket.WebSocketException) as error:
             raise Gone(str(error)) from error
         self._raw: Any = self._socket.sock

@@ -7,16 +7,15 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from crawler.browser.chrome.local import find_driver
 from tests.site import members as club
 from tests.site.members import Members
 from tests.site.server import Server
+from tests.support.chromedriver import running_driver
 from tests.support.folder import Folder, until
 from tests.support.patience import PATIENCE
 
@@ -107,21 +106,8 @@ def members(site: Server) -> Iterator[Members]:
 @pytest.fixture
 def remote(den: Path) -> Iterator[str]:
     """The address of a ChromeDriver that is not the workers' own."""
-    with subprocess.Popen(
-        [find_driver(), "--port=0"],
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env=os.environ | {"TMPDIR": str(den)},
-    ) as driver:
-        assert driver.stdout is not None
-        port = next(
-            found[1]
-            for line in driver.stdout
-            if (found := re.search(r"successfully on port (\d+)", line))
-        )
-        yield f"http://127.0.0.1:{port}"
-        os.killpg(driver.pid, signal.SIGKILL)
+    with running_driver(den) as address:
+        yield address
 
 
 def define(

@@ -165,30 +165,30 @@ local function examine_counts(queued)
   end
 end
 
--- Each delivery is due at some time.
-local function examine_deliveries(names)
+-- Each of these is in the hash `hash` exactly if it has a time in the sorted set `times`. The
+-- sentences are for one that is `never` due, and for one that is `absent`.
+local function examine_times(names, hash, times, never, absent)
   for _, name in ipairs(names) do
-    local there = redis.call("HEXISTS", key("outbox"), name) == 1
-    local is_due = redis.call("ZSCORE", key("outbox_due"), name)
+    local there = redis.call("HEXISTS", key(hash), name) == 1
+    local is_due = redis.call("ZSCORE", key(times), name)
     if there and not is_due then
-      find(command("ZADD", "outbox_due", now, name), "the delivery %s is never due", name)
+      find(command("ZADD", times, now, name), never, name)
     elseif is_due and not there then
-      find(command("ZREM", "outbox_due", name), "the delivery %s is due, but not there", name)
+      find(command("ZREM", times, name), absent, name)
     end
   end
 end
 
+-- Each delivery is due at some time.
+local function examine_deliveries(names)
+  examine_times(names, "outbox", "outbox_due", "the delivery %s is never due",
+    "the delivery %s is due, but not there")
+end
+
 -- Each page that is to be visited again has its time.
 local function examine_revisits(ids)
-  for _, id in ipairs(ids) do
-    local there = redis.call("HEXISTS", key("revisit_pages"), id) == 1
-    local is_due = redis.call("ZSCORE", key("revisits"), id)
-    if there and not is_due then
-      find(command("ZADD", "revisits", now, id), "page %s is to be visited again, but never", id)
-    elseif is_due and not there then
-      find(command("ZREM", "revisits", id), "page %s is due again, but not there", id)
-    end
-  end
+  examine_times(ids, "revisit_pages", "revisits", "page %s is to be visited again, but never",
+    "page %s is due again, but not there")
 end
 
 -- The buckets with these names hold so many pages as are counted; the caller sums them up.

@@ -1,9 +1,9 @@
-"""The memory of the Chromes that a worker's processes have started."""
+"""The memory that Chromes use: of one, or of all that a worker's processes have started."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 import psutil
@@ -22,8 +22,7 @@ def browser_memory(pid: int) -> dict[str, int]:
     sizes: Counter[str] = Counter()
     for process in chromes_below(pid):
         with suppress(psutil.Error):
-            memory = process.memory_full_info()
-            sizes[part_of(process)] += getattr(memory, "pss", 0) or memory.rss
+            sizes[part_of(process)] += proportional(process)
     return dict(sizes)
 
 
@@ -45,3 +44,23 @@ def part_of(process: psutil.Process) -> str:
     if not any(word.startswith("--type=") for word in words):
         return "browser"
     return next((part for part, word in PARTS.items() if word in words), "other")
+
+
+def total(processes: Iterable[psutil.Process], memory: Callable[[psutil.Process], int]) -> int:
+    """Return the sum of the ``memory`` of those processes that are still there."""
+    size = 0
+    for process in processes:
+        with suppress(psutil.Error):
+            size += memory(process)
+    return size
+
+
+def resident(process: psutil.Process) -> int:
+    """Return the bytes of a process in memory, with all that it shares with others."""
+    return int(process.memory_info().rss)
+
+
+def proportional(process: psutil.Process) -> int:
+    """Return the bytes of a process in memory; of what it shares with others only its part."""
+    memory = process.memory_full_info()
+    return getattr(memory, "pss", 0) or int(memory.rss)
