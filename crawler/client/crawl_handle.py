@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..definition.bounds import canonical
 from ..errors import FrontierRefused, UnknownCrawl
+from ..frontier.entries import FORM_SENT
 from ..frontier.kinds import OTHER, is_rest, kind_of
 from ..frontier.listing import Listing
 from ..frontier.memory import Memories, Vanished
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 POLL_INTERVAL = 0.25
 #: Failed pages that are read at once.
 FAILED_BATCH = 500
-#: Begins the reason of forms that were sent, and whose page failed then.
-FORM_SENT = "form_sent"
 #: Failed pages that are sent back at once. Each time the frontier goes through its whole list.
 RETRY_BATCH = 50_000
 

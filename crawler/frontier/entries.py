@@ -28,6 +28,9 @@ LANE_MAX = 200
 #: Lanes "0" and "2" would have the names of the priorities of lane "".
 RESERVED_LANES = {"0", "2"}
 
+#: Begins the reason of a form that was sent, and whose page failed then; as in lib/leave.lua.
+FORM_SENT = "form_sent"
+
 
 @dataclass(frozen=True, slots=True)
 class FailedPage:

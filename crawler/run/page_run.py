@@ -23,6 +23,7 @@ from ..definition.route_options import NO_ROUTE
 from ..definition.routes import arrived, routed, routes_of, view_of
 from ..errors import Blocked, CrawlerError, Decision, FrontierUnavailable, PageError, Skip
 from ..frontier.answers import Content, Renewal, RouteTally
+from ..frontier.entries import FORM_SENT
 from ..hooks import is_raised_by
 from ..local.shutdown import shutdown
 from ..model import Change, FailureClass, Json, Link, Response, Result, item_digest, short_version
@@ -54,8 +55,6 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 
-#: Begins the reason of a form that was sent, and whose page failed then.
-FORM_SENT = "form_sent"
 #: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by
 #: a hook.
 RESULT_MAX = 1_048_576
