@@ -7,24 +7,42 @@ them slow (Celery, Redis, Selenium).
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .definition.crawl import Crawl
-from .definition.item_models import Select
-from .definition.loading import load
-from .errors import (
-    Blocked,
-    CrawlerError,
-    CrawlExists,
-    DefinitionError,
-    PageError,
-    Retry,
-    SetupError,
-    Skip,
-    UnknownCrawl,
-)
-from .model import Link, Page, Priority, Response, Result, Snapshot
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .definition.crawl import Crawl
+    from .definition.item_models import Select
+    from .definition.loading import load
+    from .errors import (
+        Blocked,
+        CrawlerError,
+        CrawlExists,
+        DefinitionError,
+        PageError,
+        Retry,
+        SetupError,
+        Skip,
+        UnknownCrawl,
+    )
+    from .model import Link, Page, Priority, Response, Result, Snapshot
+
+#: The modules that have the public names. Each is imported when one of its names is asked for, so
+#: that a command which defines no crawl does not wait for pydantic; ``execute`` brings Redis and
+#: Selenium along.
+MODULES = {
+    "definition.crawl": ("Crawl",),
+    "definition.item_models": ("Select",),
+    "definition.loading": ("load",),
+    "errors": (
+        *("Blocked", "CrawlExists", "CrawlerError", "DefinitionError", "PageError", "Retry"),
+        *("SetupError", "Skip", "UnknownCrawl"),
+    ),
+    "model": ("Link", "Page", "Priority", "Response", "Result", "Snapshot"),
+    "services": ("execute",),
+}
+HOMES = {name: module for module, names in MODULES.items() for name in names}
 
 __all__ = [
     "Blocked",
@@ -50,7 +68,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import ``crawler.execute`` when it is asked for: it brings Redis and Selenium along."""
-    if name == "execute":
-        return import_module("crawler.services").execute
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """Import a public name when it is asked for."""
+    if name not in HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names, those that are not imported yet, too."""
+    return sorted({*globals(), *HOMES})
