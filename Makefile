@@ -8,7 +8,7 @@
 
 BIN := .venv/bin
 
-.PHONY: crawl grid check test test-soak containers test-containers bench bench-steps \
+.PHONY: crawl grid check test test-soak containers test-containers bench bench-peers bench-steps \
         bench-long bench-frontier bench-scale lint style types docs setup clean
 
 crawl: setup
@@ -45,6 +45,17 @@ test-containers: setup grid
 # QUICK=1: two minutes, to the screen.
 bench: setup
 	$(BIN)/python -m benchmarks.pages $(if $(QUICK),--quick,--save)
+
+# The same next to what else one would pick, which it installs into build/peers: into README.md, two
+# hours. QUICK=1: five minutes, to the screen.
+bench-peers: setup build/peers/ready
+	$(BIN)/python -m benchmarks.pages --peers $(if $(QUICK),--quick,--save)
+
+build/peers/ready: benchmarks/peers/requirements.txt
+	rm -rf build/peers
+	python3 -m venv build/peers
+	build/peers/bin/pip install -q -r $<
+	@touch $@
 
 # What each step of a run costs, into docs/performance.md: a minute. QUICK=1: fewer pages, to the
 # screen.

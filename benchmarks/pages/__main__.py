@@ -1,8 +1,8 @@
-"""``python -m benchmarks.pages [--quick]``: crawl made-up sites with the product, and load them by
-two shorter ways beside it.
+"""``python -m benchmarks.pages [--quick] [--peers]``: crawl made-up sites with the product, and
+load them by two shorter ways beside it, or by what else one would pick.
 
 Rounds, sites and contenders take turns, so that what disturbs disturbs all of them; medians are
-shown, with the spread. A page that is wrong fails the run. The whole takes about an hour on two
+shown, with the spread. A page that is wrong fails the run. The whole takes more than an hour on two
 cores that have nothing else to do; ``--quick`` two minutes.
 """
 
@@ -12,15 +12,21 @@ import argparse
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
+from benchmarks.peers import peer
 from crawler.browser.chrome.local import find_chrome, find_driver, resolve_wrapper
 
 from . import floor, limit, product, site, table
 from .sample import Sample
 
-ROUNDS, SESSIONS = 3, (1, 2, 4, 8)
-QUICK_SITES, QUICK_SESSIONS, QUICK_PAGES = ("light",), (2, 4), 300
+ROUNDS = 3
+#: Sessions at once, by site.
+SESSIONS = {"light": (1, 2, 4, 8), "js": (1, 2, 4, 8), "heavy": (1, 2, 4, 8), "slow": (4, 16, 32)}
+#: With peers, who take several times as long.
+PEER_SESSIONS = {"light": (4,), "heavy": (4,), "slow": (4, 16, 32)}
+PEER_PAGES = 500
+QUICK_SESSIONS, QUICK_PAGES = {"light": (2, 4)}, 300
 
 
 def main() -> None:
@@ -32,41 +38,43 @@ def main() -> None:
         "--quick", action="store_true", help="the light site only, one round, fewer pages"
     )
     options.add_argument(
+        "--peers", action="store_true", help="with what else one would pick; `make bench-peers`"
+    )
+    options.add_argument(
         "--save",
         action="store_true",
-        help="write what was found to benchmarks/results/ and README.md",
+        help="write what was found to benchmarks/results/ and the documentation",
     )
     options.add_argument("--sites", help=f"of: {','.join(site.KINDS)}")
     options.add_argument("--sessions", help="browsers at once, separated by commas")
-    options.add_argument("--what", default=",".join(table.WHAT), help="of: %(default)s")
+    options.add_argument("--what", help=f"of: {','.join((*table.WHAT, *table.PEERS))}")
     options.add_argument("--pages", type=int, help="of each site")
     options.add_argument("--rounds", type=int)
     chosen = options.parse_args()
-    sites = chosen.sites.split(",") if chosen.sites else QUICK_SITES if chosen.quick else site.KINDS
-    sessions = (
-        [int(one) for one in chosen.sessions.split(",")]
-        if chosen.sessions
-        else QUICK_SESSIONS
-        if chosen.quick
-        else SESSIONS
+    usual = QUICK_SESSIONS if chosen.quick else PEER_SESSIONS if chosen.peers else SESSIONS
+    counts = [int(one) for one in chosen.sessions.split(",")] if chosen.sessions else None
+    sites = {
+        kind: counts or usual.get(kind, SESSIONS[kind])
+        for kind in (chosen.sites.split(",") if chosen.sites else usual)
+    }
+    what = chosen.what.split(",") if chosen.what else [*table.WHAT]
+    if chosen.peers:
+        what += [name for name in table.PEERS if name not in what]
+    pages = chosen.pages or (
+        QUICK_PAGES if chosen.quick else PEER_PAGES if chosen.peers else site.PAGES
     )
-    pages = chosen.pages or (QUICK_PAGES if chosen.quick else site.PAGES)
     rounds = chosen.rounds or (1 if chosen.quick else ROUNDS)
-    found, served = measure(sites, sessions, chosen.what.split(","), pages, rounds)
+    found, served = measure(sites, what, pages, rounds)
     rows = [table.row(kind, count, what, samples) for (kind, count, what), samples in found.items()]
     print(table.markdown(rows))
     if chosen.save:
-        table.save(rows, served, pages=pages, rounds=rounds)
+        table.save(rows, served, pages=pages, rounds=rounds, peers=chosen.peers)
     if any(one["wrong_pages"] for one in rows):
         sys.exit("some pages were wrong")
 
 
 def measure(
-    sites: list[str] | tuple[str, ...],
-    sessions: list[int] | tuple[int, ...],
-    what: list[str],
-    pages: int,
-    rounds: int,
+    sites: Mapping[str, Sequence[int]], what: list[str], pages: int, rounds: int
 ) -> tuple[dict[tuple[str, int, str], list[Sample]], float]:
     """Every sample, by site, sessions and contender; and how many pages per second the server of
     the sites gives away.
@@ -85,6 +93,10 @@ def measure(
         "limit": lambda address, kind, count: limit.run(address, kind, count, pages, binary, flags),
         "product": lambda address, kind, count: product.run(address, kind, count, pages),
     }
+    for name in table.PEERS:
+        ways[name] = lambda address, kind, count, name=name: peer.run(  # type: ignore[misc]
+            name, address, kind, count, pages, binary, flags
+        )
     found: dict[tuple[str, int, str], list[Sample]] = defaultdict(list)
     with site.running(pages) as (address, _):
         served = site.capacity(address)
@@ -92,13 +104,14 @@ def measure(
             f"the server of the sites gives away {served:,.0f} light pages per second", flush=True
         )
         for _ in range(rounds):
-            for kind in sites:
+            for kind, sessions in sites.items():
                 for count in sessions:
                     for name in what:
                         got = ways[name](address, kind, count)
                         found[kind, count, name].append(got)
                         print(
                             f"{kind:6} {count} {name:8} {got.pages_per_s:6.1f} pages/s",
+                            f"{sum(got.cpu_ms.values()):.0f} ms {got.peak >> 20} MB",
                             got.cpu_ms,
                             got.more,
                             flush=True,

@@ -92,9 +92,9 @@ def run(
     gate.wait()
     seconds, after = time.perf_counter() - began, watch.look()
     got = [one for _ in workers for one in answers.get()]
-    pss = watch.pss()
+    peak = watch.peak()
     watch.stop()
     gate.wait()
     for worker in workers:
         worker.join()
-    return sample(seconds, before, after, pss, pages, wrong_pages(pages, got))
+    return sample(seconds, before, after, peak, pages, wrong_pages(pages, got))

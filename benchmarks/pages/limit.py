@@ -144,14 +144,14 @@ def run(
             client.stdin.flush()
             got = json.loads(client.stdout.readline())
             seconds, after = time.perf_counter() - began, watch.look()
-            pss = watch.pss()
+            peak = watch.peak()
             watch.stop()
         finally:
             client.stdin.close()
             client.wait()
             chrome.terminate()
             chrome.wait()
-        return sample(seconds, before, after, pss, pages, wrong_pages(pages, got))
+        return sample(seconds, before, after, peak, pages, wrong_pages(pages, got))
 
 
 if __name__ == "__main__":

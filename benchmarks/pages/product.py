@@ -159,7 +159,7 @@ def run(
                     (folder / "start.log").read_text() + (folder / "worker.log").read_text()
                 )
             after = watch.look()
-            pss = watch.pss()
+            peak = watch.peak()
             watch.stop()
             stamps = [
                 int(key.partition(b"-")[0]) / 1000
@@ -174,7 +174,7 @@ def run(
                 seconds,
                 before,
                 after,
-                pss,
+                peak,
                 pages,
                 wrong,
                 first_page_s=round(first_page, 2),

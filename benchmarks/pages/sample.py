@@ -11,14 +11,14 @@ from . import site
 
 @dataclass(frozen=True)
 class Sample:
-    """Pages per second, processor milliseconds per page by kind of process, bytes of memory (PSS),
-    and pages that were wrong.
+    """Pages per second, processor milliseconds per page by kind of process, bytes of memory (PSS)
+    at the most, and pages that were wrong.
     """
 
     pages: int
     seconds: float
     cpu_ms: dict[str, float]
-    pss: int
+    peak: int
     wrong: int
     more: dict[str, float] = field(default_factory=dict)
     began: float = 0.0  # epoch seconds
@@ -33,7 +33,7 @@ def sample(
     seconds: float,
     before: Counter[str],
     after: Counter[str],
-    pss: int,
+    peak: int,
     pages: int,
     wrong: int,
     **more: float,
@@ -41,7 +41,7 @@ def sample(
     """A sample from two looks at the processor time."""
     spent = {name: round((after[name] - before[name]) * 1000 / pages, 2) for name in sorted(after)}
     return Sample(
-        pages, seconds, {name: ms for name, ms in spent.items() if ms >= 0.01}, pss, wrong, more
+        pages, seconds, {name: ms for name, ms in spent.items() if ms >= 0.01}, peak, wrong, more
     )
 
 

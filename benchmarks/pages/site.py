@@ -3,9 +3,11 @@
 Each page says who it is (its number, and a word that can be computed from it), so every answer can
 be checked.
 
-light   1,000 pages of 8 KB with 20 links, a style sheet and a script js      the same content and
-links, but a script makes them from what it fetches heavy   the light pages with 290 KB of
-resources: a font and pictures; each page has pictures of its own
+* light: 1,000 pages of 8 KB with 20 links, a style sheet and a script
+* js: the same content and links, but a script makes them from what it fetches
+* heavy: the light pages with 290 KB of resources: a font and pictures; each page has pictures of
+  its own
+* slow: the light pages, each of which takes 300 ms to answer, as pages of the web do
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from urllib.parse import urlsplit
 PAGES = 1_000
 LINKS = 20
 PAGE_BYTES = 8_000
-KINDS = ("light", "js", "heavy")
+KINDS = ("light", "js", "heavy", "slow")
+#: Seconds after which a slow page answers.
+SLOW = 0.3
 #: Pictures of a heavy page, and their bytes; the font comes on top, once.
 PICTURES, PICTURE_BYTES, FONT_BYTES = 8, 33_000, 26_000
 
@@ -185,7 +189,14 @@ class Connection(asyncio.Protocol):
             self.left = self.left[end + 4 :]
             if path not in self.made:
                 self.made[path] = response(path, self.pages)
-            self.transport.write(self.made[path])  # type: ignore[attr-defined]
+            if path.startswith("/slow/"):
+                asyncio.get_running_loop().call_later(SLOW, self.write, self.made[path])
+            else:
+                self.write(self.made[path])
+
+    def write(self, answer: bytes) -> None:
+        """Send an answer; nothing where the client has gone."""
+        self.transport.write(answer)  # type: ignore[attr-defined]
 
 
 def response(path: str, pages: int) -> bytes:

@@ -23,6 +23,8 @@ from .sample import Sample
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 WHAT = ("floor", "limit", "product")
+#: What else one would pick, and how it is written.
+PEERS = {"scrapy-playwright": "scrapy-playwright", "crawlee": "Crawlee for Python"}
 #: All of them have the window that a crawl's browsers have: what is painted costs.
 WINDOW = "--window-size={},{}".format(*Profile("").window)
 
@@ -37,7 +39,7 @@ def row(kind: str, count: int, what: str, samples: list[Sample]) -> dict[str, An
         "what": what,
         "pages_per_s": round(median(speeds), 2),
         "cpu_ms_per_page": round(median(sum(one.cpu_ms.values()) for one in samples), 2),
-        "pss_mb": round(median(one.pss for one in samples) / 2**20),
+        "peak_mb": round(median(one.peak for one in samples) / 2**20),
         "wrong_pages": sum(one.wrong for one in samples),
         "spread": [round(speeds[0], 2), round(speeds[-1], 2)],
         "cpu_ms": {
@@ -48,48 +50,47 @@ def row(kind: str, count: int, what: str, samples: list[Sample]) -> dict[str, An
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown, the product next to the floor and the limit."""
-    lines = [
-        "| site | sessions | floor | limit | product | of floor | of limit |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    """The rows as Markdown, the product next to the floor, the limit, and its peers."""
+    names = [one for one in (*WHAT, *PEERS) if any(row["what"] == one for row in rows)]
+    shares = [one for one in ("floor", "limit") if one in names]
+    heads = ["site", "sessions", *(PEERS.get(one, one) for one in names)]
+    heads += [f"of {one}" for one in shares]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     by: dict[tuple[str, int], dict[str, dict[str, Any]]] = defaultdict(dict)
     for one in rows:
         by[one["site"], one["sessions"]][one["what"]] = one
 
     def cell(one: dict[str, Any] | None) -> str:
         return (
-            f"{one['pages_per_s']:.1f}/s, {one['cpu_ms_per_page']:.0f} ms, {one['pss_mb']} MB"
+            f"{one['pages_per_s']:.1f}/s, {one['cpu_ms_per_page']:.0f} ms, {one['peak_mb']} MB"
             if one
             else ""
         )
 
     for (kind, count), found in by.items():
         ours = found.get("product")
-        shares = [
-            (
-                f"{ours['pages_per_s'] / other['pages_per_s']:.2f}"
-                if ours and (other := found.get(name))
-                else ""
-            )
-            for name in ("floor", "limit")
+        parts = [
+            f"{ours['pages_per_s'] / other['pages_per_s']:.2f}"
+            if ours and (other := found.get(name))
+            else ""
+            for name in shares
         ]
-        lines.append(
-            f"| {kind} | {count} | {' | '.join(cell(found.get(name)) for name in WHAT)} |"
-            f" {' | '.join(shares)} |"
-        )
+        cells = [kind, str(count), *(cell(found.get(name)) for name in names), *parts]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def save(rows: list[dict[str, Any]], served: float, *, pages: int, rounds: int) -> None:
+def save(
+    rows: list[dict[str, Any]], served: float, *, pages: int, rounds: int, peers: bool
+) -> None:
     """Write the rows, with the time and the machine, to the file of results, and the table to
-    README.md.
+    docs/performance.md; with ``peers`` to README.md.
     """
     about = surroundings() | {"pages": pages, "rounds": rounds, "server_pages_per_s": round(served)}
-    write_results("pages", about | {"rows": rows})
+    write_results("peers" if peers else "pages", about | {"rows": rows})
     put(
-        ROOT / "README.md",
-        "bench",
+        ROOT / ("README.md" if peers else "docs/performance.md"),
+        "peers" if peers else "bench",
         f"{said()} Medians of {rounds} rounds of {pages:,} pages.\n\n{markdown(rows)}",
     )
 

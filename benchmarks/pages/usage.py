@@ -10,6 +10,8 @@ import psutil
 
 #: Seconds between two looks. What a process used after the last look before its end is not seen.
 INTERVAL = 0.25
+#: Looks at the processor time for one at the memory, which costs more.
+MEMORY_LOOKS = 8
 
 
 def kind(process: psutil.Process) -> str:
@@ -43,6 +45,7 @@ class Watch:
     def __init__(self, *roots: int) -> None:
         self.roots = [psutil.Process(root) for root in roots]
         self._seen: dict[tuple[int, float], tuple[str, float]] = {}
+        self._peak = 0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._loop, daemon=True)
         self._thread.start()
@@ -81,9 +84,17 @@ class Watch:
         """Bytes in use now, of all of them."""
         return sum(map(sum, self.memory().values()))
 
+    def peak(self) -> int:
+        """The most bytes that were in use at any look so far."""
+        return max(self._peak, self.pss())
+
     def _loop(self) -> None:
+        looks = 0
         while not self._over.wait(INTERVAL):
             self.look()
+            looks += 1
+            if looks % MEMORY_LOOKS == 0:
+                self._peak = max(self._peak, self.pss())
 
     def stop(self) -> None:
         """Look no more."""

@@ -1,0 +1,1 @@
+"""What else one would pick, on the same sites: a program each, in an environment of their own."""
