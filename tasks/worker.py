@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import random
 import threading
@@ -219,6 +220,15 @@ def add_steps(instance: Any = None, **_: Any) -> None:
     share_memory_in(configuration.load().state_dir.absolute() / "memory")
     instance.app.steps["worker"].update((Startup, Ticker, SoftShutdown))
     instance.app.steps["consumer"].update((Reconnection, MaskedAnswers))
+
+
+@signals.worker_before_create_process.connect
+def keep_memory_shared(**_: Any) -> None:
+    """Let the processes that do runs collect only garbage of their own: to look at what they have
+    from this one, modules above all, would be to write to it, and each would get a copy.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @signals.worker_process_init.connect
