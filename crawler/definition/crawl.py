@@ -132,6 +132,7 @@ class Crawl:
     skip: tuple[Mapping[str, Any], ...]
     keep_html: bool
     error_snapshots: int
+    examples: tuple[Mapping[str, Any], ...]
     message: Json
     routes: dict[str, dict[str, Any]]
 
@@ -355,7 +356,8 @@ class Crawl:
         ``hooks`` in place of its own, and without routes.
         """
         raw = {**self.raw, **fields}
-        raw.pop("routes", None)
+        for name in ("routes", "examples"):
+            raw.pop(name, None)
         replaced = {*hooks, *(["extract"] if "extract" in fields else [])}
         if "extract" in hooks:
             raw.pop("extract", None)

@@ -34,11 +34,13 @@ def digest_of(crawl: Crawl) -> str:
         DefinitionError: the definition is wrong.
     """
     fields = changed_fields(crawl)
+    fields.pop("examples", None)  # they say what is expected, not what is done
     secrets = SECRETS | ({"url"} if any(map(password_of, crawl.url)) else set())
     if "routes" in fields:
         if any("steps" in table for table in crawl.routes.values()):
             secrets |= {"routes"}
-        fields["routes"] = list(fields["routes"].items())  # their order matters
+        tables = fields["routes"].items()  # their order matters
+        fields["routes"] = [[name, without_examples(table)] for name, table in tables]
     # people see the digest: no password must be guessed by it
     for name in secrets & fields.keys():
         secret = json.dumps(fields[name], sort_keys=True).encode("utf-8", "surrogatepass")
@@ -47,6 +49,11 @@ def digest_of(crawl: Crawl) -> str:
     hooks = {step: source_of(hook) for step, hook in sorted(crawl.hooks.items())}
     text = json.dumps({"fields": fields, "hooks": hooks}, sort_keys=True)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def without_examples(table: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the options of a route without its examples."""
+    return {option: value for option, value in table.items() if option != "examples"}
 
 
 def changed_fields(crawl: Crawl) -> dict[str, Json]:

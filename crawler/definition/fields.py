@@ -37,6 +37,8 @@ from ..urls.patterns import DENY_EXTENSIONS, SCOPE_KINDS, parse_pattern
 from ..urls.proxy_url import parse_proxy
 from ..urls.url import InvalidURL, normal_host, parse_url
 from .conditions import SIGNS, condition_faults
+from .expectations import KEYS as EXAMPLE_KEYS
+from .expectations import example_problems, plain
 from .field_errors import example_of, field_fault, shown
 from .item_models import is_extract
 from .login import login_faults
@@ -237,6 +239,13 @@ def _conditions(value: object, info: ValidationInfo) -> tuple[Mapping[str, Any],
     return tuple(dict(table) for table in tables)
 
 
+def _examples(value: object) -> tuple[Mapping[str, Any], ...]:
+    if problems := example_problems(value):
+        raise ValueError("; ".join(problems))
+    tables: Any = [value] if isinstance(value, Mapping) else value
+    return tuple(dict(plain(table)) for table in tables)
+
+
 def _robots_name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", value):
         raise ValueError(f"{shown(value)} is no name: letters, digits, dots, dashes, underscores")
@@ -413,6 +422,7 @@ Globs = Annotated[tuple[Annotated[Text, AfterValidator(_glob)], ...], BeforeVali
 Routes = Annotated[dict[str, dict[str, Any]], PlainValidator(_routes)]
 Steps = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_steps)]
 Conditions = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_conditions)]
+Examples = Annotated[tuple[Mapping[str, Any], ...], PlainValidator(_examples)]
 LoginTable = Annotated[Mapping[str, Any] | None, PlainValidator(_login)]
 ExtractRule = Annotated[
     Mapping[str, Any] | list[Any] | type[BaseModel] | None, PlainValidator(_extract)
@@ -904,6 +914,14 @@ class Fields(BaseModel):
         " for them is set.",
         "error_snapshots=20",
     )
+    examples: Examples = _field(
+        (),
+        "Pages of it and what is expected of their items, in tables with"
+        f" {', '.join(EXAMPLE_KEYS)}: `crawler validate --live` looks at each"
+        " ([commands](commands.md#examples)).",
+        'examples=[{"url": "/books/1", "expect": {"title": "Tea", "price": "present"}}]',
+        repr=False,
+    )
     message: Message = _field(
         None,
         "JSON from its starter, for its hooks: they ask for `crawl`, and read `crawl.message`.",
@@ -938,6 +956,7 @@ _OWN_KEYS: Mapping[str, frozenset[str]] = {
     "extract": frozenset({"name", "url"}),
     "message": frozenset({"name", "url"}),
     "login": frozenset({"url"}),
+    "examples": frozenset(EXAMPLE_KEYS),
     **dict.fromkeys(("blocked", "retry", "skip"), frozenset({"url"})),
     "steps": frozenset(ACTIONS),
 }
@@ -962,6 +981,8 @@ def _misplaced(value: Any, top: str, where: str) -> Iterator[Fault]:
             yield from _misplaced(part, top, f"{where}[{place}]")
     elif isinstance(value, Mapping):
         for key, part in value.items():
+            if top == "examples" and key in ("expect", "data"):
+                continue  # names of an item's fields, and of what a link brings
             here = f"{where}.{key}"
             if key in Fields.model_fields and key not in _OWN_KEYS.get(top, ()):
                 what = (

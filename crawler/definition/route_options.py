@@ -37,7 +37,7 @@ FIELDS = (
         "scroll",
     ),
     *("scroll_timeout", "steps", "accept_status", "blocked", "retry", "skip", "form_retry"),
-    *("keep_html", "screenshot", "pdf", "revisit"),
+    *("keep_html", "screenshot", "pdf", "revisit", "examples"),
 )
 #: Hooks that a route may have of its own, and what each does. ``extract`` may be a table, too.
 HOOKS: Mapping[str, str] = {

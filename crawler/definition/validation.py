@@ -50,6 +50,8 @@ def definition_faults(
     yield from _selector_faults(raw, steps, example)
     if fields:
         yield from _timeout_faults(fields, example)
+    if fields:
+        yield from _example_faults(fields)
     yield from _pattern_faults(raw, [parse_url(url).host for url in fields.url] if fields else [])
     yield from _hook_faults(hooks)
     yield from _login_hook_faults(bool(raw.get("login")), steps)
@@ -95,6 +97,18 @@ def _selector_faults(
     for css in listed(raw.get("restrict_css")):
         if isinstance(css, str) and (problem := css_problem(css)):
             yield Fault("restrict_css", problem, example("restrict_css"))
+
+
+def _example_faults(fields: Fields) -> Iterator[Fault]:
+    """Yield the routes that examples name, and that are not there."""
+    for number, table in enumerate(fields.examples):
+        route = table.get("route", "")
+        if route and route not in fields.routes:
+            known = ", ".join(fields.routes) or "none"
+            what = f"there is no route {route!r}; there are: {known}"
+            yield Fault(
+                f"examples[{number}].route", what, 'examples=[{"url": "/", "route": "book"}]'
+            )
 
 
 def _timeout_faults(fields: Fields, example: Callable[[str], str]) -> Iterator[Fault]:

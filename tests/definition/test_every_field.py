@@ -189,6 +189,7 @@ ELSEWHERE = {
     "capture_limit": ("tests/browser/test_page_options.py", "capture_limit=200"),
     "keep_links": ("tests/run/test_kept.py", "keep_links=True"),
     "keep_cookies": ("tests/run/test_kept.py", "keep_cookies=["),
+    "examples": ("tests/run/test_live_examples.py", "examples=["),
     "log_level": ("tests/observe/test_levels.py", 'log_level="DEBUG"'),
     "referer": ("tests/browser/test_page_remote.py", '"referer": ["https'),
     "form_retry": ("tests/run/test_forms.py", "form_retry=True"),
