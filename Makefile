@@ -9,7 +9,7 @@
 BIN := .venv/bin
 
 .PHONY: crawl grid check test test-soak containers test-containers bench bench-peers bench-steps \
-        bench-long bench-frontier bench-scale lint style types docs setup clean
+        bench-start bench-long bench-frontier bench-scale lint style types docs setup clean
 
 crawl: setup
 ifdef URL
@@ -61,6 +61,11 @@ build/peers/ready: benchmarks/peers/requirements.txt
 # screen.
 bench-steps: setup
 	$(BIN)/python -m benchmarks.pages.steps $(if $(QUICK),--quick,--save)
+
+# How long people wait after the Enter key, into docs/performance.md: a minute. QUICK=1: to the
+# screen.
+bench-start: setup
+	$(BIN)/python -m benchmarks.start $(if $(QUICK),--quick,--save)
 
 # A crawl of 20,000 pages, into benchmarks/results/long/latest.json and docs/performance.md: ten
 # minutes.

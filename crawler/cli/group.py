@@ -14,9 +14,15 @@ from typing import Any
 
 import click
 
+from ..config.environment import may_name_redis
+from ..local import prepared_worker
 from ..output.report import ExitStatus
 from .click_errors import clear_errors
 from .terminal import echo
+
+#: The commands that may start a worker of their own, and words of which one asks for help only.
+WITH_WORKERS = ("start",)
+HELP = frozenset(("-h", "--help"))
 
 
 def print_traceback(
@@ -67,6 +73,8 @@ class LazyCommand(click.Command):
         **extra: Any,
     ) -> click.Context:
         """Return a context of the command itself: click runs the command that the context names."""
+        if self.name in WITH_WORKERS and not may_name_redis() and HELP.isdisjoint(args):
+            prepared_worker.prepare()
         return self.load().make_context(info_name, args, parent, **extra)
 
 
@@ -81,8 +89,11 @@ class Group(click.Group):
         try:
             return super().main(*args, **kwargs)
         except SystemExit as end:
+            prepared_worker.discard()
             leave_threads(end)
             raise
+        finally:
+            prepared_worker.discard()
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

@@ -47,8 +47,8 @@ from .progress import Progress
 from .start_files import StartFiles, check_state
 from .terminal import echo
 
-#: Seconds between two looks at the crawl.
-LOOK_INTERVAL = 0.25
+#: Seconds between two looks at the crawl; and until its first page is done, for so many seconds.
+LOOK_INTERVAL, FIRST_INTERVAL, FIRST_LOOKS = 0.25, 0.05, 15.0
 #: What a crawl with workers of our own waits for until they are up.
 WORKERS_START = (Reason.NO_WORKER, Reason.UNKNOWN_CRAWL, Reason.NOT_TAKEN)
 #: Seconds for which a Redis that runs elsewhere may be away, as during a fail-over.
@@ -406,7 +406,7 @@ def watch(
     ``follow`` brings the result files up to date. ``each`` is called at each look, with
     what is seen. ``patience`` is for how many seconds Redis may be away.
     """
-    seen = time.monotonic()
+    began = seen = time.monotonic()
     away = False
     while True:
         try:
@@ -425,7 +425,8 @@ def watch(
         if snapshot.over:
             return snapshot
         each(snapshot)
-        if interrupts.event.wait(LOOK_INTERVAL):
+        is_first = not snapshot.done + snapshot.failed and seen - began < FIRST_LOOKS
+        if interrupts.event.wait(FIRST_INTERVAL if is_first else LOOK_INTERVAL):
             return snapshot
 
 

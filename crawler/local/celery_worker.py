@@ -1,15 +1,27 @@
 """The program of a worker: ``python -m crawler.local.celery_worker -A APP worker …``, which is
 ``celery -A APP worker …`` without Celery's other commands, its shell, and Flower.
 
-Celery's own program imports all of them, a quarter of the time that a worker takes to start.
+Celery's own program imports all of them, a quarter of the time that a worker takes to start. With
+``--wait MODULE… -A APP worker`` it imports the modules, and waits for what ``prepared_worker`` has
+to say.
 """
 
 from __future__ import annotations
+
+import json
+import os
+import sys
+from importlib import import_module
 
 import click
 from celery.app.utils import find_app
 from celery.bin.base import CLIContext
 from celery.bin.worker import worker
+
+from ..config import environment
+from .prepared_worker import APP, WAIT
+from .private_files import open_private
+from .processes import die_with_parent
 
 
 @click.group()
@@ -23,5 +35,27 @@ def program(context: click.Context, app: str, no_color: bool) -> None:
 
 program.add_command(worker)
 
+
+def wait_for_order() -> None:
+    """Import the modules that the command line names, and become the worker that standard input
+    asks for; end, if it asks for none.
+    """
+    words = sys.argv[2:]
+    for module in words[: words.index(APP[0])]:
+        import_module(module)
+    order = json.loads(sys.stdin.buffer.read() or b"null")
+    if order is None:
+        sys.exit()
+    if arrange := die_with_parent(parent=order["parent"]):
+        arrange()
+    log = open_private(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for old, new in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2)):
+        os.dup2(old, new)
+    environment.replace(order["environment"])
+    sys.argv[1:] = order["words"]
+
+
 if __name__ == "__main__":
+    if sys.argv[1:2] == [WAIT]:
+        wait_for_order()
     program(auto_envvar_prefix="CELERY")

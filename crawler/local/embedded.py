@@ -24,6 +24,7 @@ import redis
 
 from ..config.settings import Settings, environment
 from ..errors import SetupError
+from . import prepared_worker
 from .private_files import FILE_MODE, FOLDER_MODE, make_private, open_private
 from .processes import die_with_parent, end, environment_of_program
 
@@ -217,10 +218,17 @@ class PrivateWorkers:
     def start(self) -> None:
         """Start the worker; it takes a second or two until it consumes."""
         make_private(self.log.parent)
+        command = worker_command(self.settings, self.concurrency)
+        variables = environment(self.settings)
+        self.process = prepared_worker.take(
+            command, self.log.absolute(), env=os.environ | variables
+        )
+        if self.process:
+            return
         with open(self.log, "ab", opener=open_private) as log:
             self.process = subprocess.Popen(
-                worker_command(self.settings, self.concurrency),
-                env=os.environ | environment(self.settings),
+                command,
+                env=os.environ | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -273,8 +281,8 @@ def worker_command(settings: Settings, concurrency: int, *more: str) -> list[str
     """
     # the pools of green threads have to be made ready by Celery's own program
     green = {"gevent", "eventlet"} & {word.removeprefix("--pool=") for word in more}
-    program = "celery" if green else "crawler.local.celery_worker"
-    celery = [sys.executable, "-m", program, "-A", "crawler.tasks.app", "worker"]
+    program = "celery" if green else prepared_worker.PROGRAM
+    celery = [sys.executable, "-m", program, *prepared_worker.APP]
     pool = ["-Q", settings.queue, "-P", "prefork", "-c", str(concurrency)]
     name = ["-n", f"crawler-{os.getpid()}@%h"]
     quiet = ["--disable-prefetch", "--without-gossip", "--without-mingle"]

@@ -24,8 +24,11 @@ STOP_TIMEOUT = 15.0
 PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent(sig: int = signal.SIGTERM) -> Callable[[], None] | None:
-    """Return a function for a child to call before it starts (``preexec_fn``).
+def die_with_parent(
+    sig: int = signal.SIGTERM, parent: int | None = None
+) -> Callable[[], None] | None:
+    """Return a function for a child to call before it starts (``preexec_fn``), or, with the process
+    id of its ``parent``, later.
 
     From then on the kernel sends the child ``sig`` when the thread that started it ends. None where
     the kernel cannot do so (not Linux).
@@ -33,7 +36,7 @@ def die_with_parent(sig: int = signal.SIGTERM) -> Callable[[], None] | None:
     if sys.platform != "linux":
         return None
     libc = ctypes.CDLL(None, use_errno=True)
-    parent = os.getpid()
+    parent = parent or os.getpid()
 
     def arrange() -> None:
         libc.prctl(PR_SET_PDEATHSIG, sig)

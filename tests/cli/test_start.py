@@ -17,6 +17,7 @@ import pytest
 
 from crawler.browser.chrome.local import find_driver
 from crawler.local.embedded import PrivateRedis
+from crawler.local.prepared_worker import WAIT
 from tests.site.server import Request, Server, route
 from tests.support.folder import Folder, until, urls
 from tests.support.patience import PATIENCE
@@ -107,6 +108,7 @@ def test_ctrl_c_drains_and_the_next_start_loses_and_repeats_no_page(folder, tree
     # Given a crawl, of which two pages are on their way
     first = folder.begin(*start_of(tree))
     until(lambda: len(folder.whole_lines()) == FREE, first)
+    assert WAIT in folder.workers()[0].cmdline()  # it was prepared
     # When it is interrupted, then it ends with them
     first.send_signal(signal.SIGINT)
     assert any("draining: " in line for line in first.stderr)
