@@ -26,7 +26,7 @@ CrawlerError
 
 Errors that only one room raises stand in that room: FetchError and PrivateAddress in ``net/``,
 TransportError (a BrowserError) and its kind in ``browser/transport``,
-BrokerUnavailable in ``client/``, those of the jobs API in ``api/jobs``.
+BrokerUnavailable in ``client/``, those of the jobs API in ``api/job``.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from contextlib import nullcontext, suppress
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
-from .api.jobs import PREFIX as JOB
+from .api.job import PREFIX as JOB
 from .api.jobs import Jobs
 from .browser.chrome.bare_endpoint import is_bare
 from .browser.chrome.chrome_memory import browser_memory

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from crawler import Crawl
-from crawler.api.jobs import Job, Order
+from crawler.api.job import Job, Order
 from crawler.redaction import masked
 
 CREDENTIALS = [

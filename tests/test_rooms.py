@@ -21,6 +21,7 @@ HOUSE = """
     api        tasks        observe.metrics
     services
     api.jobs
+    api.job
     run        client
     browser
     definition frontier     output
@@ -31,6 +32,7 @@ HOUSE = """
 """
 #: Rooms that reach a neighbour on their own floor, or that lie on another floor than their folder.
 EXCEPTIONS = {
+    "api.job": "the names and words of jobs, for those who only show them",
     "api.jobs": "an order is a crawl, which the composition root sweeps; HTTP comes above it",
     "observe.metrics": "reads workers, frontier and browsers; logs and traces need none of them",
 }

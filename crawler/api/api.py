@@ -22,7 +22,8 @@ from ..observe.logs import logger
 from ..storage.errors import NO_ANSWER, redis_errors
 from ..storage.server import write_refusal
 from ..text import nesting as json_nesting
-from .jobs import AddressRefused, JobConflict, Jobs, Order, UnknownJob
+from .job import AddressRefused, JobConflict, Order, UnknownJob
+from .jobs import Jobs
 from .openapi import describe_api
 from .schemas import FORMS, NUMBER, PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, WAIT_MAX, NewJob
 from .tokens import Tokens

@@ -7,7 +7,7 @@ from functools import cache
 from ..client.standstill import Reason
 from ..model import CRAWL_NAME, Json
 from ..version import __version__
-from .jobs import ID, LIMITS
+from .job import ID, LIMITS
 from .schemas import NUMBER, PAGE_MAX, PAGE_SIZE, PLACE, RESULT_PLACE, WAIT_MAX, order_schema
 
 #: By status: every response other than success.

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from ..definition.fields import Concurrency, Count, Delay, Depth, Duration
 from ..model import CRAWL_NAME, Json, Policy
-from .jobs import ID, LIMITS
+from .job import ID, LIMITS
 
 #: Jobs on a page of the list: the default, and at most.
 PAGE_SIZE, PAGE_MAX = 50, 100

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import psutil
 
-from ..api.jobs import ENDS, PREFIX, Jobs
+from ..api.job import ENDS, PREFIX
+from ..api.jobs import Jobs
 from ..errors import CrawlerError
 from ..frontier.moments import moments_of
 from ..storage.errors import redis_errors

@@ -18,7 +18,8 @@ from typing import Any
 
 import redis
 
-from ..api.jobs import Job, Jobs, Order
+from ..api.job import Job, Order
+from ..api.jobs import Jobs
 from ..api.tokens import read_tokens
 from ..browser.chrome.local import sweep
 from ..client.client import Client

@@ -24,7 +24,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector as AnyCollector
 
-from ..api.jobs import PREFIX as JOB
+from ..api.job import PREFIX as JOB
 from ..browser.chrome.registry import Registry
 from ..client.client import Client
 from ..client.job_tallies import POWERS as JOB_POWERS

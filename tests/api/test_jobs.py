@@ -17,7 +17,8 @@ from redis import Redis
 
 from crawler import Crawl
 from crawler.api.api import Api, ApiRequest
-from crawler.api.jobs import AddressRefused, Jobs, Order, UnknownJob
+from crawler.api.job import AddressRefused, Order, UnknownJob
+from crawler.api.jobs import Jobs
 from crawler.cli import main
 from crawler.client.client import Client
 from crawler.client.job_tallies import PROCESSING, WAITING, JobTallies, failure_kind

@@ -13,7 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from crawler.api.jobs import AddressRefused, Jobs, Order
+from crawler.api.job import AddressRefused, Order
+from crawler.api.jobs import Jobs
 from crawler.client.client import Client
 from crawler.client.webhook_sender import ATTEMPTS
 from crawler.config.settings import load

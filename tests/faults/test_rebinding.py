@@ -31,7 +31,8 @@ shared().start(crawl)
 #: Orders a job at the URL in its argument, or of the crawl of that name.
 ORDER = """
 import sys
-from crawler.api.jobs import Jobs, Order
+from crawler.api.job import Order
+from crawler.api.jobs import Jobs
 from crawler.client.client import shared
 job, _ = Jobs(shared()).create(Order(**{sys.argv[1]: sys.argv[2]}), "one")
 print(job.id)

@@ -14,7 +14,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 
-from ...api.jobs import PREFIX as JOB
+from ...api.job import PREFIX as JOB
 from ...config import settings as configuration
 from ...errors import UnknownCrawl
 from ...frontier.frontier import Frontier

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 
-from ...api.jobs import PREFIX as JOB
+from ...api.job import PREFIX as JOB
 from ...client.job_times import find_times
 from ...errors import UnknownCrawl
 from ...frontier.answers import Lane

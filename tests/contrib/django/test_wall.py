@@ -245,7 +245,8 @@ SITES = (
     BEGIN
     + """
 there.start(Crawl(name="shop", url="http://x.test/", concurrency_limit=1))
-from crawler.api.jobs import Jobs, Order
+from crawler.api.job import Order
+from crawler.api.jobs import Jobs
 Jobs(there, private=True).create(Order(url="http://127.0.0.1:9/"), "17")
 there.handle("job-17").frontier.claim("a worker")
 there.start(Crawl(name="news_1", url="http://x.test/")).handle.pause("me")
