@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import click
 from redis import Redis
 
+from ..client.client import Client
 from ..client.standstill import Standstill, record_of
 from ..client.workers import browser_memory_of
 from ..frontier.frontier import Frontier
@@ -42,11 +43,25 @@ LISTS = ("queued", "processing", "delayed", "failed", "deliveries")
     is_flag=True,
     help="For programs: one JSON object, or a list of them without NAME.",
 )
-def info(name: str | None, lists: str | None, count: int, as_json: bool) -> None:
+@click.option(
+    "--watch",
+    is_flag=True,
+    help=(
+        "Show it live, until it is over or `q` is pressed: its pace, hosts, pages in flight and"
+        " failures; a line each ten seconds where there is no terminal. Nothing is stopped."
+    ),
+)
+def info(name: str | None, lists: str | None, count: int, as_json: bool, watch: bool) -> None:
     """Say what the crawl NAME (or each crawl) is doing."""
     if lists and not name:
         raise Mistake(f"say of which crawl: crawler info NAME --lists {lists}")
+    if watch and (lists or as_json):
+        raise Mistake("--watch is for people: leave out --lists and --json")
     with open_client() as client:
+        if watch and client.attended:  # else nobody is at work
+            watch_crawls(client, name)
+            if not name:
+                return
         crawls = [find_crawl(client, one) for one in ([name] if name else names(client))]
         records = [
             report.report(snapshot)
@@ -77,6 +92,16 @@ def info(name: str | None, lists: str | None, count: int, as_json: bool) -> None
         echo("  " + "  ".join(str(value) for value in page.values() if value is not None))
     if not crawls:
         echo("no crawl is known here")
+
+
+def watch_crawls(client: Client, name: str | None) -> None:
+    """Show one crawl, or all of them, live."""
+    from .live.watching import watch_all, watch_one
+
+    if name:
+        watch_one(client, name)
+    else:
+        watch_all(client)
 
 
 def current_state(frontier: Frontier, snapshot: Snapshot) -> dict[str, Json]:

@@ -9,7 +9,7 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,8 +42,10 @@ from .chrome_check import ChromeCheck
 from .click_errors import Mistake
 from .field_options import FieldCommand, changes_of, field_options
 from .interrupts import Interrupts, count_interrupts
+from .live.controls import Controls
+from .live.crawl_state import CrawlWatch
+from .live.view import LiveView
 from .parameters import CRAWL_REFERENCE
-from .progress import Progress
 from .start_files import StartFiles, check_state
 from .terminal import echo
 
@@ -241,14 +243,17 @@ def crawl_embedded(order: Order, embedded: Embedded) -> tuple[Snapshot, bool]:
             chrome.look(seen)
 
         say_start(order, start, f"{count} browsers")
-        why = partial(private_standstill, client, handle.name)
-        with count_interrupts() as interrupts, Progress(why) as progress:
-            snapshot = watch(handle, files.follow, progress, interrupts, each=attend)
+        seen = CrawlWatch(client, handle.name, partial(private_standstill, client, handle.name))
+        with count_interrupts() as interrupts, LiveView({handle.name: seen}) as view:
+            controls = Controls([handle], interrupts, "finish pages in flight, and end")
+            controls.attach(view)
+            snapshot = watch(handle, files.follow, view, interrupts, each=attend)
             if interrupts.count:
                 pages = f"{snapshot.processing} pages in flight"
                 say(f"draining: {pages} (Ctrl-C again to end at once)")
-                drain(workers, interrupts)
+                drain(workers, interrupts, lambda: view.show([handle.snapshot()]))
                 workers.kill()
+                controls.release()
                 snapshot = handle.snapshot()
                 files.finish(handle, snapshot)
                 leave(how_to_go_on(order, snapshot))
@@ -335,13 +340,19 @@ def private_standstill(client: Client, name: str) -> Standstill | None:
     return None if found and found.reason in WORKERS_START else found
 
 
-def drain(workers: PrivateWorkers, interrupts: Interrupts) -> None:
-    """Let the workers finish the pages in flight, until a second interrupt."""
+def drain(
+    workers: PrivateWorkers, interrupts: Interrupts, look: Callable[[], object] = lambda: None
+) -> None:
+    """Let the workers finish the pages in flight, until a second interrupt. ``look`` is called now
+    and then.
+    """
     workers.drain()
     # a set event, from the first interrupt, would make each wait below return at once
     interrupts.event.clear()
     while workers.alive and interrupts.count < 2:
         interrupts.event.wait(LOOK_INTERVAL)
+        with suppress(FrontierUnavailable):
+            look()
 
 
 def how_to_go_on(order: Order, snapshot: Snapshot) -> str:
@@ -365,8 +376,10 @@ def watch_shared(order: Order, client: Client) -> tuple[Snapshot, bool]:
             return complete_files(order, handle, files)
         say_start(order, start, able_workers(order.crawl, client))
         why = partial(client.standstill, handle.name, ask=True)
-        with count_interrupts() as interrupts, Progress(why) as progress:
-            snapshot = watch(handle, files.follow, progress, interrupts, patience=REDIS_PATIENCE)
+        seen = CrawlWatch(client, handle.name, why)
+        with count_interrupts() as interrupts, LiveView({handle.name: seen}) as view:
+            Controls([handle], interrupts, "leave (the crawl goes on)").attach(view)
+            snapshot = watch(handle, files.follow, view, interrupts, patience=REDIS_PATIENCE)
             complete = files.finish(handle, snapshot)
             if interrupts.count:
                 leave(
@@ -396,7 +409,7 @@ def able_workers(crawl: Crawl, client: Client) -> str:
 def watch(
     handle: CrawlHandle,
     follow: Callable[[], object],
-    progress: Progress,
+    view: LiveView,
     interrupts: Interrupts,
     each: Callable[[Snapshot], None] = lambda _: None,
     patience: float = 0.0,
@@ -412,16 +425,18 @@ def watch(
         try:
             snapshot = handle.snapshot()
             follow()
+            view.show([snapshot])
         except FrontierUnavailable as error:
             if interrupts.count or time.monotonic() - seen > patience:
                 raise
             if not away:
                 say(f"warning: {error}; trying again for {patience:g} s")
             away = True
+            view.press()
+            view.draw()
             interrupts.event.wait(LOOK_INTERVAL)
             continue
         seen, away = time.monotonic(), False
-        progress.show(snapshot)
         if snapshot.over:
             return snapshot
         each(snapshot)

@@ -117,6 +117,11 @@ class Listing:
             names = self.redis.zrange(self.key("snoozed"), 0, count - 1)
         return self.lane_states([name.decode() for name in names])
 
+    def next_lanes(self, count: int = 10) -> list[str]:
+        """Return the names of lanes that are ready, the one whose turn is next first."""
+        with redis_errors():
+            return [name.decode() for name in self.redis.lrange(self.key("ready"), 0, count - 1)]
+
     def lane_sums(self) -> tuple[int, int, int]:
         """Return the numbers of lanes: all, those that are ready, and those that wait for their
         time.

@@ -26,6 +26,10 @@ log = logger(__name__)
 
 #: Renewals within the life of a lease, so that two may fail.
 RENEWALS = 3
+#: Seconds after which a page's lease is renewed for the first time, and after which its step can be
+#: seen: most pages are done before. Each further renewal comes after twice the time, up to the
+#: usual interval.
+FIRST = 2.0
 #: Seconds without a page, after which the thread ends.
 IDLE = 60.0
 
@@ -75,7 +79,7 @@ class LeaseRenewal:
         self._thread: threading.Thread | None = None
         self._renew: Callable[[], bool] | None = None
         self._lost: Callable[[], None] = lambda: None
-        self._interval = 0.0
+        self._interval = self._next_interval = 0.0
         # the times of the next renewal and of the thread's next look, by the monotonic clock
         self._due = 0.0
         self._next_look = 0.0
@@ -84,14 +88,16 @@ class LeaseRenewal:
     def renewing(
         self, renew: Callable[[], bool], lost: Callable[[], None], interval: float
     ) -> Iterator[None]:
-        """Call ``renew`` every ``interval`` seconds in this block, from another thread.
+        """Call ``renew`` every ``interval`` seconds in this block, from another thread; at first
+        after ``FIRST`` seconds.
 
         When ``renew`` returns False, the thread calls ``lost``, and neither of them after that. A
         call of ``lost`` is over before the block is left.
         """
         with self._change:
             self._renew, self._lost, self._interval = renew, lost, interval
-            self._due = time.monotonic() + interval
+            self._next_interval = min(interval, FIRST)
+            self._due = time.monotonic() + self._next_interval
             if self._thread is None or not self._thread.is_alive():
                 self._next_look = self._due
                 self._thread = threading.Thread(
@@ -125,7 +131,8 @@ class LeaseRenewal:
             self._change.acquire()
         if self._renew is not renew:
             return
-        self._due = time.monotonic() + self._interval
+        self._next_interval = min(self._interval, 2 * self._next_interval)
+        self._due = time.monotonic() + self._next_interval
         if not still_ours:
             self._renew = None
             self._lost()

@@ -21,6 +21,7 @@ from crawler.local.prepared_worker import WAIT
 from tests.site.server import Request, Server, route
 from tests.support.folder import Folder, until, urls
 from tests.support.patience import PATIENCE
+from tests.support.pseudo_terminal import ENTER, LEAVE, PseudoTerminal
 
 pytestmark = pytest.mark.browser
 
@@ -124,13 +125,26 @@ def test_ctrl_c_drains_and_the_next_start_loses_and_repeats_no_page(folder, tree
     assert len(folder.lines()) == len(set(urls(folder.lines()))) == PAGES
 
 
-def test_a_second_ctrl_c_ends_everything_at_once_and_loses_nothing(folder, tree):
-    first = folder.begin(*start_of(tree))
-    until(lambda: len(folder.whole_lines()) == FREE, first)
-    first.send_signal(signal.SIGINT)
-    first.send_signal(signal.SIGTERM)  # two of one kind sent together may arrive as one
-    first.communicate(timeout=PATIENCE)
-    assert first.returncode == 130
+def test_keys_pause_and_drain_and_a_second_signal_ends_all_at_once(folder, tree):
+    # Given a crawl that is watched in a terminal
+    terminal = PseudoTerminal(folder.command(*start_of(tree)), folder.path, folder.environ)
+    try:
+        terminal.until(ENTER, f"{FREE} done", "in flight 2")
+        terminal.press("p")
+        terminal.until("paused", "p resume")
+        terminal.press("p")
+        terminal.until("active", "p pause")
+        # When a key lets it drain, and a signal ends it
+        terminal.press("q")
+        terminal.until("draining: 2 pages", "end at once")
+        terminal.process.send_signal(signal.SIGTERM)
+        status, shown = terminal.wait()
+        # Then the terminal is as it was, and nothing is left or lost
+        assert status == 130
+        assert b"crawler start" in shown.partition(LEAVE)[2]
+        assert terminal.is_as_before()
+    finally:
+        terminal.close()
     assert folder.left_over() == []
     GATE.set()
     assert folder.run(*start_of(tree)).returncode == 0

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ...client.pace import pages_left
 from ...config import settings as configuration
 from ...frontier.answers import Recent, Sample
 from ...frontier.listing import Listing
@@ -127,12 +128,7 @@ def speed(snapshot: Snapshot, plan: Plan | None, samples: Sequence[Sample], now:
     moving = snapshot.status in (Status.ACTIVE, Status.DRAINING)
     if not (older or pages) or not moving:
         return {"pace": None, "left": None}
-    left = snapshot.queued + snapshot.delayed + snapshot.processing
-    policy = plan.policy if plan else None
-    if policy and policy.page_limit is not None:
-        count = snapshot.done if policy.page_limit_counts == "done" else 0
-        begun = count or snapshot.counts.get("started", 0) - snapshot.processing
-        left = min(left, max(0, policy.page_limit - begun))
+    left = pages_left(snapshot, plan.policy if plan else None)
     return {"pace": pages, "left": left / pages if pages else None}
 
 
