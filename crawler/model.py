@@ -279,6 +279,8 @@ class Change(StrEnum):
 
 #: The changes that a crawl counts.
 CHANGES = (Change.NEW.value, Change.CHANGED.value, Change.SAME.value)
+#: Characters of a title that a result keeps.
+TITLE_MAX = 200
 #: Bytes of a digest by which the items of two visits are compared.
 ITEM_DIGEST = 4
 
@@ -292,6 +294,12 @@ def item_digest(data: Json) -> str:
     plain = json.loads(json.dumps(data))  # its keys are text, and can be sorted
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return blake2b(text.encode(), digest_size=ITEM_DIGEST).hexdigest()
+
+
+def items_of(data: Json) -> list[Json]:
+    """Return the items in what ``extract`` gave: nothing, one, or a list of them."""
+    found = data if isinstance(data, list) else [data]
+    return [one for one in found if one not in (None, "", [], {})] if data else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +328,7 @@ class Result:
     again: bool = False
 
     def record(self) -> dict[str, Json]:
-        """Return the line of this page in a results file.
+        """Return the line of this page in a file of pages.
 
         Fields that only some crawls ask for are only there for those.
         """
@@ -342,12 +350,16 @@ class Result:
             "final_url": self.response.url,
             "status": self.response.status,
             "depth": self.page.depth,
+            **({"title": response.title[:TITLE_MAX]} if response.title else {}),
             **({"route": self.page.route} if self.page.route else {}),
             "data": self.data,
+            "items": len(items_of(self.data)),
             "links": len(self.links) if self.links_found is None else self.links_found,
             "ms": round(self.ms),
             "change": self.change.value,
             "version": self.version,
+            "id": short_id(self.page.id),
+            **({"parent": short_id(self.page.parent)} if self.page.parent else {}),
             **extras,
             **self.kept,
         }

@@ -1,13 +1,13 @@
 """Prices watched nightly: the same crawl each night, and what has changed since the night before.
 
     python examples/demo/serve.py --port 8765 &
-    crawler start examples/nightly.py -o first.jsonl
+    crawler start examples/nightly.py --output first
     curl -X POST http://127.0.0.1:8765/tomorrow           # two prices rise, and a book is sold out
-    crawler start examples/nightly.py -o changes.jsonl --recrawl
+    crawler start examples/nightly.py --output changes --recrawl
     crawler vanished nightly
 
-The second file holds the pages whose item is new or has changed (`only_changes`). In production a
-schedule starts it each night: docs/recrawl.md.
+The second folder holds the items that are new or have changed (`only_changes`), and their pages. In
+production a schedule starts it each night: docs/recrawl.md.
 """
 
 from crawler import Crawl

@@ -67,21 +67,21 @@ def belongs(process: psutil.Process, folder: Path) -> bool:
 
 def test_books_know_the_shelf_that_led_to_them(shop, folder):
     place(folder, "shelves.py", shop)
-    done = folder.run("start", "shelves.py", "-o", "shelves.jsonl", "-c", "2")
+    done = folder.run("start", "shelves.py", "--output", "out", "-c", "2")
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = folder.lines("shelves.jsonl")
-    books = {line["data"]["title"]: line for line in lines if line.get("route") == "book"}
+    lines = folder.lines("out/pages.jsonl")
+    books = {item["title"]: item for item in folder.lines("out/items.jsonl")}
     shelves = [line for line in lines if line.get("route") == "shelf"]
     assert len(books) == 48
     assert all(line["data"] is None for line in shelves)
     # those on a shelf came from it, with their place; some others are linked from elsewhere only
-    orchard = books["The Walled Orchard"]["data"]
+    orchard = books["The Walled Orchard"]
     assert (orchard["shelf"], orchard["place"], orchard["author"]) == (
         *("Gardens", 5),
         "Clara Whitlock",
     )
-    assert {line["data"]["shelf"] for line in books.values()} >= {"Gardens", "Poems"}
-    assert all(line["data"]["price"].startswith("€") for line in books.values())
+    assert {book["shelf"] for book in books.values()} >= {"Gardens", "Poems"}
+    assert all(book["price"].startswith("€") for book in books.values())
 
 
 def test_the_json_that_a_page_loads_is_read(shop, folder):
@@ -98,7 +98,7 @@ def test_one_log_in_is_shared_by_all_sessions(shop, folder):
     folder.environ["SHOP_PASSWORD"] = "wisteria"
     done = folder.run("start", "members.py", "-o", "orders.jsonl", "-c", "2")
     assert done.returncode == 0, done.stdout + done.stderr
-    orders = [line["data"] for line in folder.lines("orders.jsonl") if line["data"]]
+    orders = folder.lines("orders.jsonl")
     assert sorted(int(order["order"].split()[1]) for order in orders) == list(range(1, 13))
     assert {order["member"] for order in orders} == {"reader"}
     assert sum(order["copies"] for order in orders) == 24
@@ -117,16 +117,16 @@ def test_prices_are_watched_from_night_to_night(shop, folder):
     place(folder, "nightly.py", shop)
     example = folder.path / "nightly.py"  # the first page of each shelf will do
     example.write_text(example.read_text().replace("depth_limit=3", "depth_limit=2"))
-    first = folder.run("start", "nightly.py", "-o", "first.jsonl", "-c", "2")
+    first = folder.run("start", "nightly.py", "--output", "first", "-c", "2")
     assert first.returncode == 0, first.stdout + first.stderr
-    before = {line["url"]: line for line in folder.lines("first.jsonl")}
+    before = {line["url"]: line for line in folder.lines("first/pages.jsonl")}
     assert {line["change"] for line in before.values()} == {"new"}
 
     with urlopen(Request(f"{shop}tomorrow", method="POST")) as answer:  # noqa: S310
         assert answer.read() == b"day 2\n"
-    second = folder.run("start", "nightly.py", "-o", "changes.jsonl", "-c", "2", "--recrawl")
+    second = folder.run("start", "nightly.py", "--output", "changes", "-c", "2", "--recrawl")
     assert second.returncode == 0, second.stdout + second.stderr
-    lines = folder.lines("changes.jsonl")
+    lines = folder.lines("changes/pages.jsonl")
     assert {(line["data"]["title"], line["change"]) for line in lines} == {
         ("Frost Dates", "changed"),
         ("Small Hours", "changed"),
@@ -148,13 +148,10 @@ def price(item: dict[str, str]) -> float:
 
 def test_a_search_form_is_submitted_for_each_word(shop, folder):
     place(folder, "search.py", shop)
-    done = folder.run("start", "search.py", "-o", "hits.jsonl", "-c", "2")
+    done = folder.run("start", "search.py", "--output", "out", "-c", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     found: dict[str, list[str]] = {"no such book": []}
-    for hit in sorted(
-        (item for line in folder.lines("hits.jsonl") for item in line["data"] or []),
-        key=lambda hit: hit["place"],
-    ):
+    for hit in sorted(folder.lines("out/items.jsonl"), key=lambda hit: hit["place"]):
         titles = found.setdefault(hit["words"], [])
         titles.append(hit["title"])
         assert hit["place"] == len(titles)
@@ -163,7 +160,7 @@ def test_a_search_form_is_submitted_for_each_word(shop, folder):
     assert len(found["the"]) == len(set(found["the"])) > 5
     assert {"The Walled Orchard"} <= set(found["the"]) & set(found["clara"])
     assert found["garden"] == ["The Patient Gardener"]
-    lines = folder.lines("hits.jsonl")
+    lines = folder.lines("out/pages.jsonl")
     forms = [line["form"] for line in lines if "form" in line]
     assert len(lines) == len(forms) + 1
     assert {form["words"] for form in forms} == found.keys()
@@ -172,10 +169,10 @@ def test_a_search_form_is_submitted_for_each_word(shop, folder):
 
 def test_a_hundred_apartments_have_eleven_fields(shop, folder):
     place(folder, "apartments.py", shop)
-    done = folder.run("start", "apartments.py", "-o", "apartments.jsonl", "-c", "2")
+    done = folder.run("start", "apartments.py", "--output", "out", "-c", "2")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "item limit 100 reached" in done.stdout
-    lines = folder.lines("apartments.jsonl")
+    lines = folder.lines("out/pages.jsonl")
     items = [line["data"] for line in lines if line["route"] == "apartment"]
     assert 100 <= len(items) <= 101  # the other browser's page was in flight
     assert len({line["url"] for line in lines}) == len(lines)

@@ -97,7 +97,14 @@ def services(
 def start(folder: Path, environment: dict[str, str], name: str) -> subprocess.Popen[bytes]:
     """``crawler start``, as a user types it."""
     return subprocess.Popen(
-        [str(COMMAND), "start", f"{environment['CRAWLER_CRAWLS']}:bench", "--reset", "-o", name],
+        [
+            str(COMMAND),
+            "start",
+            f"{environment['CRAWLER_CRAWLS']}:bench",
+            "--reset",
+            "--output",
+            name,
+        ],
         env=environment,
         cwd=folder,
         stdout=subprocess.DEVNULL,
@@ -136,7 +143,7 @@ def run(
         ):
             client: Any = redis.Redis.from_url(server.url)
             warm = environment | {"BENCH_CRAWL": f"{address},{kind},{WARM * sessions},{sessions}"}
-            if start(folder, warm, "warm.jsonl").wait(PATIENCE):
+            if start(folder, warm, "warm").wait(PATIENCE):
                 raise RuntimeError(
                     (folder / "start.log").read_text() + (folder / "worker.log").read_text()
                 )
@@ -144,7 +151,7 @@ def run(
             frontier = Frontier(client, "bench")
             origin = frontier.origin()
             begun = time.time()
-            command = start(folder, environment, "items.jsonl")
+            command = start(folder, environment, "out")
             watch = Watch(server.process.pid, worker, command.pid)
             while frontier.origin() == origin or not (
                 first := client.xrange("crawl:{bench}:results", count=1)
@@ -165,7 +172,7 @@ def run(
                 int(key.partition(b"-")[0]) / 1000
                 for key, _ in client.xrange("crawl:{bench}:results")
             ]
-            wrong = wrong_pages(pages, results(folder / "items.jsonl", kind))
+            wrong = wrong_pages(pages, results(folder / "out" / "pages.jsonl", kind))
             first_page = int(first[0][0].partition(b"-")[0]) / 1000 - begun
             if course is not None:
                 course.stamps = stamps

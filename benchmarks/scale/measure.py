@@ -114,9 +114,9 @@ def crawl(
             fewer = environment | {
                 "BENCH_CRAWL": f"{endpoint.SITE},{kind},{product.WARM * slots},{slots}"
             }
-            finish(ending.enter_context(started(folder, fewer, "warm.jsonl")), folder)
+            finish(ending.enter_context(started(folder, fewer, "warm")), folder)
         origin, end = frontier.origin(), time.monotonic() + PATIENCE
-        command = ending.enter_context(started(folder, environment, "items.jsonl"))
+        command = ending.enter_context(started(folder, environment, "out"))
         watch = Watch(server.process.pid, *processes, browsers, command.pid)
         ending.callback(watch.stop)
         while frontier.origin() == origin or not client.exists(frontier.key("results")):
@@ -140,7 +140,7 @@ def crawl(
         if any(counts.values()):
             sys.exit(f"some pages failed, or were tried again: {counts}\n{said(folder)}")
         finish(command, folder)
-        if wrong := wrong_pages(pages, product.results(folder / "items.jsonl", kind)):
+        if wrong := wrong_pages(pages, product.results(folder / "out" / "pages.jsonl", kind)):
             sys.exit(f"{wrong} of {pages} pages are missing, came twice or are wrong: {counts}")
         ending.close()  # the children write down their last steps as they end
         spent = {role: (after[name] - before[name]) * 1_000 / pages for name, role in ROLES.items()}

@@ -36,7 +36,7 @@ COMMANDS = (
     ("failed", "pages", "List the pages of NAME that failed for good, its dead letters."),
     ("vanished", "vanished", "List the pages that NAME knew before, and that are gone."),
     ("retry", "pages", "Send failed pages of NAME back to its queue."),
-    ("export", "results", "Write the results of NAME as JSON lines, CSV, Parquet or SQLite."),
+    ("export", "results", "Write the items of NAME as JSON lines, CSV, Parquet or SQLite."),
     ("report", "results", "Say what the crawl NAME did, and why it ended, if it has."),
     ("audit", "upkeep", "Say what is wrong with the keys of NAME; exit status 1 if anything is."),
     ("repair", "upkeep", "Mend what `audit` finds in NAME, which may go on meanwhile."),

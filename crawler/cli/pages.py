@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -23,6 +23,7 @@ from ..frontier.kinds import kind_of
 from ..frontier.operations import Operations
 from ..local.processes import user_of
 from ..model import Json, Priority, short_id
+from ..output.error_files import folders_of, kept_of_pages
 from ..output.failure_reasons import meaning
 from ..redaction import masked, masked_form
 from ..secret_refs import SECRET_PREFIX
@@ -49,11 +50,20 @@ def failed(name: str, reason: str | None, after: bool, as_json: bool) -> None:
         if after:
             list_undelivered(crawl, as_json)
             return
+        settings = client.settings
+        folders = folders_of(settings.state_dir, crawl.name, settings.errors_dir)
+        kept = kept_of_pages(folders)
         count, kinds = 0, dict[str, None]()
         for letter in crawl.failed(reason):
             count += 1
             kinds[kind_of(letter.failure, letter.reason)] = None
-            echo(json.dumps(record(letter), ensure_ascii=False) if as_json else line(letter))
+            paths = kept.get(letter.page.id, {})
+            if as_json:
+                echo(json.dumps(record(letter, paths), ensure_ascii=False))
+                continue
+            echo(line(letter))
+            for path in paths.values():
+                echo(f"  shown    {path}")
         if not as_json:
             hint = f"; to try them again: crawler retry {name} " + (
                 f"--reason {shlex.quote(reason)}" if reason else "--all"
@@ -85,12 +95,16 @@ def list_undelivered(crawl: CrawlHandle, as_json: bool) -> None:
         echo(f"{count} not delivered{hint}", err=True)
 
 
-def record(letter: FailedPage) -> dict[str, Json]:
-    """Return a dead letter as JSON, with the class of its failure, its time and its page's id."""
+def record(letter: FailedPage, paths: Mapping[str, str]) -> dict[str, Json]:
+    """Return a dead letter as JSON, with the class of its failure, its time, its page's id, and the
+    ``paths`` of its error snapshot, if there is one.
+    """
     return letter.record() | {
         "class": letter.failure.value,
         "at": datetime.fromtimestamp(letter.at, UTC).isoformat(timespec="seconds"),
         "id": short_id(letter.page.id),
+        **({"picture": paths["png"]} if "png" in paths else {}),
+        **({"html": paths["html"]} if "html" in paths else {}),
     }
 
 

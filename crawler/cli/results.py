@@ -10,8 +10,9 @@ import click
 
 from ..frontier.listing import Listing
 from ..output import report as end_report
-from ..output.export import FORMATS, Stream, kind_of, print_export, write_export
-from ..output.whole_files import WholeFile
+from ..output.export import FORMATS, Rows, Stream, kind_of, print_export, write_export
+from ..output.files.whole_files import WholeFile
+from ..output.new_rows import ExportedRows, export_new
 from .click_errors import Mistake
 from .common import find_crawl, open_client
 from .parameters import CRAWL_NAME
@@ -32,6 +33,17 @@ ADVICE = "choose another file, or replace it with --overwrite"
     type=click.Choice(FORMATS),
     help="[default: by the name of the file, else jsonl]",
 )
+@click.option("--pages", is_flag=True, help="A row for each page, instead of each item.")
+@click.option(
+    "--new",
+    is_flag=True,
+    help="Only rows that no earlier export with --new gave to this FILE, which then holds those.",
+)
+@click.option(
+    "--place",
+    metavar="TEXT",
+    help="With --new: the name of the place that gets them, if FILE is another one each time.",
+)
 @click.option(
     "--raw",
     is_flag=True,
@@ -41,26 +53,46 @@ ADVICE = "choose another file, or replace it with --overwrite"
 @click.option(
     "--overwrite", is_flag=True, help="Replace FILE, whatever it holds. [default: if we wrote it]"
 )
-def export(name: str, file: str, kind: str | None, raw: bool, overwrite: bool) -> None:
-    """Write the results of NAME as JSON lines, CSV, Parquet or SQLite."""
+def export(
+    name: str,
+    file: str,
+    kind: str | None,
+    pages: bool,
+    new: bool,
+    place: str | None,
+    raw: bool,
+    overwrite: bool,
+) -> None:
+    """Write the items of NAME as JSON lines, CSV, Parquet or SQLite."""
+    if place is not None and not new:
+        raise Mistake("--place is for --new")
     path = None if file == "-" else Path(file)
     kind = kind or (format_of(path) if path else "jsonl")
+    out = TerminalOutput() if sys.stdout.isatty() else sys.stdout
     with open_client() as client:
         crawl, _ = find_crawl(client, name)
-        results = Listing(crawl.frontier).results
+        state = client.settings.state_dir
+        target = None
         if path:
-            target = WholeFile(path, client.settings.state_dir, advice=ADVICE, overwrite=overwrite)
-            stream = write_export(target, results, kind, raw=raw)
+            target = WholeFile(path, state, advice=ADVICE, overwrite=overwrite)
+        rows = Rows(Stream(Listing(crawl.frontier).results), pages)
+        if new:
+            given = f"{'pages' if pages else 'items'} {place or (path and path.absolute()) or '-'}"
+            with ExportedRows(state, crawl.name, given) as memory:
+                rows = export_new(memory, rows, target, out, kind, raw=raw)
+        elif target:
+            write_export(target, rows, kind, raw=raw)
         else:
-            stream = Stream(results)
-            out = TerminalOutput() if sys.stdout.isatty() else sys.stdout
-            print_export(out, stream, kind, raw=raw)
-    if path:
-        echo(f"{stream.pages} pages in {path}", err=True)
-    if stream.lost:
-        echo(
-            f"warning: {stream.lost} older results are no longer in Redis (results_limit)", err=True
-        )
+            print_export(out, rows, kind, raw=raw)
+    what = f"{'new ' if new else ''}{'pages' if pages else 'items'}"
+    if path or not rows.count:
+        of = "" if pages or new else f" of {rows.stream.pages} pages"
+        echo(f"{rows.count} {what}{of} in {path or 'all'}", err=True)
+    if not rows.count and not pages and not new and rows.stream.pages:
+        echo(f"no page gave an item; the pages: crawler export {name} --pages", err=True)
+    if rows.stream.lost:
+        lost = f"{rows.stream.lost} older results are no longer in Redis (results_limit)"
+        echo(f"warning: {lost}", err=True)
 
 
 def format_of(path: Path) -> str:

@@ -37,6 +37,7 @@ from ..local.private_files import crawl_folder
 from ..local.processes import user_of
 from ..model import Snapshot
 from ..output import report
+from ..output.export import FORMATS
 from ..output.report import ExitStatus
 from .chrome_check import ChromeCheck
 from .click_errors import Mistake
@@ -46,7 +47,7 @@ from .live.controls import Controls
 from .live.crawl_state import CrawlWatch
 from .live.view import LiveView
 from .parameters import CRAWL_REFERENCE
-from .start_files import StartFiles, check_state
+from .start_files import FAILED, PAGES, REPORT, StartFiles, check_state, items_in
 from .terminal import echo
 
 #: Seconds between two looks at the crawl; and until its first page is done, for so many seconds.
@@ -66,17 +67,24 @@ REDIS_PATIENCE = 60.0
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False),
     help=(
-        "The results: one JSON object per page; a table, written at the end, if its name ends in"
-        " .csv, .parquet or .sqlite. May be repeated. [default: NAME.jsonl]"
+        "The items, one row each: JSON lines, written as they come; a table, written at the end, if"
+        " the name ends in .csv, .parquet or .sqlite. May be repeated. [default: NAME.jsonl]"
     ),
 )
 @click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     help=(
-        "A folder for items.jsonl, failed.jsonl, report.json, errors/ with what Chrome showed at"
-        " each kind of failure, and files/ with what pages leave."
+        "A folder for items.jsonl, pages.jsonl, failed.jsonl, report.json, errors/ with what Chrome"
+        " showed at each kind of failure, and files/ with what pages leave."
     ),
+)
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(FORMATS),
+    help="The format of items in the folder of --output. May be repeated. [default: jsonl]",
 )
 @click.option(
     "-c",
@@ -122,6 +130,7 @@ def start(
     crawl: str,
     results: tuple[Path, ...],
     output: Path | None,
+    formats: tuple[str, ...],
     concurrency: int | None,
     changes: tuple[str, ...],
     reset: bool,
@@ -145,6 +154,8 @@ def start(
             "start continues a file after an interruption, so -o - has no meaning; for a pipe:"
             f" crawler export {definition.name} | ..."
         )
+    if formats and not output:
+        raise Mistake("--format is for --output; the name of a file says its format: -o items.csv")
     if reset + restart + recrawl + update > 1:
         raise Mistake("of --reset, --restart, --recrawl and --update, name one")
     words = {
@@ -154,7 +165,7 @@ def start(
         IfExists.UPDATE: update,
     }
     if_exists = next((word for word, given in words.items() if given), None)
-    order = Order(definition, crawl, results, output, changes, concurrency, if_exists)
+    order = Order(definition, crawl, results, output, formats, changes, concurrency, if_exists)
     if not settings.redis_url:
         snapshot, complete = crawl_embedded(order, Embedded(settings))
     elif concurrency:
@@ -187,6 +198,7 @@ class Order:
     reference: str
     results: tuple[Path, ...]
     output: Path | None
+    formats: tuple[str, ...]
     changes: tuple[str, ...]
     concurrency: int | None
     if_exists: IfExists | None
@@ -199,11 +211,28 @@ class Order:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files for results; without a request for any, one with the name of the crawl."""
-        items = self.output and self.output / "items.jsonl"
-        given = {path.absolute(): path for path in (items, *self.results) if path}
-        files = tuple(given.values())
-        return files or (Path(f"{self.crawl.name}.jsonl"),)
+        """The files for items; without a request for any, one with the name of the crawl."""
+        return (*self.in_folder, *self.alone)
+
+    @property
+    def in_folder(self) -> tuple[Path, ...]:
+        """Those in the folder of ``output``."""
+        return tuple(items_in(self.output, self.formats)) if self.output else ()
+
+    @property
+    def alone(self) -> tuple[Path, ...]:
+        """Those that are named one by one.
+
+        Raises:
+            Mistake: one has the name of another file of the folder.
+        """
+        folder = self.output.absolute() if self.output else None
+        names = {path.absolute() for path in self.in_folder}
+        given = {path.absolute(): path for path in self.results if path.absolute() not in names}
+        for path in given:
+            if path.parent == folder and path.name in (PAGES, FAILED, REPORT):
+                raise Mistake(f"{path.name} is a file of --output: name another one for items")
+        return tuple(given.values()) or (() if folder else (Path(f"{self.crawl.name}.jsonl"),))
 
     @property
     def files_dir(self) -> Path | None:
@@ -272,9 +301,10 @@ def open_files(order: Order, client: Client) -> Iterator[StartFiles]:
     files = StartFiles(
         order.crawl,
         client.frontier(order.crawl.name),
-        order.files,
+        order.alone,
         order.output,
         client.settings.state_dir,
+        formats=order.formats,
         command=command(order),
         say=say,
     )
@@ -469,6 +499,8 @@ def command(order: Order) -> str:
         words += ["-o", str(path)]
     if order.output:
         words += ["--output", str(order.output)]
+    for kind in order.formats:
+        words += ["--format", kind]
     if order.concurrency:
         words += ["-c", str(order.concurrency)]
     for change in order.changes:

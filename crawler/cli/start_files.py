@@ -5,30 +5,36 @@ on, complete at its end.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..definition.bounds import canonical
 from ..errors import SetupError
 from ..frontier.listing import Listing
-from ..local.private_files import check_space, make_private
-from ..model import Snapshot, page_id
+from ..local.private_files import check_space, crawl_folder, make_private
+from ..model import Json, Snapshot, page_id
 from ..output import report
-from ..output.export import check_format, kind_of, lines_of, write_export
-from ..output.results import ResultsFile
-from ..output.whole_files import WholeFile, put_lines
+from ..output.error_files import kept_of_pages, note_folder
+from ..output.export import Rows, Stream, check_format, kind_of, lines_of, write_export
+from ..output.files.items_file import ItemsFile
+from ..output.files.pages_file import PagesFile
+from ..output.files.whole_files import WholeFile, put_lines
 
 if TYPE_CHECKING:
     from ..client.crawl_handle import CrawlHandle
     from ..definition.crawl import Crawl
+    from ..frontier.entries import FailedPage
     from ..frontier.frontier import Frontier
 
 #: Formats of files that are tables, written from the lines of JSON at the end.
 TABLES = ("csv", "parquet", "sqlite")
 #: The fields of each line of ``failed.jsonl``.
 FAILED_FIELDS = {"url", "reason", "status", "attempts", "depth"}
+#: The files of a folder for all that a crawl gives; those of items are ``items.`` and their format.
+PAGES, FAILED, REPORT = "pages.jsonl", "failed.jsonl", "report.json"
 
 Say = Callable[[str], None]
 
@@ -50,22 +56,31 @@ class FrontierResults:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A CSV, Parquet or SQLite file, made at the end of the lines of ``spool``, a file in the
-    private state.
-    """
+    """A CSV, Parquet or SQLite file of items, made of the file ``pages`` at the end."""
 
     kind: str
     file: WholeFile
-    spool: ResultsFile
+    pages: PagesFile
 
-    def write(self) -> None:
-        """Write the table, whole or not at all. Raises SetupError."""
-        write_export(self.file, lines_of(self.spool.path), self.kind)
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.file.path
+
+    def write(self, counts: dict[Path, int]) -> None:
+        """Write the table, whole or not at all, and its number of rows to ``counts``. Raises
+        SetupError.
+        """
+        rows = Rows(Stream(lines_of(self.pages.path)))
+        write_export(self.file, rows, self.kind)
+        counts[self.path] = rows.count
 
 
 class StartFiles:
-    """The files at ``paths`` for the results of ``crawl``, and those of the folder ``output``.
+    """The files at ``paths`` for the items of ``crawl``, and those of the folder ``output``, with
+    its items in ``formats``.
 
+    Each is made of a file of pages: that of the folder, else one of its own in the private state.
     ``command`` is the command line that completes them; ``say`` prints a line for people.
     """
 
@@ -77,43 +92,47 @@ class StartFiles:
         output: Path | None,
         state: Path,
         *,
+        formats: tuple[str, ...] = (),
         command: str,
         say: Say,
     ) -> None:
         self._crawl, self._frontier = crawl, frontier
         self._state, self._say, self._command = state, say, command
+        self._output = output
+        self._pages: list[PagesFile] = []
+        self._items: list[ItemsFile] = []
         self._tables: list[Table] = []
-        self._files = [self._follower(path) for path in paths]
-        folder = output or Path()
-        self._failed = (
-            WholeFile(folder / "failed.jsonl", state, is_ours=is_failed_list) if output else None
-        )
-        self._report = (
-            WholeFile(folder / "report.json", state, is_ours=self._is_report) if output else None
-        )
+        self._failed = self._report = None
+        if output:
+            pages = self._add_pages(output / PAGES)
+            for path in items_in(output, formats):
+                self._add_items(path, pages)
+            self._failed = WholeFile(output / FAILED, state, is_ours=is_failed_list)
+            self._report = WholeFile(output / REPORT, state, is_ours=self._is_report)
+        for path in paths:
+            self._add_items(path, self._add_pages(WholeFile(path, state).spool, shown=path))
         self._aside: list[tuple[Path, str | None]] = []  # with the other crawl that they are of
         self._faults: list[str] = []
 
-    def _follower(self, path: Path) -> ResultsFile:
-        """Return the file that follows the stream for the results file ``path``."""
-        kind = kind_of(path)
-        if kind not in TABLES:
-            return self._lines(path, self._say)
-        table = WholeFile(path, self._state)
-        spool = self._lines(table.spool, self._say, shown=path)
-        self._tables.append(Table(kind, table, spool))
-        return spool
-
-    def _lines(self, path: Path, say: Say, shown: Path | None = None) -> ResultsFile:
-        return ResultsFile(
+    def _add_pages(self, path: Path, shown: Path | None = None) -> PagesFile:
+        file = PagesFile(
             path,
             self._crawl.name,
             FrontierResults(self._frontier),
             self._state,
             identity=self._identity,
-            say=say,
+            say=self._say,
             shown=shown,
         )
+        self._pages.append(file)
+        return file
+
+    def _add_items(self, path: Path, pages: PagesFile) -> None:
+        kind = kind_of(path)
+        if kind in TABLES:
+            self._tables.append(Table(kind, WholeFile(path, self._state), pages))
+        else:
+            self._items.append(ItemsFile(path, pages, self._state, say=self._say))
 
     def _identity(self, url: str) -> str:
         return page_id(canonical(self._crawl, url))
@@ -135,31 +154,41 @@ class StartFiles:
             check_format(table.kind)
         for whole in self._wholes:
             whole.check()
-        missing = [table for table in self._tables if not table.file.path.exists()]
-        for file in self._files:
-            # lines in the private state, of a table that is no longer there, may go
-            file.claim(reset=reset, replace=any(table.spool is file for table in missing))
+        # lines in the private state, of a file that is no longer there, may go
+        kept = [items.pages for items in self._items if items.path.exists()]
+        kept += [table.pages for table in self._tables if table.path.exists()]
+        idle = [file for file in self._spools if file not in kept]
+        for file in self._pages:
+            file.claim(reset=reset, replace=file in idle)
         if not reset:
-            self._set_aside_spools(missing)
+            for file in idle:
+                self._put_aside(file)
+        for items in self._items:
+            items.claim(reset=reset)
 
-    def _set_aside_spools(self, tables: list[Table]) -> None:
-        for table in tables:
-            if table.spool.other_crawl and (aside := table.spool.set_aside()):
-                self._aside.append((aside, table.spool.other_crawl))
+    @property
+    def _spools(self) -> list[PagesFile]:
+        """The files of pages in the private state."""
+        return [file for file in self._pages if file.path.parent == self._state / "exports"]
 
     @property
     def _wholes(self) -> list[WholeFile]:
         others = [file for file in (self._failed, self._report) if file]
         return [*(table.file for table in self._tables), *others]
 
+    def _put_aside(self, file: PagesFile) -> None:
+        """Rename lines in the private state that are of another crawl."""
+        if file.other_crawl and (aside := file.set_aside()):
+            self._aside.append((aside, file.other_crawl))
+
     def set_aside(self) -> None:
         """Rename files with results, so that the crawl begins with new ones."""
-        for file in self._files:
+        for file in (*self._pages, *self._items):
             if aside := file.set_aside():
                 self._aside.append((aside, file.other_crawl))
         for table in self._tables:
             if aside := table.file.set_aside():
-                self._aside.append((aside, table.spool.other_crawl))
+                self._aside.append((aside, table.pages.other_crawl))
 
     def begin(self, *, forget: bool) -> None:
         """Follow the crawl that was started. ``forget``: the files that were set aside go, as the
@@ -171,42 +200,55 @@ class StartFiles:
             else:
                 whose = f"crawl {other_crawl!r}" if other_crawl else "crawl before"
                 self._say(f"the results of the {whose} are kept in {aside}")
-        for file in self._files:
+        for file in (*self._pages, *self._items):
             file.begin()
+        if self._output:
+            note_folder(self._state, self._crawl.name, self._output / "errors")
 
     # -- while it goes on, and at the end
 
-    def follow(self) -> None:
-        """Bring the files up to date."""
-        for file in self._files:
-            file.follow()
+    def follow(self, *, last: bool = False) -> None:
+        """Bring the files up to date. ``last``: the crawl has ended."""
+        for file in self._pages:
+            file.follow(last=last)
+        for items in self._items:
+            if items.pages.held:
+                items.follow(last=last)
 
     def finish(self, handle: CrawlHandle, snapshot: Snapshot) -> bool:
         """Write what is left. Return whether all files are complete; say what is not."""
-        problems = []
-        for file in self._files:
-            file.follow(last=snapshot.status.ended)
-            if file.problem:
-                problems.append(file.problem)
-            elif file.lost:
+        self.follow(last=snapshot.status.ended)
+        problems = [file.problem for file in (*self._pages, *self._items) if file.problem]
+        for pages in self._pages:
+            if pages.lost and not pages.problem:
                 self._say(
-                    f"warning: {file.lost} results were gone from Redis before they reached"
-                    f" {file.path} (results_limit)"
+                    f"warning: {pages.lost} results were gone from Redis before they reached"
+                    f" {pages.shown} (results_limit)"
                 )
                 self._faults.append("lost")
+        counts = {items.path: items.position.lines for items in self._items if not items.problem}
         for table in self._tables:
-            problems += [] if table.spool.problem else _tried(table.write)
+            if not table.pages.problem:
+                problems += _tried(partial(table.write, counts))
         problems += self._finish_folder(handle, snapshot)
         for problem in problems:
             self._say(f"error: {problem}")
         if problems:
             self._say(f"the files are not complete; complete them with: {self._command}")
+        elif empty := ", ".join(str(path) for path, count in counts.items() if not count):
+            self._say_empty(empty, snapshot)
         return not problems and not self._faults
+
+    def _say_empty(self, empty: str, snapshot: Snapshot) -> None:
+        if snapshot.done:
+            see = f"crawler export {self._crawl.name} --pages -o pages.jsonl"
+            self._say(f"no page gave an item, so none is in {empty}; the pages: {see}")
 
     def _finish_folder(self, handle: CrawlHandle, snapshot: Snapshot) -> list[str]:
         problems: list[str] = []
-        if file := self._failed:
-            failed = (page.record() for page in handle.failed())
+        if self._output and (file := self._failed):
+            kept = kept_of_pages([crawl_folder(self._output / "errors", self._crawl.name)])
+            failed = (with_pictures(page, kept, self._output) for page in handle.failed())
             problems += _tried(lambda: file.write(lambda path: put_lines(path, failed)))
         if whole := self._report:
             text = json.dumps(report.report(snapshot), indent=2) + "\n"
@@ -219,8 +261,26 @@ class StartFiles:
 
     def close(self) -> None:
         """Close the files."""
-        for file in self._files:
+        for file in (*self._pages, *self._items):
             file.close()
+
+
+def items_in(output: Path, formats: tuple[str, ...]) -> list[Path]:
+    """Return the files of items in the folder ``output``."""
+    return [output / f"items.{kind}" for kind in dict.fromkeys(formats or ("jsonl",))]
+
+
+def with_pictures(
+    failed: FailedPage, kept: Mapping[str, Mapping[str, str]], folder: Path
+) -> dict[str, Json]:
+    """Return the record of a failed page, with the paths of its error snapshot, from ``folder``."""
+    paths = kept.get(failed.page.id, {})
+    names = {"png": "picture", "html": "html"}
+    return failed.record() | {
+        name: str(Path(paths[kind]).relative_to(folder))
+        for kind, name in names.items()
+        if kind in paths
+    }
 
 
 def check_state(folder: Path) -> None:

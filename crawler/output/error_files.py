@@ -8,10 +8,13 @@ import json
 import os
 import re
 import stat
+from collections.abc import Iterable
+from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
 
-from ..model import Json
+from ..local.private_files import crawl_folder, make_private, write_private
+from ..model import ID_LENGTH, Json
 
 #: The file that lists the snapshots, one JSON object per line.
 INDEX = "errors.jsonl"
@@ -35,6 +38,42 @@ def read_index(folder: Path) -> list[dict[str, Json]]:
         return []
     records = map(_record, reversed(lines[1:] if cut > 0 else lines))
     return [record for record in records if record]
+
+
+def kept_of_pages(folders: Iterable[Path]) -> dict[str, dict[str, str]]:
+    """Return by the id of a page the paths of its last error snapshot in ``folders``: ``html``,
+    and ``png`` if there is a picture.
+    """
+    kept: dict[str, dict[str, str]] = {}
+    for folder in folders:
+        for record in reversed(read_index(folder)):
+            paths = {name: str(folder / text) for name in ("html", "png") if (text := record[name])}
+            if "html" in paths:
+                kept[Path(paths["html"]).stem[-ID_LENGTH:]] = paths
+    return kept
+
+
+def note_folder(state: Path, crawl: str, folder: Path) -> None:
+    """Take note in the private state that error snapshots of ``crawl`` are in ``folder``. Where
+    that fails, a list of failed pages does not name them.
+    """
+    with suppress(OSError):
+        make_private(state / "exports")
+        write_private(_note(state, crawl), json.dumps(str(folder.absolute())).encode())
+
+
+def folders_of(state: Path, crawl: str, usual: Path | None) -> list[Path]:
+    """Return the folders with error snapshots of ``crawl``: in the ``usual`` one, and that of the
+    last `crawler start --output`.
+    """
+    roots = [usual] if usual else []
+    with suppress(OSError, ValueError, TypeError):
+        roots.append(Path(json.loads(_note(state, crawl).read_text())))
+    return [folder for root in roots if (folder := crawl_folder(root, crawl)).is_dir()]
+
+
+def _note(state: Path, crawl: str) -> Path:
+    return crawl_folder(state / "exports", crawl).with_suffix(".errors")
 
 
 def _record(line: bytes) -> dict[str, Json]:

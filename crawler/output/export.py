@@ -1,5 +1,5 @@
-"""Exports: results from the frontier's stream as JSON lines, CSV, Parquet or SQLite, in bounded
-memory.
+"""Exports: items, or pages, from the frontier's stream as JSON lines, CSV, Parquet or SQLite, in
+bounded memory.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import importlib
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
@@ -19,20 +19,17 @@ from typing import Any, Protocol
 from ..errors import SetupError
 from ..model import Json
 from ..text.encodable import encodable
-from .results import Read
-from .whole_files import WholeFile
+from .files.result_stream import Read
+from .files.whole_files import WholeFile
+from .items import Row, item_line, item_rows, page_row
 
-#: Columns of the page, which stand before those of its ``extract``.
-PAGE_COLUMNS = ("url", "final_url", "status", "depth", "links", "ms")
-#: Those that only some records have, and which stand behind.
-OTHER_COLUMNS = ("route", "change")
 #: Rows of a Parquet file that are compressed together.
 ROW_GROUP = 5_000
 FORMATS = ("jsonl", "csv", "parquet", "sqlite")
 #: Endings of the names of SQLite's files.
 SQLITE_ENDINGS = ("sqlite", "sqlite3", "db")
-#: The table in such a file.
-SQLITE_TABLE = "items"
+#: The tables in such a file.
+ITEMS_TABLE, PAGES_TABLE = "items", "pages"
 #: Columns that SQLite allows a table, as most programs are built.
 SQLITE_COLUMNS = 2_000
 #: Lines of a file of results that are read at a time.
@@ -51,8 +48,6 @@ NUMBER = re.compile(
     r"[ \u00a0]?[%$\u20ac\u00a3\u00a5]?",
     re.ASCII,
 )
-
-Row = dict[str, Json]
 
 
 class Output(Protocol):
@@ -92,9 +87,7 @@ class Stream:
 class Columns:
     """The columns of a table, in the order of their first row, and the kinds of values in each."""
 
-    kinds: dict[str, set[str]] = field(
-        default_factory=lambda: {name: set() for name in PAGE_COLUMNS}
-    )
+    kinds: dict[str, set[str]] = field(default_factory=lambda: {"url": set()})
 
     def add(self, row: Row) -> None:
         """Add the columns and kinds of ``row``."""
@@ -105,42 +98,80 @@ class Columns:
                 kinds.add("str" if is_huge else type(value).__name__)
 
 
-def write_export(file: WholeFile, read: Read, kind: str, *, raw: bool = False) -> Stream:
-    """Write all results to ``file``, whole or not at all. Return the stream, which counts them.
+@dataclass
+class Rows:
+    """The rows of ``stream``: one for each item, or, with ``of_pages``, one for each page.
+    ``count`` is how many the last reading had.
+    """
+
+    stream: Stream
+    of_pages: bool = False
+    count: int = 0
+
+    @property
+    def table(self) -> str:
+        """The name of their table."""
+        return PAGES_TABLE if self.of_pages else ITEMS_TABLE
+
+    def __iter__(self) -> Iterator[Row]:
+        self.count = 0
+        for line in self.stream:
+            record = json.loads(line)
+            for row in [page_row(record)] if self.of_pages else item_rows(record):
+                self.count += 1
+                yield row
+
+    def lines(self) -> Iterator[str]:
+        """Yield the rows as lines of JSON; pages as they are in the stream, with their items."""
+        if not self.of_pages:
+            yield from map(item_line, self)
+            return
+        self.count = 0
+        for line in self.stream:
+            self.count += 1
+            yield encodable(line)
+
+
+def write_export(file: WholeFile, rows: Rows, kind: str, *, raw: bool = False) -> None:
+    """Write all ``rows`` to ``file``, whole or not at all.
 
     Texts that a spreadsheet would run as formulas are made harmless in CSV, except with ``raw``.
 
     Raises:
         SetupError: the file cannot be written, or Parquet needs pyarrow, which is not installed.
     """
-    stream = Stream(read)
     check_format(kind)
+    file.write(maker(rows, kind, raw=raw))
+
+
+def maker(rows: Rows, kind: str, *, raw: bool = False) -> Callable[[Path], None]:
+    """Return a function that writes ``rows`` to a new file."""
 
     def put(path: Path) -> None:
         if kind == "parquet":
-            _parquet(path, stream, _pyarrow())
+            _parquet(path, rows, _pyarrow())
         elif kind == "sqlite":
-            _sqlite(path, stream)
+            _sqlite(path, rows)
         else:
             with path.open("w", encoding="utf-8", newline="") as out:
-                print_export(out, stream, kind, raw=raw)
+                print_export(out, rows, kind, raw=raw)
 
-    file.write(put)
-    return stream
+    return put
 
 
-def print_export(out: Output, stream: Stream, kind: str, *, raw: bool = False) -> None:
-    """Write all results of ``stream`` to ``out`` as they come.
+def print_export(out: Output, rows: Rows, kind: str, *, raw: bool = False) -> None:
+    """Write all ``rows`` to ``out`` as they come.
 
     Raises:
         SetupError: ``kind`` is Parquet or SQLite, which need a file.
     """
     if kind in ("parquet", "sqlite"):
-        raise SetupError(f"{kind} needs a file: -o results.{kind}")
+        raise SetupError(f"{kind} needs a file: -o items.{kind}")
     if kind == "csv":
-        _csv(out, stream, raw=raw)
+        _csv(out, rows, raw=raw)
     else:
-        _jsonl(out, stream)
+        for line in rows.lines():
+            out.write(line + "\n")
 
 
 def kind_of(path: Path) -> str | None:
@@ -176,28 +207,23 @@ def lines_of(path: Path) -> Read:
     return read
 
 
-def _jsonl(file: Output, stream: Stream) -> None:
-    for text in stream:
-        file.write(encodable(text) + "\n")
-
-
-def _csv(file: Output, stream: Stream, *, raw: bool) -> None:
+def _csv(file: Output, rows: Rows, *, raw: bool) -> None:
     def cell(value: Json) -> Json:
         return value if raw or not isinstance(value, str) else harmless(value)
 
-    columns = _columns(stream)
+    columns = _columns(rows)
     writer = csv.writer(file)
     writer.writerow(map(cell, columns.kinds))
-    for row in rows(stream):
+    for row in rows:
         writer.writerow([_cell(cell(row.get(name))) for name in columns.kinds])
 
 
-def _parquet(path: Path, stream: Stream, pyarrow: Any) -> None:
-    columns = _columns(stream)
+def _parquet(path: Path, rows: Rows, pyarrow: Any) -> None:
+    columns = _columns(rows)
     types = {name: _type(kinds, pyarrow) for name, kinds in columns.kinds.items()}
     schema = pyarrow.schema(list(types.items()))
     texts = {name for name, type_ in types.items() if type_ == pyarrow.string()}
-    rest = rows(stream)
+    rest = iter(rows)
     with importlib.import_module("pyarrow.parquet").ParquetWriter(path, schema) as writer:
         while group := list(islice(rest, ROW_GROUP)):
             values = {
@@ -207,9 +233,9 @@ def _parquet(path: Path, stream: Stream, pyarrow: Any) -> None:
             writer.write_table(pyarrow.table(values, schema=schema))
 
 
-def _sqlite(path: Path, stream: Stream) -> None:
-    """Write the table ``items`` of a new SQLite database. Raises SetupError: too many columns."""
-    columns = _columns(stream)
+def _sqlite(path: Path, rows: Rows) -> None:
+    """Write the table of a new SQLite database. Raises SetupError: too many columns."""
+    columns = _columns(rows)
     if len(columns.kinds) > SQLITE_COLUMNS:
         raise SetupError(
             f"the items have {len(columns.kinds):,} fields, and SQLite takes {SQLITE_COLUMNS:,}"
@@ -220,10 +246,10 @@ def _sqlite(path: Path, stream: Stream) -> None:
     declared = ", ".join(f"{quoted(name)} {types[key]}" for key, name in apart(types).items())
     holes = ", ".join("?" * len(types))
     with closing(sqlite3.connect(path)) as database, database:
-        database.execute(f"CREATE TABLE {SQLITE_TABLE} ({declared})")
+        database.execute(f"CREATE TABLE {rows.table} ({declared})")
         database.executemany(
-            f"INSERT INTO {SQLITE_TABLE} ({names}) VALUES ({holes})",  # noqa: S608, quoted
-            ([_value(row.get(name), types[name]) for name in types] for row in rows(stream)),
+            f"INSERT INTO {rows.table} ({names}) VALUES ({holes})",  # noqa: S608, quoted
+            ([_value(row.get(name), types[name]) for name in types] for row in rows),
         )
 
 
@@ -280,28 +306,11 @@ def _type(kinds: set[str], pyarrow: Any) -> Any:
     return pyarrow.string()
 
 
-def _columns(stream: Stream) -> Columns:
+def _columns(rows: Rows) -> Columns:
     columns = Columns()
-    for row in rows(stream):
+    for row in rows:
         columns.add(row)
     return columns
-
-
-def rows(lines: Iterable[str]) -> Iterator[Row]:
-    """Return the rows of a table: one per page, or one per item if a page has a list of items."""
-    for line in lines:
-        record = json.loads(line)
-        page = {name: record.get(name) for name in PAGE_COLUMNS}
-        page |= {name: record[name] for name in OTHER_COLUMNS if name in record}
-        data = record.get("data")
-        for item in data if isinstance(data, list) and data else [data]:
-            yield page | _fields(item, page)
-
-
-def _fields(item: Json, page: Row) -> Row:
-    if not isinstance(item, Mapping):
-        return {} if item is None else {"data": item}
-    return {f"data.{name}" if name in page else str(name): value for name, value in item.items()}
 
 
 def harmless(text: str) -> str:

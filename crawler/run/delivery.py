@@ -162,6 +162,7 @@ def result_of(crawl: str, page: Page, record: Mapping[str, Any]) -> Result:
         record["status"],
         record.get("status_text"),
         record.get("headers"),
+        title=record.get("title", ""),
         redirects=None if (hops := record.get("redirects")) is None else tuple(hops),
         cookies=record.get("cookies"),
         files=files,

@@ -439,10 +439,18 @@ def full(desk) -> CrawlHandle:
 
 
 def test_results_leave_as_json_lines(desk, full):
-    records = [json.loads(line) for line in desk.run("export", "shop").splitlines()]
+    records = [json.loads(line) for line in desk.run("export", "shop", "--pages").splitlines()]
     assert [record["url"].removeprefix(SITE) for record in records] == ["/", "/a", "/b", "/c"]
+    desk.run("export", "shop", "--pages", "-o", "pages.jsonl")
+    assert desk.folder.lines("pages.jsonl") == records == [record for _, record in full.results()]
     desk.run("export", "shop", "-o", "out.jsonl")
-    assert desk.folder.lines("out.jsonl") == records == [record for _, record in full.results()]
+    items = [json.loads(line) for line in desk.run("export", "shop").splitlines()]
+    assert desk.folder.lines("out.jsonl") == items
+    assert [item["url"].removeprefix(SITE) for item in items] == ["/", "/a", "/a", "/c"]
+    assert items[2:] == [
+        {"url": f"{SITE}/a", "title": "A2", "price": 2.5},
+        {"url": f"{SITE}/c", "data": "text"},
+    ]
 
 
 @pytest.mark.usefixtures("full")
@@ -450,14 +458,13 @@ def test_results_leave_as_a_table_with_a_row_for_each_item(desk):
     desk.run("export", "shop", "-o", "out.csv")
     with (desk.folder.path / "out.csv").open(newline="") as file:
         table = list(csv.DictReader(file))
-    assert [row["title"] for row in table] == ["Entry, with “quotes”", "A1", "A2", "", ""]
-    assert [row["price"] for row in table] == ["1", "", "2.5", "", ""]
+    assert [row["title"] for row in table] == ["Entry, with “quotes”", "A1", "A2", ""]
+    assert [row["price"] for row in table] == ["1", "", "2.5", ""]
     assert table[1]["tags"] == '["x", "y"]'
-    assert table[4]["data"] == "text"
+    assert table[3]["data"] == "text"
     assert table[1]["url"] == table[2]["url"] == f"{SITE}/a"
     assert (
-        desk.run("export", "shop", "--format", "csv").splitlines()[0]
-        == "url,final_url,status,depth,links,ms,title,price,tags,data"
+        desk.run("export", "shop", "--format", "csv").splitlines()[0] == "url,title,price,tags,data"
     )
 
 
@@ -489,8 +496,8 @@ def test_results_leave_as_a_database_with_a_row_for_each_item(desk):
     with closing(sqlite3.connect(desk.folder.path / "out.db")) as database:
         database.row_factory = sqlite3.Row
         table = [dict(row) for row in database.execute("SELECT * FROM items")]
-    assert [row["title"] for row in table] == ["A1", "A2", None, None]
-    assert [row["price"] for row in table] == [None, 2.5, None, None]
+    assert [row["title"] for row in table] == ["A1", "A2", None]
+    assert [row["price"] for row in table] == [None, 2.5, None]
     assert table[0]["tags"] == '["x"]'
     assert [table[2][name] for name in ("Title_2", 'a "b"', "huge", "sold")] == [
         "big",
@@ -508,8 +515,11 @@ def test_results_leave_as_parquet_with_types(desk):
 
     desk.run("export", "shop", "-o", "out.parquet")
     table = parquet.read_table(desk.folder.path / "out.parquet")
-    assert table.column("price").to_pylist() == [1.0, None, 2.5, None, None]
-    assert table.column("status").to_pylist() == [200] * 5
+    assert table.column("price").to_pylist() == [1.0, None, 2.5, None]
+    desk.run("export", "shop", "--pages", "-o", "pages.parquet")
+    pages = parquet.read_table(desk.folder.path / "pages.parquet")
+    assert pages.column("status").to_pylist() == [200] * 4
+    assert pages.column("items").to_pylist() == [1, 2, 0, 1]
     assert table.column("tags").to_pylist()[1] == '["x", "y"]'
 
 

@@ -89,7 +89,7 @@ def test_a_page_speaks_to_no_terminal_and_forges_no_log(shown, folder, site):
     assert "FORGED" in log
     check(log)
     check((folder.path / "items.jsonl").read_text())
-    assert folder.lines()[0]["data"]["title"].endswith("\u202egpj.exe\u202c \u2066x\u2069")
+    assert folder.lines()[0]["title"].endswith("\u202egpj.exe\u202c \u2066x\u2069")
     for words in (
         ("failed", "sly"),
         ("export", "sly"),

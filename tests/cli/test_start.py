@@ -50,24 +50,20 @@ def tree(site: Server) -> Iterator[str]:
 
 
 def test_the_bundled_shop_gives_each_page_once_and_leaves_nothing_running(folder, shop, shop_pages):
-    done = folder.run("start", shop, "-o", "items.jsonl", "-c", "2", "--set", "depth_limit=none")
+    done = folder.run("start", shop, "--output", "out", "-c", "2", "--set", "depth_limit=none")
     assert done.returncode == 0, done.stderr
-    lines = folder.lines()
+    lines = folder.lines("out/pages.jsonl")
     assert len(lines) == shop_pages
     assert len(set(urls(lines))) == shop_pages
-    assert set(lines[0]) == {
-        "url",
-        "final_url",
-        "status",
-        "depth",
-        "data",
-        "links",
-        "ms",
-        "change",
-        "version",
-    }
+    names = "url final_url status depth title data items links ms change version id"
+    assert set(lines[0]) == set(names.split())
+    assert set(lines[1]) == {*lines[0], "parent"}
+    assert lines[1]["parent"] == lines[0]["id"]  # whose link led to it
     assert {line["status"] for line in lines} == {200}
-    assert all(line["data"]["title"] for line in lines)
+    # and each page gave an item, as it has no extract of its own
+    items = folder.lines("out/items.jsonl")
+    assert items == [{"url": line["url"], **line["data"]} for line in lines]
+    assert all(item["title"] for item in items)
     assert f"{shop_pages} done, 0 failed" in done.stdout
     assert folder.left_over() == []
 
@@ -79,7 +75,7 @@ def test_a_finished_crawl_keeps_its_files_and_is_not_begun_again(folder, shop):
     done = folder.run(*words)
     assert done.returncode == 0, done.stderr
     kept = re.search(r"files +(\S+)", done.stdout)[1]
-    lines = folder.lines("out/items.jsonl")
+    lines = folder.lines("out/pages.jsonl")
     # Then each is a file that the line of its page names
     assert len(lines) == 3
     for line in lines:
@@ -93,7 +89,7 @@ def test_a_finished_crawl_keeps_its_files_and_is_not_begun_again(folder, shop):
     assert again.returncode == 0
     assert "--reset" in again.stderr
     assert len(again.stderr.strip().splitlines()) == 1
-    assert folder.lines("out/items.jsonl") == lines
+    assert folder.lines("out/pages.jsonl") == lines
     # And with --reset it is crawled again
     anew = folder.run(*words, "--reset")
     assert anew.returncode == 0, anew.stderr
@@ -221,7 +217,7 @@ def test_the_output_folder_tells_items_failures_and_the_report(folder, tmp_path,
             "depth": 0,
         }
     ]
-    assert folder.lines("out/items.jsonl") == []
+    assert folder.lines("out/items.jsonl") == folder.lines("out/pages.jsonl") == []
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from pathlib import Path
 import pytest
 
 from crawler.frontier.frontier import Frontier
-from tests.support.desk import SITE, Desk, finish, queued
+from tests.support import desk as support
+from tests.support.desk import SITE, Desk, queued
 from tests.support.folder import until, urls
 from tests.support.patience import PATIENCE
 
@@ -51,6 +52,11 @@ def ended(shop) -> Desk:
         finish(handle.frontier, {"title": f"Page {number}", "price": number})
     assert handle.status.ended
     return shop
+
+
+def finish(frontier: Frontier, data: object = "an item") -> None:
+    """Do a page, which gives an item."""
+    support.finish(frontier, data)
 
 
 def start(desk: Desk, *words: str) -> subprocess.Popen[str]:
@@ -94,6 +100,7 @@ def test_start_on_an_ended_crawl_writes_its_files_and_crawls_nothing(ended):
     path.unlink()
     ended.run("start", "shop.toml", "-o", "items.jsonl", "--output", "out")
     assert names(ended) == names(ended, "out/items.jsonl") == pages
+    assert names(ended, "out/pages.jsonl") == pages
     assert ended.folder.lines("out/failed.jsonl") == []
 
 
@@ -181,7 +188,8 @@ def test_a_full_disk_ends_with_the_command_that_completes_the_file(desk):
     )
     assert limited.returncode == 1, limited.stderr
     problem, advice = limited.stderr.strip().splitlines()[-2:]
-    assert problem == "error: cannot write the results to items.jsonl: File too large"
+    assert problem.startswith("error: cannot write the results to ")
+    assert problem.endswith(".jsonl (for items.jsonl): File too large")  # the private lines of it
     command = advice.partition("complete them with: crawler ")[2]
     assert command.split() == words
     assert len(desk.folder.lines()) < 4

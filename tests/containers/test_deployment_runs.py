@@ -91,9 +91,7 @@ def test_a_crawl_through_the_grid_writes_every_page_to_the_volume(deployment: De
     deployment.execute("worker", *words)
     lines = deployment.execute("worker", "cat", "results/books.jsonl").splitlines()
     items = list(map(json.loads, lines))
-    assert (
-        numbers(items) == sorted(int(item["data"]["title"]) for item in items) == list(range(PAGES))
-    )
+    assert numbers(items) == sorted(int(item["title"]) for item in items) == list(range(PAGES))
 
 
 def test_prometheus_scrapes_workers_and_knows_alertmanager(deployment: Deployment):

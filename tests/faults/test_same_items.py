@@ -90,7 +90,7 @@ def crawl(folder: Folder, name: str, url: str, *, kill: bool) -> dict[tuple[str,
     folder.environ["CRAWLER_STATE_DIR"] = str(path / "state")
     if kill:
         (path / "kill").touch()
-    process = folder.begin("start", "shop.py", "-o", "items.jsonl", "-c", "2")
+    process = folder.begin("start", "shop.py", "--output", "out", "-c", "2")
     if kill:  # beside those that die by themselves, one that is at any step
         for number in (5, 15, 25):
             until(lambda n=number: len(lines_of(path)) >= n, process)
@@ -107,7 +107,7 @@ def crawl(folder: Folder, name: str, url: str, *, kill: bool) -> dict[tuple[str,
 
 def lines_of(path: Path) -> list[str]:
     """The lines that are written to their end."""
-    file = path / "items.jsonl"
+    file = path / "out" / "pages.jsonl"
     text = file.read_text() if file.exists() else ""
     return text[: text.rfind("\n") + 1].splitlines()
 

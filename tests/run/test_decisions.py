@@ -107,9 +107,9 @@ def test_hooks_and_conditions_decide_about_their_pages(folder, site):
     done = folder.run("start", "shop.py", "--output", "out", "-c", "1")
     assert done.returncode == 0, done.stderr + done.stdout
     # every page is done once, whatever was decided at first
-    lines = {line["url"].removeprefix(url): line for line in folder.lines("out/items.jsonl")}
+    lines = {line["url"].removeprefix(url): line for line in folder.lines("out/pages.jsonl")}
     assert set(lines) == {"", "beyond", *LINKS}
-    assert len(folder.lines("out/items.jsonl")) == len(lines)
+    assert len(folder.lines("out/pages.jsonl")) == len(lines)
     without = {name for name, line in lines.items() if line["data"] is None}
     assert without == {"sold", "known"}
     assert (lines["sold"]["skipped"], lines["known"]["skipped"]) == ("sold out", "known")

@@ -145,7 +145,7 @@ def test_a_form_is_sent_once_whatever_becomes_of_its_page(folder, site: Server):
     lost = (folder.path / "lost.txt").read_text().splitlines()
     assert sorted(lost) == sorted(f"{q} {why}" for q, why in {**failed, "raises": raised}.items())
     # the others are pages of their own, also beside a link to the same URL
-    lines = [line for line in folder.lines("out/items.jsonl") if line.get("route") == "sent"]
+    lines = [line for line in folder.lines("out/pages.jsonl") if line.get("route") == "sent"]
     found = {line["data"]["q"]: (line["data"]["heading"], line["final_url"]) for line in lines}
     it = site.url("/say/it")
     assert found == {

@@ -77,13 +77,14 @@ def test_hooks_are_called_in_their_order_with_the_arguments_they_name(folder, sh
 
     lines = folder.lines()
     assert 8 <= len(lines) <= 10  # those in flight when it stopped were finished
-    assert lines[0]["data"] == {
+    assert lines[0] == {
+        "url": shop,
         "title": "Good books, slowly found",
         "none": None,
         "status": 200,
         "member": ["yes"],
     }
-    assert all(line["data"]["member"] == ["yes"] for line in lines)  # one log-in, for every session
+    assert all(line["member"] == ["yes"] for line in lines)  # one log-in, for every session
     assert {re.sub(r".*/(books|categories)/.*", r"\1", line["url"]) for line in lines[1:]} == {
         "books"
     }  # high priority comes first

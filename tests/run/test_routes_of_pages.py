@@ -134,7 +134,7 @@ def test_a_crawl_by_routes_gives_the_same_items_from_python_and_toml(folder, sho
         (folder.path / name).write_text(textwrap.dedent(text.format(shop=shop)))
         done = folder.run("start", name, "--output", f"out-{name}", "-c", "2", "--reset")
         assert done.returncode == 0, done.stderr
-        lines = folder.lines(f"out-{name}/items.jsonl")
+        lines = folder.lines(f"out-{name}/pages.jsonl")
         items[name] = {line["url"]: line["data"] for line in lines if line.get("route") == "book"}
         report = json.loads((folder.path / f"out-{name}" / "report.json").read_text())
         assert report["routes"]["book"]["done"] == len(items[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 
 import pytest
@@ -79,6 +80,13 @@ def test_each_kind_of_failure_leaves_once_what_chrome_showed(folder, site):
     assert {modes.pop("errors"), modes.pop("shop")} == {0o700}
     assert set(modes.values()) == {0o600}
     assert len(modes) == 7
+    # And the lists of failed pages name it, in the folder and in the command
+    pictures = {line["reason"]: line.get("picture") for line in folder.lines("out/failed.jsonl")}
+    assert pictures["http_404"] == f"errors/shop/{kept['http_404']['png']}"
+    listed = map(json.loads, folder.run("failed", "shop", "--json").stdout.splitlines())
+    paths = {line["reason"]: line.get("picture") for line in listed}
+    assert paths["http_404"] == str(errors / kept["http_404"]["png"])
+    assert sum(path is not None for path in paths.values()) == 3
 
 
 @pytest.mark.browser

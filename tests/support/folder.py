@@ -26,7 +26,7 @@ CRAWLER = Path(sys.executable).parent / "crawler"
 #: Runs the commands in its argument, each in a fork, with files for what it says and its status.
 RUN_ALL = """
 import json, os, sys
-import crawler.client.client, crawler.output.results
+import crawler.client.client, crawler.output.files.items_file
 from crawler.cli import main
 for number, words in enumerate(json.loads(sys.argv[1])):
     child = os.fork()

@@ -134,7 +134,7 @@ def test_four_processes_log_in_once_and_request_every_page_as_member(folder, sit
     # Then the site has seen one log-in, and nobody but its member
     assert (members.logins, members.refused, members.strangers) == (1, 0, {})
     assert members.seen == branches(15)
-    assert {line["data"]["tab"] for line in folder.lines()} == {"one"}
+    assert {line["tab"] for line in folder.lines()} == {"one"}
     # And it was more than the one session that logged in
     log = (folder.path / "state" / "worker.log").read_text()
     assert len(set(re.findall(r"ForkPoolWorker-(\d+)\] members: request", log))) > 1

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from pathlib import Path
 
-from ..errors import SetupError
-from ..local.private_files import check_space, make_private, write_private
-from ..model import Json
-from ..text.encodable import encodable_value
-from .results import Memo, rename_aside
+from ...errors import SetupError
+from ...local.private_files import check_space, make_private, write_private
+from ...model import Json
+from ...text.encodable import encodable_value
+from .locked_file import rename_aside
+from .notes import Memo
 
 #: Bytes that are read at once.
 BLOCK = 1_048_576
@@ -71,9 +72,16 @@ class WholeFile:
                 " written to it)"
             )
 
-    def write(self, make: Callable[[Path], None]) -> None:
+    def write(
+        self,
+        make: Callable[[Path], None],
+        *,
+        before: Callable[[Path], None] = lambda _: None,
+        undo: Callable[[], None] = lambda: None,
+    ) -> None:
         """Let ``make`` write a new file, and put it in the place of the old one. It is for its
-        owner only, unless the old one had another mode.
+        owner only, unless the old one had another mode. ``before`` is called with the new file just
+        before that, and ``undo`` if it fails, while the new file is still there.
 
         Raises:
             SetupError: the file is not ours, or cannot be written.
@@ -93,9 +101,14 @@ class WholeFile:
                 self.check()
             # noted before the file is replaced: a process that dies in between leaves a known one
             self._memo.write(digests=[digest, *self._digests()[:1]])
+            before(temporary)
             temporary.replace(target)
         except OSError as error:
+            undo()
             raise SetupError(self._cannot(error)) from error
+        except BaseException:
+            undo()
+            raise
         finally:
             temporary.unlink(missing_ok=True)
 

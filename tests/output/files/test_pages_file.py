@@ -15,7 +15,7 @@ from crawler.errors import SetupError
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing
 from crawler.model import Page, page_id
-from crawler.output.results import ResultsFile
+from crawler.output.files.pages_file import PagesFile
 from tests.support.frontier import plan, take
 
 
@@ -66,12 +66,12 @@ class Desk:
         source = FrontierResults(self.crawl.frontier)
         path = path or self.path
         state_dir = self.folder / state
-        file = ResultsFile(path, "books", source, state_dir, identity=page_id, say=self.said.append)
+        file = PagesFile(path, "books", source, state_dir, identity=page_id, say=self.said.append)
         file.claim(reset=reset)
         file.begin()
         return file
 
-    def write(self, **options) -> ResultsFile:
+    def write(self, **options) -> PagesFile:
         """Bring the file up to date once, and close it."""
         file = self.file(**options)
         file.follow(last=True)
