@@ -22,7 +22,7 @@ HOUSE = """
     services
     api.jobs
     api.job
-    run        client
+    run        client      drafts
     browser
     definition frontier     output
     net

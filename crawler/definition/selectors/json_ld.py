@@ -26,22 +26,22 @@ class JsonLd:
 
     def __init__(self, texts: Iterable[str]) -> None:
         self.broken = 0
-        self._objects: list[dict[str, Any]] = []
+        self.objects: list[dict[str, Any]] = []
         blocks = [block for text in texts if (block := self._parsed(text)) is not None]
         waiting: deque[Any] = deque(blocks)
-        while waiting and len(self._objects) < OBJECTS_MAX:
+        while waiting and len(self.objects) < OBJECTS_MAX:
             value = waiting.popleft()
             if isinstance(value, list):
                 waiting.extendleft(reversed(value))
             elif isinstance(value, dict):
-                self._objects.append(value)
+                self.objects.append(value)
                 graph = value.get("@graph")
                 if isinstance(graph, list | dict):
                     waiting.appendleft(graph)
                 waiting.extend(part for key, part in value.items() if key != "@graph")
         self._by_id = {
             one["@id"]: one
-            for one in reversed(self._objects)
+            for one in reversed(self.objects)
             if isinstance(one.get("@id"), str) and len(one) > 1
         }
 
@@ -58,7 +58,7 @@ class JsonLd:
         each object of that type. Lists on the way stand for all that is in them.
         """
         name, *keys = path.split(".")
-        for one in self._objects:
+        for one in self.objects:
             if name in map(_local, _listed(one.get("@type"))):
                 yield from self._follow(one, keys)
 

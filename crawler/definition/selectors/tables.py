@@ -44,11 +44,11 @@ def extract_fields(
     """Return what the table ``wanted`` asks of the HTML of ``response``, and the values that do not
     fit.
     """
-    reader = _Reader(RenderedDocument(response.html or "", response.url))
+    reader = Reader(RenderedDocument(response.html or "", response.url))
     return reader.value(wanted, reader.document.root, ""), reader.unfit
 
 
-class _Reader:
+class Reader:
     """Reads rules in a document, and collects what is ``unfit``."""
 
     def __init__(self, document: RenderedDocument) -> None:
