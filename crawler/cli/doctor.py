@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import platform
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 import click
 
-from ..browser.chrome.launch import SHARED_MEMORY
 from ..browser.chrome.local import find_chrome, find_driver
+from ..browser.chrome.registry import Registry
 from ..client.client import Client
 from ..client.standstill import ROUND_TRIP
 from ..client.workers import Worker
@@ -33,7 +32,9 @@ from ..output.report import ExitStatus
 from ..redaction import masked
 from ..secret_refs import SECRET_PREFIX
 from ..storage.server import write_refusal
+from . import machine_checks
 from .broker_check import reach_broker
+from .findings import Finding, attempt
 from .health import check_chrome
 from .terminal import echo
 
@@ -41,30 +42,10 @@ from .terminal import echo
 VERSION_TIMEOUT = 20
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One part that was examined: its state, and the remedy; empty where all is well."""
-
-    part: str
-    state: str
-    remedy: str = ""
-
-    def record(self) -> dict[str, str]:
-        """Return the finding as JSON."""
-        return {"what": self.part, "found": self.state, "mend": self.remedy}
-
-    def text(self) -> str:
-        """Return the finding for people: a line, and another for its remedy."""
-        line = f"{'!!' if self.remedy else 'ok'}  {self.part:<12} {self.state}"
-        return f"{line}\n    mend: {self.remedy}" if self.remedy else line
-
-
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def doctor(as_json: bool) -> None:
-    """Say what is installed, reachable and misconfigured. Exit status 2 if something needs
-    mending.
-    """
+    """Say what is installed, reachable and misconfigured. Exit status 1 if anything is wrong."""
     findings = list(examine())
     if as_json:
         echo(json.dumps([finding.record() for finding in findings]))
@@ -72,7 +53,7 @@ def doctor(as_json: bool) -> None:
         for finding in findings:
             echo(finding.text())
     if any(finding.remedy for finding in findings):
-        sys.exit(ExitStatus.MISTAKE)
+        sys.exit(ExitStatus.CRAWL_FAILED)
 
 
 def examine() -> Iterator[Finding]:
@@ -89,6 +70,7 @@ def examine() -> Iterator[Finding]:
         remedy = f"did you mean {near}?" if near else "remove it"
         yield Finding("settings", f"{name} is not a setting", remedy)
     yield attempt("crawls", lambda: known_crawls(settings))
+    yield machine_checks.disk(settings.state_dir)
     yield from examine_chrome(settings)
     yield from examine_redis(settings)
 
@@ -107,12 +89,13 @@ def examine_chrome(settings: Settings) -> Iterator[Finding]:
         if settings.chrome_url.startswith(("ws://", "wss://")):  # by a ChromeDriver of ours
             yield driver
         return
-    yield attempt("chrome", lambda: version_of(settings.chrome_binary or find_chrome(), "Chrome"))
-    yield driver
-    if Path("/dev/shm").is_dir():  # noqa: S108, this is where Chrome looks
-        size = shutil.disk_usage("/dev/shm").total  # noqa: S108
-        remedy = "give the container shm_size: 2gb" if size < SHARED_MEMORY else ""
-        yield Finding("shared memory", f"{size / 2**20:,.0f} MB", remedy)
+    chrome = attempt(
+        "chrome", lambda: version_of(settings.chrome_binary or find_chrome(), "Chrome")
+    )
+    yield from (chrome, driver)
+    if not chrome.remedy and not driver.remedy:
+        yield machine_checks.versions_fit(chrome.state, driver.state)
+    yield from machine_checks.examine_machine(settings.state_dir)
 
 
 def examine_redis(settings: Settings) -> Iterator[Finding]:
@@ -125,7 +108,7 @@ def examine_redis(settings: Settings) -> Iterator[Finding]:
     yield attempt("broker", lambda: reach_broker(settings))
     if not frontier.remedy:
         try:
-            yield examine_workers(settings)
+            yield from examine_workers(settings)
         except CrawlerError as error:
             yield Finding("workers", "cannot be told", masked(str(error)))
 
@@ -143,12 +126,27 @@ def server_states(settings: Settings) -> str:
     return "; ".join([masked(settings.redis_url or ""), *describe_server(redis), *warnings])
 
 
-def examine_workers(settings: Settings) -> Finding:
-    """Examine the workers that are alive: whether a message reaches them, what they cannot do, and
-    which crawls of this machine none of them knows.
+def examine_workers(settings: Settings) -> Iterator[Finding]:
+    """Examine the workers that are alive, the clocks, and the remote sessions of those that are
+    gone.
     """
     client = Client(settings)
+    began = time.time()
+    redis_time = client.workers.now()
+    ahead = (began + time.time()) / 2 - redis_time
     workers = client.workers.workers()
+    yield machine_checks.clocks(ahead, workers)
+    if settings.chrome_url:
+        registry = Registry(client.redis, settings.key_prefix)
+        yield machine_checks.left_remote(registry.orphans())
+    yield workers_finding(client, workers)
+
+
+def workers_finding(client: Client, workers: list[Worker]) -> Finding:
+    """Examine ``workers``: whether a message reaches them, what they cannot do, and which crawls of
+    this machine none of them knows.
+    """
+    settings = client.settings
     if not workers:
         return Finding("workers", "none is alive", "start one on each machine: crawler worker")
     remedies = [f"{worker.name}: {fault}" for worker in workers for fault in worker.faults]
@@ -201,11 +199,3 @@ def version_of(program: Path | str | None, name: str) -> str:
     except (OSError, subprocess.SubprocessError) as error:
         raise SetupError(f"{program} does not run: {error}") from error
     return f"{program}: {output.stdout.strip()}"
-
-
-def attempt(part: str, examination: Callable[[], str]) -> Finding:
-    """Return the state that ``examination`` returns; if it raises, its error is the remedy."""
-    try:
-        return Finding(part, examination())
-    except CrawlerError as error:
-        return Finding(part, "not usable", masked(str(error)))

@@ -7,6 +7,7 @@ finds those that can.
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -46,6 +47,8 @@ class Worker:
     #: The bytes of memory of the Chromes that it has started, by part; elsewhere, on a Grid, nobody
     #: can tell.
     browser_memory: Mapping[str, int] = field(default_factory=dict)
+    #: Seconds by which its clock was ahead of Redis's when it announced itself.
+    clock_ahead: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,9 @@ class WorkerRegistry:
 
     def announce(self, worker: Worker, life: float) -> None:
         """Register ``worker`` for ``life`` seconds, or until it announces itself again."""
-        facts = {**asdict(worker), "until": self._now() + life}
+        now = self.now()
+        ahead = round(time.time() - now, 3)
+        facts = {**asdict(worker), "until": now + life, "clock_ahead": ahead}
         self._ask("hset", self.key, facts.pop("name"), json.dumps(facts, sort_keys=True))
 
     def leave(self, name: str) -> None:
@@ -100,7 +105,7 @@ class WorkerRegistry:
 
     def workers(self) -> list[Worker]:
         """Return the live workers, by name. Announcements that no longer count are deleted."""
-        now, live = self._now(), []
+        now, live = self.now(), []
         for name, text in self._ask("hgetall", self.key).items():
             facts = json.loads(text)
             if facts["until"] > now:
@@ -125,7 +130,8 @@ class WorkerRegistry:
         )
         return CrawlWorkers(code, alive, able, current)
 
-    def _now(self) -> float:
+    def now(self) -> float:
+        """Return the time by Redis's clock, in seconds since 1970."""
         seconds, micros = self._ask("time")
         return float(seconds + micros / 1e6)
 

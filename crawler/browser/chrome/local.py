@@ -335,6 +335,18 @@ def sweep(state: Path) -> int:
     return their number. Those among the temporary folders go, too, of whatever ``state`` they were:
     it may be gone with the names that led to them.
     """
+    orphans = left_below(state)
+    targets = {folder.resolve() for folder in orphans}
+    unnamed = [folder for folder in left_among_temporary() if folder not in targets]
+    if orphans or unnamed:
+        kill_users([*orphans, *unnamed])
+    for folder in (*orphans, *unnamed):
+        remove(folder)
+    return len(orphans)
+
+
+def left_below(state: Path) -> list[Path]:
+    """Return the folders below ``state`` whose owner is gone."""
     host = platform.node()
     orphans = []
     for folder in state.glob("chrome-*@*") if state.is_dir() else ():
@@ -346,13 +358,15 @@ def sweep(state: Path) -> int:
                     orphans.append(folder)
         elif birth(int(match["pid"])) != int(match["birth"]):
             orphans.append(folder)
-    targets = {folder.resolve() for folder in orphans}
-    unnamed = [folder for folder in left_among_temporary() if folder not in targets]
-    if orphans or unnamed:
-        kill_users([*orphans, *unnamed])
-    for folder in (*orphans, *unnamed):
-        remove(folder)
-    return len(orphans)
+    return orphans
+
+
+def left_over(state: Path) -> tuple[list[Path], list[psutil.Process]]:
+    """Return what a ``sweep`` would end: folders below ``state``, and the processes that use
+    them.
+    """
+    folders = left_below(state)
+    return folders, users_of(folders) if folders else []
 
 
 def left_among_temporary() -> Iterator[Path]:
@@ -366,17 +380,26 @@ def left_among_temporary() -> Iterator[Path]:
 
 
 def kill_users(folders: list[Path]) -> None:
-    """Kill the processes that work in one of ``folders`` (the driver), or that name one in their
+    """Kill the processes that use one of ``folders``."""
+    killed = []
+    for process in users_of(folders):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+            killed.append(process)
+    psutil.wait_procs(killed, CLEAN_TIMEOUT)
+
+
+def users_of(folders: list[Path]) -> list[psutil.Process]:
+    """Return the processes that work in one of ``folders`` (the driver), or that name one in their
     command line (Chrome).
     """
     names = [str(folder.resolve()) for folder in folders]
-    killed = []
+    found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if "chrom" not in process.name().lower():
                 continue
             texts = (process.cwd(), *process.cmdline())
             if any(name in text for text in texts for name in names):
-                process.kill()
-                killed.append(process)
-    psutil.wait_procs(killed, CLEAN_TIMEOUT)
+                found.append(process)
+    return found

@@ -83,6 +83,15 @@ class Registry:
         entries = [Entry(**json.loads(text)) for text in self._ask("hgetall", self.key).values()]
         return sorted(entries, key=lambda entry: (entry.started, entry.id))
 
+    def orphans(self, now: float | None = None) -> list[Entry]:
+        """Return the sessions whose owner is gone, ``now`` by Redis's clock (None: it is asked)."""
+        now = self._now() if now is None else now
+        return [
+            one
+            for one in self.sessions()
+            if is_gone(one.worker) or (one.until <= now and not is_here(one.worker))
+        ]
+
     def reaped(self) -> int:
         """Return how many sessions were ended on behalf of processes that were gone."""
         return int(self._ask("get", f"{self.key}:reaped") or 0)
@@ -96,11 +105,7 @@ class Registry:
         if it has not ended by then, another process may try.
         """
         now = self._now()
-        orphans = [
-            one
-            for one in self.sessions()
-            if is_gone(one.worker) or (one.until <= now and not is_here(one.worker))
-        ]
+        orphans = self.orphans(now)
         for one in [one for one in orphans if now - one.until > FORGET_AFTER]:
             text = "session %s at %s could not be ended, and is forgotten"
             log.warning(text, one.id, one.address)
