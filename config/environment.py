@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,3 +39,10 @@ def put_back(before: dict[Any, Any]) -> bool:
         return False
     os.environ.update({os.fsdecode(name): os.fsdecode(value) for name, value in before.items()})
     return True
+
+
+def has_display() -> bool:
+    """Whether this process knows a display on which windows are shown."""
+    if sys.platform == "darwin":
+        return True
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .contrib.saved_pages import SavedPages
     from .definition.crawl import Crawl
     from .definition.item_models import Select
     from .definition.loading import load
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from .model import Link, Page, Priority, Response, Result, Snapshot
 
 #: The modules that have the public names. Each is imported when one of its names is asked for, so
-#: that a command which defines no crawl does not wait for pydantic; ``execute`` brings Redis and
-#: Selenium along.
+#: that a command which defines no crawl does not wait for pydantic; ``execute`` and ``SavedPages``
+#: bring Redis and Selenium along.
 MODULES = {
     "definition.crawl": ("Crawl",),
     "definition.item_models": ("Select",),
@@ -41,6 +42,7 @@ MODULES = {
     ),
     "model": ("Link", "Page", "Priority", "Response", "Result", "Snapshot"),
     "services": ("execute",),
+    "contrib.saved_pages": ("SavedPages",),
 }
 HOMES = {name: module for module, names in MODULES.items() for name in names}
 
@@ -57,6 +59,7 @@ __all__ = [
     "Response",
     "Result",
     "Retry",
+    "SavedPages",
     "Select",
     "SetupError",
     "Skip",

@@ -159,6 +159,10 @@ class Secrets:
 
     def hide(self, text: str) -> str:
         """Return ``text`` with ``***`` for each of them, and for every password in a URL."""
+        return masked(self.cover(text))
+
+    def cover(self, text: str) -> str:
+        """Return ``text`` with ``***`` for each of them; its URLs stay as they are."""
         for value in sorted(self._values, key=len, reverse=True):
             as_json = (json.dumps(value), json.dumps(value, ensure_ascii=False))
             for form in {
@@ -167,7 +171,7 @@ class Secrets:
                 *(form[1:-1] for form in as_json),
             }:
                 text = text.replace(form, "***")
-        return masked(text)
+        return text
 
 
 def password_of(url: str) -> str:

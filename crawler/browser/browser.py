@@ -89,7 +89,7 @@ class Browser(Tab):
         self.login = LoginState(driver)
         self._end = end or driver.delete
         self.cookies_cleared = 0  # times that a site's cookies were too many
-        network = NetworkLog(driver)
+        self._network = network = NetworkLog(driver)
         self._details = ResponseDetails(driver, profile, network)
         #: What is captured of the page; None: its crawl captures nothing.
         self.responses = PageResponses(network, transport) if profile.captures else None

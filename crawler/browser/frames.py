@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import secrets as random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -50,6 +51,8 @@ class FrameReader:
         self._mark = "data-" + random.token_hex(8)
         self._links: dict[Link, None] = {}
         self.count = 0  # documents in frames that were read
+        #: The source of each document in a frame, by its URL; None: they are not kept.
+        self.documents: dict[str, str] | None = None
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -63,10 +66,14 @@ class FrameReader:
         finally:
             self._driver.leave_frame()
 
-    def _read(self, depth: int, *, whole: bool = False) -> str:
-        """Return the source of the document that WebDriver is in, with that of its frames."""
+    def _read(self, depth: int, url: str = "", *, whole: bool = False) -> str:
+        """Return the source of the document that WebDriver is in, at ``url``, with that of its
+        frames.
+        """
         found = self._driver.execute_script(script("framed.js"), self._mark, whole)
         source = str(found["html"])
+        if self.documents is not None and url:
+            self.documents[url] = re.sub(f' {self._mark}="[0-9]+"', "", source)
         self._size += len(source)
         for number, frame in enumerate(found["frames"]):
             if self._left <= 0 or depth > FRAME_DEPTH_MAX or self._size > SOURCE_MAX:
@@ -90,7 +97,7 @@ class FrameReader:
             if not url.startswith(("http:", "https:")) or self._admits(url):
                 self._links.update(dict.fromkeys(links_of(facts)))
                 self.count += 1
-                source = self._read(depth + 1)
+                source = self._read(depth + 1, url)
             else:
                 self._links[Link(url, "iframe")] = None
         except WebDriverException as error:

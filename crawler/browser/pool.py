@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Self
 
 from selenium.common.exceptions import WebDriverException
 
@@ -81,6 +82,8 @@ class Chrome:
     Remote sessions are entered in ``registry``, if one is given.
     """
 
+    browser_class: type[Browser] = Browser
+
     def __init__(self, endpoint: Endpoint | None = None, registry: Registry | None = None) -> None:
         self.endpoint, self.registry = endpoint or Endpoint(), registry
         self._launcher = Launcher(self.endpoint)
@@ -131,7 +134,7 @@ class Chrome:
         for session in sessions:
             self._end(session)
 
-    def __enter__(self) -> Chrome:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -289,7 +292,7 @@ class Chrome:
             secrets=endpoint.secrets,
         )
         end_at_once = local.end if local else None
-        browser = Browser(new.driver, new.transport, profile, options, end_at_once)
+        browser = self.browser_class(new.driver, new.transport, profile, options, end_at_once)
         return Session(browser, profile, local, new.tab)
 
 

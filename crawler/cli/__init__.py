@@ -20,6 +20,7 @@ COMMANDS = (
     ("start", "start", "Crawl all of CRAWL, and end when nothing is left."),
     ("run", "run", "Run one page of CRAWL, without Redis and without following links."),
     ("generate", "generate", "Write a definition of a crawl, by questions about the page at URL."),
+    ("shell", "shell", "Open a Python prompt on a page of CRAWL, as Chrome has rendered it."),
     ("validate", "validate", "Say everything that is wrong with CRAWL at once."),
     ("list", "crawl_list", "List the crawls that were started, and those of CRAWLER_CRAWLS."),
     ("info", "info", "Say what the crawl NAME (or each crawl) is doing."),

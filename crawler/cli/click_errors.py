@@ -75,6 +75,8 @@ def clear_errors(command: Callable[P, R]) -> Callable[P, R]:
             return command(*args, **kwargs)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except BrokenPipeError:  # who read our output has enough of it; click ends the command
+            raise
         except Exception as error:
             if is_verbose():
                 echo(traceback.format_exc(), err=True)

@@ -57,7 +57,7 @@ def show_findings(crawl: Crawl, as_json: bool) -> int:
     exit status. Raises Mistake: it has no examples.
     """
     from ..run.live_examples import examples_of, look_at_examples
-    from .one_page import chrome_and_permits
+    from .one_page import trial_chrome_and_permits
 
     number = len(examples_of(crawl))
     if not number:
@@ -66,7 +66,7 @@ def show_findings(crawl: Crawl, as_json: bool) -> int:
             ' {title = "Tea", price = "present"}}]'
         )
     bad = 0
-    with chrome_and_permits(crawl) as (chrome, permits):
+    with trial_chrome_and_permits(crawl) as (chrome, permits):
         for finding in look_at_examples(crawl, chrome, permits):
             bad += not finding.is_good
             if as_json:

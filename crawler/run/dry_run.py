@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +21,7 @@ from .lifecycle import execute
 from .looks import DryLooks, Looks
 from .observer import Silent
 from .outcome import Failure, LoggedOut
+from .timings import STEPS
 
 if TYPE_CHECKING:
     from ..browser.pool import Chrome
@@ -35,13 +36,25 @@ CLAIM_LIFE = 86_400.0
 @dataclass(frozen=True, slots=True)
 class DryRun:
     """The result of one page, the pages that would be queued, the other links with the reason for
-    each, and what may be wrong although the page is done (see ``output/hints.py``).
+    each, and what may be wrong although the page is done (see ``output/hints.py``). ``steps`` are
+    the milliseconds that each took.
     """
 
     result: Result
     kept: tuple[Page, ...]
     dropped: tuple[tuple[Link, str], ...]
     hints: Mapping[str, Json] = field(default_factory=dict)
+    steps: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def item(self) -> Json:
+        """What ``extract`` gave."""
+        return self.result.data
+
+    @property
+    def links(self) -> list[str]:
+        """The URLs of the pages that would be queued."""
+        return [page.url for page in self.kept]
 
 
 def dry_run(
@@ -55,29 +68,40 @@ def dry_run(
     form: Mapping[str, Json] | None = None,
     after: bool = False,
     looks: Looks | None = None,
+    page: Page | None = None,
+    log_in: bool = True,
+    on_read: Callable[[], None] = lambda: None,
 ) -> DryRun:
     """Run the entry page of ``crawl``, or ``url``, without a frontier: nothing is queued or kept.
     ``route`` is the one that a link to it would name, ``data`` what the link would bring; ``form``
-    is submitted to its URL.
+    is submitted to its URL. ``page`` is one that is known already, in place of all that.
 
     Hooks get the arguments of a run, with the snapshot of an empty crawl. The hook ``after``, which
     may write to a database, is called only with ``after``. ``looks`` decides whether the page is
-    looked at again; None: it is, for seconds, if it has scripts.
+    looked at again; None: it is, for seconds, if it has scripts. Without ``log_in``, ``before_all``
+    is not called. ``on_read`` is called when the page was read, before its hooks see it.
 
     Raises:
         PageError: the page failed.
         BrowserLost, BrowserUnavailable: there is no browser. An error of a hook passes through.
     """
-    page = entry_pages(crawl)[0] if url is None else scope_of(crawl).entry(url)
-    page = replace(page, route=route, data=data)
-    if form is not None:
-        page = with_form(page, form)
-    frontier = cast("Frontier", NoFrontier(crawl.name, page, first="before_all" in crawl.calls))
-    services = RunServices(frontier, chrome, permits, _start, worker="", looks=looks or DryLooks())
-    links = Links()
+    if page is None:
+        page = entry_pages(crawl)[0] if url is None else scope_of(crawl).entry(url)
+        page = replace(page, route=route, data=data)
+        if form is not None:
+            page = with_form(page, form)
+    first = log_in and "before_all" in crawl.calls
+    frontier = cast("Frontier", NoFrontier(crawl.name, page, first=first))
+    looks = looks or DryLooks()
+    services = RunServices(frontier, chrome, permits, _start, worker="", looks=looks)
+    links = Links(on_read)
     trial = crawl.without("failed") if after else crawl.without("after", "failed")
     trial.after_needs_page = True  # no later run is there to call it again
-    outcome = execute(trial, services, observer=links)
+    try:
+        outcome = execute(trial, services, observer=links)
+    finally:
+        links.step("")
+        links.note_looks(looks.spent)
     if isinstance(outcome, Failure) and isinstance(outcome.error, LoggedOut):
         raise PageError(page.url, "login", outcome.error.status)
     if isinstance(outcome, Failure) and isinstance(outcome.error, Decision):
@@ -89,20 +113,37 @@ def dry_run(
     ):  # a frontier of one page has no other
         raise AssertionError(outcome)
     chosen, counts = links.chosen, links.counts
-    return DryRun(outcome, chosen.pages, chosen.reasons, hints(counts, links.examples))
+    return DryRun(outcome, chosen.pages, chosen.reasons, hints(counts, links.examples), links.steps)
 
 
 class Links(Silent):
-    """An observer that keeps the links of the page, with the reasons of those that are dropped, and
-    what is counted.
+    """An observer that keeps the links of the page, with the reasons of those that are dropped,
+    what is counted, and the milliseconds of each step. ``on_read`` is called before ``extract``.
     """
 
     explain = True
     chosen: Chosen | None = None
 
-    def __init__(self) -> None:
+    def __init__(self, on_read: Callable[[], None]) -> None:
         self.counts: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
+        self.steps: dict[str, float] = {}
+        self._on_read, self._since = on_read, time.perf_counter()
+
+    def step(self, name: str, page: Page | None = None) -> None:  # noqa: ARG002
+        """Note how long the step took that ends here."""
+        if self.at in STEPS:
+            ms = (time.perf_counter() - self._since) * 1_000
+            self.steps[self.at] = round(self.steps.get(self.at, 0.0) + ms, 1)
+        if name == "extract":
+            self._on_read()
+        self.at, self._since = name, time.perf_counter()
+
+    def note_looks(self, seconds: float) -> None:
+        """Note the time for which the page was looked at again, which no crawl takes."""
+        if seconds and "filter" in self.steps:
+            self.steps["filter"] = round(max(0.0, self.steps["filter"] - seconds * 1_000), 1)
+            self.steps["second look"] = round(seconds * 1_000, 1)
 
     def choice(self, chosen: Chosen) -> None:
         """Keep the links: those of the page, and those that hooks follow."""

@@ -17,7 +17,7 @@ from ..hooks import note_of
 from ..model import Json
 from ..redaction import masked
 from .dry_run import dry_run
-from .looks import Looks
+from .looks import StillLooks
 from .outcome import one_line
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def look_at_examples(crawl: Crawl, chrome: Chrome, permits: Permits) -> Iterator
                 example.url,
                 route=example.route,
                 data=example.data,
-                looks=NoLooks(),
+                looks=StillLooks(),
             )
         except BrowserUnavailable:
             raise
@@ -116,11 +116,3 @@ def look_at_examples(crawl: Crawl, chrome: Chrome, permits: Permits) -> Iterator
             rule = DEFAULT_EXTRACT if view.fields.extract is None else view.fields.extract
         found = differences(example.expect, result.data, rule)
         yield Finding(example, result.page.route, tuple(found))
-
-
-class NoLooks(Looks):
-    """Looks at no page again: an example says what its page must hold when it is read."""
-
-    def seconds(self, host: str, why: str) -> float:  # noqa: ARG002
-        """Return 0."""
-        return 0.0

@@ -74,6 +74,14 @@ class DryLooks(Looks):
         return DRY_LOOK if why else DRY_GLANCE
 
 
+class StillLooks(Looks):
+    """Looks at no page again: what counts is what it holds when it is read."""
+
+    def seconds(self, host: str, why: str) -> float:  # noqa: ARG002
+        """Return 0."""
+        return 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Late:
     """What a second look found: the page is at another URL (``left``), or has ``grown``; ``css``

@@ -10,7 +10,8 @@ from crawler import Crawl
 from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.pool import Chrome
 from crawler.cli.click_errors import Mistake
-from crawler.cli.run import data_of, text
+from crawler.cli.page_report import link_lines
+from crawler.cli.run import data_of
 from crawler.definition.credentials import secrets_of
 from crawler.definition.digest import digest_of
 from crawler.definition.network import guard_of
@@ -66,7 +67,7 @@ def test_a_dry_run_hands_its_hooks_the_arguments_of_a_run(chrome: Chrome, site: 
         (site.url("/a"), 1, {}),
         (site.url("/late"), 1, {}),
     ]
-    assert '/c  {"from": "Fine"}' in text(seen, crawl)
+    assert any('/c  {"from": "Fine"}' in line for line in link_lines(crawl, seen, every=False))
     assert [(link.url, reason) for link, reason in seen.dropped] == [
         ("ftp://127.0.0.1/", "scheme"),
         (site.url("/b"), "filter"),

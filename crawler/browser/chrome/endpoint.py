@@ -42,6 +42,7 @@ class Endpoint:
     # of a local ChromeDriver and its Chrome; None: not measured
     recycle_memory: int | None = 1 << 30
     flags: tuple[str, ...] = ()  # more of Chrome's
+    window: bool = False  # whether a local Chrome shows its window, to somebody at this machine
     # what crawls may refer to, by name
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     # the Chromes whose pages are fetched over Chrome's own protocol, where it can be reached

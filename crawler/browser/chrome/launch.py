@@ -24,7 +24,7 @@ from . import emulation
 from .bare_endpoint import is_bare
 from .bridge import Bridge
 from .endpoint import Endpoint
-from .local import LocalDriver, find_driver, find_or_fetch, is_shell
+from .local import LocalDriver, find_chrome, find_driver, find_or_fetch, is_shell
 from .options import (
     FLAGS,
     HEADLESS,
@@ -182,13 +182,14 @@ class Launcher:
 
     def _start_local(self, profile: Profile) -> NewSession:
         endpoint = self.endpoint
-        local = LocalDriver(endpoint.state, binary=endpoint.binary, driver=endpoint.driver)
+        binary = endpoint.binary or (find_chrome(window=True) if endpoint.window else None)
+        local = LocalDriver(endpoint.state, binary=binary, driver=endpoint.driver)
         if os.name == "posix" and os.geteuid() == 0 and not _unsandboxed.is_set():
             warn_unsandboxed("we are root")
         flags = [
             *FLAGS,
             *((KEEP_FRAME,) if endpoint.uses_devtools else () if profile.line else (PIPE,)),
-            *(() if is_shell(local.binary) else (HEADLESS,)),
+            *(() if is_shell(local.binary) or endpoint.window else (HEADLESS,)),
             *((NO_SANDBOX,) if _unsandboxed.is_set() else ()),
             *(() if has_shared_memory() else (NO_SHARED_MEMORY,)),
         ]

@@ -74,11 +74,12 @@ NAME = re.compile(r"chrome-(?P<pid>\d+)-(?P<birth>\d+)-[0-9a-f]{8}@(?P<host>.*)"
 SHORT_NAME = re.compile(r"c-(?P<pid>\d+)-(?P<birth>\d+)-(?P<host>[0-9a-f]{4})-\w+")
 
 
-def find_chrome() -> str | None:
-    """Return the path of an installed Chrome, if possible a headless shell; None: Selenium Manager
-    may fetch one.
+def find_chrome(*, window: bool = False) -> str | None:
+    """Return the path of an installed Chrome, if possible a headless shell, or with ``window`` one
+    that is none; None: Selenium Manager may fetch one.
     """
-    return next(filter(None, map(shutil.which, CHROMES)), None)
+    names = [name for name in CHROMES if not (window and is_shell(name))]
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 def find_driver() -> str | None:
