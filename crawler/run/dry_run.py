@@ -196,7 +196,7 @@ class NoFrontier:
         """Nothing is kept: the permits of a dry run know what was decided."""
         return []
 
-    def renew(self, claim: Claim) -> Renewal:  # noqa: ARG002
+    def renew(self, claim: Claim, step: str = "") -> Renewal:  # noqa: ARG002
         """Renew the lease: no other run can claim the page."""
         return Renewal.OK
 

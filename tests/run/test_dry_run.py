@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
 import pytest
@@ -15,8 +16,9 @@ from crawler.cli.run import data_of
 from crawler.definition.credentials import secrets_of
 from crawler.definition.digest import digest_of
 from crawler.definition.network import guard_of
+from crawler.frontier.frontier import Frontier
 from crawler.net.permits import Permits
-from crawler.run.dry_run import dry_run
+from crawler.run.dry_run import NoFrontier, dry_run
 from tests.site.server import Server
 
 pytest_plugins = ["tests.site.fixture"]
@@ -75,6 +77,15 @@ def test_a_dry_run_hands_its_hooks_the_arguments_of_a_run(chrome: Chrome, site: 
         (site.url("/a"), "duplicate"),
     ]
     assert calls == [("before_all", 1), ("after", "OK", "Fine", 2)]
+
+
+def test_a_frontier_that_keeps_nothing_takes_the_same_arguments():
+    for name, method in inspect.getmembers(NoFrontier, inspect.isfunction):
+        if not name.startswith("_"):
+            given = inspect.signature(getattr(Frontier, name)).parameters.values()
+            in_order = [one.name for one in given if one.kind is one.POSITIONAL_OR_KEYWORD]
+            by_name = {one.name: None for one in given if one.kind is one.KEYWORD_ONLY}
+            inspect.signature(method).bind(*in_order, **by_name)
 
 
 @pytest.mark.browser
