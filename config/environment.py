@@ -7,6 +7,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+#: Where Redis and the broker are, and their password.
+REDIS_VARIABLES = ("CRAWLER_REDIS_URL", "CRAWLER_BROKER_URL", "CRAWLER_REDIS_PASSWORD_FILE")
+
 
 def may_name_redis() -> bool:
     """Whether this environment may say where Redis is: a variable that names it, or a Django
@@ -16,6 +19,13 @@ def may_name_redis() -> bool:
         name.upper().startswith("CRAWLER_REDIS_URL") or name == "DJANGO_SETTINGS_MODULE"
         for name in os.environ
     )
+
+
+def leave_redis() -> None:
+    """Take the variables that say where Redis and the broker are out of this environment."""
+    for name in tuple(os.environ):
+        if name.upper() in REDIS_VARIABLES:
+            del os.environ[name]
 
 
 def snapshot() -> dict[Any, Any]:

@@ -165,6 +165,10 @@ class Settings(BaseSettings):
     events: bool = True
     """Whether workers and clients send the events that Flower shows: about 0.15 ms of CPU a run."""
 
+    start_hooks: bool = True
+    """Whether a crawl's hook ``start`` begins its runs. Off: messages to workers begin the runs of
+    all crawls. ``crawler start --local`` switches it off for its own workers."""
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """The lowest level of the messages that are logged."""
 

@@ -20,9 +20,10 @@ from ..output.report import ExitStatus
 from .click_errors import clear_errors
 from .terminal import echo
 
-#: The commands that may start a worker of their own, and words of which one asks for help only.
+#: The commands that may start a worker of their own; words of which one asks for help only, and one
+#: that asks for such a worker.
 WITH_WORKERS = ("start",)
-HELP = frozenset(("-h", "--help"))
+HELP, LOCAL = frozenset(("-h", "--help")), "--local"
 
 
 def print_traceback(
@@ -73,7 +74,11 @@ class LazyCommand(click.Command):
         **extra: Any,
     ) -> click.Context:
         """Return a context of the command itself: click runs the command that the context names."""
-        if self.name in WITH_WORKERS and not may_name_redis() and HELP.isdisjoint(args):
+        if (
+            self.name in WITH_WORKERS
+            and HELP.isdisjoint(args)
+            and (LOCAL in args or not may_name_redis())
+        ):
             prepared_worker.prepare()
         return self.load().make_context(info_name, args, parent, **extra)
 

@@ -81,7 +81,8 @@ class StartFiles:
     its items in ``formats``.
 
     Each is made of a file of pages: that of the folder, else one of its own in the private state.
-    ``command`` is the command line that completes them; ``say`` prints a line for people.
+    ``errors`` is the folder of the crawls' error snapshots, ``command`` the command line that
+    completes the files; ``say`` prints a line for people.
     """
 
     def __init__(
@@ -93,12 +94,13 @@ class StartFiles:
         state: Path,
         *,
         formats: tuple[str, ...] = (),
+        errors: Path | None = None,
         command: str,
         say: Say,
     ) -> None:
         self._crawl, self._frontier = crawl, frontier
         self._state, self._say, self._command = state, say, command
-        self._output = output
+        self._output, self._errors = output, errors
         self._pages: list[PagesFile] = []
         self._items: list[ItemsFile] = []
         self._tables: list[Table] = []
@@ -202,8 +204,8 @@ class StartFiles:
                 self._say(f"the results of the {whose} are kept in {aside}")
         for file in (*self._pages, *self._items):
             file.begin()
-        if self._output:
-            note_folder(self._state, self._crawl.name, self._output / "errors")
+        if self._errors:
+            note_folder(self._state, self._crawl.name, self._errors)
 
     # -- while it goes on, and at the end
 
@@ -246,8 +248,8 @@ class StartFiles:
 
     def _finish_folder(self, handle: CrawlHandle, snapshot: Snapshot) -> list[str]:
         problems: list[str] = []
-        if self._output and (file := self._failed):
-            kept = kept_of_pages([crawl_folder(self._output / "errors", self._crawl.name)])
+        if self._output and self._errors and (file := self._failed):
+            kept = kept_of_pages([crawl_folder(self._errors, self._crawl.name)])
             failed = (with_pictures(page, kept, self._output) for page in handle.failed())
             problems += _tried(lambda: file.write(lambda path: put_lines(path, failed)))
         if whole := self._report:

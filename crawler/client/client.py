@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache, partial
+from typing import Any
 
 from redis.exceptions import LockError
 
@@ -26,7 +28,7 @@ from ..frontier.frontier import Frontier
 from ..frontier.keys import CLEARING
 from ..frontier.live_snapshot import live_snapshot
 from ..frontier.memory import Memories
-from ..hooks import Lazy, call
+from ..hooks import Hook, Lazy, call
 from ..model import Plan, Priority, Snapshot, Status
 from ..secret_refs import SECRET_PREFIX
 from ..storage.connection import RedisClient, connect
@@ -139,6 +141,7 @@ class Client:
         alone: bool = False,
         private_names: bool = True,
         progress: Progress | None = None,
+        limits: Mapping[str, Any] | None = None,
     ) -> StartReport:
         """Write ``crawl``, its entry pages and seeds to the frontier, and wake the workers; return
         what became of it: a crawl that goes on, or has ended, is no error.
@@ -165,7 +168,9 @@ class Client:
         ``alone`` says that no worker is alive: pages that earlier workers held are given back at
         once. Whether an entry is at a private address is decided here, and kept with the crawl;
         without ``private_names`` none is whose address is not spelled out. ``progress`` receives a
-        line every ten seconds while seeds are loaded; None: it is logged.
+        line every ten seconds while seeds are loaded; None: it is logged. ``limits`` are fields of
+        the crawl's :class:`~crawler.model.Policy` that take the place of those of ``crawl`` before
+        its first page, as :meth:`Frontier.set_limits` would change them later.
 
         Raises:
             UnknownCrawl: no crawl is known by that name.
@@ -188,7 +193,10 @@ class Client:
         def start_now() -> None:
             report.handle.uncommitted = False
             answer = self._start(
-                definition, how, alone=alone, private_names=private_names, progress=progress
+                *(definition, how, limits or {}),
+                alone=alone,
+                private_names=private_names,
+                progress=progress,
             )
             report.outcome, report.reason = answer
 
@@ -208,6 +216,7 @@ class Client:
         self,
         crawl: Crawl,
         how: IfExists | None,
+        limits: Mapping[str, Any],
         *,
         alone: bool,
         private_names: bool,
@@ -220,9 +229,12 @@ class Client:
         if not loaded:
             check_seed_file(crawl)
         plan = plan_of(crawl, entries_decided(crawl, by_name=private_names))
+        plan = replace(plan, policy=replace(plan.policy, **limits)) if limits else plan
         if (answer := self._write_plan(crawl, plan, frontier, how)) is None:
             return StartOutcome.REFUSED, "another process begins it again at this moment"
         new, origin = answer is Creation.CREATED, frontier.origin()
+        if limits and answer is Creation.EXISTS:  # the plan was not written
+            frontier.set_limits(**limits)
         if new and how is IfExists.RECRAWL:
             Memories(frontier).tidy(partial(canonical, crawl))
         loaded = loaded and not new
@@ -358,7 +370,7 @@ class Client:
         the page.
         """
         longest = self.settings.run_timeout
-        if "start" not in crawl.hooks and crawl.page_deadline >= longest:
+        if not self.hook_of_start(crawl) and crawl.page_deadline >= longest:
             raise SetupError(
                 f"page_deadline is {crawl.page_deadline:g} s, a run may take {longest:g}: lower it,"
                 " or raise CRAWLER_RUN_TIMEOUT"
@@ -465,12 +477,18 @@ class Client:
             time.sleep(ECHO_INTERVAL)
         return arrived
 
+    def hook_of_start(self, crawl: Crawl) -> Hook | None:
+        """Return the crawl's hook ``start``; None: there is none, or ``start_hooks`` is off, so
+        that messages to workers start its runs.
+        """
+        return crawl.hooks.get("start") if self.settings.start_hooks else None
+
     def start_run(self, crawl: Crawl, ticket: str, delay: float = 0.0) -> None:
         """Start one further run: by the crawl's hook ``start``, else by a message to the workers.
 
         A message arrives after ``delay`` seconds.
         """
-        if hook := crawl.hooks.get("start"):
+        if hook := self.hook_of_start(crawl):
             snapshot = Lazy(partial(live_snapshot, self.frontier(crawl.name)))
             with noted("start", hook, crawl), secrets_inherited():
                 call(hook, {"crawl": crawl, "ticket": ticket, "snapshot": snapshot})

@@ -230,7 +230,7 @@ def _workers_of(client: Installation, frontier: Frontier) -> CrawlWorkers | None
 def _is_run_by_workers(client: Installation, name: str) -> bool:
     """Whether the crawl's runs are Celery tasks; a hook ``start`` may start anything."""
     with suppress(CrawlerError):
-        return "start" not in client.crawl(name).hooks
+        return not client.settings.start_hooks or "start" not in client.crawl(name).hooks
     return True
 
 

@@ -220,6 +220,53 @@ def test_the_output_folder_tells_items_failures_and_the_report(folder, tmp_path,
     assert folder.lines("out/items.jsonl") == folder.lines("out/pages.jsonl") == []
 
 
+SEVERAL = """
+from crawler import Crawl
+
+books = Crawl(name="books", url="{tree}", public_only=False, concurrency_limit=1)
+shop = Crawl(name="shop", url="{tree}", public_only=False, concurrency_limit=1)
+gone = Crawl(name="gone", url="{gone}", public_only=False, concurrency_limit=1)
+
+@books.extract
+def title(page): return {{"title": page.title}}
+
+@books.start
+def elsewhere(crawl, ticket): raise RuntimeError("a start of its own")
+
+shop.extract(title)
+gone.extract(title)
+"""
+
+
+def test_several_crawls_with_code_run_locally_with_limits_and_the_worst_status(folder, site, tree):
+    # Given crawls with code, one with a start hook that does not work here, and no Redis
+    text = SEVERAL.format(tree=tree, gone=site.url("/nothing-there"))
+    (folder.path / "several.py").write_text(text)
+    folder.environ["CRAWLER_REDIS_URL"] = "redis://127.0.0.1:1/0"
+    crawls = [f"several.py:{name}" for name in ("books", "shop", "gone")]
+    # When two would write one file, or another field than a limit would change, all is refused
+    for words, says in (
+        (("-o", "items.jsonl"), "-o '{name}.jsonl'"),
+        (("--wait-for", "h1"), "change wait_for there. Limits can be set here"),
+        (("--delay", "soon"), "delay"),
+        ((crawls[0] + "x",), "no crawl called booksx"),
+    ):
+        refused = folder.here("start", *crawls, "--local", *words)
+        assert refused.exit_code == 2
+        assert says in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+    # When they are started with a limit, then each has its files, and the worst end counts
+    words = ("start", *crawls, "--local", "--page-limit", "3", "-c", "1", "--output", "out")
+    done = folder.run(*words)
+    assert done.returncode == 1, done.stderr
+    assert "CRAWLER_REDIS_URL= crawler info books" in done.stderr
+    for name in ("books", "shop"):
+        assert f"{name}: finished (page limit 3 reached)" in done.stdout
+        assert len(folder.lines(f"out/{name}/items.jsonl")) == 3
+    assert "gone: " in done.stdout
+    assert folder.left_over() == []
+
+
 @pytest.mark.parametrize(
     ("words", "environ", "says"),
     [

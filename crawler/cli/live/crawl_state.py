@@ -111,19 +111,20 @@ class CrawlWatch:
         self._counts: tuple[object, ...] = ()
         self._changed = self._asked = time.monotonic()
 
-    def look(self, snapshot: Snapshot, *, lists: bool = True) -> CrawlState:
-        """Return the state at ``snapshot``, which was read just now; without ``lists``, only what
-        every look needs.
+    def look(self, snapshot: Snapshot, *, lists: bool = True, memory: bool = True) -> CrawlState:
+        """Return the state at ``snapshot``, which was read just now: with its ``lists`` of hosts
+        and pages, and the ``memory`` of browsers.
 
         Raises:
             FrontierUnavailable: Redis is away.
         """
         now = self._note(snapshot)
         self.ask(snapshot)
-        if lists and time.monotonic() - self._slow_at >= SLOW_INTERVAL:
-            workers = self.client.workers.workers()
+        if time.monotonic() - self._slow_at >= SLOW_INTERVAL:
             self._plan = self._frontier.plan()
-            self._slow = {"memory": browser_memory_of(workers), "workers": len(workers)}
+            if memory:
+                workers = self.client.workers.workers()
+                self._slow = {"memory": browser_memory_of(workers), "workers": len(workers)}
             self._slow_at = time.monotonic()
         if lists and time.monotonic() - self._lists_at >= LISTS_INTERVAL:
             self._lists = self._read_lists(now)

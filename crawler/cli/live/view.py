@@ -58,7 +58,9 @@ class LiveView:
         for snapshot in snapshots:
             watch = self.watches[snapshot.name]
             if self.screen:
-                self.states[snapshot.name] = watch.look(snapshot, lists=not self.as_list)
+                self.states[snapshot.name] = watch.look(
+                    snapshot, lists=not self.as_list, memory=snapshot is snapshots[0]
+                )
             else:
                 rate = watch.note(snapshot)
                 if watch.ask(snapshot) and watch.still:
