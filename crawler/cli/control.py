@@ -4,18 +4,16 @@ from outside.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
 
 import click
 
-from ..definition.limits import LIMITS, check_limits
 from ..frontier.operations import Operations
 from ..local.processes import user_of
 from ..model import Status
 from .click_errors import Mistake
 from .common import find_crawl, open_client, standing
+from .limit_changes import parse_limits
 from .parameters import CRAWL_NAME
 from .terminal import echo
 
@@ -106,28 +104,6 @@ def limits(name: str, changes: tuple[str, ...]) -> None:
                 f"it has ended; to go on with the {snapshot.queued} pages that wait: crawler"
                 f" resume {name} --reopen"
             )
-
-
-def parse_limits(changes: Iterable[str]) -> dict[str, Any]:
-    """Return ``field=value`` pairs as values, checked as in a definition.
-
-    Values are written as in TOML; ``none`` lifts a limit.
-
-    Raises:
-        Mistake: a pair has no such form, names no limit, or its value is wrong.
-    """
-    texts: dict[str, str] = {}
-    for change in changes:
-        field, equals, text = (part.strip() for part in change.partition("="))
-        if not equals:
-            raise Mistake(f"{change!r} is no change of a limit (for example: page_limit=1000)")
-        if field not in LIMITS:
-            raise Mistake(f"no limit is named {field!r}; there are: {', '.join(LIMITS)}")
-        texts[field] = text
-    values, faults = check_limits(texts)
-    if faults:
-        raise Mistake("\n".join(map(str, faults)))
-    return values
 
 
 @click.command()

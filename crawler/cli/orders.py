@@ -17,7 +17,7 @@ from ..definition.loading import load
 from ..frontier.frontier import Frontier
 from ..model import Policy
 from .click_errors import Mistake
-from .control import parse_limits
+from .limit_changes import parse_limits
 from .start_files import FAILED, PAGES, REPORT, items_in
 
 #: What stands for the name of a crawl in the name of a file or folder.

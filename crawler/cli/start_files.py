@@ -5,6 +5,7 @@ on, complete at its end.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -279,9 +280,7 @@ def with_pictures(
     paths = kept.get(failed.page.id, {})
     names = {"png": "picture", "html": "html"}
     return failed.record() | {
-        name: str(Path(paths[kind]).relative_to(folder))
-        for kind, name in names.items()
-        if kind in paths
+        name: os.path.relpath(paths[kind], folder) for kind, name in names.items() if kind in paths
     }
 
 

@@ -86,5 +86,5 @@ def test_a_crawl_with_code_says_where_its_fields_are(folder):
         f'from crawler import Crawl\nshop = Crawl(name="shop", url="{URL}")\n'
         "@shop.extract\ndef item(page): return page.title\n"
     )
-    done = folder.here("start", "shop.py", "--page-limit", "5")
+    done = folder.here("start", "shop.py", "--wait-for", "h1")
     assert (done.exit_code, "has code" in done.stderr) == (2, True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from crawler.run import lease
 from crawler.run.lease import LeaseRenewal, lease_renewal
 from tests.support.patience import PATIENCE
 
@@ -54,6 +55,13 @@ def test_it_renews_as_long_as_a_page_is_worked_on(renewal, never):
     with renewal.renewing(second, never, SOON):
         second.wait(3)
     assert first.count == before
+
+
+def test_the_first_renewals_come_soon_whatever_the_interval(renewal, never, monkeypatch):
+    monkeypatch.setattr(lease, "FIRST", SOON)
+    early = Renewals()
+    with renewal.renewing(early, never, LATER):
+        early.wait(3)
 
 
 def test_the_next_page_has_the_same_thread(renewal, never):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ...model import Snapshot
     from .terminal_screen import TerminalScreen
 
-#: Seconds between two lines in a log.
-LINE_INTERVAL = 10.0
+#: Seconds between two lines in a log, and between two drawings of the screen.
+LINE_INTERVAL, DRAW_INTERVAL = 10.0, 0.5
 #: Messages that the screen shows.
 SHOWN = 3
 
@@ -49,6 +49,7 @@ class LiveView:
         self.said: set[str] = set()  # warnings, each once
         self.screen = _screen()
         self._last_line = time.monotonic()
+        self._drawn = -DRAW_INTERVAL
 
     def show(self, snapshots: Sequence[Snapshot]) -> None:
         """Show ``snapshots``, which were read just now: at once on a screen, else when the next
@@ -69,8 +70,9 @@ class LiveView:
                     echo(state_line(snapshot, rate), err=True)
         if now - self._last_line >= LINE_INTERVAL:
             self._last_line = now
-        self.press()
-        self.draw()
+        pressed = self.press()
+        if pressed or now - self._drawn >= DRAW_INTERVAL:
+            self.draw()
 
     @property
     def rows(self) -> int | None:
@@ -84,20 +86,23 @@ class LiveView:
         self.watches = {name: self.watches.get(name) or watch(name) for name in names}
         self.states = {name: one for name, one in self.states.items() if name in self.watches}
 
-    def press(self) -> None:
-        """Do what the keys say that were pressed."""
-        for key in self.screen.pressed() if self.screen else "":
+    def press(self) -> bool:
+        """Do what the keys say that were pressed. Return whether any was."""
+        keys = self.screen.pressed() if self.screen else ""
+        for key in keys:
             if key in "?h":
                 self.help = not self.help
             elif key == "\x1b":
                 self.help = False
             elif action := self.actions.get(key.lower()):
                 action()
+        return bool(keys)
 
     def draw(self) -> None:
         """Draw what was seen last."""
         if not self.screen or not (self.states or self.as_list):
             return
+        self._drawn = time.monotonic()
         from .screen import Frame, crawl_lines, list_lines
 
         keys = self.keys() if self.screen.has_keys else "Ctrl-C"
