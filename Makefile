@@ -106,6 +106,7 @@ docs: setup
 	$(BIN)/python docs/make_settings.py
 	$(BIN)/python docs/make_failures.py
 	$(BIN)/python docs/make_hooks.py
+	$(BIN)/python docs/make_captures.py
 
 setup: .venv/ready
 

@@ -43,7 +43,7 @@ def flow(parts: Iterable[tuple[str, str]], width: int, gap: str = " · ") -> lis
         if lines and lines[-1].cell_len + cell_len(gap) + cell_len(text) <= width:
             lines[-1].append(gap, "dim").append(text, style)
         else:
-            lines.append(Text(text, style))
+            lines.append(Text().append(text, style))
     return lines
 
 

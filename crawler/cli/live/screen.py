@@ -183,7 +183,7 @@ def head_lines(state: CrawlState, width: int) -> list[Text]:
 def pace_line(state: CrawlState, width: int) -> Text:
     """Return the pace now, and its course."""
     now = "- pages/s" if state.rate is None else f"{number(state.rate)} pages/s"
-    line = Text(now, "bold")
+    line = Text().append(now, "bold")
     if state.rates:
         most = max(state.rates)
         about = f"  last {duration(state.span)}, at most {number(most)}"
