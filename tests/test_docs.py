@@ -29,6 +29,7 @@ from crawler.frontier.frontier import Frontier
 from crawler.model import FailureClass, Link, Page, Response, Result, Snapshot
 from crawler.observe.metrics import Collector
 from tests.support.frontier import plan, take
+from tests.support.generated import page_of
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
@@ -243,3 +244,10 @@ def test_all_public_names_exist():
         assert getattr(crawler, name)
     client = importlib.import_module("crawler.client")
     assert all(hasattr(client, name) for name in client.__all__)
+
+
+def test_the_pictures_of_commands_are_what_they_print_now():
+    found = page_of("make_captures", "pictures")
+    assert [path.name for path, text in found.items() if path.read_text() != text] == [], (
+        "make docs"
+    )
