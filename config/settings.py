@@ -116,6 +116,10 @@ class Settings(BaseSettings):
     chromedriver: Path | None = Field(default=None, examples=["/usr/bin/chromedriver"])
     """The local ChromeDriver. Unset: the one on the path, else Selenium Manager's."""
 
+    chrome_shared: int = Field(default=1, ge=1, le=100)
+    """How many sessions of a worker share one local Chrome, each with a browser context of its own.
+    1: each has its own Chrome."""
+
     flower_url: str | None = Field(
         default=None, pattern=r"^https?://[^@\s]+$", examples=["https://flower.example.com/"]
     )

@@ -149,12 +149,16 @@ class BrowserLost(BrowserError):
 
     ``hung``: it stopped answering, and the page may be to blame; False: it was gone at once.
     ``away``: the remote endpoint itself broke the line or refuses it (a Grid that restarts), and no
-    page is to blame.
+    page is to blame. ``shared``: a Chrome died that other sessions shared, whose pages may be to
+    blame as well.
     """
 
-    def __init__(self, url: str, reason: str, hung: bool = False, away: bool = False) -> None:
-        super().__init__(url, reason, hung, away)
+    def __init__(
+        self, url: str, reason: str, hung: bool = False, away: bool = False, shared: bool = False
+    ) -> None:
+        super().__init__(url, reason, hung, away, shared)
         self.url, self.reason, self.hung, self.away = url, reason, hung, away
+        self.shared = shared
 
     def __str__(self) -> str:
         return f"{self.reason} at {self.url}"

@@ -87,6 +87,8 @@ class FailureClass(StrEnum):
     INFRA = "infra"  # not the page's fault: back to the head of its lane, no attempt burned
     # the browser's endpoint broke off: as INFRA; as CRASH if one page is the last again and again
     AWAY = "away"
+    # the Chrome that it shared with others died: at once again, in a Chrome of its own
+    SHARED = "shared"
     HOOK = "hook"  # user code raised or took too long: failed, the chain goes on
 
 
@@ -445,6 +447,8 @@ class Claim:
     # the digest of the item that the page had at its last visit; "": it is new; None: not known
     known: str | None = field(default=None, compare=False)
     again: bool = field(default=False, compare=False)  # it was visited since the crawl began
+    # it was in flight when a Chrome that it shared died: it is tried in one of its own
+    alone: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

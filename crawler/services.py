@@ -24,6 +24,7 @@ from .browser.chrome.endpoint import Endpoint
 from .browser.chrome.local import sweep
 from .browser.chrome.reaper import SessionReaper
 from .browser.chrome.registry import Registry
+from .browser.chrome.shared.seats import shared_processes
 from .browser.pool import Chrome
 from .client.client import Client
 from .client.forwarding import Forwarder
@@ -324,7 +325,9 @@ class Services:
             started=self.started,
             queue=self.forwarder.queue,
             faults=self.faults,
-            browser_memory=browser_memory(os.getpid()),
+            browser_memory=browser_memory(
+                os.getpid(), shared_processes(self.settings.state_dir.absolute())
+            ),
         )
         self.client.workers.announce(worker, life)
 
@@ -346,6 +349,7 @@ def endpoint(settings: Settings) -> Endpoint:
         recycle_age=settings.session_age,
         secrets=configuration.secrets(SECRET_PREFIX),
         devtools=settings.devtools,
+        shared=settings.chrome_shared,
     )
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from celery import bootsteps, signals
 from celery.worker import state
 
+from ..browser.chrome.shared.seats import open_group
 from ..config import settings as configuration
 from ..config.children import withdraw_secrets
 from ..errors import CrawlerError, FrontierUnavailable
@@ -217,7 +218,10 @@ def add_steps(instance: Any = None, **_: Any) -> None:
     """
     process.load()  # before the fork
     shutdown.share()
-    share_memory_in(configuration.load().state_dir.absolute() / "memory")
+    settings = configuration.load()
+    share_memory_in(settings.state_dir.absolute() / "memory")
+    if settings.chrome_shared > 1 and not settings.chrome_url:
+        open_group()
     instance.app.steps["worker"].update((Startup, Ticker, SoftShutdown))
     instance.app.steps["consumer"].update((Reconnection, MaskedAnswers))
 

@@ -26,6 +26,7 @@ from .chrome.endpoint import Endpoint
 from .chrome.launch import Launcher, quit_session
 from .chrome.local import LocalDriver
 from .chrome.registry import VOUCH_INTERVAL, Entry, Registry
+from .chrome.shared.late_driver import SharedSession
 from .transport.base import TabState
 
 log = logger(__name__)
@@ -55,13 +56,14 @@ class Session:
 
     browser: Browser
     profile: Profile
-    local: LocalDriver | None
+    local: LocalDriver | SharedSession | None
     tab: str  # the window that was told what the profile asks for
     busy: bool = True  # lent, or about to be
     process: int = field(default_factory=os.getpid)
     created_at: float = field(default_factory=time.monotonic)
     used_at: float = field(default_factory=time.monotonic)
     measured_pages: int = 0  # pages, when its memory was last measured
+    apart: bool = False  # for one page, that had shared a Chrome which died
     collected_pages: int = 0  # pages, when the memory of those that are gone was last collected
 
     @property
@@ -122,7 +124,25 @@ class Chrome:
         try:
             yield session.browser
         finally:
-            self._put_away(session, idle=session.browser.pages == pages)
+            now = self._thread.session  # another one, if the page had to go apart
+            self._put_away(now, idle=now is session and session.browser.pages == pages)
+
+    def apart(self) -> Browser:
+        """Exchange the session that this thread was lent for one in a Chrome of its own, for this
+        page, and return its browser. One that shares no Chrome is kept.
+
+        Raises:
+            BrowserUnavailable: none starts. The session that was lent has ended.
+        """
+        session: Session = self._thread.session
+        if not isinstance(session.local, SharedSession):
+            return session.browser
+        self._drop(session)
+        session = self._thread.session = self._open(session.profile, alone=True)
+        session.apart = True
+        with self._lock:
+            self._sessions.add(session)
+        return session.browser
 
     def close(self) -> None:
         """End every session that this process made, within seconds. May be called again, and from
@@ -214,6 +234,8 @@ class Chrome:
     def _due(self, session: Session) -> str | None:
         """Return the reason why a session has served long enough; None: it has not."""
         endpoint, pages = self.endpoint, session.browser.pages
+        if session.apart:
+            return "it was for one page"
         if pages >= min(endpoint.recycle_pages, session.profile.pages or endpoint.recycle_pages):
             return "pages"
         if time.monotonic() - session.created_at > endpoint.recycle_age:
@@ -280,9 +302,9 @@ class Chrome:
         except FrontierUnavailable as error:
             log.warning("remote sessions could not be entered in the registry: %s", error)
 
-    def _open(self, profile: Profile) -> Session:
-        """Start a session for ``profile``. Raises BrowserUnavailable."""
-        endpoint, new = self.endpoint, self._launcher.start(profile)
+    def _open(self, profile: Profile, *, alone: bool = False) -> Session:
+        """Start a session for ``profile``, ``alone`` in its Chrome. Raises BrowserUnavailable."""
+        endpoint, new = self.endpoint, self._launcher.start(profile, alone=alone)
         local = new.local
         options = BrowserOptions(
             page_load_timeout=endpoint.load_timeout(profile),

@@ -313,13 +313,14 @@ class Frontier:
         outcome, wait, ended, login, *page = answer
         claim, first, waits, entries_version = None, 0, 0, 0
         if page:
-            raw, deadline, first, waits, entries_version, known = page
+            raw, deadline, first, waits, entries_version, known, alone = page
             found, end = entries.decode_page(raw), deadline / 1_000
             digest = known.decode()
             claim = Claim(
                 *(found, token, worker, end),
                 known=digest.removesuffix("+"),
                 again=digest.endswith("+"),
+                alone=bool(alone),
             )
         return Turn(
             Outcome(outcome.decode()),

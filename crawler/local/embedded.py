@@ -26,7 +26,8 @@ from ..config.settings import Settings, environment
 from ..errors import SetupError
 from . import prepared_worker
 from .private_files import FILE_MODE, FOLDER_MODE, make_private, open_private
-from .processes import die_with_parent, end, environment_of_program
+from .processes import die_with_parent, end
+from .programs import environment_of_program
 
 #: Seconds that a private Redis may take until it has loaded its data and answers.
 START_TIMEOUT = 60.0

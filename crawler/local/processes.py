@@ -16,12 +16,13 @@ from pathlib import Path
 
 import psutil
 
-from ..config.children import program_environment
-
 #: Seconds that a process may take to end when it is asked to.
 STOP_TIMEOUT = 15.0
 
 PR_SET_PDEATHSIG = 1
+
+#: Processes that ours has started for itself, perhaps while a hook ran.
+own_children: set[int] = set()
 
 
 def die_with_parent(
@@ -60,13 +61,6 @@ def user_and_machine() -> str:
 def user_of(command: str) -> str:
     """Return who runs ``command``, as a crawl keeps it: "crawler pause (ann at desk)"."""
     return f"{command} ({user_and_machine()})"
-
-
-def environment_of_program(**more: str) -> dict[str, str]:
-    """Return the environment for a program that is not ours, without secrets, and with the
-    variables ``more``.
-    """
-    return program_environment(**more)
 
 
 def end(process: subprocess.Popen[bytes], timeout: float = STOP_TIMEOUT) -> None:

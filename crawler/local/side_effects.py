@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from ..config import environment
+from .processes import own_children
 
 #: Signals whose handlers belong to the worker.
 HANDLED = tuple(
@@ -123,7 +124,7 @@ class contained:  # noqa: N801 -- reads as what it does, like contextlib's
                 if thread not in self._threads and not thread.daemon
             ]
             self._left += [_number(len(news), "thread")] if news else []
-        if more := _children() - self._children:
+        if more := _children() - self._children - {b"%d" % pid for pid in own_children}:
             self._left.append(_number(len(more), "process"))
 
 

@@ -130,6 +130,12 @@ REASONS: Mapping[str, Meaning] = {
     "browser_lost": Meaning(
         "Chrome or its tab died over the page; that is a strike", True, "memory, /dev/shm"
     ),
+    "shared_browser_lost": Meaning(
+        "the Chrome that it shared with other pages died; it is tried again in one of its own, and"
+        " not to blame for the first",
+        True,
+        "memory, /dev/shm",
+    ),
     "browser_away": Meaning("the Grid broke off; the page is not to blame", True, "see the Grid"),
     "lost": Meaning("its worker fell silent, which is a strike", True, "see the workers' log"),
     "worker_died": Meaning("its worker's process died, which is a strike", True, "memory"),

@@ -89,6 +89,7 @@ def execute(
             # renews the lease; an error below returns the page, with its class
             with work.holding(next_runs):
                 next_runs.start_later(turn.wait)
+                work.go_apart()
                 if turn.first:
                     observer.step("before_all")
                     work.log_in(next_runs)

@@ -10,6 +10,7 @@ from ..definition.credentials import secrets_of
 from ..errors import (
     Blocked,
     BrowserLost,
+    BrowserUnavailable,
     CrawlerError,
     Decision,
     FrontierRefused,
@@ -99,6 +100,10 @@ def diagnose(error: BaseException) -> tuple[FailureClass, str, int | None]:
             return FailureClass.RETRY, str(error), None
         case BrowserLost(away=True):
             return FailureClass.AWAY, "browser_away", None
+        case BrowserLost(shared=True):
+            return FailureClass.SHARED, "shared_browser_lost", None
+        case BrowserUnavailable():  # its own, after the one that it shared died
+            return FailureClass.INFRA, f"no_browser: {one_line(error)}", None
         case BrowserLost(hung=True):
             return FailureClass.RETRY, "hung", None
         case BrowserLost():

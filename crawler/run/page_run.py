@@ -126,7 +126,11 @@ class PageRun:
         interval = self._policy.lease / RENEWALS
         try:
             with keep_lease(
-                self._frontier, claim, self._browser.abandon, interval, lambda: self._observer.at
+                self._frontier,
+                claim,
+                lambda: self._browser.abandon(),
+                interval,
+                lambda: self._observer.at,
             ):
                 yield
         except FrontierUnavailable:
@@ -156,6 +160,15 @@ class PageRun:
         self._frontier.fail(claim, failure, reason, delay=0 if ordered else None)
 
     # -- the steps
+
+    def go_apart(self) -> None:
+        """Go on in a Chrome of its own if the one died that this page shared with others.
+
+        Raises:
+            BrowserUnavailable: none starts.
+        """
+        if self._claim.alone:
+            self._browser = self._services.chrome.apart()
 
     def log_in(self, next_runs: NextRuns) -> None:
         """Call ``before_all``, and keep the log-in that it leaves in the browser, for every session

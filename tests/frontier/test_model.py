@@ -153,6 +153,12 @@ class World:
         if failure is FailureClass.AWAY:
             known.outages += 1
             failure = FailureClass.CRASH if known.outages > 3 else FailureClass.INFRA
+        if failure is FailureClass.SHARED:
+            self.leave(known, "waiting")
+            known.attempts -= 1
+            self.started -= known.attempts == 0
+            assert retry == 0
+            return
         if failure is FailureClass.INFRA:
             self.leave(known, "waiting")
             known.attempts -= 1

@@ -15,7 +15,8 @@ import json
 import secrets
 import socket
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +31,8 @@ log = logger(__name__)
 
 #: Seconds for an answer of the browser to a question of the bridge, and for one when it ends.
 ANSWER_TIMEOUT, END_TIMEOUT = 20.0, 3.0
+#: Seconds between two calls of what is done while an answer is awaited.
+MEANWHILE = 0.1
 #: Seconds that ChromeDriver may take for its part of a connection.
 CLIENT_TIMEOUT = 10.0
 #: Commands that would end a browser which may not be ours.
@@ -82,6 +85,8 @@ class Bridge:
         self.endpoint = shown(url)
         #: Why the line to the endpoint broke; "": it is there.
         self.broken = ""
+        self._cut = False  # by us
+        self._own = ""  # our session of the tab, once it is told something
         self._line = open_line(url, timeout)
         self._lock = threading.Lock()
         self._questions: dict[int, Question] = {}
@@ -126,6 +131,8 @@ class Bridge:
         self._tabs.add(self.tab)
         #: What the browser calls itself.
         self.user_agent: str = version["userAgent"]
+        #: Its name and version ("HeadlessChrome/140.0.1").
+        self.product: str = version["product"]
         self._version = {
             "Browser": version["product"],
             "Protocol-Version": version["protocolVersion"],
@@ -152,7 +159,54 @@ class Bridge:
 
     def cut(self) -> None:
         """End the line at once, from any thread: the endpoint ends the context."""
+        self._cut = True
         self._line.cut()
+
+    @property
+    def context(self) -> str:
+        """The browser context of this session; "": the endpoint gives none."""
+        return self._context
+
+    def died(self) -> bool:
+        """Whether the browser has gone, and not at our word. Takes seconds if it hangs."""
+        if not self.broken and not self._cut:
+            with contextlib.suppress(Refused, BrowserUnavailable):
+                self._ask("Browser.getVersion", END_TIMEOUT)
+        return bool(self.broken) and not self._cut
+
+    def tell(
+        self,
+        method: str,
+        params: Message,
+        timeout: float,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> Message:
+        """Tell the tab something that lasts as long as this bridge, and return the answer.
+        ``meanwhile`` is called again and again until it comes.
+
+        Raises:
+            Refused: the browser does not do it.
+            TimeoutError: no answer came in ``timeout`` seconds.
+            BrowserUnavailable: the line is gone.
+        """
+        if not self._own:
+            attached = self._ask("Target.attachToTarget", targetId=self.tab, flatten=True)
+            self._own = attached["sessionId"]
+        if self._context and method in OF_CONTEXT:
+            params = {"browserContextId": self._context, **params}
+        question = Question(None, 0, method, at_root=False)
+        self._send(question, {"method": method, "params": params, "sessionId": self._own})
+        end = time.monotonic() + timeout
+        while not question.answered.wait(min(MEANWHILE, timeout)):
+            if time.monotonic() > end:
+                raise TimeoutError(f"no answer to {method} in {timeout:g} s")
+            meanwhile()
+        if self.broken:
+            raise BrowserUnavailable(f"{self.endpoint}: {self.broken}")
+        if error := question.answer.get("error"):
+            raise Refused(str(error.get("message", "")))
+        result: Message = question.answer["result"]
+        return result
 
     # -- the endpoint's side
 

@@ -12,15 +12,16 @@ import psutil
 PARTS = {"renderer": "--type=renderer", "gpu": "--type=gpu-process"}
 
 
-def browser_memory(pid: int) -> dict[str, int]:
-    """Return the bytes that the Chromes below the process ``pid`` use, by part: ``browser``,
-    ``renderer``, ``gpu``, ``driver`` and ``other``; {}: there is none.
+def browser_memory(pid: int, shared: Iterable[int] = ()) -> dict[str, int]:
+    """Return the bytes that the Chromes below the process ``pid``, and those that its processes
+    share, use by part: ``browser``, ``renderer``, ``gpu``, ``driver`` and ``other``; {}: there is
+    none. Each process counts once.
 
     Memory that processes share is divided among them, where the system can tell. Reading it takes
     the kernel a millisecond a process.
     """
     sizes: Counter[str] = Counter()
-    for process in chromes_below(pid):
+    for process in {*chromes_below(pid), *whole(shared)}:
         with suppress(psutil.Error):
             sizes[part_of(process)] += proportional(process)
     return dict(sizes)
@@ -34,6 +35,14 @@ def chromes_below(pid: int) -> Iterator[psutil.Process]:
                 name = process.name().lower()
                 if "chrom" in name or "headless" in name:
                     yield process
+
+
+def whole(chromes: Iterable[int]) -> Iterator[psutil.Process]:
+    """Yield the processes of ``chromes``."""
+    for pid in chromes:
+        with suppress(psutil.Error):
+            chrome = psutil.Process(pid)
+            yield from (chrome, *chrome.children(recursive=True))
 
 
 def part_of(process: psutil.Process) -> str:

@@ -43,6 +43,8 @@ class Endpoint:
     recycle_memory: int | None = 1 << 30
     flags: tuple[str, ...] = ()  # more of Chrome's
     window: bool = False  # whether a local Chrome shows its window, to somebody at this machine
+    # sessions of one worker that share a local Chrome; 1: each has its own
+    shared: int = 1
     # what crawls may refer to, by name
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     # the Chromes whose pages are fetched over Chrome's own protocol, where it can be reached

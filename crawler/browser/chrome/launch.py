@@ -9,9 +9,11 @@ import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from selenium.common.exceptions import WebDriverException
+from selenium.webdriver import ChromeOptions
 
 from ...errors import BrowserError, BrowserUnavailable
 from ...observe.logs import logger
@@ -19,36 +21,40 @@ from ...profile import Profile
 from ...secret_refs import reveal
 from ..transport.base import NoLine, Transport
 from ..transport.devtools import DevTools
+from ..transport.shared_tab import SharedTab
 from ..transport.webdriver import Driver, WebDriver
 from . import emulation
 from .bare_endpoint import is_bare
 from .bridge import Bridge
 from .endpoint import Endpoint
-from .local import LocalDriver, find_chrome, find_driver, find_or_fetch, is_shell
+from .local import LocalDriver, find_chrome, find_driver, find_or_fetch, is_shell, resolve_wrapper
 from .options import (
+    BYPASS,
     FLAGS,
     HEADLESS,
     KEEP_FRAME,
     NO_SANDBOX,
     NO_SHARED_MEMORY,
+    OUTPUT_MAX,
     PIPE,
+    PROXY,
+    SAYS,
     attach,
     flag_of,
     options_for,
 )
+from .shared.late_driver import LateDriver, SharedSession
+from .shared.program import take_seat
+from .shared.seats import current_group
 
 log = logger(__name__)
 
+#: ChromeDriver's flags for a browser that runs already: it may be of another version.
+ANY_VERSION = ("--disable-build-check",)
+#: Seconds that a shared Chrome may take to let a session join, and Chromes that are tried.
+JOIN_TIMEOUT, JOINS = 20.0, 3
 #: Bytes that shared memory must have for Chrome to use it.
 SHARED_MEMORY = 1 << 30
-#: Characters of Chrome's output that an error repeats.
-OUTPUT_MAX = 1_000
-#: ChromeDriver's flags at a bare endpoint: the browser there may be of another version.
-ANY_VERSION = ("--disable-build-check",)
-#: Flags of a proxy, of which a browser that runs already is told in another way.
-PROXY, BYPASS = "--proxy-server", "--proxy-bypass-list"
-#: Separates our words from Chrome's in an error.
-SAYS = "; it says: "
 
 # whether Chrome's sandbox was found not to work here, which was logged then
 _unsandboxed = threading.Event()
@@ -65,7 +71,7 @@ class NewSession:
 
     driver: Driver
     transport: Transport
-    local: LocalDriver | None
+    local: LocalDriver | SharedSession | None
     tab: str
     watch: str
 
@@ -110,8 +116,8 @@ class Launcher:
         # whether a Chrome has started with its sandbox at a remote endpoint
         self._sandboxed = False
 
-    def start(self, profile: Profile) -> NewSession:
-        """Start a session for ``profile``.
+    def start(self, profile: Profile, *, alone: bool = False) -> NewSession:
+        """Start a session for ``profile``; ``alone``: in a local Chrome that is not shared.
 
         Raises:
             BrowserUnavailable: no session could be started.
@@ -128,13 +134,15 @@ class Launcher:
             if is_bare(endpoint.url):
                 return self._start_attached(profile, endpoint.url)
             return self._start_remote(profile, endpoint.url)
+        shares = endpoint.shared > 1 and endpoint.uses_devtools and not (alone or endpoint.window)
+        start = self._start_shared if shares and current_group() else self._start_local
         try:
-            return self._start_local(profile)
+            return start(profile)
         except BrowserUnavailable as error:
             if _unsandboxed.is_set() or "sandbox" not in str(error).partition(SAYS)[2]:
                 raise
             warn_unsandboxed("Chrome cannot use it on this machine")
-        return self._start_local(profile)
+        return start(profile)
 
     def _start_remote(self, profile: Profile, url: str) -> NewSession:
         """Start a session of the endpoint at ``url``.
@@ -184,15 +192,7 @@ class Launcher:
         endpoint = self.endpoint
         binary = endpoint.binary or (find_chrome(window=True) if endpoint.window else None)
         local = LocalDriver(endpoint.state, binary=binary, driver=endpoint.driver)
-        if os.name == "posix" and os.geteuid() == 0 and not _unsandboxed.is_set():
-            warn_unsandboxed("we are root")
-        flags = [
-            *FLAGS,
-            *((KEEP_FRAME,) if endpoint.uses_devtools else () if profile.line else (PIPE,)),
-            *(() if is_shell(local.binary) or endpoint.window else (HEADLESS,)),
-            *((NO_SANDBOX,) if _unsandboxed.is_set() else ()),
-            *(() if has_shared_memory() else (NO_SHARED_MEMORY,)),
-        ]
+        flags = self._local_flags(profile, local.binary)
         try:
             with local.watched():
                 return self._connect(profile, local.url, flags, local)
@@ -205,6 +205,83 @@ class Launcher:
                 ) from error
             raise
 
+    def _local_flags(self, profile: Profile, binary: str) -> list[str]:
+        """Return the flags of the Chrome ``binary`` on this machine."""
+        if os.name == "posix" and os.geteuid() == 0 and not _unsandboxed.is_set():
+            warn_unsandboxed("we are root")
+        devtools = self.endpoint.uses_devtools
+        return [
+            *FLAGS,
+            *((KEEP_FRAME,) if devtools else () if profile.line else (PIPE,)),
+            *(() if is_shell(binary) or self.endpoint.window else (HEADLESS,)),
+            *((NO_SANDBOX,) if _unsandboxed.is_set() else ()),
+            *(() if has_shared_memory() else (NO_SHARED_MEMORY,)),
+        ]
+
+    def _start_shared(self, profile: Profile) -> NewSession:
+        """Start a session in a Chrome that others share: a browser context with a tab."""
+        endpoint = self.endpoint
+        binary = endpoint.binary or find_chrome()
+        binary = resolve_wrapper(binary or find_or_fetch(None, endpoint.driver)[0])
+        options = self._options(profile, self._local_flags(profile, binary))
+        session = self._join(binary, options)
+        bridge = session.bridge
+        watch = "_" + random.token_hex(8)
+        try:
+            driver = LateDriver(session, endpoint, options)
+            # as in the only window of a Chrome, which has the focus
+            driver.cdp("Emulation.setFocusEmulationEnabled", enabled=True)
+            self._set_up(driver, profile, watch)
+            transport = SharedTab(
+                WebDriver(driver), driver, driver.debugger_address(), profile.load_strategy, bridge
+            )
+            driver.meanwhile = transport.mind_dialogs
+            if profile.network_log or profile.console:  # ChromeDriver writes down what happens
+                driver.begin()
+        except (BrowserError, WebDriverException) as error:
+            session.kill()
+            raise BrowserUnavailable(
+                f"the new session in a shared Chrome does not work: {error}"
+            ) from error
+        except BaseException:
+            session.kill()
+            raise
+        return NewSession(driver, transport, session, bridge.tab, watch)
+
+    def _join(self, binary: str, options: ChromeOptions) -> SharedSession:
+        """Return a part of a shared Chrome that was started with ``options``. One that is about to
+        die, or hangs, is left alone from then on.
+        """
+        endpoint, tries = self.endpoint, JOINS
+        proxy, bypass = (flag_of(options.arguments, name) for name in (PROXY, BYPASS))
+        timeout = min(JOIN_TIMEOUT, endpoint.session_timeout)
+        while True:
+            seat, tries = take_seat(endpoint, binary, options), tries - 1
+            try:
+                bridge = Bridge(seat.about.url, timeout, proxy, bypass)
+            except BaseException as error:
+                seat.retire()
+                seat.give_up()
+                if not tries or not isinstance(error, BrowserUnavailable):
+                    raise
+            else:
+                start = partial(AttachedDriver, endpoint.state, bridge, driver=endpoint.driver)
+                return SharedSession(seat, bridge, start)
+
+    def _options(self, profile: Profile, flags: Sequence[str]) -> ChromeOptions:
+        endpoint = self.endpoint
+        return options_for(
+            profile,
+            (*flags, *endpoint.flags),
+            page_load_timeout=endpoint.load_timeout(profile),
+            script_timeout=endpoint.script_timeout,
+        )
+
+    def _set_up(self, driver: Driver, profile: Profile, watch: str) -> None:
+        """Tell the tab of ``driver`` what ``profile`` asks for. Raises WebDriverException."""
+        driver.cdp("Browser.setDownloadBehavior", behavior="deny")
+        emulation.apply(driver, profile, watch)
+
     def _connect(
         self, profile: Profile, url: str, flags: Sequence[str], local: LocalDriver | None = None
     ) -> NewSession:
@@ -212,12 +289,7 @@ class Launcher:
         endpoint = self.endpoint
         bridge = local.bridge if isinstance(local, AttachedDriver) else None
         alone = endpoint.uses_devtools or profile.line
-        options = options_for(
-            profile,
-            (*flags, *endpoint.flags),
-            page_load_timeout=endpoint.load_timeout(profile),
-            script_timeout=endpoint.script_timeout,
-        )
+        options = self._options(profile, flags)
         if bridge:
             attach(options, bridge.address)
         elif binary := local.launcher(alone) if local else endpoint.binary:
@@ -232,9 +304,8 @@ class Launcher:
         )
         watch = "_" + random.token_hex(8)
         try:
-            driver.cdp("Browser.setDownloadBehavior", behavior="deny")
             driver.flagless = bridge.user_agent if bridge else None
-            emulation.apply(driver, profile, watch)
+            self._set_up(driver, profile, watch)
             tab = driver.current_window_handle
             transport = self._transport(driver, profile.load_strategy)
         except (BrowserError, WebDriverException) as error:
@@ -258,7 +329,7 @@ class Launcher:
 
 
 def quit_session(
-    driver: Driver, local: LocalDriver | None, transport: Transport | None = None
+    driver: Driver, local: LocalDriver | SharedSession | None, transport: Transport | None = None
 ) -> bool:
     """Quit, unless a local session is distrusted, for a few seconds at most; kill what is left.
 

@@ -14,7 +14,6 @@ import contextlib
 import os
 import platform
 import re
-import secrets
 import shlex
 import shutil
 import signal
@@ -23,7 +22,6 @@ import sys
 import tempfile
 import threading
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -31,10 +29,11 @@ from pathlib import Path
 import psutil
 
 from ...errors import BrowserUnavailable
-from ...local.private_files import make_private
-from ...local.processes import birth, die_with_parent, environment_of_program
+from ...local.processes import birth, die_with_parent
+from ...local.programs import environment_of_program
 from ...observe.logs import logger
 from .chrome_memory import proportional, resident, total
+from .folders import CLEAN_TIMEOUT, NAME, SHORT_NAME, delete, host_number, make_folder
 
 log = logger(__name__)
 
@@ -58,20 +57,11 @@ STARTS = 5
 PORT_TAKEN = "port not available"
 #: Seconds between two looks at a Chrome that is starting, and for which there may be no Chrome.
 WATCH, WATCH_TIMEOUT = 0.1, 3.0
-#: Seconds that the parts of a killed Chrome may take to let go of their folder.
-CLEAN_TIMEOUT = 3.0
-#: Characters of a folder's path above which Chrome cannot make its socket in it (108, less what
-#: it appends).
-PATH_MAX = 50
 #: Bytes of a script that are read to find out what it starts.
 SCRIPT_MAX = 1_000
 #: Seconds after which a folder that another host made (a volume shared by containers) surely has no
 #: owner.
 FOREIGN_AGE = 7 * 86_400
-
-NAME = re.compile(r"chrome-(?P<pid>\d+)-(?P<birth>\d+)-[0-9a-f]{8}@(?P<host>.*)")
-#: The name of a folder among the temporary ones: it is short, so a number stands for the host.
-SHORT_NAME = re.compile(r"c-(?P<pid>\d+)-(?P<birth>\d+)-(?P<host>[0-9a-f]{4})-\w+")
 
 
 def find_chrome(*, window: bool = False) -> str | None:
@@ -297,38 +287,10 @@ def find_or_fetch(binary: str | None, driver: str | None) -> tuple[str, str]:
     return binary or paths["browser_path"], driver or paths["driver_path"]
 
 
-def make_folder(state: Path) -> Path:
-    """Make a folder in ``state`` whose name tells its owner: this process, on this host."""
-    make_private(state)
-    owner = f"{os.getpid()}-{birth(os.getpid())}"
-    folder = state.absolute() / f"chrome-{owner}-{secrets.token_hex(4)}@{platform.node()}"
-    if len(str(folder)) <= PATH_MAX:
-        folder.mkdir(mode=0o700)
-    else:  # Chrome needs a short path, a sweep needs to find it
-        short = tempfile.mkdtemp(prefix=f"c-{owner}-{host_number()}-")
-        folder.symlink_to(short, target_is_directory=True)
-    return folder
-
-
-def host_number() -> str:
-    """Return four digits that stand for this host in the names of temporary folders."""
-    return f"{zlib.crc32(platform.node().encode()) & 0xFFFF:04x}"
-
-
 def remove(folder: Path) -> None:
-    """Delete ``folder``, and what it points to; again if dying processes still write to it, for
-    three seconds.
-    """
-    end = time.monotonic() + CLEAN_TIMEOUT
-    target = folder.resolve()
-    while target.exists():
-        shutil.rmtree(target, ignore_errors=True)
-        if time.monotonic() > end:
-            log.warning("cannot delete %s", target)
-            return
-        time.sleep(0.01)
-    if folder.is_symlink():
-        folder.unlink(missing_ok=True)
+    """Delete ``folder``, and what it points to, or say in the log that it cannot be."""
+    if not delete(folder):
+        log.warning("cannot delete %s", folder.resolve())
 
 
 def sweep(state: Path) -> int:

@@ -27,6 +27,8 @@ FLAGS = (
     # that opened it: it may hang both.
     "--block-new-web-contents",
 )
+#: Separates our words from Chrome's in an error, of which it repeats so many characters.
+SAYS, OUTPUT_MAX = "; it says: ", 1_000
 HEADLESS = "--headless=new"
 NO_SANDBOX = "--no-sandbox"
 #: For a machine whose shared memory is small.
@@ -34,6 +36,8 @@ NO_SHARED_MEMORY = "--disable-dev-shm-usage"
 #: Through a pipe Chrome notices that its driver is gone, and goes, too; but then it opens no port,
 #: on which its own protocol could be spoken.
 PIPE = "--remote-debugging-pipe"
+#: Flags of a proxy, of which a browser that runs already is told in another way.
+PROXY, BYPASS = "--proxy-server", "--proxy-bypass-list"
 #: Flag of a Chrome whose pages are fetched over its own protocol. With RenderDocument each page of
 #: a site gets a frame and a compositor of its own, although the process stays: a third of what a
 #: small page costs. Without it one limit outlives a page: how often a tab may go elsewhere by

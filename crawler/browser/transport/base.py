@@ -85,10 +85,12 @@ class Health:
         """Let this session serve no other page. The last reason counts."""
         self.fault = reason
 
-    def lost(self, reason: str, *, hung: bool = False, away: bool = False) -> BrowserLost:
+    def lost(
+        self, reason: str, *, hung: bool = False, away: bool = False, shared: bool = False
+    ) -> BrowserLost:
         """Distrust this session, and return the error that says that it is lost."""
         self.distrust(reason)
-        return BrowserLost(self.url, reason, hung, away)
+        return BrowserLost(self.url, reason, hung, away, shared)
 
     def request(self, url: str) -> None:
         """Note that ``url`` is requested; until it is here the tab may show any other page."""

@@ -14,7 +14,7 @@
 --          crawl), version of the log-in; with a page also: entry, hard deadline in ms, 1 if this
 --          run is to do before_all, 1 if its lane waits for sent, version of the entries' decision,
 --          digest of the item that the page had before ("": it is new), with
---          "+" if this generation visited it before
+--          "+" if this generation visited it before, 1 if it is to have a Chrome of its own
 -- Cost     O(log n); at most 40 pages of a host that is given up
 local token, worker, ticket, rand = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local crawl, refusal = load()
@@ -28,7 +28,7 @@ if ticket and redis.call("ZREM", key("tickets"), ticket) == 1 then arrived(ticke
 
 local function page(id, entry_text, deadline, first, paced)
   return { "PAGE", next_due(crawl) or "", 0, crawl.login or 0, entry_text, deadline, first, paced,
-    crawl.entries or 0, known_digest(crawl, id) }
+    crawl.entries or 0, known_digest(crawl, id), redis.call("HEXISTS", key("alone"), id) }
 end
 
 local repeated = redis.call("HGET", key("tokens"), token)

@@ -3,7 +3,7 @@
 -- KEYS     1 prefix  "crawl:{name}:"
 -- ARGV     1 id      of the page
 --          2 token   of the claim
---          3 class   retry, terminal, throttle, crash, infra, away, hook
+--          3 class   retry, terminal, throttle, crash, infra, away, shared, hook
 --          4 reason  for the dead letter
 --          5 status  of HTTP, or 0
 --          6 wait    ms of a Retry-After, or that a hook asks for, or ""
@@ -13,7 +13,7 @@
 --          10 route  that the page took, or "": the crawl has none
 --          11 ms     that its run took
 --          12 revisit ms until it is visited again if this was its last attempt; "": it is not
--- Uses     meta, counts, tallies, reasons, outages, inflight, tokens, lane:<lane> (hashes),
+-- Uses     meta, counts, tallies, reasons, outages, alone, inflight, tokens, lane:<lane> (hashes),
 --          processing, failed, queued..., ready (lists), leases, acks, delayed, snoozed, producers
 --          (zsets), lanes (set)
 -- With     core, memory, lanes, leave, revisits, outbox

@@ -8,6 +8,8 @@ local HOLD_GAP = 30000 -- holds that follow each other within it are one
 -- A page over which the endpoint breaks off more often, each time within an hour (s) of the last,
 -- is taken for the cause.
 local OUTAGES, OUTAGES_LIFE = 3, 3600
+-- Seconds for which it is known, after the last of them, which pages a shared Chrome died with.
+local ALONE_LIFE = 3600
 
 -- The claim of page `id`: token, worker, hard deadline, when it was claimed, entry bytes. nil if
 -- it has no claim, or one that cannot be read.
@@ -104,13 +106,19 @@ local function fail(crawl, claim, class, reason, status, wait, rand)
     redis.call("EXPIRE", key("outages"), OUTAGES_LIFE)
     class = outages > OUTAGES and "crash" or "infra"
   end
+  if class == "shared" then
+    redis.call("HSET", key("alone"), claim.id, 1)
+    redis.call("EXPIRE", key("alone"), ALONE_LIFE)
+  end
   attempted(status, class, reason)
   local word, why = decided(class, reason)
   if word then count_decision(word, why, url_of(entry)) end
   if not entry then
     bury(crawl, nil, claim.raw, "terminal", "corrupt")
-  elseif class == "infra" then
-    if not wait then
+  elseif class == "infra" or class == "shared" then
+    if class == "shared" then
+      wait = 0
+    elseif not wait then
       local streak = math.min(16, crawl.infra or 0)
       set(crawl, "infra", streak + 1)
       wait = math.min(INFRA_HOLD_MAX, INFRA_HOLD * 2 ^ streak)
