@@ -18,7 +18,7 @@ from ..frontier.frontier import Frontier
 from ..model import Policy
 from .click_errors import Mistake
 from .limit_changes import parse_limits
-from .start_files import FAILED, PAGES, REPORT, items_in
+from .start_files import FAILED, PAGE, PAGES, REPORT, items_in
 
 #: What stands for the name of a crawl in the name of a file or folder.
 NAME = "{name}"
@@ -89,7 +89,7 @@ class Order:
         names = {path.absolute() for path in self.in_folder}
         given = {path.absolute(): path for path in self.results if path.absolute() not in names}
         for path in given:
-            if path.parent == folder and path.name in (PAGES, FAILED, REPORT):
+            if path.parent == folder and path.name in (PAGES, FAILED, REPORT, PAGE):
                 raise Mistake(f"{path.name} is a file of --output: name another one for items")
         return tuple(given.values()) or (() if folder else (Path(f"{self.crawl.name}.jsonl"),))
 

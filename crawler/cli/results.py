@@ -11,10 +11,11 @@ import click
 from ..frontier.listing import Listing
 from ..output import report as end_report
 from ..output.export import FORMATS, Rows, Stream, kind_of, print_export, write_export
-from ..output.files.whole_files import WholeFile
+from ..output.files.whole_files import WholeFile, put_text
 from ..output.new_rows import ExportedRows, export_new
 from .click_errors import Mistake
 from .common import find_crawl, open_client
+from .crawl_report import report_file, report_page
 from .parameters import CRAWL_NAME
 from .terminal import TerminalOutput, echo
 
@@ -111,10 +112,28 @@ def format_of(path: Path) -> str:
 @click.command()
 @click.argument("name", type=CRAWL_NAME)
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
-def report(name: str, as_json: bool) -> None:
+@click.option(
+    "--html",
+    "html",
+    is_flag=False,
+    flag_value="",
+    metavar="[FILE]",
+    help="A page for a browser, which needs nothing else. [default of FILE: NAME.html]",
+)
+def report(name: str, as_json: bool, html: str | None) -> None:
     """Say what the crawl NAME did, and why it ended, if it has."""
+    if as_json and html is not None:
+        raise Mistake("of --json and --html, name one")
     with open_client() as client:
-        _, snapshot = find_crawl(client, name)
+        crawl, snapshot = find_crawl(client, name)
+        if html is not None:
+            settings = client.settings
+            file = report_file(Path(html or f"{name}.html"), name, settings.state_dir)
+            file.check()
+            page = report_page(crawl, snapshot, settings.state_dir, settings.errors_dir)
+            file.write(lambda path: put_text(path, page))
+            echo(f"the report of {name} is in {file.path}", err=True)
+            return
     if as_json:
         echo(json.dumps(end_report.report(snapshot)))
     else:

@@ -46,8 +46,8 @@ from .terminal import echo
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     help=(
-        "A folder for items.jsonl, pages.jsonl, failed.jsonl, report.json, errors/ with what Chrome"
-        " showed at each kind of failure, and files/ with what pages leave."
+        "A folder for items.jsonl, pages.jsonl, failed.jsonl, report.json, report.html, errors/"
+        " with what Chrome showed at each kind of failure, and files/ with what pages leave."
     ),
 )
 @click.option(

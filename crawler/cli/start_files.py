@@ -22,7 +22,7 @@ from ..output.error_files import kept_of_pages, note_folder
 from ..output.export import Rows, Stream, check_format, kind_of, lines_of, write_export
 from ..output.files.items_file import ItemsFile
 from ..output.files.pages_file import PagesFile
-from ..output.files.whole_files import WholeFile, put_lines
+from ..output.files.whole_files import WholeFile, put_lines, put_text
 
 if TYPE_CHECKING:
     from ..client.crawl_handle import CrawlHandle
@@ -35,7 +35,7 @@ TABLES = ("csv", "parquet", "sqlite")
 #: The fields of each line of ``failed.jsonl``.
 FAILED_FIELDS = {"url", "reason", "status", "attempts", "depth"}
 #: The files of a folder for all that a crawl gives; those of items are ``items.`` and their format.
-PAGES, FAILED, REPORT = "pages.jsonl", "failed.jsonl", "report.json"
+PAGES, FAILED, REPORT, PAGE = "pages.jsonl", "failed.jsonl", "report.json", "report.html"
 
 Say = Callable[[str], None]
 
@@ -105,13 +105,16 @@ class StartFiles:
         self._pages: list[PagesFile] = []
         self._items: list[ItemsFile] = []
         self._tables: list[Table] = []
-        self._failed = self._report = None
+        self._failed = self._report = self._page = None
         if output:
+            from .crawl_report import report_file  # only for a folder
+
             pages = self._add_pages(output / PAGES)
             for path in items_in(output, formats):
                 self._add_items(path, pages)
             self._failed = WholeFile(output / FAILED, state, is_ours=is_failed_list)
             self._report = WholeFile(output / REPORT, state, is_ours=self._is_report)
+            self._page = report_file(output / PAGE, crawl.name, state)
         for path in paths:
             self._add_items(path, self._add_pages(WholeFile(path, state).spool, shown=path))
         self._aside: list[tuple[Path, str | None]] = []  # with the other crawl that they are of
@@ -176,7 +179,7 @@ class StartFiles:
 
     @property
     def _wholes(self) -> list[WholeFile]:
-        others = [file for file in (self._failed, self._report) if file]
+        others = [file for file in (self._failed, self._report, self._page) if file]
         return [*(table.file for table in self._tables), *others]
 
     def _put_aside(self, file: PagesFile) -> None:
@@ -255,11 +258,12 @@ class StartFiles:
             problems += _tried(lambda: file.write(lambda path: put_lines(path, failed)))
         if whole := self._report:
             text = json.dumps(report.report(snapshot), indent=2) + "\n"
+            problems += _tried(lambda: whole.write(lambda path: put_text(path, text)))
+        if page := self._page:
+            from .crawl_report import report_page
 
-            def put(path: Path) -> None:
-                path.write_text(text)
-
-            problems += _tried(lambda: whole.write(put))
+            html = report_page(handle, snapshot, self._state, None)
+            problems += _tried(lambda: page.write(lambda path: put_text(path, html)))
         return problems
 
     def close(self) -> None:

@@ -4,13 +4,13 @@ system's beside each other; the same facts as JSON, and in a few lines for peopl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from ..output.html.web_page import chart, figure, table, web_page
 from ..redaction import masked
 from .capacity import Capacity
 from .measurements import Stage
@@ -18,10 +18,11 @@ from .scenario import Scenario
 from .targets import Verdict
 from .theory import Comparison, disagreements
 
-#: The library that draws the charts, as it comes with the pages of Django's admin (MIT licence).
-UPLOT = Path(__file__).parents[1] / "contrib" / "django" / "static" / "crawler"
-HERE = Path(__file__).parent
-
+#: Classes of the cells that judge.
+MARKS = {
+    **dict.fromkeys(("agrees", "holds", "met"), "good"),
+    **dict.fromkeys(("differs", "grows", "missed"), "bad"),
+}
 #: The charts of a stage: what Locust sees, and what the system knows; each with what to look at.
 LOCUST = (("times", "How long requests take"), ("requests", "Requests and failures in each second"))
 SYSTEM = (
@@ -121,18 +122,18 @@ class LoadReport:
             mark = {True: "as theory says", False: "DIFFERS", None: ""}[line.agrees]
             theory = "" if line.theory is None else f"{line.theory:g}"
             lines.append(
-                f"  {line.what:<58} {theory:>6} {_number(line.measured):>8} {line.unit:<16} {mark}"
+                f"  {line.what:<58} {theory:>6} {figure(line.measured):>8} {line.unit:<16} {mark}"
             )
         for stage, verdicts in self._judged() if self.capacity is None else ():
             facts = stage.record()
             rate = f"{stage.rate:g} jobs/s, " if stage.rate else ""
             lines.append(
                 f"  {stage.factor:g} times: {rate}{facts['ordered']} ordered, {facts['done']} done,"
-                f" {facts['unfinished']} left, waiting p95 {_number(facts['waiting']['p95'])} s,"
-                f" total p95 {_number(facts['total']['p95'])} s"
+                f" {facts['unfinished']} left, waiting p95 {figure(facts['waiting']['p95'])} s,"
+                f" total p95 {figure(facts['total']['p95'])} s"
             )
             lines += [
-                f"    {one.target} ≤ {one.limit:g}: {_number(one.measured)}"
+                f"    {one.target} ≤ {one.limit:g}: {figure(one.measured)}"
                 f" {'met' if one.is_met else 'MISSED'}"
                 for one in verdicts
             ]
@@ -146,27 +147,15 @@ class LoadReport:
             "stages": [{"course": stage.course()} for stage in self.stages],
             "capacity": self.capacity and self.capacity.record(),
         }
-        # a text in it may not end the element
-        data = json.dumps(facts, separators=(",", ":")).replace("<", "\\u003c")
-        style = (UPLOT / "uPlot.min.css").read_text() + (HERE / "report.css").read_text()
-        scripts = (UPLOT / "uPlot.iife.min.js").read_text(), (HERE / "report.js").read_text()
-        title = escape(self.scenario.name)
-        return "\n".join(
-            [
-                '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-                '<meta name="viewport" content="width=device-width, initial-scale=1">',
-                '<link rel="icon" href="data:,">',
-                f"<title>{title}: load test</title><style>{style}</style></head><body>",
-                *self._head(),
-                *self._theory(),
-                *self._capacity(),
-                *self._targets(),
-                *self._stages(),
-                f'<script type="application/json" id="facts">{data}</script>',
-                *(f"<script>{script}</script>" for script in scripts),
-                "</body></html>\n",
-            ]
-        )
+        body = [
+            *self._head(),
+            *self._theory(),
+            *self._capacity(),
+            *self._targets(),
+            *self._stages(),
+        ]
+        title = f"{self.scenario.name}: load test"
+        return web_page(title, body, facts, scripts=[Path(__file__).with_suffix(".js")])
 
     def _head(self) -> list[str]:
         kind = "good" if self.passed and not self.is_interrupted else "bad"
@@ -189,7 +178,7 @@ class LoadReport:
             [
                 line.what,
                 "" if line.theory is None else f"{line.theory:g}",
-                _number(line.measured),
+                figure(line.measured),
                 line.unit,
                 _mark(line.agrees, "agrees", "differs"),
                 line.because,
@@ -208,7 +197,7 @@ class LoadReport:
                 f"{step.completed:.2f}",
                 "" if step.growth is None else f"{step.growth.rate:+.3f}",
                 "" if step.growth is None else f"{step.growth.low:+.3f} … {step.growth.high:+.3f}",
-                _number(step.waiting_p95),
+                figure(step.waiting_p95),
                 f"{step.seconds:.0f}",
                 _mark(step.holds, "holds", "grows") if step.holds is not None else "not sure",
             ]
@@ -227,11 +216,13 @@ class LoadReport:
             "<h2>Capacity</h2>",
             f"<p>{escape(capacity_words(self.capacity))}</p>",
             '<div class="sides"><div class="side">',
-            *_chart(
-                "curve", "capacity", "At each rate of orders: what is completed, and what stays"
+            *chart(
+                "curve",
+                "At each rate of orders: what is completed, and what stays",
+                stage="capacity",
             ),
             '</div><div class="side">',
-            *_chart("waits", "capacity", "At each rate of orders: waiting time"),
+            *chart("waits", "At each rate of orders: waiting time", stage="capacity"),
             "</div></div>",
             *_table(heads, rows, numbers=range(6)),
         ]
@@ -245,7 +236,7 @@ class LoadReport:
                 "" if stage.rate is None else f"{stage.rate:g}",
                 one.target,
                 f"{one.limit:g}",
-                _number(one.measured),
+                figure(one.measured),
                 _mark(one.is_met, "met", "missed"),
             ]
             for stage, verdicts in self._judged()
@@ -269,9 +260,9 @@ class LoadReport:
                 *_table(*_stage_table(stage), numbers=range(11)),
                 '<div class="sides"><section class="side"><h3>What Locust sees</h3>',
                 *_table(*_locust_table(stage), numbers=range(2, 8)),
-                *(line for name, words in LOCUST for line in _chart(name, number, words)),
+                *(line for name, words in LOCUST for line in chart(name, words, stage=number)),
                 '</section><section class="side"><h3>What the system knows</h3>',
-                *(line for name, words in SYSTEM for line in _chart(name, number, words)),
+                *(line for name, words in SYSTEM for line in chart(name, words, stage=number)),
                 "</section></div>",
             ]
         return parts
@@ -292,12 +283,12 @@ def _stage_table(stage: Stage) -> tuple[list[str], list[list[str]]]:
     columns = {
         "ordered": facts["ordered"], "done": facts["done"], "failed": facts["failed"],
         "left": facts["unfinished"], "lost": facts["lost"],
-        "ordered/s": _number(facts["ordered_per_second"]),
-        "done/s": _number(facts["completed_per_second"]),
-        "queue grows by, jobs/s": _number(facts["queue_growth"]),
-        "waiting p95, s": _number(facts["waiting"]["p95"]),
-        "processing p95, s": _number(facts["processing"]["p95"]),
-        "total p95, s": _number(facts["total"]["p95"]),
+        "ordered/s": figure(facts["ordered_per_second"]),
+        "done/s": figure(facts["completed_per_second"]),
+        "queue grows by, jobs/s": figure(facts["queue_growth"]),
+        "waiting p95, s": figure(facts["waiting"]["p95"]),
+        "processing p95, s": figure(facts["processing"]["p95"]),
+        "total p95, s": figure(facts["total"]["p95"]),
     }  # fmt: skip
     return list(columns), [[str(value) for value in columns.values()]]
 
@@ -313,50 +304,11 @@ def _locust_table(stage: Stage) -> tuple[list[str], list[list[str]]]:
     return ["type", "name", "count", "fails", "median ms", "p95 ms", "max ms", "/s"], rows
 
 
-def _chart(name: str, stage: int | str, words: str) -> list[str]:
-    return [
-        f"<figure><figcaption>{escape(words)}</figcaption>",
-        f'<div class="plot" role="img" aria-label="{escape(words)}" data-chart="{name}"'
-        f' data-stage="{stage}"></div></figure>',
-    ]
-
-
 def _table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Iterable[int] = ()
 ) -> list[str]:
-    right = set(numbers)
-
-    def cell(kind: str, place: int, text: str) -> str:
-        name = ' class="number"' if place in right else ""
-        good = {"agrees", "holds", "met"}
-        if kind == "td" and text in good | {"differs", "grows", "missed"}:
-            name = f' class="{"good" if text in good else "bad"}"'
-        return f"<{kind}{name}>{escape(text)}</{kind}>"
-
-    return [
-        '<div class="wide"><table><thead><tr>',
-        *(cell("th", place, head) for place, head in enumerate(heads)),
-        "</tr></thead><tbody>",
-        *(
-            "<tr>" + "".join(cell("td", place, text) for place, text in enumerate(row)) + "</tr>"
-            for row in rows
-        ),
-        "</tbody></table></div>",
-    ]
+    return table(heads, rows, numbers=numbers, marks=MARKS)
 
 
 def _mark(value: bool | None, good: str, bad: str) -> str:
     return "" if value is None else good if value else bad
-
-
-def _number(value: float | None) -> str:
-    """Return a number with as many digits as one reads."""
-    if value is None:
-        return "-"
-    return (
-        f"{value:.0f}"
-        if abs(value) >= 100
-        else f"{value:.3g}"
-        if abs(value) < 1
-        else f"{value:.2f}"
-    )

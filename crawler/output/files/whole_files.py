@@ -155,3 +155,8 @@ def put_lines(path: Path, records: Iterable[Mapping[str, Json]]) -> None:
     with path.open("w", encoding="utf-8") as file:
         for record in records:
             file.write(json.dumps(encodable_value(record), ensure_ascii=False) + "\n")
+
+
+def put_text(path: Path, text: str) -> None:
+    """Write ``text`` to ``path``."""
+    path.write_text(text, encoding="utf-8")
