@@ -31,6 +31,7 @@ BrokerUnavailable in ``client/``, those of the jobs API in ``api/job``.
 
 from __future__ import annotations
 
+import difflib
 import math
 from dataclasses import dataclass
 
@@ -87,7 +88,9 @@ class UnknownCrawl(CrawlerError):
         if self.name in self.known:
             return f"the crawl {self.name!r} has not been started yet: `crawler start {self.name}`"
         shown = [*self.known[:KNOWN_SHOWN], *(("…",) if self.known[KNOWN_SHOWN:] else ())]
+        near = difflib.get_close_matches(self.name, self.known, n=1)
         known = f"known here: {', '.join(shown)}" if shown else "none is known here"
+        known = f"did you mean {near[0]}? {known}" if near else known
         return f"no crawl is named {self.name!r} ({'; '.join([known, *self.faults])})"
 
 

@@ -8,14 +8,16 @@ one named error, and says so.
 from __future__ import annotations
 
 import functools
+import os
 import platform
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import IO, Any, ParamSpec, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -35,6 +37,8 @@ R = TypeVar("R")
 #: The folder of this package's code, and the modules of it that each command runs in.
 PACKAGE = Path(__file__).parents[1]
 AROUND = (Path(__file__), Path(__file__).with_name("group.py"))
+#: The modules that print.
+PRINTS = (Path(__file__).with_name("terminal.py"), Path(str(click.utils.__file__)))
 #: The reason why a server goes on whose usual port is taken.
 ANY_PORT = "taking a free port instead; --port chooses one"
 #: The folder for what unexpected errors leave, in the state folder.
@@ -51,6 +55,20 @@ class HookMistake(click.ClickException):
     """An error of a crawl's own code, exit status 1: what, which hook and page, and the line."""
 
     exit_code = ExitStatus.CRAWL_FAILED
+
+
+class OutputLost(click.ClickException):
+    """Standard output takes no more: the disk is full, exit status 1."""
+
+    exit_code = ExitStatus.CRAWL_FAILED
+
+
+class Misuse(click.UsageError):
+    """A command line that means nothing, exit status 2: one line, which names the help."""
+
+    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002, as click calls it
+        """Print the line."""
+        echo(f"Error: {self.format_message()}", err=True)
 
 
 class Unexpected(click.ClickException):
@@ -78,6 +96,7 @@ def clear_errors(command: Callable[P, R]) -> Callable[P, R]:
         except BrokenPipeError:  # who read our output has enough of it; click ends the command
             raise
         except Exception as error:
+            check_output(error)
             if is_verbose():
                 echo(traceback.format_exc(), err=True)
             raise as_click_exception(error) from error
@@ -108,6 +127,42 @@ def with_fallback(
         return run
 
     return decorate
+
+
+def one_line(error: click.UsageError) -> click.UsageError:
+    """Return ``error`` as one line that names the help; the list of commands stays as it is."""
+    if isinstance(error, Misuse | click.exceptions.NoArgsIsHelpError):
+        return error
+    text = " ".join(error.format_message().split()).removesuffix(".")
+    where = error.ctx.command_path if error.ctx else "crawler"
+    return Misuse(f"{text} (see {where} --help)", error.ctx)
+
+
+def check_output(error: Exception) -> None:
+    """End the command if ``error`` says that nobody takes its output any more.
+
+    Raises:
+        click.exceptions.Exit: the reader has gone, as `head` does: nothing is to be said.
+        OutputLost: the disk is full, for instance.
+    """
+    frames = traceback.extract_tb(error.__traceback__) if isinstance(error, OSError) else ()
+    if not frames or Path(frames[-1].filename) not in PRINTS:
+        return
+    for stream in (sys.stdout, sys.stderr):  # what is left in it would fail again at the end
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno()) if broken(stream) else None
+    if isinstance(error, BrokenPipeError):
+        raise click.exceptions.Exit(ExitStatus.CRAWL_FAILED) from None
+    raise OutputLost(f"cannot write the output: {getattr(error, 'strerror', error)}") from None
+
+
+def broken(stream: IO[str]) -> bool:
+    """Whether ``stream`` takes what is left in it no more."""
+    try:
+        stream.flush()
+    except OSError:
+        return True
+    return False
 
 
 def is_verbose() -> bool:

@@ -17,7 +17,7 @@ import click
 from ..config.environment import may_name_redis
 from ..local import prepared_worker
 from ..output.report import ExitStatus
-from .click_errors import clear_errors
+from .click_errors import check_output, clear_errors, one_line
 from .terminal import echo
 
 #: The commands that may start a worker of their own; words of which one asks for help only, and one
@@ -47,6 +47,17 @@ def leave_threads(end: SystemExit) -> None:
             stream.flush()
     status = end.code if isinstance(end.code, int) else int(end.code is not None)
     os._exit(status)
+
+
+def end_output(error: OSError) -> None:
+    """End the process if ``error`` says that nobody takes its output any more."""
+    try:
+        check_output(error)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as lost:
+        lost.show()
+        sys.exit(lost.exit_code)
 
 
 class LazyCommand(click.Command):
@@ -97,13 +108,31 @@ class Group(click.Group):
             prepared_worker.discard()
             leave_threads(end)
             raise
+        except OSError as error:  # of help that nobody takes, before a command runs
+            end_output(error)
+            raise
         finally:
             prepared_worker.discard()
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Return the context of a command line; what is wrong with one is said in a line."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            raise one_line(error) from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         try:
             return clear_errors(super().invoke)(ctx)
+        except click.UsageError as error:
+            raise one_line(error) from error
         except KeyboardInterrupt:
             echo("interrupted", err=True)
             sys.exit(ExitStatus.INTERRUPTED)

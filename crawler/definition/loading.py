@@ -12,6 +12,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,6 +23,9 @@ from ..text.encodable import text_of_error, type_of_error
 from ..urls.url import InvalidURL, parse_url
 from .crawl import Crawl
 from .fields import misplaced_fields
+
+#: Characters of a name that an error repeats.
+SHOWN_MAX = 80
 
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _PY = re.compile(r"(.+\.py)(?::([A-Za-z_]\w*))?")
@@ -166,9 +170,17 @@ def _crawls(reference: str) -> dict[str, Crawl]:
 
 
 def _existing(path: str) -> Path:
-    if not Path(path).is_file():
-        raise SetupError(f"there is no file {path}")
-    return Path(path).resolve()
+    try:
+        if Path(path).is_dir():
+            raise SetupError(f"{path} is a folder")
+        with Path(path).open("rb"):
+            return Path(path).resolve()
+    except (FileNotFoundError, NotADirectoryError):
+        raise SetupError(f"there is no file {path}") from None
+    except (OSError, ValueError) as error:
+        shown = path if len(path) <= SHOWN_MAX else f"{path[:SHOWN_MAX]}…"
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SetupError(f"{shown} cannot be read: {why}") from None
 
 
 def _import_file(path: Path, reference: str) -> ModuleType:
@@ -213,8 +225,9 @@ def _meant(reference: str) -> str:
     """Return a hint at the reference that its author may have meant."""
     stem = reference.partition(":")[0].replace(".", "/")
     for path in (f"{stem}.py", f"{stem}.toml"):
-        if Path(path).is_file():
-            return f"; did you mean {path}?"
+        with suppress(OSError):  # too long a name
+            if Path(path).is_file():
+                return f"; did you mean {path}?"
     reads_as_host = "." in reference and ":" not in reference
     return f"; for a site, write https://{reference}" if reads_as_host else ""
 

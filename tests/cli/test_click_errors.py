@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import stat
+import subprocess
 import urllib.request
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -14,9 +15,9 @@ from click.testing import CliRunner, Result
 
 from crawler.cli.click_errors import clear_errors, with_fallback
 from crawler.cli.metrics import PORT
-from crawler.errors import PortTaken, SetupError
+from crawler.errors import PortTaken, SetupError, UnknownCrawl
 from crawler.redaction import masked
-from tests.support.folder import Folder
+from tests.support.folder import CRAWLER, Folder
 
 
 def invoke(function: object, *words: str, **options: str) -> Result:
@@ -74,6 +75,53 @@ def test_what_click_says_itself_stays_as_it_is():
 
     done = invoke(command)
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (2, "Error: not 80")
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["strt"], "No such command 'strt'. Did you mean 'start'? (see "),
+        (["--vresion"], "No such option '--vresion'. Did you mean '--version'? (see "),
+        (["metrics", "--prt", "3"], "No such option '--prt'. Did you mean '--port'? (see "),
+        (["metrics", "--port", "-1"], "Invalid value for '--port': -1 is not in the range"),
+        (["completion", "csh"], "'csh' is not one of 'bash', 'zsh', 'fish' (see "),
+        (["health", "--live", "--ready"], "--only, --live and --ready exclude each other (see "),
+        (["validate"], "Missing argument 'CRAWL' (see "),
+        (["validate", "."], "'.' is no reference to a crawl"),
+        (["validate", "folder.toml"], "folder.toml is a folder"),
+        (["validate", "a" * 5_000 + ".toml"], "cannot be read: File name too long"),
+        (["validate", "a" * 5_000], "there is no module aaa"),
+        (["validate", "gone.toml"], "there is no file gone.toml"),
+    ],
+)
+def test_a_command_line_that_means_nothing_is_one_line(folder: Folder, words, line):
+    (folder.path / "folder.toml").mkdir()
+    done = folder.here(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert line in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_name_of_a_crawl_that_is_nearly_right_is_suggested():
+    text = str(UnknownCrawl("boks", ("shop", "books")))
+    assert text == "no crawl is named 'boks' (did you mean books? known here: shop, books)"
+
+
+@pytest.mark.slow
+def test_output_that_nobody_takes_ends_a_command_without_a_traceback(folder: Folder):
+    """``head`` has gone before much is printed; ``/dev/full`` is a full disk."""
+    for words in ("--help", "config --all"):
+        script = f"{CRAWLER} {words} | true; exit ${{PIPESTATUS[0]}}"
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=folder.path, capture_output=True, text=True, check=False
+        )
+        assert done.stderr == ""
+        script = f"{CRAWLER} {words} > /dev/full"
+        done = subprocess.run(
+            ["bash", "-c", script], cwd=folder.path, capture_output=True, text=True, check=False
+        )
+        line = "Error: cannot write the output: No space left on device\n"
+        assert (done.returncode, done.stderr) == (1, line)
 
 
 @clear_errors
