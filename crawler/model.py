@@ -255,6 +255,8 @@ class Response:
     files: tuple[File, ...] = ()
     console: tuple[Mapping[str, str], ...] | None = None
     timings: Mapping[str, float] | None = None
+    # "http" or "chrome", of a crawl that may fetch pages without a browser; None: of another one
+    fetch: str | None = None
     cookies: Mapping[str, str] | None = None
 
     @property
@@ -338,6 +340,8 @@ class Result:
         extras: dict[str, Json] = {} if self.skipped is None else {"skipped": self.skipped}
         if self.again:
             extras["again"] = True
+        if response.fetch is not None:
+            extras["fetch"] = response.fetch
         if response.files:
             extras["files"] = [
                 {"name": file.name, "size": file.size, "digest": file.digest}

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from functools import cached_property
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from .api.job import PREFIX as JOB
@@ -35,6 +36,7 @@ from .config import settings as configuration
 from .config.settings import Settings
 from .definition.crawl import Crawl
 from .definition.digest import digest_of
+from .definition.fetching import fetches_by_http
 from .definition.network import guard_of, plain_headers, proxies_of, robots_names
 from .errors import CrawlerError, DefinitionError, UnknownCrawl
 from .frontier.frontier import Frontier
@@ -57,6 +59,9 @@ from .run.timings import StepTime
 from .secret_refs import SECRET_PREFIX
 from .storage.rate import Rate
 from .version import __version__
+
+if TYPE_CHECKING:
+    from .browser.http.http_pool import HttpPool
 
 log = logger(__name__)
 
@@ -118,6 +123,13 @@ class Services:
         url = self.settings.chrome_url
         # the sessions of a bare endpoint end with their process
         return Chrome(endpoint(self.settings), self.sessions if url and not is_bare(url) else None)
+
+    @cached_property
+    def http(self) -> HttpPool:
+        """The sessions of this process that need no browser."""
+        from .browser.http.http_pool import HttpPool  # its parser is for those who use it
+
+        return HttpPool(endpoint(self.settings))
 
     @cached_property
     def sessions(self) -> Registry:
@@ -237,6 +249,7 @@ class Services:
             self.rate.completion if self.rate else nullcontext,
             self._looks.setdefault(crawl, Looks()),
             self._examples.setdefault(crawl, Examples()),
+            self.http if fetches_by_http(crawl) else None,
         )
 
     def snapshots(self, crawl: Crawl, frontier: Frontier) -> ErrorSnapshots | None:

@@ -21,13 +21,12 @@ from ..definition.steps import Visit
 from ..errors import PageError
 from ..model import File, Json, Page, Response
 from ..profile import Profile
+from ..redaction import Secrets
 from ..secret_refs import reveal
-from ..text.encodable import encodable
 from ..urls.url import normal_host
 from .artifacts import screenshots
 from .artifacts.cookies import OVERFULL_STATUSES, clear_cookies
 from .artifacts.downloads import Downloads
-from .artifacts.files import keep
 from .artifacts.host_headers import Reach
 from .artifacts.http_auth import HttpAuth
 from .artifacts.login_state import LoginState
@@ -137,6 +136,30 @@ class Browser(Tab):
         """The URL of the page that was requested last; "" before the first."""
         return self.health.url
 
+    #: Why this browser was brought in place of a session without one; "": it was not.
+    brought = ""
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets that this session came to know."""
+        return self.driver.secrets
+
+    def for_page(self, *, chrome: bool) -> Browser:  # noqa: ARG002
+        """Return what fetches the page at hand: this browser."""
+        return self
+
+    def bring(self, reason: str) -> Browser:  # noqa: ARG002
+        """Return a browser that shows the page: this one."""
+        return self
+
+    def parsed_source(self) -> tuple[str, str] | None:
+        """Return URL and source of the document of a session without a browser: this has one."""
+        return None
+
+    def put_cookies(self, cookies: Sequence[Mapping[str, Any]]) -> None:
+        """Set ``cookies``, as Chrome's protocol tells them, beside those that there are."""
+        self.login.put(cookies)
+
     def request(
         self,
         page: Page,
@@ -209,13 +232,7 @@ class Browser(Tab):
 
         HTML that is too large is not kept; without a folder none is.
         """
-        folder = self.options.files
-        if folder is None or response.html is None:
-            return response
-        data = encodable(response.html).encode()
-        if not screenshots.fits(page, "html", data):
-            return response
-        return replace(response, files=(*response.files, keep(folder, page, "html", data)))
+        return screenshots.keep_source(self.options.files, page, response)
 
     def with_cookies(self, response: Response, shown: Collection[str]) -> Response:
         """Return ``response`` with the cookies of its page: the values of those that are ``shown``,

@@ -681,6 +681,12 @@ class Fields(BaseModel):
         " CRAWLER_PAGE_LOAD_TIMEOUT.",
         "page_load_timeout=20",
     )
+    fetch: Literal["chrome", "http"] = _field(
+        "chrome",
+        "Whether pages are fetched by Chrome, or by http without a browser, which is brought where"
+        " a page needs one.",
+        'fetch="http"',
+    )
     load_strategy: Literal["normal", "eager"] = _field(
         "normal",
         "Whether images and frames are waited for (normal), or not (eager).",

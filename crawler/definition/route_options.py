@@ -35,6 +35,7 @@ FIELDS = (
         "wait_quiet",
         "wait_timeout",
         "scroll",
+        "fetch",
     ),
     *("scroll_timeout", "steps", "accept_status", "blocked", "retry", "skip", "form_retry"),
     *("keep_html", "screenshot", "pdf", "revisit", "examples"),

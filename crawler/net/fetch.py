@@ -242,7 +242,7 @@ def _connection(
     checked = addresses is not None or gateway is not None
     if to.scheme == "https":
         https = _CheckedHTTPS if checked else HTTPSConnection
-        connection = https(to.host, to.port, timeout=timeout, ssl_context=_tls())
+        connection = https(to.host, to.port, timeout=timeout, ssl_context=tls_context())
     else:
         http = _CheckedHTTP if checked else HTTPConnection
         connection = http(to.host, to.port, timeout=timeout)
@@ -252,7 +252,7 @@ def _connection(
 
 
 @lru_cache(maxsize=1)
-def _tls() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """Return a context that checks certificates, by this machine's authorities and by certifi's:
     some systems have none of their own.
     """

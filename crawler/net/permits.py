@@ -18,6 +18,7 @@ from .chrome_flags import private_literal_flags, proxy_flags
 from .fetch import FetchError
 from .gateway import Gateway
 from .guard import Guard
+from .http_client import Way
 from .proxies import Proxies
 from .robots_files import Browse, RobotsFiles
 
@@ -111,6 +112,20 @@ class Permits:
         if gateway is not self._gateway:
             self._gateway, self._failures = gateway, gateway.count
         return gateway
+
+    def way(self, *, verify: bool = True) -> Way:
+        """Return the way of requests without a browser within the limits of :meth:`check`: to
+        addresses that the guard has checked, or through this thread's proxy. ``verify``:
+        certificates are checked.
+        """
+        version = self.guard.version
+        if self._proxies:
+            gateway = self._open(self._proxies.current())
+            return Way(gateway=gateway.port, version=version, verify=verify)
+        return Way(self._page_addresses, version=version, verify=verify)
+
+    def _page_addresses(self, host: str) -> tuple[str, ...]:
+        return self.guard.addresses(host, for_page=True)
 
     def explain(self, error: PageError) -> PageError:
         """Return ``error``, with the true reason if Chrome only knows that our gateway had no

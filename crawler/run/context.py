@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..definition.routes import view_of
-from ..errors import BrowserLost, Decision, PageError
+from ..errors import BrowserLost, BrowserUnavailable, Decision, PageError
 from ..frontier.live_snapshot import live_snapshot
 from ..hooks import Lazy, call, note_place
 from ..local.shutdown import shutdown
@@ -22,6 +22,7 @@ from .looks import Looks
 from .outcome import HookError
 
 if TYPE_CHECKING:
+    from ..browser.http.http_pool import HttpPool
     from ..browser.pool import Chrome
     from ..definition.crawl import Crawl
     from ..frontier.frontier import Frontier
@@ -52,7 +53,8 @@ class RunServices:
     ``worker`` names the process in the frontier. ``permits`` are those of the crawl. Each report of
     a page is made within ``completion()``, which may wait to limit the rate of runs. ``snapshots``
     keeps error snapshots; None: none are kept. ``looks`` decides which pages are looked at again,
-    and ``examples`` which dropped links the report names.
+    and ``examples`` which dropped links the report names. ``http`` lends sessions without a
+    browser; None: a crawl that wants one gets a pool of its own.
     """
 
     frontier: Frontier
@@ -64,6 +66,7 @@ class RunServices:
     completion: Callable[[], AbstractContextManager[None]] = nullcontext
     looks: Looks = field(default_factory=Looks)
     examples: Examples = field(default_factory=Examples)
+    http: HttpPool | None = None
 
 
 class Stop:
@@ -158,4 +161,6 @@ class Hooks:
 
 def may_pass(error: BaseException) -> bool:
     """Whether ``error`` is one of ours that a later attempt at the page may not meet."""
-    return isinstance(error, BrowserLost) or (isinstance(error, PageError) and error.retryable)
+    return isinstance(error, BrowserLost | BrowserUnavailable) or (
+        isinstance(error, PageError) and error.retryable
+    )

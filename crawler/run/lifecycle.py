@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..definition.browser_profile import profile_of
+from ..definition.fetching import fetches_by_http, profile_by_http
 from ..definition.submission import may_submit
 from ..errors import BrowserUnavailable, FrontierRefused, Skip
 from ..local.shutdown import shutdown
@@ -36,6 +37,8 @@ BROWSER_HOLD = 10.0
 #: Seconds. A full Grid that refuses a session sooner than this makes the crawl hold: else runs
 #: would ask it again and again.
 QUEUE_MIN = 1.0
+#: The flag of a crawl that has Chrome accept any certificate; it counts without Chrome, too.
+IGNORE_CERTIFICATES = "--ignore-certificate-errors"
 #: Seconds for which no run claims a page after Redis was too full to hand one out.
 FULL_HOLD = 5.0
 
@@ -71,7 +74,8 @@ def execute(
             observer.step("after")
             return deliveries.make_again(ticket.removeprefix(DELIVERY_TICKET))
         # no browser is started for a crawl that is over
-        if not services.chrome.warm and (over := frontier.refusal(ticket)):
+        cold = not services.chrome.warm and not fetches_by_http(crawl)
+        if cold and (over := frontier.refusal(ticket)):
             return over
         observer.step("browser")
         with session(crawl, services, ticket, next_runs) as browser:  # no browser, no claim
@@ -89,7 +93,7 @@ def execute(
             # renews the lease; an error below returns the page, with its class
             with work.holding(next_runs):
                 next_runs.start_later(turn.wait)
-                work.go_apart()
+                work.take_browser(first=turn.first)
                 if turn.first:
                     observer.step("before_all")
                     work.log_in(next_runs)
@@ -123,6 +127,26 @@ def execute(
 
 
 @contextmanager
+def session_by_http(crawl: Crawl, services: RunServices) -> Iterator[Browser]:
+    """Lend a session without a browser, which brings one of this process where a page needs it."""
+    from ..browser.http.http_pool import HttpPool  # its parser is for those who use it
+
+    chrome, permits, flags = services.chrome, services.permits, crawl.flags
+    pool = services.http or HttpPool(chrome.endpoint)
+    way = partial(permits.way, verify=IGNORE_CERTIFICATES not in flags)
+    with ExitStack() as sessions:
+
+        def open_chrome() -> Browser:
+            flags = permits.flags(
+                local=chrome.local, fresh=not chrome.warm, submits=may_submit(crawl)
+            )
+            return sessions.enter_context(chrome.session(profile_of(crawl, flags)))
+
+        with pool.session(profile_by_http(crawl), open_chrome, way) as session:
+            yield cast("Browser", session)  # it has all that a run asks of one
+
+
+@contextmanager
 def session(
     crawl: Crawl, services: RunServices, ticket: str | None, next_runs: NextRuns
 ) -> Iterator[Browser | None]:
@@ -136,6 +160,10 @@ def session(
     Raises:
         BrowserUnavailable: the endpoint gives no session, and it is not full.
     """
+    if fetches_by_http(crawl):
+        with session_by_http(crawl, services) as lent:
+            yield lent
+        return
     chrome, frontier, began = services.chrome, services.frontier, time.monotonic()
     on_wait = inherited(partial(next_runs.hand_on, ticket)) if ticket else None
     with ExitStack() as sessions:

@@ -108,6 +108,8 @@ def diagnose(error: BaseException) -> tuple[FailureClass, str, int | None]:
             return FailureClass.RETRY, "hung", None
         case BrowserLost():
             return FailureClass.CRASH, "browser_lost", None
+        case BrowserUnavailable():
+            return FailureClass.INFRA, "no_browser", None
         case FrontierRefused():
             # Redis is full: the page can wait until it is not
             return FailureClass.INFRA, one_line(error), None

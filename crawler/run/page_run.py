@@ -16,6 +16,7 @@ from ..definition.crawl_plan import policy_of
 from ..definition.credentials import secrets_of
 from ..definition.digest import digest_of
 from ..definition.extraction import extract_by_table
+from ..definition.fetching import CHROME, chrome_reason, fetches_by_http, tab_reason
 from ..definition.item_models import is_model
 from ..definition.item_validation import as_plain_data
 from ..definition.referers import found_on
@@ -80,10 +81,12 @@ class PageRun:
         self._crawl, self._services, self._frontier = crawl, services, services.frontier
         self._all_hooks, self._observer = hooks, observer
         self._claim, self._browser, self._deliveries = claim, browser, deliveries
+        self._session = browser
         self._take_route(routed(crawl, claim.page))
         self._followed = Followed(explain=observer.explain)
         self._policy, self._version = policy_of(crawl), short_version(digest_of(crawl))
         self._began = time.monotonic()
+        self._by_chrome = ""  # why the page is fetched by Chrome; "": it need not be
         self._form_sent = False  # so the page is not tried again
         self._response: Response | None = None  # that to this page, once it came
         self._chosen: Chosen | None = None  # its links, once they are chosen
@@ -106,6 +109,8 @@ class PageRun:
         self._take_route(arrived(self._crawl, self._claim.page, response.url))
         if self._page.route != before:
             bind(route=self._page.route)
+            if not self._by_chrome and (reason := tab_reason(self._view)):
+                self._browser.bring(reason)
         return self._view
 
     # -- around the steps
@@ -128,7 +133,7 @@ class PageRun:
             with keep_lease(
                 self._frontier,
                 claim,
-                lambda: self._browser.abandon(),
+                self._abandon,
                 interval,
                 lambda: self._observer.at,
             ):
@@ -161,14 +166,26 @@ class PageRun:
 
     # -- the steps
 
-    def go_apart(self) -> None:
-        """Go on in a Chrome of its own if the one died that this page shared with others.
+    def take_browser(self, *, first: bool) -> None:
+        """Have Chrome for the page, where its crawl says so or its hooks need it. ``first``: it is
+        the run that does ``before_all``. If the Chrome died that this page shared with others, it
+        gets one of its own.
 
         Raises:
             BrowserUnavailable: none starts.
         """
+        self._by_chrome = chrome_reason(self._view, self._page, first=first)
+        if self._claim.alone:
+            self._by_chrome = self._by_chrome or "alone"
+        self._browser = self._session.for_page(chrome=bool(self._by_chrome))
         if self._claim.alone:
             self._browser = self._services.chrome.apart()
+
+    def _abandon(self) -> None:
+        """End what the page is fetched by, from another thread."""
+        if self._browser is not self._session:
+            self._browser.abandon()
+        self._session.abandon()
 
     def log_in(self, next_runs: NextRuns) -> None:
         """Call ``before_all``, and keep the log-in that it leaves in the browser, for every session
@@ -392,6 +409,8 @@ class PageRun:
         return result, self._chosen
 
     def _result_of(self, response: Response, data: Json, skipped: str | None = None) -> Result:
+        if fetches_by_http(self._crawl):
+            response = self._with_fetch(response)
         links = tuple(link.url for link in response.links)
         kept, is_cut = kept_of(self._view, response)
         if is_cut:
@@ -414,6 +433,16 @@ class PageRun:
             change=change,
             again=self._claim.again,
         )
+
+    def _with_fetch(self, response: Response) -> Response:
+        """Return ``response`` with the way by which it came, which is counted."""
+        brought = self._session.brought
+        way = response.fetch or CHROME
+        if brought:
+            way = CHROME
+            self._observer.count("fetch_brought", f"{self._page.url} ({brought})")
+        self._observer.count(f"fetch_{way}")
+        return replace(response, fetch=way)
 
     def _hand_first(self, result: Result) -> None:
         """Call a hook ``after`` that needs the page, before the page is reported."""
@@ -602,7 +631,7 @@ class PageRun:
     def _secrets(self) -> Secrets:
         """The secrets of the crawl and of the browser, which must not appear in logs or reports."""
         form = secrets_of_form(self._page.form)
-        return Secrets([*secrets_of(self._crawl), *self._browser.driver.secrets, *form])
+        return Secrets([*secrets_of(self._crawl), *self._browser.secrets, *form])
 
     def _without_secrets(self, error: BaseException) -> Exception:
         return without_secrets(error, self._secrets, self._crawl.name)

@@ -18,6 +18,7 @@ from crawler.definition.browser_profile import profile_of, visit_of
 from crawler.definition.choosing import choose
 from crawler.definition.crawl_plan import plan_of
 from crawler.definition.extraction import conditions_of, extract_by_table
+from crawler.definition.fetching import tab_reason
 from crawler.definition.fields import Fields
 from crawler.definition.network import guard_of, proxies_of, robots_names
 from crawler.errors import PageError
@@ -90,6 +91,7 @@ TABLE: dict[str, tuple[Any, Probe, dict[str, Any]]] = {
     "restrict_css": (["main"], links, {}),
     "nofollow": (True, links, {}),
     "keep_fragment": (True, links, {}),
+    "fetch": ("http", lambda crawl: tab_reason(crawl), {}),
     "interstitial_wait": (0, lambda crawl: profile_of(crawl).interstitial_wait, {}),
     "ignore_tracking": (False, links, {}),
     "ignore_params": (["view"], links, {}),

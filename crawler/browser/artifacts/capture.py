@@ -40,6 +40,8 @@ def capture(browser: Browser, html_max: int, png_max: int) -> Capture | None:
     """
     if not browser.health.good or browser.health.tab is not TabState.REQUESTED:
         return None
+    if (parsed := browser.parsed_source()) is not None:
+        return Capture(parsed[0], parsed[1][:html_max], None)
     try:
         options = ReadOptions(links=0, html=html_max)
         document = browser.navigation.reader.read(time.perf_counter(), options, CAPTURE_TIMEOUT)

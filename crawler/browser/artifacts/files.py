@@ -41,3 +41,13 @@ def take(folder: Path, page: Page, source: Path, name: str, others: Collection[s
         while piece := file.read(PIECE):
             digest.update(piece)
     return File(path.name, path.stat().st_size, digest.hexdigest(), str(path))
+
+
+def keep_bytes(folder: Path, page: Page, name: str, data: bytes) -> File:
+    """Write ``data`` to a file of ``page``, with what is safe of ``name``."""
+    start = f"{page.id}-"
+    make_private(folder)
+    path = folder / f"{start}{safe_name(name, NAME_BYTES - len(start), ())}"
+    path.unlink(missing_ok=True)
+    write_private(path, data)
+    return File(path.name, len(data), hashlib.sha256(data).hexdigest(), str(path))

@@ -132,6 +132,11 @@ class LoginState:
             self._origins = set(storage)
             self.version = version
 
+    def put(self, cookies: Any) -> None:
+        """Set ``cookies`` beside those that there are, which are no part of the log-in."""
+        with self._all_or_lost():
+            self._set_cookies(cookies)
+
     def note_arrival(self, url: str) -> None:
         """Note that a page of this origin was shown, which put its storage back.
 

@@ -47,7 +47,7 @@ class PageCredentials:
             ValueError: one cannot be sent, or cannot be held to its hosts, and holds credentials.
         """
         for name, value in headers.items():
-            _check_header(name, value)
+            check_header(name, value)
             if names_secret(name):
                 self._driver.secrets.add(value, value.partition(" ")[2])
         into = self._kept if keep else self._of_page
@@ -141,7 +141,7 @@ def is_secret(name: str, value: str) -> bool:
     return name.lower() in SECRET_HEADERS or names_secret(name) or looks_secret(value)
 
 
-def _check_header(name: object, value: object) -> None:
+def check_header(name: object, value: object) -> None:
     """Raise ValueError if a header cannot be sent, or is better sent in another way."""
     if not isinstance(name, str) or not _HEADER.fullmatch(name):
         raise ValueError(f"{name!r} is no name of a header")

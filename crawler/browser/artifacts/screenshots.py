@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...definition.steps import Visit
-from ...model import File, Page
+from ...model import File, Page, Response
 from ...observe.logs import logger
+from ...text.encodable import encodable
 from . import files
 
 if TYPE_CHECKING:
@@ -64,6 +66,19 @@ def keep(driver: Driver, page: Page, visit: Visit, folder: Path | None) -> tuple
         for ending, data in contents.items()
         if fits(page, ending, data)
     )
+
+
+def keep_source(folder: Path | None, page: Page, response: Response) -> Response:
+    """Write the HTML of ``response`` to a file of ``page``; return the response with that file.
+
+    HTML that is too large is not kept; without a folder none is.
+    """
+    if folder is None or response.html is None:
+        return response
+    data = encodable(response.html).encode()
+    if not fits(page, "html", data):
+        return response
+    return replace(response, files=(*response.files, files.keep(folder, page, "html", data)))
 
 
 def fits(page: Page, ending: str, data: bytes) -> bool:

@@ -52,3 +52,30 @@ def _end_of(name: str, html: str, at: int) -> int | None:
     mark = name if name == "-->" else rf"</{name}(?=[\s/>])[^>]*>"
     end = re.compile(mark, re.IGNORECASE).search(html, at)
     return end.end() if end else None
+
+
+_NOSCRIPT = re.compile(r"<noscript[\s/>]", re.IGNORECASE)
+
+
+def with_silent_noscript(html: str) -> str:
+    """Return ``html`` with nothing in its ``noscript`` elements, whose content is text where
+    scripts run. Takes time in proportion to the text.
+    """
+    if _NOSCRIPT.search(html) is None:
+        return html
+    parts, kept, at = [], 0, 0
+    endless: set[str] = set()
+    while tag := _TAG.search(html, at):
+        at = tag.end()
+        name = "-->" if tag[0] == "<!--" else (tag["text"] or "").lower()
+        if not name or name in endless:
+            continue
+        if (end := _end_of(name, html, at)) is None:
+            endless.add(name)
+            continue
+        if name == "noscript":
+            opened = html.find(">", tag.start()) + 1
+            parts.append(html[kept:opened])
+            kept = html.rfind("<", 0, end)
+        at = end
+    return "".join(parts) + html[kept:]
