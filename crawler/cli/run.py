@@ -82,7 +82,7 @@ class Order:
     metavar="FIELD=VALUE",
     help="Another value for any field, as in TOML, for a crawl without code.",
 )
-@field_options(*PAGES, *LOADING)
+@field_options("robots", *PAGES, *LOADING)
 def run(
     crawl: str,
     page: str | None,
@@ -162,6 +162,7 @@ def tried(
         if not records:  # a hook skipped the page before it was read
             on_read()
         record = records[0]
+        record.html = record.html or outcome.result.response.html or ""
         if target:
             save(target, crawl, order, record, permits, chrome, outcome)
         view = view_of(crawl, outcome.result.page)

@@ -77,7 +77,7 @@ def shell(
     tree = None if code is None else parsed(code)
     with prompt_on(definition, page if is_url else None, saved) as prompt:
         if tree is not None:
-            run_code(tree, prompt)
+            run_code(tree, str(code), prompt)
         else:
             prompt_for(prompt)
 
@@ -115,13 +115,13 @@ def parsed(code: str) -> ast.Module:
         raise code_mistake(f"{type(error).__name__}: {what}", line, code, "") from None
 
 
-def run_code(tree: ast.Module, prompt: PagePrompt) -> None:
-    """Run the code of -c, and print the value of its last expression: a text as it is.
+def run_code(tree: ast.Module, text: str, prompt: PagePrompt) -> None:
+    """Run the code of -c, whose ``text`` was parsed, and print the value of its last expression: a
+    text as it is.
 
     Raises:
         HookMistake: it raised; three lines.
     """
-    text = ast.unparse(tree)
     last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
     value = None
     try:
