@@ -46,6 +46,8 @@ class FieldCommand(click.Command):
         """Write the options, a section for each group."""
         sections: dict[str, list[tuple[str, str]]] = {"Options": []}
         for option in self.get_params(ctx):
+            if isinstance(option, click.Argument):  # the usage names it
+                continue
             if record := option.get_help_record(ctx):
                 sections.setdefault(getattr(option, "group", "Options"), []).append(record)
         for title, records in sections.items():

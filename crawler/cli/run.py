@@ -19,6 +19,7 @@ from ..definition.forms import form_of
 from ..definition.link_data import link_data
 from ..definition.loading import load, module_path
 from ..definition.routes import route_names, view_of
+from ..errors import BrowserUnavailable
 from ..model import Json
 from ..net.permits import Permits
 from ..output.saved_page import SavedPage, check_target
@@ -131,9 +132,15 @@ def run(
         saved=saved,
     )
     wanted = Wanted(links, headers, cookies or cookie_values, cookie_values, html)
-    with tried(definition, order, target, wanted, show=window_or_line(show)) as (one, wait):
-        show_page(one, wanted, as_json=as_json)
-        wait()
+    show = window_or_line(show)
+    try:
+        with tried(definition, order, target, wanted, show=show) as (one, wait):
+            show_page(one, wanted, as_json=as_json)
+            wait()
+    except BrowserUnavailable as error:
+        if not show:
+            raise
+        raise Mistake("Chrome opens no window on this display; leave --show out") from error
 
 
 @contextmanager

@@ -53,7 +53,8 @@ shop = Crawl(name="shop", url="{url}", depth_limit=2, frames="inner", capture=["
 def log_in(browser):
     browser.open("{url}welcome")
 
-@shop.route("page", match="/replay/", wait_for=".stock", steps=[{{"click": "#title"}}])
+@shop.route("page", match="/replay/", wait_for=".stock", wait_for_response="*/api/stock",
+            steps=[{{"click": "#title"}}])
 def page(page, follow, response):
     follow("/followed", data={{"from": page.text("h1")}})
     stock = [one.json()["stock"] for one in page.responses()]
