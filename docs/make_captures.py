@@ -203,7 +203,8 @@ def pictures() -> dict[Path, str]:
     found |= save("list", "crawler list", [command("crawler list"), *map(Text, table(rows))])
     with empty_folder():
         url = {"CRAWLER_REDIS_URL": "redis://:secret@redis.internal:6379/0", "CRAWLER_EVENTS": "0"}
-        found |= save("config", "crawler config", output_of("config", **url))
+        # without its last line, the number of settings at their default, which grows
+        found |= save("config", "crawler config", output_of("config", **url)[:-1])
         Path("books.toml").write_text(
             'name = "books"\nurl = "books.example"\ndepth_limit = -1\ndelays = 0.5\n'
         )
