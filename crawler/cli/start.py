@@ -173,7 +173,7 @@ def print_end(order: Order, snapshot: Snapshot, settings: Settings, *, own: bool
     """Print the report of a crawl, and where its files are."""
     echo("\n".join(report.lines(snapshot)))
     echo(f"  results  {', '.join(map(str, order.files))}")
-    errors = order.errors and crawl_folder(order.errors, order.crawl.name)
+    errors = order.shared and crawl_folder(order.shared / "errors", order.crawl.name)
     if errors and errors.is_dir():
         echo(f"  errors   {errors} (what Chrome showed)")
     usual = settings.files_dir or order.files_dir or settings.state_dir / "files"

@@ -155,6 +155,8 @@ def test_a_report_replaces_only_a_report_of_its_crawl(desk):
     assert "mine.html exists" in said
     assert len(said.strip().splitlines()) == 1
     assert (desk.folder.path / "mine.html").read_text() == "precious"
+    desk.run("export", "shop", "-o", "items.csv")  # ours, but no report
+    assert "items.csv exists" in desk.run("report", "shop", "--html", "items.csv", status=2)
     assert "name one" in desk.run("report", "shop", "--json", "--html", status=2)
     desk.run("report", "shop", "--html")  # nothing is done yet
     assert "No page is done yet" in (desk.folder.path / "shop.html").read_text()

@@ -25,7 +25,8 @@ class WholeFile:
     """A file that we replace as a whole, if it is still as we left it.
 
     A note in the private state holds digests of what was written; ``is_ours`` may know a file by
-    its content, too. ``advice`` ends the line that refuses to overwrite a file of somebody else.
+    its content, too, or, without ``by_note``, only that: its notes may be those of a table that was
+    there before. ``advice`` ends the line that refuses to overwrite a file of somebody else.
     """
 
     def __init__(
@@ -36,8 +37,9 @@ class WholeFile:
         advice: str = "move it away, or choose another file",
         overwrite: bool = False,
         is_ours: Callable[[Path], bool] = lambda _: False,
+        by_note: bool = True,
     ) -> None:
-        self.path, self.overwrite = path, overwrite
+        self.path, self.overwrite, self._by_note = path, overwrite, by_note
         self._advice, self._is_ours = advice, is_ours
         self._memo = Memo(state, path)
 
@@ -63,7 +65,8 @@ class WholeFile:
                 raise PermissionError(None, "its folder cannot be written")
             if self.overwrite or not self.path.is_file() or not self.path.stat().st_size:
                 return
-            known = digest_of_file(self.path) in self._digests() or self._knows()
+            known = self._by_note and digest_of_file(self.path) in self._digests()
+            known = known or self._knows()
         except OSError as error:
             raise SetupError(self._cannot(error)) from error
         if not known:
