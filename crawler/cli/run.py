@@ -176,6 +176,11 @@ def tried(
         skipped = outcome.result.skipped is not None
         empty = {} if skipped else empty_fields(view, outcome.item)
         hints: list[str] = []
+        if not (order.saved or skipped):
+            from ..run.http_hint import http_hint
+
+            plain = http_hint(crawl, outcome, chrome, permits)
+            hints += [plain] if plain else []
         with ExitStack() as stack:
             browser = None
             if not order.saved and (empty or show):

@@ -131,11 +131,7 @@ class PageRun:
         interval = self._policy.lease / RENEWALS
         try:
             with keep_lease(
-                self._frontier,
-                claim,
-                self._abandon,
-                interval,
-                lambda: self._observer.at,
+                self._frontier, claim, self._abandon, interval, lambda: self._observer.at
             ):
                 yield
         except FrontierUnavailable:

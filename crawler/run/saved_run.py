@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..definition.bounds import scope_of
+from ..definition.fetching import CHROME
 from ..definition.network import guard_of, robots_names
 from ..errors import PageError
 from ..net.permits import Permits
@@ -70,7 +71,7 @@ def run_saved(
     """
     chrome.saved = page_of_saved(crawl, saved, route)
     return dry_run(
-        crawl.without(*ABSENT_HOOKS),
+        by_chrome(crawl).without(*ABSENT_HOOKS),
         chrome,
         SavedPermits(crawl, saved),
         page=chrome.saved.page,
@@ -97,3 +98,15 @@ def page_of_saved(crawl: Crawl, saved: SavedPage, route: str = "") -> SavedPage:
         form=known.form,
     )
     return replace(saved, page=page)
+
+
+def by_chrome(crawl: Crawl) -> Crawl:
+    """Return ``crawl`` as one whose pages are all shown by Chrome, whatever fetches them else."""
+    raw = crawl.raw.get("routes") or {}
+    tables = {
+        name: {**raw.get(name, {}), "fetch": CHROME}
+        for name, table in crawl.routes.items()
+        if "fetch" in table
+    }
+    routes = {"routes": {**raw, **tables}} if tables else {}
+    return crawl.replace(fetch=CHROME, **routes)

@@ -19,7 +19,9 @@ from crawler.definition.network import guard_of
 from crawler.frontier.frontier import Frontier
 from crawler.net.permits import Permits
 from crawler.run.dry_run import NoFrontier, dry_run
-from tests.site.server import Server
+from crawler.run.http_hint import http_hint
+from crawler.run.looks import StillLooks
+from tests.site.server import Request, Server, route
 
 pytest_plugins = ["tests.site.fixture"]
 
@@ -100,6 +102,27 @@ def test_a_dry_run_leaves_after_alone_unless_asked(chrome: Chrome, site: Server)
     # Then the result is there, and nothing is written
     assert (outcome.result.data["title"], rows) == ("OK", [])
     assert outcome.result.page.data == {"shelf": "Poems"}
+
+
+@route("/by-script")
+def by_script(request: Request) -> None:
+    request.html("<h1 id=t>Old</h1><a href=/a>a</a><script>t.textContent = 'New'</script>")
+
+
+@pytest.mark.browser
+def test_http_is_proposed_only_where_it_gives_the_same(chrome: Chrome, site: Server):
+    def hint(path: str, **fields) -> str:
+        crawl = Crawl(name="x", url=site.url(path), robots=False, extract={"h1": "h1"}, **fields)
+        permits = Permits(guard_of(crawl), obey=False)
+        seen = dry_run(crawl, chrome, permits, looks=StillLooks())
+        return http_hint(crawl, seen, chrome, permits)
+
+    same = 'the item and all 2 links are there without a browser: fetch = "http"'
+    assert hint("/ok") == same
+    # a script makes the item, or the crawl needs the tab, or has its pages by http already
+    assert hint("/by-script") == ""
+    assert hint("/ok", scroll=True) == ""
+    assert hint("/ok", fetch="http") == ""
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '{"a": NaN}', "[" * 100_000, '"' + "x" * 3_000 + '"'])

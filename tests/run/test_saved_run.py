@@ -107,7 +107,8 @@ def test_a_saved_page_gives_the_same_without_a_network(folder):
     assert {name: again[name] for name in same} == {name: first[name] for name in same}
     assert sum(site.hits.values()) == hits
     # Then a table of today reads it as well
-    table = Crawl(name="t", url=site.url("/replay/"), extract={"h1": "h1", "stock": ".stock"})
+    fields = {"h1": "h1", "stock": ".stock"}
+    table = Crawl(name="t", url=site.url("/replay/"), extract=fields, fetch="http")
     with SavedPages() as pages:
         seen = pages.run(table, folder.path / "kept")
         assert (seen.item, seen.result.page.url) == (
