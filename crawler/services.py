@@ -49,6 +49,7 @@ from .observe.tracing import Tracer
 from .redaction import masked
 from .run.context import RunServices
 from .run.examples import Examples
+from .run.fetching import Fetching
 from .run.lifecycle import execute as execute_run
 from .run.looks import Looks
 from .run.observer import RunObserver
@@ -81,6 +82,7 @@ class Services:
         self._permits: WeakKeyDictionary[Crawl, Permits] = WeakKeyDictionary()
         self._looks: WeakKeyDictionary[Crawl, Looks] = WeakKeyDictionary()
         self._examples: WeakKeyDictionary[Crawl, Examples] = WeakKeyDictionary()
+        self._fetching: WeakKeyDictionary[Crawl, Fetching] = WeakKeyDictionary()
         #: The seconds for which the oldest wake-up waits, as the last tick saw it, and its crawl.
         self.oldest_wait: tuple[float, str] | None = None
         #: That no work comes here though it waits; "": all is well.
@@ -250,6 +252,7 @@ class Services:
             self._looks.setdefault(crawl, Looks()),
             self._examples.setdefault(crawl, Examples()),
             self.http if fetches_by_http(crawl) else None,
+            self._fetching.setdefault(crawl, Fetching()) if fetches_by_http(crawl) else None,
         )
 
     def snapshots(self, crawl: Crawl, frontier: Frontier) -> ErrorSnapshots | None:

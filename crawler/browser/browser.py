@@ -152,6 +152,15 @@ class Browser(Tab):
         """Return a browser that shows the page: this one."""
         return self
 
+    @property
+    def shape(self) -> str:
+        """The shape of the page's scripts is not looked at here."""
+        return ""
+
+    def beside(self) -> Browser:
+        """Return a browser that is another visitor of the site: this session needs none."""
+        return self
+
     def parsed_source(self) -> tuple[str, str] | None:
         """Return URL and source of the document of a session without a browser: this has one."""
         return None

@@ -105,7 +105,7 @@ class Crawl:
     wait_quiet: float | None
     wait_timeout: float
     interstitial_wait: float
-    fetch: Literal["chrome", "http"]
+    fetch: Literal["chrome", "http", "auto"]
     scroll: bool
     scroll_timeout: float
     steps: tuple[Mapping[str, Any], ...]

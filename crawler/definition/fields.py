@@ -681,11 +681,11 @@ class Fields(BaseModel):
         " CRAWLER_PAGE_LOAD_TIMEOUT.",
         "page_load_timeout=20",
     )
-    fetch: Literal["chrome", "http"] = _field(
+    fetch: Literal["chrome", "http", "auto"] = _field(
         "chrome",
-        "Whether pages are fetched by Chrome, or by http without a browser, which is brought where"
-        " a page needs one.",
-        'fetch="http"',
+        "Whether pages are fetched by Chrome; or by http without a browser, which is brought where"
+        " a page needs one; or (auto) by http while a comparison with Chrome finds no difference.",
+        'fetch="auto"',
     )
     load_strategy: Literal["normal", "eager"] = _field(
         "normal",

@@ -333,6 +333,16 @@ class Frontier:
             entries_version,
         )
 
+    def note_fetched(
+        self, route: str = "", verdict: str = "", shape: str = "", text: str = "", shapes: int = 0
+    ) -> dict[str, str]:
+        """Note what a comparison of a page by HTTP and by Chrome said ("same", "differs"; "": there
+        was none), and return all notes, by name. See ``lua/fetched.lua``.
+        """
+        args = (route, verdict, shape, encodable(text, REASON_MAX), shapes)
+        notes = [one.decode("utf-8", "replace") for one in self.run_script("fetched", *args)]
+        return dict(zip(notes[::2], notes[1::2], strict=True))
+
     def sent(self, claim: Claim) -> Renewal:
         """Say that ``claim``'s page is requested now: its lane's delay counts from here, and it
         serves others again after it.

@@ -25,7 +25,7 @@ TYPES = {
     "seeds": "string", "outbox": "hash", "outbox_due": "zset", "undelivered": "list",
     "patterns": "hash", "entries": "hash", "history": "list", "steps": "hash",
     "operations": "list", "lanes": "set", "memory": "hash", "known": "list", "vanished": "list",
-    "revisits": "zset", "revisit_pages": "hash", "alone": "hash",
+    "revisits": "zset", "revisit_pages": "hash", "alone": "hash", "fetching": "hash",
 }  # fmt: skip
 #: Those that outlive a generation: what it knows of its pages, and who did what.
 LASTING = ("memory", "known", "done", "operations", "lanes")

@@ -72,6 +72,10 @@ KINDS: Mapping[str, tuple[str, str]] = {
         "declared a refresh that leads out of the crawl's bounds",
         "allow = [the host] lets it be followed",
     ),
+    "fetch_differs": (
+        "came by HTTP otherwise than by Chrome, so their routes went back to Chrome",
+        'fetch = "chrome" for such a route spares the comparisons',
+    ),
     "route": (
         "came by a link that names a route which this version of the crawl does not have",
         "a pattern, or no route, took it; add the route, or mend follow(route=…)",

@@ -18,6 +18,7 @@ from ..local.side_effects import contained
 from ..observe.logs import bind, logger
 from ..redaction import masked
 from .examples import Examples
+from .fetching import Fetching
 from .looks import Looks
 from .outcome import HookError
 
@@ -54,7 +55,8 @@ class RunServices:
     a page is made within ``completion()``, which may wait to limit the rate of runs. ``snapshots``
     keeps error snapshots; None: none are kept. ``looks`` decides which pages are looked at again,
     and ``examples`` which dropped links the report names. ``http`` lends sessions without a
-    browser; None: a crawl that wants one gets a pool of its own.
+    browser; None: a crawl that wants one gets a pool of its own. ``fetching`` knows which way pages
+    come of a crawl that compares both; None: by Chrome.
     """
 
     frontier: Frontier
@@ -67,6 +69,7 @@ class RunServices:
     looks: Looks = field(default_factory=Looks)
     examples: Examples = field(default_factory=Examples)
     http: HttpPool | None = None
+    fetching: Fetching | None = None
 
 
 class Stop:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..browser.reasons import PATIENCE_STATUSES
 from ..definition.bounds import scope_of
 from ..definition.choosing import choose
 from ..definition.crawl_plan import policy_of
 from ..definition.credentials import secrets_of
 from ..definition.digest import digest_of
 from ..definition.extraction import extract_by_table
-from ..definition.fetching import CHROME, chrome_reason, fetches_by_http, tab_reason
+from ..definition.fetching import AUTO, CHROME, HTTP, chrome_reason, fetches_by_http, tab_reason
 from ..definition.item_models import is_model
 from ..definition.item_validation import as_plain_data
 from ..definition.referers import found_on
@@ -35,6 +36,7 @@ from ..text.nesting import NESTING_MAX, is_deeper
 from ..text.printable import printable
 from ..urls.scope import Chosen
 from .delivery import Deliveries, failure_arguments, without_page
+from .fetching import TRIAL, difference
 from .follow import Follow, Followed, Taker, at_once, base_of
 from .kept import kept_of
 from .lease import RENEWALS, keep_lease
@@ -59,6 +61,11 @@ log = logger(__name__)
 #: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by
 #: a hook.
 RESULT_MAX = 1_048_576
+
+#: Seconds of a host's delay that pass between the two requests of a page that comes both ways.
+DELAY_MAX = 30.0
+#: Stands for an item that is not known yet.
+MISSING: Any = object()
 
 T = TypeVar("T")
 
@@ -86,6 +93,9 @@ class PageRun:
         self._followed = Followed(explain=observer.explain)
         self._policy, self._version = policy_of(crawl), short_version(digest_of(crawl))
         self._began = time.monotonic()
+        self._compares = False  # whether the page is to come both ways
+        self._facts: dict[str, object] | None = None  # what came by HTTP, of one that did
+        self._shape = ""  # of the page's scripts
         self._by_chrome = ""  # why the page is fetched by Chrome; "": it need not be
         self._form_sent = False  # so the page is not tried again
         self._response: Response | None = None  # that to this page, once it came
@@ -173,9 +183,32 @@ class PageRun:
         self._by_chrome = chrome_reason(self._view, self._page, first=first)
         if self._claim.alone:
             self._by_chrome = self._by_chrome or "alone"
+        if not self._by_chrome and self._view.fetch == AUTO:
+            self._choose_way()
         self._browser = self._session.for_page(chrome=bool(self._by_chrome))
         if self._claim.alone:
             self._browser = self._services.chrome.apart()
+
+    def _choose_way(self) -> None:
+        """Have the page come by Chrome, by HTTP, or both ways, as comparisons decided so far."""
+        fetching, route = self._services.fetching, self._page.route
+        way = fetching.way(self._frontier, route) if fetching else CHROME
+        if fetching:
+            self._do_again(fetching.take_doubtful())
+        if way == CHROME:
+            self._by_chrome = "compared"
+        elif way == TRIAL:
+            self._compares = True
+            self._session.for_page(chrome=True)  # both are to call themselves alike
+        elif fetching:
+            self._compares = fetching.is_due(route)
+
+    def _do_again(self, pages: Sequence[Page]) -> None:
+        """Queue ``pages`` again, which came by HTTP before their route was found to differ."""
+        if pages:
+            self._frontier.enqueue([replace(page, again=True) for page in pages])
+            for page in pages:
+                self._observer.count("fetch_again", page.url)
 
     def _abandon(self) -> None:
         """End what the page is fetched by, from another thread."""
@@ -225,13 +258,78 @@ class PageRun:
         self._browser.keep_delay(max(self._crawl.delay, permits.crawl_delay(page.url) or 0.0))
         cleared = self._browser.cookies_cleared
         try:
-            self._response = self._accept()
+            self._response = self._fetch()
             return self._response
         finally:
             if self._browser.cookies_cleared > cleared:
                 self._observer.count("cookies_cleared")
             if turn.paced or permits.crawl_delay(page.url):
                 self._frontier.sent(self._claim)
+
+    def _fetch(self) -> Response:
+        """Return the response by the page's way; by Chrome's, if both are to be compared."""
+        if (
+            self._by_chrome
+            or self._view.fetch != AUTO
+            or (fetching := self._services.fetching) is None
+        ):
+            return self._accept()
+        error: PageError | None = None
+        try:
+            response = self._accept()
+        except PageError as raised:
+            if raised.status in PATIENCE_STATUSES:
+                raise
+            error, self._compares = raised, True
+        else:
+            if self._session.brought:  # it is Chrome's already
+                self._compares = False
+                return response
+            self._shape = self._session.shape
+            self._compares = self._compares or not fetching.knows(self._page.route, self._shape)
+            if not self._compares:
+                return response
+        self._facts = {"error": error.reason} if error else self._facts_of(response)
+        delay = max(self._crawl.delay, self._services.permits.crawl_delay(self._page.url) or 0.0)
+        time.sleep(min(delay, DELAY_MAX))
+        self._browser = self._session.beside()
+        try:
+            return self._accept()
+        except PageError as raised:
+            self._conclude({"error": raised.reason})
+            raise
+
+    def _facts_of(self, response: Response, data: Json = MISSING) -> dict[str, object]:
+        """Return what is compared of a page: its URL, status, links in scope, and item."""
+        if data is MISSING:
+            followed, self._followed = self._followed, Followed(explain=False)
+            try:
+                data = self.extract(response)
+            except (HookError, Decision, PageError) as error:
+                data = f"{type(error).__name__}: {error}"
+            finally:
+                self._followed = followed
+        chosen = choose(self._crawl, self._page, response.links, response=response)
+        links = sorted({page.key or page.url for page in chosen.pages})
+        return {"status": response.status, "url": response.url, "links": links, "item": data}
+
+    def _conclude(self, by_chrome: dict[str, object]) -> None:
+        """Compare the page's two ways, and note for its route what that says."""
+        fetching, route, by_http = self._services.fetching, self._page.route, self._facts
+        self._facts = None
+        if fetching is None or by_http is None:
+            return
+        self._observer.count("fetch_compared")
+        differs = "the tab: it is asked for" if self._session.brought else ""
+        differs = differs or difference(by_http, by_chrome)
+        if not differs:
+            fetching.note_same(self._frontier, route, self._shape)
+            return
+        what = f"{self._page.url} ({differs})"
+        self._observer.count("hint_fetch_differs", what)
+        log.info("%s: by HTTP and by Chrome differs %s", self._crawl.name, masked(what))
+        fetching.note_difference(self._frontier, route, masked(what))
+        self._do_again(fetching.take_doubtful())
 
     def _accept(self) -> Response:
         """Return the response as the crawl accepts it, unless its conditions decide otherwise; they
@@ -381,6 +479,8 @@ class PageRun:
         Raises:
             HookError: that hook raised; the page is tried again.
         """
+        if self._facts is not None:
+            self._conclude(self._facts_of(response, data))
         result = self._result_of(response, data)
         self._hand_first(result)
         return result
@@ -438,6 +538,8 @@ class PageRun:
             way = CHROME
             self._observer.count("fetch_brought", f"{self._page.url} ({brought})")
         self._observer.count(f"fetch_{way}")
+        if way == HTTP and self._view.fetch == AUTO and self._services.fetching:
+            self._services.fetching.note_page(self._page.route, self._claim.page)
         return replace(response, fetch=way)
 
     def _hand_first(self, result: Result) -> None:

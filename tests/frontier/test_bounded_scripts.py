@@ -27,6 +27,7 @@ IN_FLIGHT = 30
 HUGE = "x" * 15_000
 #: Commands that return, or go through, all of a key: where what they go through is bounded.
 WHOLE = {
+    ("fetched", "HGETALL"): "100 kinds of scripts of each route",
     ("seen", "SMEMBERS"): "a bucket of known URLs, some two hundred numbers",
     ("memory", "HGETALL"): "a bucket of pages that are remembered, some hundred",
     ("snapshot", "HGETALL"): "counts, examples and kinds of failure, of which there are few",
@@ -106,6 +107,7 @@ class Crawl:
         yield "grant", lambda: frontier.wake({"x": 1}, ["after-0"], "w")
         yield "snapshot", lambda: frontier.snapshot()
         yield "tick", lambda: frontier.tick()
+        yield "fetched", lambda: frontier.note_fetched("r", "same", HUGE, shapes=100)
         yield "recent", lambda: listing.recent()
         for state in LISTED:
             yield "pages", lambda s=state: frontier.pages(s, 2, 5)

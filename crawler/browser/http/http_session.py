@@ -144,6 +144,22 @@ class HttpSession(ParsedReaders):
                 self.user_agent = agent
         return self._chrome
 
+    def beside(self) -> Browser:
+        """Return a browser for the page at hand that is another visitor of the site: it has the
+        log-in and what hooks gave for the page, and no cookie of this session.
+        """
+        chrome = self._chrome_apart()
+        if chrome.login.version != self.login.version and self.login.version:
+            chrome.login.load(self.login.state, self.login.version)
+        while self._given:
+            self._given.pop(0)(chrome)
+        return chrome
+
+    @property
+    def shape(self) -> str:
+        """The shape of the page's scripts; "": it has none."""
+        return self._document.shape if self._document else ""
+
     def bring(self, reason: str) -> Tab:
         """Return the page at hand as a browser shows it, which is brought for this ``reason``; the
         browser itself before a page was requested.

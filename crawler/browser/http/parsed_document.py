@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
 
@@ -36,6 +37,8 @@ _NAVIGATES = re.compile(
 _WAITS = re.compile(
     r"setTimeout|setInterval|AnimationFrame|addEventListener|onload|ready|\.then\s*\(|\bawait\b"
 )
+#: Texts and numbers in the code of a script.
+_VALUES = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\b\d[\w.]*|\s+""")
 _SHADOW = re.compile(r"<template[^>]*\sshadowrootmode", re.IGNORECASE)
 
 
@@ -155,6 +158,23 @@ class ParsedDocument:
             for one in self._parser.css("script")
             if not _DATA_TYPES.search(one.attributes.get("type") or "")
         ]
+
+    @property
+    def shape(self) -> str:
+        """A few digits that stand for the scripts of the document: where they come from, and their
+        code without texts and numbers. "": it has none.
+        """
+        parts = {one.attributes.get("onload") or "" for one in self._parser.css("[onload]")}
+        parts |= {one.attributes.get("onerror") or "" for one in self._parser.css("[onerror]")}
+        for one in self.scripts:
+            source = one.attributes.get("src")
+            parts.add(
+                _VALUES.sub("", one.text(deep=True))
+                if source is None
+                else re.sub(r"\d+", "", (self.address(source) or source).partition("?")[0])
+            )
+        text = "\n".join(sorted(parts - {""}))
+        return blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest() if text else ""
 
     def thin(self, links: int, refresh: tuple[float, str] | None) -> Thin | None:
         """Return how little it holds, with so many ``links``; None: it holds links or text."""

@@ -1,0 +1,96 @@
+"""Which way pages come of a crawl with ``fetch="auto"``: as comparisons of both ways decide, for
+each route, over all processes.
+
+The first pages of a route are fetched by HTTP and by Chrome. While both tell the same, pages come
+by HTTP; one in ``AUDIT_EACH``, and each page whose scripts were not seen in one that was compared,
+is fetched both ways again. The first difference sends the route to Chrome for good, and the pages
+that came by HTTP since the last comparison are done again.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from ..frontier.frontier import Frontier
+
+if TYPE_CHECKING:
+    from ..model import Page
+
+#: Pages of a route that are compared before HTTP is trusted.
+TRIALS = 10
+#: Of the pages that come by HTTP then, one in so many is compared, by each process.
+AUDIT_EACH = 20
+#: Kinds of scripts that are remembered of a route. One with more is left to Chrome.
+SHAPES_MAX = 100
+#: Seconds after which the notes of other processes are read again.
+FRESH = 1.0
+
+TRIAL, HTTP, CHROME = "trial", "http", "chrome"
+
+
+class Fetching:
+    """What this process knows of the ways of one crawl's pages."""
+
+    def __init__(self) -> None:
+        self._notes: dict[str, str] = {}
+        self._read_at = float("-inf")
+        self._since: dict[str, list[Page]] = {}  # pages by HTTP since the last comparison, by route
+        self._count: dict[str, int] = {}
+
+    def way(self, frontier: Frontier, route: str) -> str:
+        """Return the way of the next page of ``route``: TRIAL (both), HTTP or CHROME."""
+        if time.monotonic() - self._read_at > FRESH:
+            self._take(frontier.note_fetched())
+        if f"differs:{route}" in self._notes or self._number("shapes", route) > SHAPES_MAX:
+            return CHROME
+        return HTTP if self._number("same", route) >= TRIALS else TRIAL
+
+    def is_due(self, route: str) -> bool:
+        """Whether the page at hand, which comes by HTTP, is compared as one in so many."""
+        self._count[route] = self._count.get(route, 0) + 1
+        return self._count[route] % AUDIT_EACH == 0
+
+    def knows(self, route: str, shape: str) -> bool:
+        """Whether a page of ``route`` with scripts of this ``shape`` was the same both ways."""
+        return f"shape:{route}:{shape}" in self._notes
+
+    def note_page(self, route: str, page: Page) -> None:
+        """Note that ``page`` came by HTTP, and was not compared."""
+        self._since.setdefault(route, []).append(page)
+        del self._since[route][: -2 * AUDIT_EACH]
+
+    def note_same(self, frontier: Frontier, route: str, shape: str) -> None:
+        """Note that a page of ``route`` is the same both ways."""
+        self._since.pop(route, None)
+        self._take(frontier.note_fetched(route, "same", shape, shapes=SHAPES_MAX))
+
+    def note_difference(self, frontier: Frontier, route: str, text: str) -> None:
+        """Note that a page of ``route`` is not; ``text`` names it, and what differs."""
+        self._take(frontier.note_fetched(route, "differs", text=text, shapes=SHAPES_MAX))
+
+    def take_doubtful(self) -> list[Page]:
+        """Return the pages that came by HTTP, without a comparison since, of routes that differ."""
+        routes = [route for route in self._since if f"differs:{route}" in self._notes]
+        return [page for route in routes for page in self._since.pop(route)]
+
+    def _number(self, name: str, route: str) -> int:
+        return int(self._notes.get(f"{name}:{route}", 0))
+
+    def _take(self, notes: dict[str, str]) -> None:
+        self._notes, self._read_at = notes, time.monotonic()
+
+
+def difference(by_http: dict[str, object], by_chrome: dict[str, object]) -> str:
+    """Return what differs between a page's two ways, in a few words; "": nothing."""
+    for name, value in by_chrome.items():
+        other = by_http.get(name)
+        if other == value:
+            continue
+        if isinstance(value, dict) and isinstance(other, dict):
+            fields = [key for key in {**value, **other} if value.get(key) != other.get(key)]
+            return f"{name}: {', '.join(map(str, fields[:5]))}"
+        if isinstance(value, list) and isinstance(other, list):
+            return f"{name}: {len(other)} by HTTP, {len(value)} by Chrome"
+        return f"{name}: {str(other)[:60]!r} by HTTP, {str(value)[:60]!r} by Chrome"
+    return ""
