@@ -86,7 +86,7 @@ def test_a_page_whose_chrome_is_killed_is_done_by_a_new_one(
 ):
     """Fault 6: with its whole tree, or by the death of its driver; the next pages are fine."""
     hits = site.hits["/held"]
-    ground.worker(page_load_timeout=20, script_timeout=5)
+    ground.worker(page_load_timeout=20, script_timeout=5, chrome_shared=1)
     frontier = ground.crawl(shop(url=site.url("/held-start"), depth_limit=1))
     ground.until(lambda: site.hits["/held"] > hits)
     _, claim = ground.holder(frontier, site.url("/held"))
