@@ -5,6 +5,7 @@ the same session is right.
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,14 @@ import psutil
 import pytest
 
 from crawler.browser.chrome.local import LocalDriver
+from crawler.browser.chrome.shared.seats import close_group, open_group
 from crawler.browser.pool import Chrome
 from crawler.definition.loading import load_all
 from crawler.frontier.listing import Listing
+from crawler.model import Page
+from crawler.profile import Profile
 from tests.grid import Grid, needs_grid
-from tests.site.chromes import KINDS, WHOLE
+from tests.site.chromes import KINDS, SHELL, WHOLE
 from tests.site.server import Server
 from tests.site.table import HEAVY, HOSTILE, SECTIONS, Done, Failed, Row
 from tests.site.walk import SMALL_HEAP, endpoint, fits, path_on, short, walk
@@ -53,6 +57,31 @@ def faults(chrome: Chrome, site: Server, section: str) -> list[str]:
 @pytest.mark.parametrize("binary", KINDS[:1])  # the other kind is that of the remote ChromeDriver
 def test_a_hostile_page_ends_as_the_table_says_and_harms_no_other(site, binary, section):
     assert faults(Chrome(endpoint(binary=binary)), site, section) == []
+
+
+@pytest.mark.soak
+@each_section
+def test_a_hostile_page_harms_no_neighbour_in_a_shared_chrome(site, tmp_path, section):
+    open_group()
+    over, titles = threading.Event(), list[str | None]()
+    chrome = Chrome(endpoint(binary=SHELL or WHOLE, state=tmp_path, shared=8))
+
+    def visit() -> None:
+        while not over.is_set():
+            with chrome.session(Profile("hostile")) as browser:
+                titles.append(browser.request(Page(site.url("/ok"))).title)
+
+    neighbour = threading.Thread(target=visit)
+    neighbour.start()
+    try:
+        found = [fault for step in walk(chrome, site, SECTIONS[section]) for fault in step.faults]
+    finally:
+        over.set()
+        neighbour.join()
+        chrome.close()
+        close_group()
+    assert found == []
+    assert set(titles) == {"OK"}
 
 
 @pytest.mark.soak
