@@ -2,8 +2,8 @@
 load them by two shorter ways beside it, or by what else one would pick.
 
 Rounds, sites and contenders take turns, so that what disturbs disturbs all of them; medians are
-shown, with the spread. A page that is wrong fails the run. The whole takes more than an hour on two
-cores that have nothing else to do; ``--quick`` two minutes.
+shown, with the spread. A page that is wrong fails the run, unless it is a peer's. The whole takes
+more than an hour on two cores that have nothing else to do; ``--quick`` two minutes.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ SESSIONS = {"light": (1, 2, 4, 8), "js": (1, 2, 4, 8), "heavy": (1, 2, 4, 8), "s
 #: With peers, who take several times as long.
 PEER_SESSIONS = {"light": (4,), "heavy": (4,), "slow": (4, 16, 32)}
 PEER_PAGES = 500
+#: Without a browser: the site, processes, and pages, which take a tenth of the time.
+HTTP_SITE, HTTP_PROCESSES, HTTP_PAGES = "light", (2,), 4_000
 QUICK_SESSIONS, QUICK_PAGES = {"light": (2, 4)}, 300
 
 
@@ -47,7 +49,7 @@ def main() -> None:
     )
     options.add_argument("--sites", help=f"of: {','.join(site.KINDS)}")
     options.add_argument("--sessions", help="browsers at once, separated by commas")
-    options.add_argument("--what", help=f"of: {','.join((*table.WHAT, *table.PEERS))}")
+    options.add_argument("--what", help=f"of: {','.join(table.NAMES)}")
     options.add_argument("--pages", type=int, help="of each site")
     options.add_argument("--rounds", type=int)
     chosen = options.parse_args()
@@ -60,16 +62,26 @@ def main() -> None:
     what = chosen.what.split(",") if chosen.what else [*table.WHAT]
     if chosen.peers:
         what += [name for name in table.PEERS if name not in what]
+    without = [*table.HTTP, *(table.HTTP_PEERS if chosen.peers else ())]
+    if chosen.what:
+        what, without = (
+            [name for name in what if name not in {**table.HTTP, **table.HTTP_PEERS}],
+            [name for name in what if name in {**table.HTTP, **table.HTTP_PEERS}],
+        )
     pages = chosen.pages or (
         QUICK_PAGES if chosen.quick else PEER_PAGES if chosen.peers else site.PAGES
     )
     rounds = chosen.rounds or (1 if chosen.quick else ROUNDS)
     found, served = measure(sites, what, pages, rounds)
+    if without:
+        count = chosen.pages or (QUICK_PAGES if chosen.quick else HTTP_PAGES)
+        found |= measure({HTTP_SITE: counts or HTTP_PROCESSES}, without, count, rounds)[0]
     rows = [table.row(kind, count, what, samples) for (kind, count, what), samples in found.items()]
     print(table.markdown(rows))
     if chosen.save:
         table.save(rows, served, pages=pages, rounds=rounds, peers=chosen.peers)
-    if any(one["wrong_pages"] for one in rows):
+    strangers = {**table.PEERS, **table.HTTP_PEERS}
+    if any(one["wrong_pages"] for one in rows if one["what"] not in strangers):
         sys.exit("some pages were wrong")
 
 
@@ -93,6 +105,11 @@ def measure(
         "limit": lambda address, kind, count: limit.run(address, kind, count, pages, binary, flags),
         "product": lambda address, kind, count: product.run(address, kind, count, pages),
     }
+    for name in table.HTTP:
+        ways[name] = lambda address, kind, count, name=name: product.run(  # type: ignore[misc]
+            address, kind, count, pages, {"BENCH_FETCH": name}
+        )
+    ways["scrapy-redis"] = lambda address, kind, count: peer.run_redis(address, kind, count, pages)
     for name in table.PEERS:
         ways[name] = lambda address, kind, count, name=name: peer.run(  # type: ignore[misc]
             name, address, kind, count, pages, binary, flags
@@ -112,6 +129,7 @@ def measure(
                         print(
                             f"{kind:6} {count} {name:8} {got.pages_per_s:6.1f} pages/s",
                             f"{sum(got.cpu_ms.values()):.0f} ms {got.peak >> 20} MB",
+                            f"{got.wrong} wrong",
                             got.cpu_ms,
                             got.more,
                             flush=True,

@@ -20,6 +20,7 @@ bench = Crawl(
     concurrency_limit=int(sessions),
     depth_limit=None,
     page_limit=int(pages),
+    fetch=os.environ.get("BENCH_FETCH", "chrome"),
     wait_for=["#word"] if kind == "js" else (),  # a script makes that page from what it fetches
 )
 

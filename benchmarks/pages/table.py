@@ -25,6 +25,10 @@ RESULTS = ROOT / "benchmarks" / "results"
 WHAT = ("floor", "limit", "product")
 #: What else one would pick, and how it is written.
 PEERS = {"scrapy-playwright": "scrapy-playwright", "crawlee": "Crawlee for Python"}
+#: Without a browser, where the site needs none.
+HTTP = {"http": 'product, `fetch="http"`'}
+HTTP_PEERS = {"scrapy-redis": "scrapy-redis"}
+NAMES = {**{name: name for name in WHAT}, **PEERS, **HTTP, **HTTP_PEERS}
 #: All of them have the window that a crawl's browsers have: what is painted costs.
 WINDOW = "--window-size={},{}".format(*Profile("").window)
 
@@ -50,10 +54,19 @@ def row(kind: str, count: int, what: str, samples: list[Sample]) -> dict[str, An
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
-    """The rows as Markdown, the product next to the floor, the limit, and its peers."""
-    names = [one for one in (*WHAT, *PEERS) if any(row["what"] == one for row in rows)]
+    """The rows as Markdown: the product next to the floor, the limit, and its peers; below it what
+    needs no browser.
+    """
+    parts = [(*WHAT, *PEERS), (*HTTP, *HTTP_PEERS)]
+    tables = [[row for row in rows if row["what"] in names] for names in parts]
+    return "\n\n".join(markdown_of(some) for some in tables if some)
+
+
+def markdown_of(rows: list[dict[str, Any]]) -> str:
+    """One table."""
+    names = [one for one in NAMES if any(row["what"] == one for row in rows)]
     shares = [one for one in ("floor", "limit") if one in names]
-    heads = ["site", "sessions", *(PEERS.get(one, one) for one in names)]
+    heads = ["site", "at once", *(NAMES[one] for one in names)]
     heads += [f"of {one}" for one in shares]
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     by: dict[tuple[str, int], dict[str, dict[str, Any]]] = defaultdict(dict)
