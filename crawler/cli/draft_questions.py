@@ -22,6 +22,8 @@ from .terminal import echo
 
 #: Ends the name of a field that has all that is like its example.
 ALL = "[]"
+#: Helps where a text is not on the page yet.
+LATE = "if it comes late: --wait-for CSS"
 #: Characters of a value that are shown.
 SHOWN_MAX = 50
 #: Limits that are asked for, and what is asked.
@@ -205,7 +207,7 @@ class Interview:
             try:
                 best = self._proposals(page, answer, others, many=label.endswith(ALL))[0]
             except NothingFound as error:
-                raise Mistake(f"--field {label}: {error}") from None
+                raise Mistake(f"--field {label}: {error} ({LATE})") from None
             self._take(label.removesuffix(ALL), best)
         if table:
             return
