@@ -34,6 +34,14 @@ RETURNS = {
     # asked for again at once, without the cookies of the site, which had become too many
     "cookies_cleared": "cookies_cleared",
 }
+#: The ways by which pages came, of a crawl that needs no browser for all of them, in words.
+FETCH = {
+    "http": "by HTTP",
+    "chrome": "by Chrome",
+    "compared": "of them both ways",
+    "brought": "for which a browser was brought",
+    "again": "done again by Chrome",
+}
 
 
 def report(snapshot: Snapshot) -> dict[str, Json]:
@@ -70,6 +78,7 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
         "examples": examples_of(snapshot, "skipped_"),
         "known": {"pages": known, "example": snapshot.examples.get("dup", "")} if known else None,
         "hints": hints(snapshot.counts, snapshot.examples),
+        "fetch": {word: n for word in FETCH if (n := counts.get(f"fetch_{word}", 0))},
         "started": snapshot.started,
         "ended": snapshot.ended,
         "seconds": seconds,
@@ -135,6 +144,8 @@ def lines(snapshot: Snapshot) -> list[str]:
         text.append(
             f"  known    {known['pages']} led to pages known already{as_}: no results of them"
         )
+    if fetch := facts["fetch"]:
+        text.append(f"  fetch    {', '.join(f'{fetch[one]} {FETCH[one]}' for one in fetch)}")
     text += [f"  hint     {line}" for line in hint_lines(facts["hints"])]
     if delivering := facts["delivering"]:
         text.append(f"  hooks    {delivering} on their way to hooks")

@@ -12,6 +12,7 @@ from crawler import Crawl
 from crawler.config import settings as configuration
 from crawler.model import Outcome
 from crawler.output.hints import hints
+from crawler.output.report import lines
 from crawler.run.fetching import TRIALS, difference
 from crawler.services import Services
 from tests.support.loopback import serving
@@ -108,6 +109,8 @@ def test_a_deceiving_site_gives_the_items_of_chrome(redis, redis_server, url, de
     assert {items[path]["fetch"] for path in deceived} == {"chrome"}
     assert counts["fetch_http"] + counts["fetch_chrome"] == len(rows)
     assert counts["fetch_http"] >= 2 * (PAGES - TRIALS - 2)
+    report = "\n".join(lines(frontier.snapshot()))
+    assert f"{counts['fetch_http']} by HTTP, {counts['fetch_chrome']} by Chrome" in report
     told = hints(counts, {"hint_fetch_differs": differ["price"]})["fetch_differs"]
     assert told["pages"] == 3
 
