@@ -29,7 +29,7 @@ from .one_page import saved_chrome, saved_page_of, trial_chrome_and_permits, win
 from .page_files import save
 from .page_report import TriedPage, Wanted, head_lines, item_text, record_of, tail_lines
 from .parameters import CRAWL_REFERENCE
-from .terminal import TerminalOutput, echo
+from .terminal import echo, print_document
 
 if TYPE_CHECKING:
     from ..browser.trial.trial_chrome import PageRecord, TrialChrome
@@ -164,7 +164,7 @@ def tried(
             if target:
                 save(target, crawl, order, records[0], permits, chrome, failure=error)
             if wanted.html:
-                print_html(records[0].html)
+                print_document(records[0].html)
             raise
         if not records:  # a hook skipped the page before it was read
             on_read()
@@ -254,19 +254,11 @@ def show_page(one: TriedPage, wanted: Wanted, *, as_json: bool) -> None:
     for line in head_lines(one, wanted):
         echo(line, err=True, data=True)
     if wanted.html:
-        print_html(one.record.html)
+        print_document(one.record.html)
     elif one.outcome.result.skipped is None:
         echo(item_text(one.outcome), data=True)
     for line in tail_lines(one, wanted):
         echo(line, err=True, data=True)
-
-
-def print_html(html: str) -> None:
-    """Print a document: as it is to a file, without control characters to a terminal."""
-    if sys.stdout.isatty():
-        TerminalOutput().write(html + "\n")
-    else:
-        click.echo(html)
 
 
 def nothing() -> None:

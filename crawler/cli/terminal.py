@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from ..redaction import masked
@@ -14,6 +16,14 @@ def echo(text: str = "", *, err: bool = False, nl: bool = True, data: bool = Fal
     """
     shown = printable(text, keep="\n")
     click.echo(shown if data else masked(shown), err=err, nl=nl)
+
+
+def print_document(text: str) -> None:
+    """Print a whole document: as it is to a file, without control characters to a terminal."""
+    if sys.stdout.isatty():
+        TerminalOutput().write(text + "\n")
+    else:
+        click.echo(text)
 
 
 class TerminalOutput:

@@ -238,12 +238,12 @@ def test_the_documentation_of_settings_is_what_the_code_says():
 
 def rows(text: str) -> dict[str, str]:
     """Names and defaults of the tables in a Markdown text whose first column is one whole name in
-    code quotes.
+    code quotes; of two rows of one name the first, as the second says less.
     """
-    cells = (line.split("|") for line in text.splitlines() if line.startswith("| `"))
+    cells = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
     return {
         cell[1].strip(): cell[2].strip()
-        for cell in cells
+        for cell in reversed(cells)
         if len(cell) > 3 and not {",", "…"} & set(cell[1])
     }
 

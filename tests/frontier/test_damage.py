@@ -124,10 +124,10 @@ class Crawl:
         names += ["lane:l1", "queued:l1", "queued:l2:0", "seen:0", "seen:1"]
         for name in self.random.sample(names, 3):
             key = self.key(name)
-            was = self.redis.type(key)
+            type_ = TYPES.get(name) or self.redis.type(key).decode()
             self.redis.delete(key)
-            if was == b"string" or self.random.random() < 0.5:
-                self.redis.pfadd(key, "x") if was == b"hash" else self.redis.hset(key, "x", "y")
+            if type_ == "string" or self.random.random() < 0.5:
+                self.redis.pfadd(key, "x") if type_ == "hash" else self.redis.hset(key, "x", "y")
             else:
                 self.redis.set(key, "junk")
 
