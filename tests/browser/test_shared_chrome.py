@@ -96,6 +96,11 @@ def kept(request: Request) -> None:
     request.answer(b"", Content_Type="text/css", Cache_Control="max-age=60")
 
 
+@route("/stored")
+def stored(request: Request) -> None:
+    request.html("<script>document.title = `${localStorage.a} ${sessionStorage.tab}`</script>")
+
+
 @route("/with-style")
 def with_style(request: Request) -> None:
     request.html("<link rel=stylesheet href=/kept.css><h1>Styled</h1>")
@@ -107,8 +112,10 @@ def test_sessions_share_a_chrome_and_nothing_that_pages_leave_in_it(site: Server
     with ProxyServer("socks5") as proxy, Chrome(endpoint(tmp_path)) as chrome:
         way = f"--proxy-server={proxy.url()}", "--proxy-bypass-list=<-loopback>"
         profiles = (
-            Profile("shop"), Profile("shop", geolocation=(1, 2, 3)), Profile("shop", flags=way),
-        )  # fmt: skip
+            Profile("shop"),
+            Profile("shop", geolocation=(1, 2, 3), watch=True),
+            Profile("shop", flags=way),
+        )
         lent = [Lent(chrome, profile) for profile in profiles]
         member, stranger, far = (one.browser for one in lent)
         hits = site.hits["/kept.css"]
@@ -141,6 +148,13 @@ def test_sessions_share_a_chrome_and_nothing_that_pages_leave_in_it(site: Server
         assert "session=abc" in str(shown[0])
         assert shown[1] == "nobody"
         assert proxy.asked
+        # unless it is the log-in, which is loaded into another one before its page's scripts run
+        stored = {site.url(""): {"local": {"a": "c"}, "session": {"tab": "one"}}}
+        cookies = member.driver.cdp("Network.getAllCookies")["cookies"]
+        stranger.login.load({"cookies": cookies, "storage": stored}, 1)
+        assert "session=abc" in str(stranger.request(Page(site.url("/me"))) and stranger.text("h1"))
+        assert stranger.request(Page(site.url("/stored"))).title == "c one"
+        assert stranger.evaluate(f"'{stranger.options.watch}' in window")
         # nor its windows
         member.driver.switch_to.new_window("tab")
         assert [len(one.driver.window_handles) for one in (member, stranger)] == [2, 1]
@@ -161,15 +175,26 @@ def test_sessions_share_a_chrome_and_nothing_that_pages_leave_in_it(site: Server
 
 
 @in_a_group
-def test_downloads_of_sessions_in_one_chrome_are_apart(site: Server, tmp_path: Path):
+def test_downloads_and_captures_of_sessions_in_one_chrome_are_apart(site: Server, tmp_path: Path):
     with Chrome(endpoint(tmp_path)) as chrome:
-        lent = [Lent(chrome, Profile("files", downloads=True)) for _ in range(2)]
+        lent = [
+            Lent(chrome, Profile("files", downloads=True, captures=captures))
+            for captures in (True, False)
+        ]
         files = [
             one.browser.request(Page(site.url(f"/download?{number}"))).files
             for number, one in enumerate(lent)
         ]
         assert [len(one) for one in files] == [1, 1]
         assert list(shared_processes(tmp_path / "state").values()) == [2]
+        # What a page loads is captured with its body, where that is asked for
+        for one in lent:
+            one.browser.request(Page(site.url("/shelf")))
+        responses = lent[0].browser.responses
+        assert responses
+        responses.patterns, responses.body_limit, responses.limit = ("*/api/books*",), 4_000, 4_000
+        until(lambda: responses.here(responses.patterns))
+        assert [one.json()["price"] for one in responses.captured()] == ["£9"]
         for one in lent:
             one.end()
 
@@ -204,6 +229,8 @@ def test_a_page_goes_apart_once_its_shared_chrome_has_died(site: Server, tmp_pat
         with chrome.session(Profile("shop")) as browser:
             assert browser.request(page).title == "OK"
             assert len(shared_processes(tmp_path / "state")) == 1
+    # and no process is left, as a zombie either
+    assert not any(map(psutil.pid_exists, (pid, new)))
 
 
 #: A process that shares a Chrome with one that it forks; each opens a page, says so, and waits.

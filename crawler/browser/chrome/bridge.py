@@ -44,6 +44,8 @@ OF_CONTEXT = frozenset((
 ))  # fmt: skip
 #: The same on the browser's own connection; a tab means its own context by them.
 OF_BROWSER = frozenset({"Storage.getCookies", "Storage.setCookies", "Storage.clearCookies"})
+#: Commands that Chrome takes from anybody, but heeds only for who hears of the tab's pages.
+OF_LISTENERS = frozenset({"Page.addScriptToEvaluateOnNewDocument"})
 
 Message = dict[str, Any]
 
@@ -87,6 +89,7 @@ class Bridge:
         self.broken = ""
         self._cut = False  # by us
         self._own = ""  # our session of the tab, once it is told something
+        self._listens = False  # whether that hears of the tab's pages
         self._line = open_line(url, timeout)
         self._lock = threading.Lock()
         self._questions: dict[int, Question] = {}
@@ -192,6 +195,9 @@ class Bridge:
         if not self._own:
             attached = self._ask("Target.attachToTarget", targetId=self.tab, flatten=True)
             self._own = attached["sessionId"]
+        if method in OF_LISTENERS and not self._listens:
+            self._listens = True
+            self.tell("Page.enable", {}, timeout, meanwhile)
         if self._context and method in OF_CONTEXT:
             params = {"browserContextId": self._context, **params}
         question = Question(None, 0, method, at_root=False)

@@ -4,13 +4,14 @@ WebDriver is asked elsewhere, so that no ChromeDriver is started for that.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any, Protocol
 
 from ...errors import BrowserLost
-from .base import DebuggerAddress, TabState, Transport, TransportError
+from .base import FOLLOW, DebuggerAddress, PageMoved, TabState, Transport, TransportError
 from .cdp_socket import Late
-from .devtools import ANSWER_TIMEOUT, DevTools, Refused, SeleniumSession
+from .devtools import ANSWER_TIMEOUT, GONE, DevTools, Refused, SeleniumSession
 
 #: Times that windows are closed which a page opened, or which its windows opened.
 POPUP_ROUNDS = 4
@@ -46,6 +47,20 @@ class SharedTab(DevTools):
     def mind_dialogs(self) -> None:
         """Take in what the tab says by itself, and dismiss its dialogs."""
         self._read_waiting()
+
+    def ask_isolated(self, world: str, function: str, *args: Any) -> Any:
+        """Run a function apart from the page's scripts, once the page has loaded and stays, for
+        which ChromeDriver would wait as well.
+        """
+        self._read_waiting()
+        with contextlib.suppress(Late):
+            self._settle(time.monotonic() + FOLLOW)
+        try:
+            return super().ask_isolated(world, function, *args)
+        except TransportError as error:
+            if any(text in str(error) for text in GONE):
+                raise PageMoved(str(error)) from error
+            raise
 
     def address(self) -> str:
         """Return the URL that Chrome gives for the tab."""

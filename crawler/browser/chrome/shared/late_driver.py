@@ -23,6 +23,9 @@ from ..endpoint import Endpoint
 from ..options import attach
 from .seats import Seat
 
+#: What Chrome tells only those who heard of the request when it was made: ChromeDriver did.
+OF_WITNESS = frozenset({"Network.getResponseBody"})
+
 
 class DriverProcess(Protocol):
     """A ChromeDriver that reaches the Chrome by the session's bridge, and ends that with itself."""
@@ -145,6 +148,8 @@ class LateDriver(Driver):
 
     def cdp(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a command of the DevTools protocol to the tab of this session."""
+        if method in OF_WITNESS and self.begun:
+            return super().cdp(method, **params)
         try:
             return self._bridge.tell(method, params, self.command_timeout, self.meanwhile)
         except Refused as error:

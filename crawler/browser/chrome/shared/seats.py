@@ -167,6 +167,7 @@ def find_seat(state: Path, kind: str, size: int, age: float) -> Seat | None:
     """Return a free seat in a Chrome of this ``kind`` and group with ``size`` of them, which is no
     older than ``age`` seconds; None: there is none. For the one at the gate.
     """
+    reap()
     for folder in folders_of_group(state):
         about = read_about(folder)
         if about is None or about.kind != kind or not about.alive or (folder / RETIRED).exists():
@@ -275,7 +276,7 @@ def launch(command: list[str], folder: Path, env: Mapping[str, str]) -> subproce
     group = current_group()
     if group is None:
         raise BrowserUnavailable("this process shares no Chromes")
-    _started[:] = [process for process in _started if process.poll() is None]
+    reap()
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
             # Chrome reads commands from 3 and answers to 4; when there are none any more, it ends
@@ -293,11 +294,19 @@ def launch(command: list[str], folder: Path, env: Mapping[str, str]) -> subproce
 
 def end(about: About) -> None:
     """End a Chrome at once, and wait until it is gone, for seconds at most."""
-    if not about.alive:
-        return
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(about.pid, signal.SIGKILL)
+    if about.alive:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(about.pid, signal.SIGKILL)
     limit = time.monotonic() + CLEAN_TIMEOUT
     while about.alive and time.monotonic() < limit:
         time.sleep(0.005)
+    for process in _started:
+        if process.pid == about.pid:  # its threads may take longer than it does
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(limit - time.monotonic(), 0))
+    reap()
+
+
+def reap() -> None:
+    """Forget the Chromes of this process that have ended, so that the system does as well."""
     _started[:] = [process for process in _started if process.poll() is None]
