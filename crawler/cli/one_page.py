@@ -13,7 +13,7 @@ from ..config import environment
 from ..config import settings as configuration
 from ..definition.crawl import Crawl
 from ..definition.network import entries_decided, guard_of, plain_headers, proxies_of, robots_names
-from ..local.processes import kill_children
+from ..local.processes import killing_children
 from ..net.permits import Permits
 from ..output.saved_page import SavedPage, is_saved_page, read_saved_page
 from .click_errors import Mistake
@@ -52,9 +52,9 @@ def trial_chrome_and_permits(
     from ..services import endpoint
 
     place = replace(endpoint(configuration.load()), window=window)
-    with TrialChrome(place) as chrome:
+    # of hooks: who waits for the end of our output would wait for theirs
+    with killing_children(), TrialChrome(place) as chrome:
         yield chrome, permits_of(crawl, chrome)
-    kill_children()  # of hooks: who waits for the end of our output would wait for theirs
 
 
 @contextmanager
@@ -63,9 +63,8 @@ def saved_chrome() -> Iterator[SavedChrome]:
     from ..browser.trial.saved_chrome import SavedChrome
     from ..services import endpoint
 
-    with SavedChrome(endpoint(configuration.load())) as chrome:
+    with killing_children(), SavedChrome(endpoint(configuration.load())) as chrome:
         yield chrome
-    kill_children()
 
 
 def permits_of(crawl: Crawl, chrome: Chrome) -> Permits:

@@ -10,8 +10,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -121,8 +121,18 @@ def is_gone(name: str) -> bool:
     return not pid.isdigit() or str(birth(int(pid))) != born
 
 
-def kill_children() -> None:
-    """Kill every living process that this one, or one of its children, has started."""
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            process.kill()
+@contextmanager
+def killing_children() -> Iterator[None]:
+    """Kill, at the end, every living process that this one, or one of its children, has started
+    meanwhile.
+    """
+    before = {child.pid for child in psutil.Process().children()}
+    try:
+        yield
+    finally:
+        mine = [child for child in psutil.Process().children() if child.pid not in before]
+        for child in mine:
+            with suppress(psutil.Error):
+                mine += child.children()
+            with suppress(psutil.Error):
+                child.kill()

@@ -102,14 +102,12 @@ def diagnose(error: BaseException) -> tuple[FailureClass, str, int | None]:
             return FailureClass.AWAY, "browser_away", None
         case BrowserLost(shared=True):
             return FailureClass.SHARED, "shared_browser_lost", None
-        case BrowserUnavailable():  # its own, after the one that it shared died
+        case BrowserUnavailable():  # its own: after a shared one died, or one that HTTP asks for
             return FailureClass.INFRA, f"no_browser: {one_line(error)}", None
         case BrowserLost(hung=True):
             return FailureClass.RETRY, "hung", None
         case BrowserLost():
             return FailureClass.CRASH, "browser_lost", None
-        case BrowserUnavailable():
-            return FailureClass.INFRA, "no_browser", None
         case FrontierRefused():
             # Redis is full: the page can wait until it is not
             return FailureClass.INFRA, one_line(error), None

@@ -264,7 +264,7 @@ def test_a_mistake_is_one_line_and_exit_status_two(project):
     assert status.stdout == "books: not started\n"
     assert (unknown.status, unstarted.status) == (2, 2)
     said = {
-        unknown.stderr: "no crawl is named 'bucks' (known here: books)",
+        unknown.stderr: "no crawl is named 'bucks' (did you mean books? known here: books)",
         unstarted.stderr: "has not been started yet: manage.py crawl books",
         # of the environment, in processes of their own
         project.manage("crawl", "books", status=2, CRAWLER_QUEUE="a queue").stderr: "CRAWLER_QUEUE",
