@@ -449,7 +449,7 @@ def effective(settings: Settings) -> list[EffectiveSetting]:
     found = []
     for name, value in settings:
         field = Settings.model_fields[name]
-        if os.environ.get(variable(name)) or variable(name) in withdrawn:
+        if is_given(name):
             source = "environment"
         elif value == field.default:
             source = DEFAULT
@@ -461,6 +461,12 @@ def effective(settings: Settings) -> list[EffectiveSetting]:
             source = f"made of {variable('redis_url')}"  # the broker beside it
         found.append(EffectiveSetting(variable(name), value, source, is_secret=not field.repr))
     return found
+
+
+def is_given(name: str) -> bool:
+    """Whether the environment gives the setting ``name``: not the Django project, or a default."""
+    given = {one.upper() for one, value in os.environ.items() if value} | set(withdrawn)
+    return variable(name) in given
 
 
 def environment(settings: Settings) -> dict[str, str]:

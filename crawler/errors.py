@@ -25,15 +25,22 @@ CrawlerError
     └── PortTaken            another program listens where a server of ours would
 
 Errors that only one room raises stand in that room: FetchError and PrivateAddress in ``net/``,
-TransportError (a BrowserError) and its kind in ``browser/transport``,
-BrokerUnavailable in ``client/``, those of the jobs API in ``api/job``.
+TransportError (a BrowserError) and its kind in ``browser/transport``, NoSandbox (a
+BrowserUnavailable) in ``browser/chrome``, BrokerUnavailable in ``client/``, those of the jobs API
+in ``api/job``. ``fall_back`` lets a function go on after one of them.
 """
 
 from __future__ import annotations
 
 import difflib
+import functools
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: Characters of the reason of a hook's decision that are kept: it is counted.
 DECISION_MAX = 100
@@ -70,7 +77,8 @@ class DefinitionError(CrawlerError):
         self.name, self.faults = name, faults
 
     def __str__(self) -> str:
-        return f"crawl {self.name!r}: " + "; ".join(map(str, self.faults))
+        faults = "; ".join(map(str, self.faults))
+        return f"crawl {self.name!r}: {faults}" if self.name else faults
 
 
 class UnknownCrawl(CrawlerError):
@@ -288,3 +296,34 @@ class PortTaken(SetupError):
 
     def __init__(self, host: str, port: int, reason: str) -> None:
         super().__init__(f"cannot listen on {host}:{port}: {reason}")
+
+
+def fall_back(
+    error: type[Exception],
+    parameter: str,
+    value: Any,
+    say: Callable[[Any], object],
+    *,
+    may: Callable[[Mapping[str, Any]], bool] = lambda _: True,
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator that, after ``error``, calls a function once more, with ``value`` for its
+    keyword ``parameter``. Before that, ``say`` gets the error, to say aloud what goes on without.
+
+    ``may`` gets the keywords of the first call; False: its error stands. So it does if the first
+    call had that ``value`` already.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                return function(*args, **kwargs)
+            except error as first:
+                if kwargs.get(parameter) == value or not may(kwargs):
+                    raise
+                say(first)
+                return function(*args, **{**kwargs, parameter: value})
+
+        return run
+
+    return decorate

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, ParamSpec, TypeVar
@@ -23,7 +23,14 @@ import click
 from click.core import ParameterSource
 
 from ..config import SettingsError
-from ..errors import CrawlerError, CrawlExists, DefinitionError, HookFailed
+from ..errors import (
+    CrawlerError,
+    CrawlExists,
+    DefinitionError,
+    FrontierUnavailable,
+    HookFailed,
+    fall_back,
+)
 from ..hooks import note_of
 from ..output.report import ExitStatus
 from ..redaction import masked
@@ -110,23 +117,17 @@ def with_fallback(
     """Return a decorator that, after ``error``, calls the command once more, with ``value`` for its
     ``parameter``, and says so on standard error: the error, and ``why`` it goes on.
 
-    A value that the user gave, on the command line or by a variable, is never replaced.
+    A value that the user gave, on the command line or by a variable, is never replaced. Any other
+    function may have it as well: there, a value that its caller gave is not replaced.
     """
 
-    def decorate(command: Callable[P, R]) -> Callable[P, R]:
-        @functools.wraps(command)
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                return command(*args, **kwargs)
-            except error as first:
-                if is_given(parameter, kwargs) or kwargs.get(parameter) == value:
-                    raise
-                echo(f"{first}; {why}", err=True)
-                return command(*args, **{**kwargs, parameter: value})
+    def say(first: Exception) -> None:
+        echo(f"{first}; {why}", err=True)
 
-        return run
+    def may(kwargs: Mapping[str, Any]) -> bool:
+        return not is_given(parameter, kwargs)
 
-    return decorate
+    return fall_back(error, parameter, value, say, may=may)
 
 
 def one_line(error: click.UsageError) -> click.UsageError:
@@ -171,7 +172,7 @@ def is_verbose() -> bool:
     return bool(context and context.find_root().params.get("verbose"))
 
 
-def is_given(parameter: str, kwargs: dict[str, Any]) -> bool:
+def is_given(parameter: str, kwargs: Mapping[str, Any]) -> bool:
     """Whether the user gave this parameter of the command that runs; outside of click: the
     caller.
     """
@@ -204,11 +205,36 @@ def explain_hook(error: Exception, note: str) -> str:
 def explain(error: Exception) -> str:
     """Return the text of ``error``; the faults of a definition stand on a line each."""
     if isinstance(error, DefinitionError) and len(error.faults) > 1:
-        title = f"the crawl {error.name!r} has {len(error.faults)} faults"
+        name = f" {error.name!r}" if error.name else ""
+        title = f"the crawl{name} has {len(error.faults)} faults"
         return "\n".join([title, *(f"  {fault}" for fault in error.faults)])
     if isinstance(error, CrawlExists):
         return f"{error} (crawler start --restart, --update or --reset)"
+    if isinstance(error, FrontierUnavailable) and (mend := mend_of(error)):
+        return f"{str(error).removesuffix('.')}; {mend}"
     return str(error)
+
+
+def mend_of(error: FrontierUnavailable) -> str:
+    """Return how a Redis is mended that does not answer; "" for any other trouble with it."""
+    # only now: they take a while to import
+    from ..config import settings as configuration
+    from ..storage.errors import NO_ANSWER
+
+    if not str(error).startswith(NO_ANSWER):
+        return ""
+    try:
+        settings = configuration.load()
+    except SettingsError:  # a command of somebody's own, which needs none
+        return ""
+    if not settings.redis_url:
+        return "the private one has ended; the same command starts it again"
+    context = click.get_current_context(silent=True)
+    command = context and (context.invoked_subcommand or context.info_name)
+    local = ", as --local does" if command == "start" else ""
+    if configuration.is_given("redis_url"):
+        return f"start it, correct CRAWLER_REDIS_URL, or unset it for a private one{local}"
+    return "start it, or correct its address in the settings of the Django project"
 
 
 def explain_unexpected(error: Exception) -> str:

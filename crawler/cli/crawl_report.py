@@ -27,7 +27,7 @@ STEP, SECONDS = "step:", "us"
 
 def report_file(path: Path, crawl: str, state: Path) -> WholeFile:
     """Return the file for the report of ``crawl``; only another report of it is overwritten."""
-    return WholeFile(path, state, is_ours=partial(is_report_of, crawl=crawl), by_note=False)
+    return WholeFile(path, state, is_ours=partial(is_report_of, crawl=crawl), kind="page")
 
 
 def report_page(handle: CrawlHandle, snapshot: Snapshot, state: Path, usual: Path | None) -> str:

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..client.client import Client
 from ..client.start_report import IfExists
 from ..config import environment
 from ..config import settings as configuration
@@ -26,6 +26,7 @@ from .field_options import FieldCommand, changes_of, field_options
 from .orders import Asked, Order, check_files, order_of
 from .parameters import CRAWL_REFERENCE
 from .start_run import crawl_embedded, watch_shared
+from .start_services import find_services
 from .terminal import echo
 
 
@@ -149,8 +150,12 @@ def start(
     asked = Asked(crawls, results, output, formats, changes, concurrency, local)
     orders = [order_of(one, asked, if_exists, settings) for one in dict.fromkeys(crawls)]
     check_files(orders)
-    own = local or not settings.redis_url
-    if own:
+    client = None if local else find_services(settings)
+    if client is None and settings.redis_url and not local:  # the project's, which is not there
+        environment.leave_redis()
+        settings = configuration.load()
+        orders = [replace(one, asked=replace(asked, local=True)) for one in orders]
+    if client is None:
         ends = crawl_embedded(orders, Embedded(settings))
     elif concurrency:
         raise Mistake(
@@ -158,13 +163,13 @@ def start(
             " the workers' own counts hold (or: --local)"
         )
     else:
-        ends = watch_shared(orders, Client(settings))
+        ends = watch_shared(orders, client)
     if as_json:
         records = [report.report(end.snapshot) for end in ends if end.snapshot]
         echo(json.dumps(records[0] if len(crawls) == 1 else records))
     for end in () if as_json else ends:
         if end.snapshot:
-            print_end(end.order, end.snapshot, settings, own=own)
+            print_end(end.order, end.snapshot, settings, own=client is None)
     if status := max(end.status for end in ends):
         sys.exit(status)
 

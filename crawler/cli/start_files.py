@@ -112,8 +112,8 @@ class StartFiles:
             pages = self._add_pages(output / PAGES)
             for path in items_in(output, formats):
                 self._add_items(path, pages)
-            self._failed = WholeFile(output / FAILED, state, is_ours=is_failed_list)
-            self._report = WholeFile(output / REPORT, state, is_ours=self._is_report)
+            self._failed = WholeFile(output / FAILED, state, is_ours=is_failed_list, kind="failed")
+            self._report = WholeFile(output / REPORT, state, is_ours=self._is_report, kind="report")
             self._page = report_file(output / PAGE, crawl.name, state)
         for path in paths:
             self._add_items(path, self._add_pages(WholeFile(path, state).spool, shown=path))

@@ -17,6 +17,7 @@ from ..client.client import Client
 from ..client.crawl_handle import CrawlHandle
 from ..client.standstill import Reason, Standstill
 from ..client.start_report import STILL_RUNS, IfExists, StartOutcome, StartReport
+from ..config import django
 from ..config.settings import Settings
 from ..definition.bounds import entry_pages
 from ..definition.crawl import Crawl
@@ -394,9 +395,10 @@ def say_start(order: Order, start: StartReport, workers: str) -> None:
         say(f"limits until --update sets those of its code again: {', '.join(order.asked.changes)}")
     if order.asked.local:
         name = shlex.quote(order.crawl.name)
+        leaving = f"CRAWLER_REDIS_URL={f' {django.MODULE}=' if django.project() else ''}"
         say(
             "--local: a private Redis and workers of its own, not those of CRAWLER_REDIS_URL; from"
-            f" elsewhere: CRAWLER_REDIS_URL= crawler info {name}"
+            f" elsewhere: {leaving} crawler info {name}"
         )
 
 

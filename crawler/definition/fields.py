@@ -64,6 +64,8 @@ OWN_HEADERS = frozenset((
     "host", "connection", "content-length", "transfer-encoding", "upgrade", "keep-alive", "te",
     "trailer",
 ))  # fmt: skip
+#: The largest number that is counted: Redis's scripts write more digits than these inexactly.
+COUNT_MAX = 10**14
 #: Characters of JSON that a crawl's message may have: it travels with the definition.
 MESSAGE_MAX = 65_536
 #: Stands for the time of the last crawl.
@@ -386,7 +388,7 @@ Seconds = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Flag = Annotated[bool, Field(strict=True)]
 Message = Annotated[Any, AfterValidator(_message)]
 #: Types of fields that the jobs API takes as well, which narrows some.
-Count = Annotated[Whole, Field(ge=1)]
+Count = Annotated[Whole, Field(ge=1, le=COUNT_MAX)]
 Depth = Annotated[Whole, Field(ge=0, le=1_000_000)]
 Concurrency = Annotated[Whole, Field(ge=1, le=10_000)]
 Duration = Annotated[Seconds, Field(gt=0, le=_YEAR)]
@@ -729,7 +731,7 @@ class Fields(BaseModel):
         "What becomes of downloads: the page fails, or the file is kept.",
         'downloads="save"',
     )
-    download_limit: Annotated[Whole, Field(ge=1)] = _field(
+    download_limit: Count = _field(
         100_000_000, "Bytes that a page may download.", "download_limit=10_000_000"
     )
     download_timeout: Annotated[Seconds, Field(gt=0, le=3_600)] = _field(

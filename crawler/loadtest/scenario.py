@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ..definition.fields import COUNT_MAX
 from ..errors import SetupError
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
@@ -38,8 +39,8 @@ class JobOrder(_Table):
 
     crawl: str | None = None
     url: str | None = None
-    page_limit: Annotated[int, Field(ge=1)] | None = 1
-    depth_limit: Annotated[int, Field(ge=0)] | None = None
+    page_limit: Annotated[int, Field(ge=1, le=COUNT_MAX)] | None = 1
+    depth_limit: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     message: Any = None
 
     @model_validator(mode="after")

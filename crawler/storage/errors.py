@@ -100,6 +100,15 @@ def translate_reply(error: Exception) -> FrontierError | None:
     return None
 
 
+def nothing_listens(error: BaseException | None) -> bool:
+    """Whether ``error`` came of an address where no server is, rather than one in trouble."""
+    while error is not None:
+        if isinstance(error, ConnectionRefusedError | FileNotFoundError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def first_sentence(text: str) -> str:
     """Return the first sentence of what Redis answered: some of its answers are long."""
     return text.partition(". ")[0]

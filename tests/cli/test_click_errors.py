@@ -13,11 +13,17 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from crawler.cli.click_errors import clear_errors, with_fallback
+from crawler.cli.click_errors import clear_errors, mend_of, with_fallback
 from crawler.cli.metrics import PORT
-from crawler.errors import PortTaken, SetupError, UnknownCrawl
+from crawler.cli.start_services import find_services
+from crawler.client.client import Client
+from crawler.config.settings import Settings
+from crawler.errors import FrontierUnavailable, PortTaken, SetupError, UnknownCrawl
 from crawler.redaction import masked
+from crawler.storage.errors import NO_ANSWER
 from tests.support.folder import CRAWLER, Folder
+
+URL = "http://127.0.0.1/"
 
 
 def invoke(function: object, *words: str, **options: str) -> Result:
@@ -92,6 +98,8 @@ def test_what_click_says_itself_stays_as_it_is():
         (["validate", "a" * 5_000 + ".toml"], "cannot be read: File name too long"),
         (["validate", "a" * 5_000], "there is no module aaa"),
         (["validate", "gone.toml"], "there is no file gone.toml"),
+        (["run", "http://127.0.0.1/", "--set", "x"], "Error: x: is no change of a field"),
+        (["start", "http://127.0.0.1/", "--item-limit", "9" * 20], " is too large, at most 1e+14"),
     ],
 )
 def test_a_command_line_that_means_nothing_is_one_line(folder: Folder, words, line):
@@ -100,6 +108,49 @@ def test_a_command_line_that_means_nothing_is_one_line(folder: Folder, words, li
     assert (done.exit_code, done.stdout) == (2, "")
     assert line in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_redis_that_does_not_answer_is_mended_in_the_same_line(folder: Folder, monkeypatch):
+    unset = "correct CRAWLER_REDIS_URL, or unset it for a private one"
+    monkeypatch.setitem(folder.environ, "CRAWLER_REDIS_URL", "redis://127.0.0.1:1/0")
+    for words, end in (("info", "shop"), unset), (("start", URL), f"{unset}, as --local does"):
+        done = folder.here(*words)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr.startswith("Error: Redis does not answer: ")
+        assert done.stderr.endswith(f"refused; start it, {end}\n")
+    # where none was named
+    for variable in ("CRAWLER_REDIS_URL", "DJANGO_SETTINGS_MODULE"):
+        monkeypatch.delenv(variable, raising=False)
+    assert "the private one has ended" in mend_of(FrontierUnavailable(f"{NO_ANSWER}: gone"))
+    assert mend_of(FrontierUnavailable("Redis cannot do it now: LOADING")) == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "is_named", "expected"),
+    [
+        (None, False, None),  # nobody says where one is
+        ("redis://127.0.0.1:1/0", False, None),  # the project's, as where it is developed
+        ("unix:///nowhere/redis.sock", False, None),
+        ("redis://192.0.2.1:6379/0", False, Client),  # the project's, where it is deployed
+        ("redis://127.0.0.1:1/0", True, Client),
+    ],
+)
+def test_a_private_redis_stands_in_for_a_default_only(
+    url, is_named, expected, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.delenv("CRAWLER_REDIS_URL", raising=False)
+    if is_named:
+        monkeypatch.setenv("CRAWLER_REDIS_URL", url)
+    services = find_services(Settings(redis_url=url, state_dir=tmp_path))
+    assert type(services) is (expected or type(None))
+    said = capsys.readouterr().err
+    if expected:
+        assert said == ""
+    else:
+        first = "CRAWLER_REDIS_URL is not set" if url is None else "Redis does not answer: "
+        assert said.startswith(first)
+        assert f"; a private Redis in {tmp_path}, and workers" in said
+        assert said.count("\n") == 1
 
 
 def test_the_name_of_a_crawl_that_is_nearly_right_is_suggested():

@@ -160,6 +160,11 @@ def test_a_report_replaces_only_a_report_of_its_crawl(desk):
     assert "name one" in desk.run("report", "shop", "--json", "--html", status=2)
     desk.run("report", "shop", "--html")  # nothing is done yet
     assert "No page is done yet" in (desk.folder.path / "shop.html").read_text()
+    # and no rows replace a report
+    refused = desk.run("export", "shop", "--format", "csv", "-o", "shop.html", status=2)
+    assert "shop.html exists" in refused
+    assert "No page is done yet" in (desk.folder.path / "shop.html").read_text()
+    desk.run("report", "shop", "--html")
 
 
 def test_a_map_of_many_pages_shows_their_folders():

@@ -7,7 +7,7 @@ import os
 import secrets as random
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import ChromeOptions
 
-from ...errors import BrowserError, BrowserUnavailable
+from ...errors import BrowserError, BrowserUnavailable, fall_back
 from ...observe.logs import logger
 from ...profile import Profile
 from ...secret_refs import reveal
@@ -60,6 +60,10 @@ SHARED_MEMORY = 1 << 30
 _unsandboxed = threading.Event()
 
 
+class NoSandbox(BrowserUnavailable):
+    """Chrome ended because it cannot make a sandbox on this machine."""
+
+
 @dataclass(frozen=True)
 class NewSession:
     """A new session: its WebDriver, the transport for its pages, and its ChromeDriver, if that is
@@ -74,6 +78,10 @@ class NewSession:
     local: LocalDriver | SharedSession | None
     tab: str
     watch: str
+
+
+#: Starts a session on this machine for a profile, with a sandbox or without.
+LocalStart = Callable[[Profile, bool], NewSession]
 
 
 class AttachedDriver(LocalDriver):
@@ -136,13 +144,26 @@ class Launcher:
             return self._start_remote(profile, endpoint.url)
         shares = endpoint.shared > 1 and endpoint.uses_devtools and not (alone or endpoint.window)
         start = self._start_shared if shares and current_group() else self._start_local
+        return self._start_here(start, profile, sandbox=may_have_sandbox())
+
+    @fall_back(
+        NoSandbox,
+        "sandbox",
+        False,
+        lambda _: warn_unsandboxed("Chrome cannot use it on this machine"),
+    )
+    def _start_here(self, start: LocalStart, profile: Profile, *, sandbox: bool) -> NewSession:
+        """Start a session by ``start``, on this machine; without a sandbox where none can be had.
+
+        Raises:
+            BrowserUnavailable: no session could be started.
+        """
         try:
-            return start(profile)
+            return start(profile, sandbox)
         except BrowserUnavailable as error:
-            if _unsandboxed.is_set() or "sandbox" not in str(error).partition(SAYS)[2]:
-                raise
-            warn_unsandboxed("Chrome cannot use it on this machine")
-        return start(profile)
+            if sandbox and "sandbox" in str(error).partition(SAYS)[2]:
+                raise NoSandbox(str(error)) from error
+            raise
 
     def _start_remote(self, profile: Profile, url: str) -> NewSession:
         """Start a session of the endpoint at ``url``.
@@ -150,7 +171,7 @@ class Launcher:
         Why its Chrome ends at once is not seen from here: as root, for lack of the sandbox. Through
         a pipe Chrome notices that its driver is gone, and goes, too, even from an endless dialog.
         But on a pipe it takes the driver a minute to notice that Chrome did not start, so the first
-        one is started without.
+        one is started without. That it was the sandbox is known, and said, once one without starts.
         """
         flags = (*FLAGS, HEADLESS, NO_SHARED_MEMORY)
         piped = flags if self.endpoint.uses_devtools or profile.line else (*flags, PIPE)
@@ -164,8 +185,7 @@ class Launcher:
                 self._sandboxed = True
                 return new
         new = self._connect(profile, url, (*piped, NO_SANDBOX))
-        if not _unsandboxed.is_set():
-            warn_unsandboxed(f"the one at {new.driver.address} only starts without it")
+        warn_unsandboxed(f"the one at {new.driver.address} only starts without it")
         return new
 
     def _start_attached(self, profile: Profile, url: str) -> NewSession:
@@ -188,11 +208,11 @@ class Launcher:
                 raise BrowserUnavailable(f"{bridge.endpoint}: {error}") from error
             raise
 
-    def _start_local(self, profile: Profile) -> NewSession:
+    def _start_local(self, profile: Profile, sandbox: bool) -> NewSession:
         endpoint = self.endpoint
         binary = endpoint.binary or (find_chrome(window=True) if endpoint.window else None)
         local = LocalDriver(endpoint.state, binary=binary, driver=endpoint.driver)
-        flags = self._local_flags(profile, local.binary)
+        flags = self._local_flags(profile, local.binary, sandbox)
         try:
             with local.watched():
                 return self._connect(profile, local.url, flags, local)
@@ -205,25 +225,23 @@ class Launcher:
                 ) from error
             raise
 
-    def _local_flags(self, profile: Profile, binary: str) -> list[str]:
+    def _local_flags(self, profile: Profile, binary: str, sandbox: bool) -> list[str]:
         """Return the flags of the Chrome ``binary`` on this machine."""
-        if os.name == "posix" and os.geteuid() == 0 and not _unsandboxed.is_set():
-            warn_unsandboxed("we are root")
         devtools = self.endpoint.uses_devtools
         return [
             *FLAGS,
             *((KEEP_FRAME,) if devtools else () if profile.line else (PIPE,)),
             *(() if is_shell(binary) or self.endpoint.window else (HEADLESS,)),
-            *((NO_SANDBOX,) if _unsandboxed.is_set() else ()),
+            *(() if sandbox else (NO_SANDBOX,)),
             *(() if has_shared_memory() else (NO_SHARED_MEMORY,)),
         ]
 
-    def _start_shared(self, profile: Profile) -> NewSession:
+    def _start_shared(self, profile: Profile, sandbox: bool) -> NewSession:
         """Start a session in a Chrome that others share: a browser context with a tab."""
         endpoint = self.endpoint
         binary = endpoint.binary or find_chrome()
         binary = resolve_wrapper(binary or find_or_fetch(None, endpoint.driver)[0])
-        options = self._options(profile, self._local_flags(profile, binary))
+        options = self._options(profile, self._local_flags(profile, binary, sandbox))
         session = self._join(binary, options)
         bridge = session.bridge
         watch = "_" + random.token_hex(8)
@@ -343,8 +361,19 @@ def quit_session(
     return gone
 
 
+def may_have_sandbox() -> bool:
+    """Whether a Chrome of this machine may have its sandbox, as far as is known here; as root it
+    has none, which is said once.
+    """
+    if os.name == "posix" and os.geteuid() == 0:
+        warn_unsandboxed("we are root")
+    return not _unsandboxed.is_set()
+
+
 def warn_unsandboxed(why: str) -> None:
     """Say, once, that Chrome runs without its sandbox."""
+    if _unsandboxed.is_set():
+        return
     _unsandboxed.set()
     log.warning(
         "Chrome runs without its sandbox: %s. Run as another user, or in a container of its own, if"

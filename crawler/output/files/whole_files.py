@@ -19,14 +19,16 @@ from .notes import Memo
 
 #: Bytes that are read at once.
 BLOCK = 1_048_576
+#: The kind of a file of items or pages.
+ROWS = "rows"
 
 
 class WholeFile:
     """A file that we replace as a whole, if it is still as we left it.
 
-    A note in the private state holds digests of what was written; ``is_ours`` may know a file by
-    its content, too, or, without ``by_note``, only that: its notes may be those of a table that was
-    there before. ``advice`` ends the line that refuses to overwrite a file of somebody else.
+    A note in the private state holds digests of what was written, and its ``kind``: a report does
+    not replace rows, nor rows a report. ``is_ours`` may know a file by its content, too. ``advice``
+    ends the line that refuses to overwrite a file of somebody else.
     """
 
     def __init__(
@@ -37,9 +39,9 @@ class WholeFile:
         advice: str = "move it away, or choose another file",
         overwrite: bool = False,
         is_ours: Callable[[Path], bool] = lambda _: False,
-        by_note: bool = True,
+        kind: str = ROWS,
     ) -> None:
-        self.path, self.overwrite, self._by_note = path, overwrite, by_note
+        self.path, self.overwrite, self.kind = path, overwrite, kind
         self._advice, self._is_ours = advice, is_ours
         self._memo = Memo(state, path)
 
@@ -65,8 +67,7 @@ class WholeFile:
                 raise PermissionError(None, "its folder cannot be written")
             if self.overwrite or not self.path.is_file() or not self.path.stat().st_size:
                 return
-            known = self._by_note and digest_of_file(self.path) in self._digests()
-            known = known or self._knows()
+            known = digest_of_file(self.path) in self._digests() or self._knows()
         except OSError as error:
             raise SetupError(self._cannot(error)) from error
         if not known:
@@ -103,7 +104,7 @@ class WholeFile:
             if not target.is_file() or digest_of_file(target) != digest:
                 self.check()
             # noted before the file is replaced: a process that dies in between leaves a known one
-            self._memo.write(digests=[digest, *self._digests()[:1]])
+            self._memo.write(kind=self.kind, digests=[digest, *self._digests()[:1]])
             before(temporary)
             temporary.replace(target)
         except OSError as error:
@@ -137,8 +138,9 @@ class WholeFile:
             return False
 
     def _digests(self) -> list[Json]:
-        digests = self._memo.read().get("digests", [])
-        return digests if isinstance(digests, list) else []
+        note = self._memo.read()
+        digests = note.get("digests", [])
+        return digests if note.get("kind", ROWS) == self.kind and isinstance(digests, list) else []
 
     def _cannot(self, error: OSError) -> str:
         return f"cannot write the results to {self.path}: {error.strerror or error}"
