@@ -19,13 +19,17 @@ from click.testing import CliRunner
 from rich.console import Console
 from rich.text import Text
 
+from crawler.browser.trial.trial_chrome import PageRecord
 from crawler.cli import main as crawler
 from crawler.cli.crawl_list import table
 from crawler.cli.live.crawl_state import CrawlState, Failure, Flight
 from crawler.cli.live.screen import Frame, crawl_lines, list_lines
+from crawler.cli.page_report import TriedPage, Wanted, head_lines, item_text, tail_lines
+from crawler.definition.crawl import Crawl
 from crawler.frontier.answers import Lane
-from crawler.model import Snapshot, Status
+from crawler.model import Link, Page, Response, Result, Snapshot, Status
 from crawler.output import report
+from crawler.run.dry_run import DryRun
 
 FOLDER = Path(__file__).parent / "images"
 WIDTH, HEIGHT = 80, 24
@@ -120,6 +124,35 @@ def other(name: str, status: Status, done: int, **values: object) -> CrawlState:
     return CrawlState(Snapshot(name=name, status=status, **(facts | lists)), NOW, **values)  # type: ignore[arg-type]
 
 
+def tried_page() -> TriedPage:
+    """Return one page that was tried."""
+    site = "https://books.example"
+    crawl = Crawl(name="books", url=site, extract={"title": "h1", "price": ".price"})
+    full = Response(
+        f"{site}/books/salt-road",
+        200,
+        "OK",
+        content_type="text/html",
+        timing={"response": 54.0, "dom": 166.0, "load": 168.0, "total": 302.0},
+        console=({"level": "error", "message": f'{site}/app.js 12:3 "no such shelf"'},),
+    )
+    item = {"title": "Salt Road", "price": None}
+    result = Result("books", Page(full.url), full, item, (), 480.0)
+    kept = tuple(Page(f"{site}/{path}", 1) for path in ("books/shelf-9", "authors/mori", "about"))
+    left = [(Link("https://covers.example/salt-road"), "scope")] * 22
+    left += [(Link(full.url), "duplicate")] * 9
+    steps = {"browser": 890.0, "queue.register": 10.0, "request": 335.0, "extract": 2.0}
+    return TriedPage(
+        crawl,
+        DryRun(result, kept, tuple(left), {}, steps),
+        PageRecord(full),
+        "robots.txt: looked up celery-crawler, *; the group that counts: *",
+        "*",
+        ['price got a value after the page was read: wait_for = [".price"]'],
+        {"price": ".price"},
+    )
+
+
 def crawl_row(
     name: str, status: str, counts: tuple[int, int, int], definition: str
 ) -> dict[str, object]:
@@ -194,6 +227,14 @@ def pictures() -> dict[Path, str]:
     found |= save("watch", "crawler info --watch", list_lines(states, WIDTH, 12, keys))
     lines = [command("crawler report books"), *folded(report.lines(ended()))]
     found |= save("report", "crawler report", lines)
+    page, wanted = tried_page(), Wanted()
+    shown = [*head_lines(page, wanted), *item_text(page.outcome).splitlines()]
+    shown += tail_lines(page, wanted)
+    lines = [
+        command(f"crawler run books.toml --url {page.outcome.result.page.url}"),
+        *folded(shown),
+    ]
+    found |= save("run", "crawler run", lines)
     rows = [
         crawl_row("books", "active", (2_214, 3, 1_181), "code"),
         crawl_row("maps", "finished", (5_118, 0, 0), "code"),

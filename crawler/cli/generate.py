@@ -15,7 +15,8 @@ from ..model import is_crawl_name
 from ..output.report import ExitStatus
 from .click_errors import Mistake
 from .draft_file import STDOUT, DraftFile
-from .draft_questions import Flags, Interview, Prompt, say
+from .draft_prompt import Prompt, say
+from .draft_questions import Flags, Interview
 from .field_options import FieldCommand, changes_of, field_options
 
 #: Fields that are drafted, and therefore no options.

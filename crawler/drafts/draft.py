@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..definition.bounds import scope_of
 from ..definition.crawl import Crawl
 from ..definition.expectations import ABSENT, EXACTLY, PATTERN, PRESENT
 from ..definition.fields import Fields, misplaced_fields
+from ..definition.one_or_many import listed
 from ..definition.selectors.rules import OPTIONS, SELECT
 from ..errors import DefinitionError
 from ..model import Json
@@ -17,6 +20,8 @@ from ..model import Json
 if TYPE_CHECKING:
     from .page_kinds import Details
 
+#: A wait: fields of a crawl, ``wait_for`` or ``wait_until``.
+Wait = Mapping[str, Json]
 #: The routes of lists and details.
 LIST, DETAIL = "list", "detail"
 #: Characters of a field's name; of a text, and values of a list, that an example expects as they
@@ -31,6 +36,7 @@ class Draft:
 
     ``details`` are the links of the entry page, a list, that lead to the items, and ``pager`` those
     that lead to further lists. ``values`` is what the rules gave on the page ``example``.
+    ``waits`` are for what comes late on a page that has items, ``list_waits`` for links of a list.
     """
 
     name: str
@@ -43,6 +49,8 @@ class Draft:
     lists: str = ""
     example: str = ""
     values: dict[str, Json] = field(default_factory=dict)
+    waits: list[Wait] = field(default_factory=list)
+    list_waits: list[Wait] = field(default_factory=list)
 
     @property
     def extract(self) -> Any:
@@ -58,22 +66,43 @@ class Draft:
         extract = self.extract
         if self.details:
             found["routes"] = self._routes(self.details)
-        elif extract is not None:
-            found["extract"] = extract
+        else:
+            found |= joined(self.options, self.waits)
+            if extract is not None:
+                found["extract"] = extract
         if self.example and self.values:
             found["examples"] = {"url": self.example, "expect": self._expected()}
         return found
 
     def _routes(self, details: Details) -> dict[str, dict[str, Any]]:
         detail: dict[str, Any] = {"match": details.pattern, "links": False}
+        detail |= joined(self.options, self.waits)
         if self.extract is not None:
             detail["extract"] = self.extract
-        if self.pager is None:
+        waits = joined(self.options, self.list_waits)
+        if self.pager is None and not waits:
             return {DETAIL: detail}
-        match = list(dict.fromkeys([self.lists, self.pager.pattern]))
-        links = list(dict.fromkeys([details.selector, self.pager.selector]))
-        leads = {"match": match if len(match) > 1 else match[0], "links": links}
+        match = [self.lists]
+        leads: dict[str, Any] = {}
+        if self.pager:
+            match = list(dict.fromkeys([self.lists, self.pager.pattern]))
+            leads["links"] = list(dict.fromkeys([details.selector, self.pager.selector]))
+        leads = {"match": match if len(match) > 1 else match[0], **leads, **waits}
         return {DETAIL: detail, LIST: leads}
+
+    def shut_out(self, urls: Sequence[str]) -> list[tuple[str, str, int]]:
+        """Return why the crawl would not follow links to ``urls``: each reason, the first URL, and
+        how many there are. Raises DefinitionError.
+        """
+        scope = scope_of(Crawl(name=self.name, url=self.url, **self.options))
+        reasons = {url: scope.look(url).reason for url in urls}
+        if self.options.get("depth_limit") == 0:
+            reasons = {url: reason or "depth" for url, reason in reasons.items()}
+        counts = Counter(reason for reason in reasons.values() if reason)
+        return [
+            (reason, next(url for url, one in reasons.items() if one == reason), number)
+            for reason, number in counts.most_common()
+        ]
 
     def _expected(self) -> dict[str, Json]:
         return {name: expected(value) for name, value in self.values.items()}
@@ -84,6 +113,20 @@ class Draft:
         Crawl(**fields).validate()
         if faults := misplaced_fields(fields):
             raise DefinitionError(self.name, tuple(faults))
+
+
+def joined(options: Mapping[str, Any], waits: Sequence[Wait]) -> dict[str, Json]:
+    """Return all ``waits`` as fields of a crawl, with those that ``options`` have already."""
+    if not waits:
+        return {}
+    every = [options, *waits]
+    selectors = dict.fromkeys(css for one in every for css in listed(one.get("wait_for")))
+    conditions = dict.fromkeys(text for one in every for text in listed(one.get("wait_until")))
+    found: dict[str, Json] = {"wait_for": list(selectors)} if selectors else {}
+    if conditions:
+        several = len(conditions) > 1
+        found["wait_until"] = " && ".join(f"({one})" if several else one for one in conditions)
+    return found
 
 
 def expected(value: Json) -> Json:

@@ -46,7 +46,7 @@ FETCH = {
 
 def report(snapshot: Snapshot) -> dict[str, Json]:
     """Return the report of a crawl. Times are seconds; ``started`` and ``ended`` are seconds since
-    the epoch.
+    the epoch. ``items`` are the pages that gave any.
     """
     counts, seconds = snapshot.counts, round(snapshot.active, 3)
     known = counts.get("dup", 0)
@@ -120,7 +120,7 @@ def lines(snapshot: Snapshot) -> list[str]:
         f"{state(snapshot)} after {facts['seconds']:.1f} s" + (f", {rate} pages/s" if rate else ""),
         f"  pages    {pages['done']} done, {pages['failed']} failed"
         + (f", {left} not begun" if left else ""),
-        f"  items    {facts['items']}",
+        f"  items    {_pages_with(facts['items'])}",
     ]
     if len(facts["versions"]) > 1:
         text.append(f"  versions {'; '.join(version_texts(facts['versions']))}")
@@ -204,6 +204,11 @@ def version_texts(versions: Mapping[str, Mapping[str, int]]) -> list[str]:
         f"{version} {', '.join(f'{number} {what}' for what, number in sorted(pages.items()))}"
         for version, pages in versions.items()
     ]
+
+
+def _pages_with(items: int) -> str:
+    """Return how many pages gave something: of one, all its items count once."""
+    return f"{items} {'page' if items == 1 else 'pages'} with items"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

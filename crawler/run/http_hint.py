@@ -42,4 +42,6 @@ def http_hint(crawl: Crawl, outcome: DryRun, chrome: Chrome, permits: Permits) -
         return ""
     if other.item != outcome.item or set(other.links) != set(outcome.links):
         return ""
-    return f'the item and all {len(outcome.kept)} links are there without a browser: fetch = "http"'
+    number = len(outcome.kept)
+    links = f"and {'the link' if number == 1 else f'all {number} links'} are" if number else "is"
+    return f'the item {links} there without a browser: fetch = "http"'

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-from crawler.cli.draft_questions import Flags, Interview, Prompt
+from crawler.cli.draft_prompt import Prompt
+from crawler.cli.draft_questions import Flags, Interview
 from crawler.drafts.draft import Draft
 from crawler.drafts.pages import Loaded
 from crawler.drafts.proposals import Sample
+from crawler.drafts.waits import wait_of
 from crawler.errors import PageError
 from crawler.model import Response
 from tests.support.folder import Folder
+from tests.support.loopback import serving
 
 pytest_plugins = ["tests.site.shop"]
 
@@ -29,14 +37,22 @@ PAGES = {
         for n in (1, 2)
     },
     "/late/": "<h1>Late</h1><b class=cost>€9</b>",
+    "/timer/": "<script>1</script><h1>Timer</h1><p class=stock>…</p>",
+    "/timers/": "<script>1</script><a href=/>home</a>",
+}
+#: The same pages some time after they were loaded.
+LATER = {
+    "/timer/": "<script>1</script><h1>Timer</h1><p class=stock>7 left</p><b class=cost>€9</b>",
+    "/timers/": "<script>1</script><a href=/>home</a><p class=teas>"
+    "<a href=/timer/>T</a><a href=/next/>1</a>",
 }
 
 
 class Site:
     """Pages as text, where no browser is needed: what is asked is in question here."""
 
-    def load(self, url: str) -> Loaded:
-        html = PAGES.get(url.removeprefix(SITE))
+    def load(self, url: str, waits: Mapping[str, object] | None = None) -> Loaded:
+        html = (LATER if waits else PAGES).get(url.removeprefix(SITE))
         if html is None:
             raise PageError(url, "http_404", 404)
         early = html.partition("<b")[0] if "late" in url else None
@@ -45,6 +61,10 @@ class Site:
         ]
         assert sample[1]
         return Loaded(sample[1], sample[0], "Teas")
+
+    def later(self, url: str, has: Callable[[Sample], bool]) -> Sample | None:
+        sample = Sample.of(Response(url, html=LATER[url.removeprefix(SITE)]))
+        return sample if has(sample) else None
 
 
 def interview(draft: Draft, url: str, typed: list[str] | None, flags: Flags) -> Result:
@@ -81,6 +101,7 @@ def test_lists_and_details_are_asked_for_until_answers_mean_something():
         "'nope' is the text of no element",
         "'x' is no number",
         "delay: -1.0 is too small",
+        "warning: allow: 1 of 1 links to further lists are left out (matches nothing in allow)",
         "is no regular expression",
     ):
         assert words in done.output, words
@@ -116,6 +137,52 @@ def test_an_entry_elsewhere_leads_to_items_and_late_ones_are_awaited():
     assert late.options["wait_quiet"] == 0.5
 
 
+def test_what_a_timer_brings_is_awaited_by_its_selector():
+    draft = Draft("tea", f"{SITE}/timers/", {"wait_for": "h1", "deny": ["/timer/"]})
+    flags = Flags(detail="T", items=["title=Timer", "cost=€9", "stock=7 left"])
+    done = interview(draft, draft.url, None, flags)
+    assert done.exception is None, (done.output, done.exception)
+    routes = draft.fields["routes"]
+    assert routes["detail"]["wait_for"] == ["h1", ".cost"]
+    # the element was there before its text
+    assert (
+        routes["detail"]["wait_until"]
+        == 'document.querySelector(".stock").textContent.trim() !== "…"'
+    )
+    assert routes["list"] == {"match": "^/timers/$", "wait_for": ["h1", ".teas a"]}
+    assert draft.values == {"title": "Timer", "cost": "€9", "stock": "7 left"}
+    assert "deny: 1 of 2 links to items are left out (matches deny), as" in done.output
+    draft.check()
+    # nor is what never comes taken for late
+    flags = Flags(items=["cost=€10"])
+    done = interview(Draft("tea", f"{SITE}/timer/"), f"{SITE}/timer/", None, flags)
+    assert "is the text of no element" in done.output
+    assert "s after it was loaded; if it comes later still: --wait-for CSS" in done.output
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rule", "wait"),
+    [
+        ("<p></p>", "<p>a</p>", "p", {"wait_for": ["p:not(:empty)"]}),
+        ("<a>", "<a href=/x>", "a::attr(href)", {"wait_for": ["a[href]"]}),
+        ("<i>1</i>", "<i>1</i><i>2</i>", ["i"], 'document.querySelectorAll("i").length > 1'),
+        (
+            "<b>-</b>",
+            "<b>7</b>",
+            "xpath://b/text()",
+            'document.evaluate("//b", document, null, 9).singleNodeValue'
+            '.textContent.trim() !== "-"',
+        ),
+        ("", "<meta name=x content=1>", "meta:x", {"wait_for": ['meta[name="x"]']}),
+        ("", "<i>2</i>", {"select": "i", "type": "number"}, {"wait_for": ["i"]}),
+        ("<b>1</b>", "<b>1</b>", "b", None),
+    ],
+)
+def test_the_wait_tells_a_late_page_from_an_early_one(before, after, rule, wait):
+    early, late = (Sample.of(Response(SITE, html=html)) for html in (before, after))
+    assert wait_of(rule, "", early, late) == ({"wait_until": wait} if type(wait) is str else wait)
+
+
 @pytest.mark.parametrize(
     ("words", "what"),
     [
@@ -147,8 +214,36 @@ def test_a_wrong_order_is_one_line_before_any_page_is_loaded(folder: Folder, wor
     assert (folder.path / "taken.toml").read_text() == "mine"
 
 
+@pytest.fixture
+def slow_shop(shop: str) -> Iterator[str]:
+    """The shop, whose pages of books say some time after they are loaded when a book comes."""
+
+    class Pages(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with closing(HTTPConnection(urlsplit(shop).netloc)) as connection:
+                connection.request("GET", self.path)
+                page = connection.getresponse()
+                body = page.read() + (TIMER if self.path.startswith("/books/") else b"")
+            self.send_response(page.status)
+            self.send_header("Content-Type", page.headers["Content-Type"])
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Pages)) as server:
+        yield f"http://127.0.0.1:{server.server_port}/"
+
+
+TIMER = b"""<script>onload = () => setTimeout(() => document.querySelector("h1").insertAdjacentHTML(
+  "afterend", "<p class=delivery>in 3 days</p>"), 600)</script>"""
+
+
 @pytest.mark.browser
-def test_a_definition_comes_of_examples_and_gives_the_fields(shop, folder: Folder):
+def test_a_definition_comes_of_examples_and_gives_the_fields(slow_shop, folder: Folder):
+    shop = slow_shop
     words = ["generate", f"{shop}categories/gardens/", "--yes", "--name", "shelf", "--delay", "0.5"]
     words += ["--detail", "Soil, Slowly", "--next", ".pages a"]
     words += [
@@ -158,12 +253,16 @@ def test_a_definition_comes_of_examples_and_gives_the_fields(shop, folder: Folde
         "price=27.50",
         "--field",
         "tags[]=gardens",
+        "--field",
+        "delivery=in 3 days",
     ]
     done = folder.here(*words)
     assert done.exit_code == 0, done.stderr
     assert "wrote shelf.toml. Try it: crawler run shelf.toml --url http" in done.stderr
     text = (folder.path / "shelf.toml").read_text()
     assert 'price = { select = ".price", type = "number" }' in text
+    assert "[routes.detail]" in text.partition('wait_for = [".delivery"]')[0]
+    assert "warning" not in done.stderr, done.stderr
     assert [path.name for path in folder.path.glob("*.*")] == ["shelf.toml"]
     assert (
         "well formed; hooks: none; routes: detail, list"
@@ -172,7 +271,8 @@ def test_a_definition_comes_of_examples_and_gives_the_fields(shop, folder: Folde
     ran = folder.run("run", "shelf.toml", "--json", "--url", f"{shop}books/nine-bridges/")
     assert ran.returncode == 0, ran.stderr
     item = json.loads(ran.stdout)["data"]
-    assert item.keys() == {"title", "price", "tags"}
+    assert item.keys() == {"title", "price", "tags", "delivery"}
+    assert item["delivery"] == "in 3 days"
     assert item["title"] == "Nine Bridges"
     assert item["price"] > 9
     assert "journeys" in item["tags"]

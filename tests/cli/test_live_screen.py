@@ -82,7 +82,7 @@ def test_at_80_by_24_everything_has_a_line():
     shown_lines = plain(crawl_lines(state(), 80, 24, FRAME), 80)
     text = "\n".join(shown_lines)
     assert shown_lines[0] == "shop  active  3 min 12 s at work"
-    assert "512 done · 512 failed · 512 queued · 2 delayed · 8 in flight · 512 items" in text
+    assert "512 done · 512 failed · 512 queued · 2 delayed · 8 in flight · 512 with items" in text
     assert "12.4 pages/s  ▂" in text
     assert "left: at least 522 pages · at least 1 min 38 s" in text
     assert "browsers of 2 workers: 329 MB (renderer 230, browser 90)" in text

@@ -116,6 +116,9 @@ def test_a_report_is_read_on_a_screen_and_on_a_phone(desk):
             assert seen["charts"] >= 1
             assert seen["pictures"] == 4
             assert seen["unnamed"] == 0
+            # the places of the map are reached by keys, and show their links then
+            assert seen["places"] == seen["reached"] > 1
+            assert seen["lit"] > 0
             assert seen["headings"] == [
                 "Pages over time", "Status codes and depths", "Where the time goes",
                 "Hosts and routes", "Failures", "Redirects and duplicates",
@@ -141,8 +144,12 @@ return {
   title: document.title,
   charts: all(".plot canvas").length,
   pictures: all("img").filter((image) => image.complete && image.naturalWidth && image.alt).length,
-  unnamed: all("[role=img], [role=region], nav, section").filter(
+  unnamed: all("[role=img], [role=group], [role=region], nav, section").filter(
     (one) => !one.getAttribute("aria-label") && !one.getAttribute("aria-labelledby")).length,
+  places: all(".map circle").length,
+  reached: all(".map .node[tabindex='0'][role=img][aria-label]").filter(
+    (one) => (one.focus(), document.activeElement === one)).length,
+  lit: all(".map.chosen path.near").length,
   headings: all("h2").map((one) => one.textContent),
 };
 """

@@ -166,7 +166,7 @@ def head_lines(state: CrawlState, width: int) -> list[Text]:
         (f"{snapshot.queued:,} queued", ""),
         (f"{snapshot.delayed:,} delayed", ""),
         (f"{snapshot.processing:,} in flight", ""),
-        (f"{counts.get('items', 0):,} items", ""),
+        (f"{counts.get('items', 0):,} with items", ""),
     ]
     if snapshot.delivering:
         parts.append((f"{snapshot.delivering:,} for hooks", "yellow"))

@@ -1,4 +1,4 @@
-// Draws the charts of a crawl, and shows the links of a place on the map that is pointed at.
+// Draws the charts of a crawl, and shows the links of a place on the map that is pointed at, or has the focus.
 "use strict";
 
 (() => {
@@ -20,5 +20,7 @@
   for (const node of map.querySelectorAll(".node")) {
     node.addEventListener("pointerenter", () => mark(node.dataset.node));
     node.addEventListener("pointerleave", () => mark(null));
+    node.addEventListener("focus", () => mark(node.dataset.node));
+    node.addEventListener("blur", () => mark(null));
   }
 })();

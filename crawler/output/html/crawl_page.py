@@ -240,11 +240,12 @@ def _pictures(failed: Sequence[FailedFacts]) -> list[str]:
     """Return the pictures of failed pages, as far as they have room; of the others, their paths."""
     figures: list[str] = []
     left: list[str] = []
-    size = 0
+    size = gone = 0
     for one in failed:
         path = Path(one.picture or "")
         data = read_file(path.parent, path.name)
         if data is None:
+            gone += 1
             continue
         if len(figures) >= PICTURES_MAX or size + len(data) > PICTURES_SIZE:
             left.append(str(path))
@@ -256,12 +257,20 @@ def _pictures(failed: Sequence[FailedFacts]) -> list[str]:
             f'<figure><img loading="lazy" alt="{words}" src="data:image/png;base64,{source}">'
             f"<figcaption>{plain(one.kind)}<br>{link(one.url)}</figcaption></figure>"
         )
-    if not figures:
+    if not (figures or left or gone):
         return []
-    parts = ["<h3>What Chrome showed</h3>", '<div class="pictures">', *figures, "</div>"]
+    parts = ["<h3>What Chrome showed</h3>"]
+    parts += ['<div class="pictures">', *figures, "</div>"] if figures else []
     if left:
         limit = f"{PICTURES_MAX} pictures and {PICTURES_SIZE / 1e6:g} MB are in this file"
-        parts.append(f"<p>At most {limit}; others: {plain(', '.join(left[:LISTED]))}</p>")
+        rows = "".join(f"<li>{plain(path)}</li>" for path in left[:LISTED])
+        listed = [f"<ul>{rows}</ul>", *_more(len(left))]
+        parts.append(f"<p>At most {limit}. The others stay in their files:</p>")
+        parts += _folded(
+            f"{len(left):,} more {'picture' if len(left) == 1 else 'pictures'}", listed
+        )
+    if gone:
+        parts.append(f'<p class="quiet">{gone:,} more could not be read.</p>')
     return parts
 
 
@@ -328,8 +337,9 @@ def _site(facts: CrawlFacts) -> list[str]:
     other = "; dashed: other links" if links.cross else ""
     parts = [
         f"<p>{words}: from left to right, by links from the entry. A line is the link by which a"
-        f" page was first found{other}. Red: with pages that failed. The same as a list is"
-        " below.</p>",
+        f" page was first found{other}. Red: with pages that failed. Pointing at a place, or the"
+        " Tab key, shows its links. The same as a list is below.</p>",
+        '<a class="skip here" href="#places">Past the map</a>',
         f'<div class="wide drawing" role="region" tabindex="0" aria-label="{plain(words)}">',
         links.svg(words),
         "</div>",
@@ -363,6 +373,7 @@ def _listed_map(links: LinkMap, by_id: dict[str, PageFacts]) -> Iterable[str]:
             lists += _folded(f"{node.label} · {len(node.pages):,} pages", listed)
     heads = ["", "pages", "failed", "depth", "found from"]
     words = "The map as a table: places, and from where each was found"
+    yield '<div id="places" tabindex="-1"></div>'
     yield from _folded("As a table", table(heads, rows, numbers=(1, 2), words=words))
     if lists:
         yield "<h3>Pages by place</h3>"

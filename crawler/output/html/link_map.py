@@ -16,6 +16,8 @@ from .web_page import plain
 
 #: Places of a map that can still be read; and columns of it.
 NODES_MAX, COLUMNS_MAX = 48, 8
+#: Places that the name of one says it was found from.
+SOURCES_MAX = 3
 #: Pixels between columns and rows, at the edges, and characters of a label.
 COLUMN, ROW, MARGIN, LABEL_MAX = 225, 42, 24, 27
 
@@ -81,7 +83,7 @@ class LinkMap:
         height = 2 * MARGIN + ROW * max(rows.values(), default=1)
         parts = [
             f'<svg class="map" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
-            f' role="img" aria-label="{escape(words)}">'
+            f' role="group" aria-label="{escape(words)}">'
         ]
         for kind, edges in (("cross", self.cross), ("found", self.found)):
             parts += [self._edge(a, b, n, kind) for (a, b), n in edges.most_common(400) if a != b]
@@ -107,12 +109,20 @@ class LinkMap:
         label = node.label if len(node.label) <= LABEL_MAX else f"…{node.label[1 - LABEL_MAX :]}"
         count = f" · {len(node.pages):,}" if len(node.pages) > 1 else ""
         failed = f", {node.failed} failed" if node.failed else ""
-        title = f"{node.label}: {len(node.pages):,} pages{failed}, depth {node.depths}"
+        title = f"{node.label}: {words_of(len(node.pages))}{failed}, depth {node.depths}"
+        sources = ", ".join(f"{label} ({n:,})" for label, n in self.sources(number)[:SOURCES_MAX])
+        name = f"{title}; found from {sources}" if sources else title
         return (
-            f'<g class="{kind}" data-node="{number}"><title>{plain(title)}</title>'
+            f'<g class="{kind}" data-node="{number}" tabindex="0" role="img"'
+            f' aria-label="{plain(name)}"><title>{plain(title)}</title>'
             f'<circle cx="{x:.0f}" cy="{y:.0f}" r="{size:.1f}"/>'
             f'<text x="{x - 4:.0f}" y="{y - size - 4:.0f}">{plain(label)}{count}</text></g>'
         )
+
+
+def words_of(number: int) -> str:
+    """Return so many pages in words."""
+    return "1 page" if number == 1 else f"{number:,} pages"
 
 
 def place_of(node: Node) -> tuple[float, float]:
