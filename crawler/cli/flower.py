@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
+import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
 from ..config import settings as configuration
 from ..config.settings import environment
 from ..errors import SetupError
+from .parameters import HOST
 
 #: Options of Flower that would take the log-in away, or show it to everybody on this machine.
 LOG_IN_OPTIONS = ("conf", "auth", "basic")
@@ -20,7 +24,9 @@ LOG_IN_OPTIONS = ("conf", "auth", "basic")
 @click.option(
     "--port", type=click.IntRange(1, 65_535), default=5_555, show_default=True, help="Its port."
 )
-@click.option("--address", default="127.0.0.1", show_default=True, help="Whom to listen to.")
+@click.option(
+    "--address", type=HOST, default="127.0.0.1", show_default=True, help="Whom to listen to."
+)
 @click.argument("flower_options", nargs=-1, type=click.UNPROCESSED)
 def flower(port: int, address: str, flower_options: tuple[str, ...]) -> None:
     """Show each run in a browser, by Flower; a log-in is required.
@@ -44,6 +50,7 @@ def flower(port: int, address: str, flower_options: tuple[str, ...]) -> None:
                 f"{option.partition('=')[0]} is not for a command line: set FLOWER_BASIC_AUTH,"
                 " FLOWER_PASSWORD_FILE, or FLOWER_AUTH and FLOWER_AUTH_PROVIDER"
             )
+    check_options(flower_options)
     try:
         from ..config import flowerconfig  # refuses to be without a log-in
     except SystemExit as error:
@@ -51,3 +58,25 @@ def flower(port: int, address: str, flower_options: tuple[str, ...]) -> None:
     words = f"-m celery -A crawler.tasks.app flower --address={address} --port={port}".split()
     command = [sys.executable, *words, f"--conf={flowerconfig.__file__}", *flower_options]
     os.execve(sys.executable, command, os.environ | environment(settings))  # noqa: S606, no shell
+
+
+def check_options(words: Sequence[str]) -> None:
+    """Refuse words that Flower would pass over in silence: it knows options of its own only.
+
+    Raises:
+        click.UsageError: one is none of them.
+    """
+    if not words:
+        return
+    importlib.import_module("flower.options")
+    known = [
+        str(name).replace("_", "-") for name in importlib.import_module("tornado.options").options
+    ]
+    for word in words:
+        name = word.lstrip("-").partition("=")[0].replace("_", "-")
+        if not word.startswith("-"):
+            raise click.UsageError(f"{word}: options go to Flower as --NAME=VALUE")
+        if name not in known:
+            near = difflib.get_close_matches(name, [*known, "port", "address"], n=1)
+            hint = f". Did you mean '--{near[0]}'?" if near else ""
+            raise click.UsageError(f"Flower has no option '--{name}'{hint}")

@@ -21,6 +21,7 @@ from ..loadtest.system import System
 from ..output.report import ExitStatus
 from .click_errors import Mistake
 from .interrupts import count_interrupts
+from .parameters import HOST
 from .terminal import echo
 
 #: Seconds between two lines of progress, and of a step of --capacity unless it is said.
@@ -65,7 +66,9 @@ SAY_INTERVAL, STEP_DURATION = 5.0, 20.0
     help="Of --capacity: how sure it must be that waiting grows, or does not.",
 )
 @click.option("--web", is_flag=True, help="Open Locust's web page, and begin there, until Ctrl-C.")
-@click.option("--web-host", default="127.0.0.1", show_default=True, help="Where it listens.")
+@click.option(
+    "--web-host", type=HOST, default="127.0.0.1", show_default=True, help="Where it listens."
+)
 @click.option(
     "--web-port", type=click.IntRange(1, 65_535), default=8_089, show_default=True, help="Its port."
 )

@@ -7,6 +7,7 @@ import click
 from ..errors import PortTaken, SetupError
 from .click_errors import ANY_PORT, with_fallback
 from .common import open_client
+from .parameters import HOST
 from .terminal import echo
 
 #: The port in the documentation, in docker-compose.yml and in prometheus.yml.
@@ -23,6 +24,7 @@ PORT = 9808
 )
 @click.option(
     "--address",
+    type=HOST,
     default="127.0.0.1",
     show_default=True,
     help="Whom to listen to; there is no log-in.",

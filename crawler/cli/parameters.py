@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import click
 from click.shell_completion import CompletionItem
 
@@ -52,4 +54,36 @@ class CrawlReference(click.ParamType[str]):
         return [CompletionItem(incomplete, type="file")]
 
 
-CRAWL_NAME, CRAWL_REFERENCE = CrawlName(), CrawlReference()
+class Host(click.ParamType[str]):
+    """A name or an address of this machine, at which a server can listen."""
+
+    name = "host"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the value; fail if nothing can listen there."""
+        if not value:
+            self.fail("is empty (0.0.0.0 is every address of this machine)", param, ctx)
+        if why := why_deaf(value):
+            self.fail(f"{value!r} is no address of this machine: {why}", param, ctx)
+        return value
+
+
+def why_deaf(host: str) -> str:
+    """Return why nothing can listen at ``host``; "" if it can."""
+    why = ""
+    try:
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        return getattr(error, "strerror", None) or "no such name"
+    for family, kind, _, _, place in found:
+        try:
+            with socket.socket(family, kind) as probe:
+                probe.bind(place)
+        except OSError as error:
+            why = error.strerror or str(error)
+        else:
+            return ""
+    return why
+
+
+CRAWL_NAME, CRAWL_REFERENCE, HOST = CrawlName(), CrawlReference(), Host()

@@ -9,10 +9,11 @@ import click
 from ..config import settings as configuration
 from ..errors import PortTaken, SetupError
 from .click_errors import ANY_PORT, with_fallback
+from .parameters import HOST
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--host", type=HOST, default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65_535),

@@ -28,10 +28,7 @@ def find_services(settings: Settings) -> Client | None:
     """
 
     @with_fallback(
-        NoRedis,
-        "private",
-        True,
-        f"a private Redis in {settings.state_dir}, and workers, for as long as this command runs",
+        NoRedis, "private", True, f"a private Redis in {settings.state_dir}, and workers of its own"
     )
     def find(*, private: bool = False) -> Client | None:
         return None if private else configured(settings)
@@ -46,7 +43,7 @@ def configured(settings: Settings) -> Client:
         NoRedis: there is none by default.
     """
     if not settings.redis_url:
-        raise NoRedis("CRAWLER_REDIS_URL is not set")
+        raise NoRedis("no CRAWLER_REDIS_URL")
     client = Client(settings)
     if not configuration.is_given("redis_url") and is_here(settings.redis_url):
         try:

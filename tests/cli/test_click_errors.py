@@ -92,6 +92,8 @@ def test_what_click_says_itself_stays_as_it_is():
         (["metrics", "--port", "-1"], "Invalid value for '--port': -1 is not in the range"),
         (["completion", "csh"], "'csh' is not one of 'bash', 'zsh', 'fish' (see "),
         (["health", "--live", "--ready"], "--only, --live and --ready exclude each other (see "),
+        (["serve", "--host", ""], "is empty (0.0.0.0 is every address of this machine)"),
+        (["serve", "--host", "a" * 300], " is no address of this machine: "),
         (["validate"], "Missing argument 'CRAWL' (see "),
         (["validate", "."], "'.' is no reference to a crawl"),
         (["validate", "folder.toml"], "folder.toml is a folder"),
@@ -147,7 +149,7 @@ def test_a_private_redis_stands_in_for_a_default_only(
     if expected:
         assert said == ""
     else:
-        first = "CRAWLER_REDIS_URL is not set" if url is None else "Redis does not answer: "
+        first = "no CRAWLER_REDIS_URL; " if url is None else "Redis does not answer: "
         assert said.startswith(first)
         assert f"; a private Redis in {tmp_path}, and workers" in said
         assert said.count("\n") == 1
