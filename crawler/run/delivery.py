@@ -83,6 +83,20 @@ class Deliveries:
         take = at_once(self._services, Silent(), delivery=name or f"{hook}-{page.id}")
         return Follow(self._crawl, hook, page, base, take, depth=page.depth + 1)
 
+    def make_failure(self, page: Page, reason: str, status: int | None, secrets: Secrets) -> None:
+        """Call the hook ``failed`` for ``page``, which is not tried again; its error is logged
+        only: the page's own comes first.
+        """
+        if "failed" not in self._hooks.of(page):
+            return
+        handed: dict[str, Json] = {"reason": reason, "status": status, "attempts": page.attempt}
+        follow = self.follow("failed", page, lambda: page.url)
+        arguments = {"page": page, "follow": follow, **failure_arguments(handed)}
+        try:
+            self.make("failed", page, arguments, secrets)
+        except Exception:
+            log.exception("%s: failed raised", self._crawl.name)
+
     def make_again(self, name: str) -> Outcome:
         """Make the delivery ``name`` again, without a live page; unless it is done already."""
         delivery = self._outbox.take(name, self._worker)

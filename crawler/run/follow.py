@@ -19,6 +19,7 @@ from ..urls.scope import DUPLICATE, Chosen, Drops
 if TYPE_CHECKING:
     from ..browser.page import LivePage
     from ..definition.crawl import Crawl
+    from ..net.permits import Permits
     from .context import RunServices
     from .observer import Observer
 
@@ -217,3 +218,19 @@ def base_of(page: LivePage) -> str:
     """Return the URL to which those of the document that the tab of ``page`` shows are relative."""
     base = str(page.transport.ask("return document.baseURI"))
     return base if is_absolute(base) else page.url
+
+
+def permitted(chosen: Chosen, permits: Permits) -> Chosen:
+    """Return ``chosen`` without the pages that robots.txt is known to forbid."""
+    urls = set(permits.forbidden(page.url for page in chosen.pages))
+    forbidden = [page for page in chosen.pages if page.url in urls]
+    if not forbidden:
+        return chosen
+    ids = {page.id for page in forbidden}
+    return replace(
+        chosen,
+        pages=tuple(page for page in chosen.pages if page.id not in ids),
+        dropped={**chosen.dropped, "robots": len(forbidden)},
+        reasons=chosen.reasons + tuple((Link(page.url), "robots") for page in forbidden),
+        examples={**chosen.examples, "robots": forbidden[0].url},
+    )

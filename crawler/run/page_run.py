@@ -2,48 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..browser.reasons import PATIENCE_STATUSES
-from ..definition.bounds import scope_of
 from ..definition.choosing import choose
 from ..definition.crawl_plan import policy_of
 from ..definition.credentials import secrets_of
-from ..definition.digest import digest_of
 from ..definition.extraction import extract_by_table
-from ..definition.fetching import AUTO, CHROME, HTTP, chrome_reason, fetches_by_http, tab_reason
+from ..definition.fetching import AUTO, chrome_reason, fetches_by_http, tab_reason
 from ..definition.item_models import is_model
 from ..definition.item_validation import as_plain_data
 from ..definition.referers import found_on
-from ..definition.route_options import NO_ROUTE
-from ..definition.routes import arrived, routed, routes_of, view_of
+from ..definition.routes import arrived, routed, view_of
 from ..errors import Blocked, CrawlerError, Decision, FrontierUnavailable, PageError, Skip
-from ..frontier.answers import Content, Renewal, RouteTally
+from ..frontier.answers import Renewal
 from ..frontier.entries import FORM_SENT
 from ..hooks import is_raised_by
 from ..local.shutdown import shutdown
-from ..model import Change, FailureClass, Json, Link, Response, Result, item_digest, short_version
+from ..model import Change, FailureClass, Json, Response, Result, item_digest
 from ..observe.logs import bind, logger
 from ..redaction import Secrets, masked, masked_form, secrets_of_form
 from ..text.encodable import encodable_value
 from ..text.nesting import NESTING_MAX, is_deeper
-from ..text.printable import printable
 from ..urls.scope import Chosen
-from .delivery import Deliveries, failure_arguments, without_page
-from .fetching import TRIAL, difference
-from .follow import Follow, Followed, Taker, at_once, base_of
+from .both_ways import BothWays
+from .delivery import Deliveries, without_page
+from .follow import Follow, Followed, Taker, at_once, base_of, permitted
 from .kept import kept_of
 from .lease import RENEWALS, keep_lease
-from .looks import Late, asks_for_fields, is_empty, look_again, suspicion
-from .next_runs import retry_until
 from .outcome import Failure, HookError, LoggedOut, diagnose, without_secrets
+from .page_hints import PageHints
+from .page_report import PageReport
 from .request import LoginCheck, accept, decide
+from .result_line import as_json
 
 if TYPE_CHECKING:
     from ..browser.browser import Browser
@@ -51,21 +45,11 @@ if TYPE_CHECKING:
     from ..definition.crawl import Crawl
     from ..frontier.answers import Ending
     from ..model import Claim, Page, Turn
-    from ..net.permits import Permits
     from .context import Hooks, RunServices
     from .next_runs import NextRuns
     from .observer import Observer
 
 log = logger(__name__)
-
-#: Bytes of JSON that a result may have; larger things (HTML, pictures) belong in files, written by
-#: a hook.
-RESULT_MAX = 1_048_576
-
-#: Seconds of a host's delay that pass between the two requests of a page that comes both ways.
-DELAY_MAX = 30.0
-#: Stands for an item that is not known yet.
-MISSING: Any = object()
 
 T = TypeVar("T")
 
@@ -91,11 +75,9 @@ class PageRun:
         self._session = browser
         self._take_route(routed(crawl, claim.page))
         self._followed = Followed(explain=observer.explain)
-        self._policy, self._version = policy_of(crawl), short_version(digest_of(crawl))
-        self._began = time.monotonic()
-        self._compares = False  # whether the page is to come both ways
-        self._facts: dict[str, object] | None = None  # what came by HTTP, of one that did
-        self._shape = ""  # of the page's scripts
+        self._policy = policy_of(crawl)
+        self._report = PageReport(crawl, services, observer, claim)
+        self._ways = BothWays(crawl, services, observer, browser)
         self._by_chrome = ""  # why the page is fetched by Chrome; "": it need not be
         self._form_sent = False  # so the page is not tried again
         self._response: Response | None = None  # that to this page, once it came
@@ -184,31 +166,10 @@ class PageRun:
         if self._claim.alone:
             self._by_chrome = self._by_chrome or "alone"
         if not self._by_chrome and self._view.fetch == AUTO:
-            self._choose_way()
+            self._by_chrome = self._ways.choose(self._page)
         self._browser = self._session.for_page(chrome=bool(self._by_chrome))
         if self._claim.alone:
             self._browser = self._services.chrome.apart()
-
-    def _choose_way(self) -> None:
-        """Have the page come by Chrome, by HTTP, or both ways, as comparisons decided so far."""
-        fetching, route = self._services.fetching, self._page.route
-        way = fetching.way(self._frontier, route) if fetching else CHROME
-        if fetching:
-            self._do_again(fetching.take_doubtful())
-        if way == CHROME:
-            self._by_chrome = "compared"
-        elif way == TRIAL:
-            self._compares = True
-            self._session.for_page(chrome=True)  # both are to call themselves alike
-        elif fetching:
-            self._compares = fetching.is_due(route)
-
-    def _do_again(self, pages: Sequence[Page]) -> None:
-        """Queue ``pages`` again, which came by HTTP before their route was found to differ."""
-        if pages:
-            self._frontier.enqueue([replace(page, again=True) for page in pages])
-            for page in pages:
-                self._observer.count("fetch_again", page.url)
 
     def _abandon(self) -> None:
         """End what the page is fetched by, from another thread."""
@@ -258,7 +219,8 @@ class PageRun:
         self._browser.keep_delay(max(self._crawl.delay, permits.crawl_delay(page.url) or 0.0))
         cleared = self._browser.cookies_cleared
         try:
-            self._response = self._fetch()
+            compares = self._view.fetch == AUTO and not self._by_chrome
+            self._response = self._ways.fetch(self) if compares else self.accept()
             return self._response
         finally:
             if self._browser.cookies_cleared > cleared:
@@ -266,72 +228,23 @@ class PageRun:
             if turn.paced or permits.crawl_delay(page.url):
                 self._frontier.sent(self._claim)
 
-    def _fetch(self) -> Response:
-        """Return the response by the page's way; by Chrome's, if both are to be compared."""
-        if (
-            self._by_chrome
-            or self._view.fetch != AUTO
-            or (fetching := self._services.fetching) is None
-        ):
-            return self._accept()
-        error: PageError | None = None
-        try:
-            response = self._accept()
-        except PageError as raised:
-            if raised.status in PATIENCE_STATUSES:
-                raise
-            error, self._compares = raised, True
-        else:
-            if self._session.brought:  # it is Chrome's already
-                self._compares = False
-                return response
-            self._shape = self._session.shape
-            self._compares = self._compares or not fetching.knows(self._page.route, self._shape)
-            if not self._compares:
-                return response
-        self._facts = {"error": error.reason} if error else self._facts_of(response)
-        delay = max(self._crawl.delay, self._services.permits.crawl_delay(self._page.url) or 0.0)
-        time.sleep(min(delay, DELAY_MAX))
+    def go_beside(self) -> None:
+        """Go on in a Chrome that is another visitor than what the page came by."""
         self._browser = self._session.beside()
+
+    def extract_apart(self, response: Response) -> Json:
+        """Return the page's data, or the error that it is; what is followed meanwhile does not
+        count.
+        """
+        followed, self._followed = self._followed, Followed(explain=False)
         try:
-            return self._accept()
-        except PageError as raised:
-            self._conclude({"error": raised.reason})
-            raise
+            return self.extract(response)
+        except (HookError, Decision, PageError) as error:
+            return f"{type(error).__name__}: {error}"
+        finally:
+            self._followed = followed
 
-    def _facts_of(self, response: Response, data: Json = MISSING) -> dict[str, object]:
-        """Return what is compared of a page: its URL, status, links in scope, and item."""
-        if data is MISSING:
-            followed, self._followed = self._followed, Followed(explain=False)
-            try:
-                data = self.extract(response)
-            except (HookError, Decision, PageError) as error:
-                data = f"{type(error).__name__}: {error}"
-            finally:
-                self._followed = followed
-        chosen = choose(self._crawl, self._page, response.links, response=response)
-        links = sorted({page.key or page.url for page in chosen.pages})
-        return {"status": response.status, "url": response.url, "links": links, "item": data}
-
-    def _conclude(self, by_chrome: dict[str, object]) -> None:
-        """Compare the page's two ways, and note for its route what that says."""
-        fetching, route, by_http = self._services.fetching, self._page.route, self._facts
-        self._facts = None
-        if fetching is None or by_http is None:
-            return
-        self._observer.count("fetch_compared")
-        differs = "the tab: it is asked for" if self._session.brought else ""
-        differs = differs or difference(by_http, by_chrome)
-        if not differs:
-            fetching.note_same(self._frontier, route, self._shape)
-            return
-        what = f"{self._page.url} ({differs})"
-        self._observer.count("hint_fetch_differs", what)
-        log.info("%s: by HTTP and by Chrome differs %s", self._crawl.name, masked(what))
-        fetching.note_difference(self._frontier, route, masked(what))
-        self._do_again(fetching.take_doubtful())
-
-    def _accept(self) -> Response:
+    def accept(self) -> Response:
         """Return the response as the crawl accepts it, unless its conditions decide otherwise; they
         see error pages, too.
         """
@@ -361,7 +274,7 @@ class PageRun:
         """
         if self._view.form_retry:
             return
-        answer = self._report(lambda: self._frontier.submit(self._claim))
+        answer = self._report.send(lambda: self._frontier.submit(self._claim))
         if answer is not Renewal.OK:
             reason = "cancelled" if answer is Renewal.CANCEL else "lost"
             raise PageError(self._page.url, reason, retryable=True)
@@ -439,39 +352,9 @@ class PageRun:
         return chosen
 
     def note_hints(self, response: Response, data: Json, chosen: Chosen) -> None:
-        """Count what may be wrong with the page although it is done; see ``output/hints.py``.
-
-        If it holds hardly anything, or gave nothing, it may be looked at again, for seconds.
-        """
-        crawl, page, thin = self._view, self._page, self._browser.thin
-        count, looks = self._observer.count, self._services.looks
-        for link in response.links:
-            if link.rel == "refresh" and scope_of(crawl).judge(link, page):
-                count("hint_refresh_out", f"{page.url} to {link.url}")
-        if thin and thin.is_frames:
-            count("hint_frames", page.url)
-        if asks_for_fields(crawl) and is_empty(data):
-            count("hint_empty", page.url)
-        why = suspicion(crawl, page, response, thin, data, chosen)
-        if seconds := looks.seconds(page.lane, why):
-            began = time.monotonic()
-            late = look_again(self._browser, response, seconds, scroll=looks.scrolls)
-            looks.note(time.monotonic() - began)
-            if late:
-                self._note_late(late)
-
-    def _note_late(self, late: Late) -> None:
-        """Count what a second look found."""
-        count, url = self._observer.count, self._page.url
-        count("looks")
-        if late.left:
-            count("hint_left", url)
-        elif late.grown:
-            count("hint_late", url)
-            if late.css:
-                count("late_css", late.css)
-        elif late.scrolled and not self._view.scroll:
-            count("hint_scroll", url)
+        """Count what may be wrong with the page although it is done."""
+        where = (self._observer, self._services.looks, self._browser)
+        PageHints(self._view, self._page, *where).note(response, data, chosen)
 
     def result(self, response: Response, data: Json) -> Result:
         """Return the result of the page, after a hook ``after`` that needs the page took it.
@@ -479,8 +362,7 @@ class PageRun:
         Raises:
             HookError: that hook raised; the page is tried again.
         """
-        if self._facts is not None:
-            self._conclude(self._facts_of(response, data))
+        self._ways.conclude(self._page, response, data)
         result = self._result_of(response, data)
         self._hand_first(result)
         return result
@@ -506,7 +388,7 @@ class PageRun:
 
     def _result_of(self, response: Response, data: Json, skipped: str | None = None) -> Result:
         if fetches_by_http(self._crawl):
-            response = self._with_fetch(response)
+            response = self._ways.noted(response, self._view.fetch, self._page, self._claim.page)
         links = tuple(link.url for link in response.links)
         kept, is_cut = kept_of(self._view, response)
         if is_cut:
@@ -522,25 +404,13 @@ class PageRun:
         facts = (self._crawl.name, self._page, response, data, links)
         return Result(
             *facts,
-            self._elapsed_ms(),
-            self._version,
+            self._report.elapsed_ms(),
+            self._report.version,
             skipped,
             kept,
             change=change,
             again=self._claim.again,
         )
-
-    def _with_fetch(self, response: Response) -> Response:
-        """Return ``response`` with the way by which it came, which is counted."""
-        brought = self._session.brought
-        way = response.fetch or CHROME
-        if brought:
-            way = CHROME
-            self._observer.count("fetch_brought", f"{self._page.url} ({brought})")
-        self._observer.count(f"fetch_{way}")
-        if way == HTTP and self._view.fetch == AUTO and self._services.fetching:
-            self._services.fetching.note_page(self._page.route, self._claim.page)
-        return replace(response, fetch=way)
 
     def _hand_first(self, result: Result) -> None:
         """Call a hook ``after`` that needs the page, before the page is reported."""
@@ -558,39 +428,9 @@ class PageRun:
         With no hook to come, the next runs' wake-ups are asked for at once: a round trip less. With
         one, its delivery is promised in the same step.
         """
-        text, response = self._line(result), result.response
-        # the answer to a form is not what a link to its URL brings
-        form = self._page.form is not None
-        final = None if form else scope_of(self._crawl).rules.canonical(response.url)
-        ms = response.timing.get("response")
         deliver = "after" in self._hooks and not self._after_first
-        sums = None if deliver else self._observer.sums()
-        examples = self._services.examples.new(chosen.examples)
-        left_out = self._crawl.only_changes and result.change is Change.SAME
-        content = Content(result.change, self._digest, left_out)
-
-        def finish() -> Ending:
-            return self._frontier.finish(
-                self._claim,
-                self._page.url,
-                chosen.pages,
-                skipped=chosen.dropped,
-                examples=examples,
-                result=text,
-                final=final,
-                item=bool(result.data),
-                latency=None if ms is None else ms / 1_000,
-                status=response.status,
-                wake=sums,
-                deliver=deliver,
-                version=self._version,
-                route=self._route_tally(),
-                skipped_for=result.skipped,
-                content=content,
-                revisit=self._revisit,
-            )
-
-        return self._complete(finish)
+        facts = (self._page, self._view, result, self._line(result), self._digest, chosen)
+        return self._report.done(*facts, deliver=deliver)
 
     def after(self, result: Result) -> None:
         """Deliver the result to the hook ``after``. Its error passes as it is: the page is done,
@@ -651,11 +491,11 @@ class PageRun:
         claim, page = self._claim, self._page
         if isinstance(error, LoggedOut):
             version = error.version
-            ending = self._report(lambda: self._frontier.logged_out(claim, version))
+            ending = self._report.send(lambda: self._frontier.logged_out(claim, version))
             next_runs.note(ending)
             if ending.retry_in is None:
                 self._keep_snapshot("login", None)
-                self._deliver_failure("login", error.status)
+                self._deliveries.make_failure(page, "login", error.status, self._secrets)
                 return Failure(page, FailureClass.TERMINAL, "login", error=error)
             return Failure(page, FailureClass.INFRA, "logged_out", None, ending.retry_in, error)
         failure, reason, status = diagnose(error)
@@ -668,18 +508,8 @@ class PageRun:
         if isinstance(error, Blocked):  # the next attempt comes as somebody else
             self._services.permits.set_proxy_aside(reason)
             self._browser.health.distrust(reason)
-        ending = self._complete(
-            lambda: self._frontier.fail(
-                claim,
-                failure,
-                reason,
-                status=status,
-                delay=delay,
-                version=self._version,
-                route=self._route_tally(),
-                revisit=self._revisit if claim.known else None,
-            )
-        )
+        diagnosis = (failure, reason, status)
+        ending = self._report.failed(page, self._view, *diagnosis, delay)
         next_runs.note(ending)
         if self._form_sent and failure not in (FailureClass.TERMINAL, FailureClass.HOOK):
             reason = f"{FORM_SENT}: {reason}"  # as the frontier says, too
@@ -687,26 +517,8 @@ class PageRun:
             anywhere = isinstance(error, HookError) and error.step == "before_all"
             self._keep_snapshot(reason, status, anywhere=anywhere)
         if ending.retry_in is None and ending.accepted:
-            self._deliver_failure(reason, status)
+            self._deliveries.make_failure(page, reason, status, self._secrets)
         return Failure(page, failure, reason, status, ending.retry_in, error)
-
-    def _deliver_failure(self, reason: str, status: int | None) -> None:
-        """Call the hook ``failed`` for a page that is not tried again; its error is logged only:
-        the page's own comes first.
-        """
-        if "failed" not in self._hooks:
-            return
-        handed: dict[str, Json] = {
-            "reason": reason,
-            "status": status,
-            "attempts": self._page.attempt,
-        }
-        follow = self._deliveries.follow("failed", self._page, lambda: self._page.url)
-        arguments = {"page": self._page, "follow": follow, **failure_arguments(handed)}
-        try:
-            self._deliveries.make("failed", self._page, arguments, self._secrets)
-        except Exception:
-            log.exception("%s: failed raised", self._crawl.name)
 
     def _keep_snapshot(self, reason: str, status: int | None, *, anywhere: bool = False) -> None:
         """Keep an error snapshot of the page, whose failure is reported, if it is the first of its
@@ -720,12 +532,6 @@ class PageRun:
             )
 
     @property
-    def _revisit(self) -> float | None:
-        """Seconds until the page is visited again; None: it is not, as a form that is sent once."""
-        once = self._page.form is not None and not self._view.form_retry
-        return None if once else self._view.revisit
-
-    @property
     def _secrets(self) -> Secrets:
         """The secrets of the crawl and of the browser, which must not appear in logs or reports."""
         form = secrets_of_form(self._page.form)
@@ -733,56 +539,3 @@ class PageRun:
 
     def _without_secrets(self, error: BaseException) -> Exception:
         return without_secrets(error, self._secrets, self._crawl.name)
-
-    def _route_tally(self) -> RouteTally | None:
-        """Return the route that the page took, and for how long; None: the crawl has no routes."""
-        if not routes_of(self._crawl):
-            return None
-        return RouteTally(self._page.route or NO_ROUTE, self._elapsed_ms() / 1_000)
-
-    def _elapsed_ms(self) -> float:
-        """Return the milliseconds since the page was claimed."""
-        return (time.monotonic() - self._began) * 1_000
-
-    def _complete(self, report: Callable[[], T]) -> T:
-        """Report that the page's run is complete, as soon as the rate of runs allows."""
-
-        def completing() -> T:
-            with self._services.completion():
-                return report()
-
-        return self._report(completing)
-
-    def _report(self, report: Callable[[], T]) -> T:
-        """Report how the page ended. While Redis is away, try again until the page's deadline."""
-        return retry_until(self._began + self._policy.page_deadline, report, self._crawl.name)
-
-
-def permitted(chosen: Chosen, permits: Permits) -> Chosen:
-    """Return ``chosen`` without the pages that robots.txt is known to forbid."""
-    urls = set(permits.forbidden(page.url for page in chosen.pages))
-    forbidden = [page for page in chosen.pages if page.url in urls]
-    if not forbidden:
-        return chosen
-    ids = {page.id for page in forbidden}
-    return replace(
-        chosen,
-        pages=tuple(page for page in chosen.pages if page.id not in ids),
-        dropped={**chosen.dropped, "robots": len(forbidden)},
-        reasons=chosen.reasons + tuple((Link(page.url), "robots") for page in forbidden),
-        examples={**chosen.examples, "robots": forbidden[0].url},
-    )
-
-
-def as_json(result: Result) -> str:
-    """Return ``result`` as a line of JSON.
-
-    Raises:
-        TypeError, ValueError: its data cannot be JSON, or are too much.
-    """
-    record = result.record()
-    text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    text = printable(text)  # as JSON escapes them: the line means the same
-    if (size := len(text.encode())) > RESULT_MAX:
-        raise ValueError(f"the result has {size:,} bytes of JSON; at most {RESULT_MAX:,} are kept")
-    return text
