@@ -334,12 +334,21 @@ class Frontier:
         )
 
     def note_fetched(
-        self, route: str = "", verdict: str = "", shape: str = "", text: str = "", shapes: int = 0
+        self,
+        route: str = "",
+        verdict: str = "",
+        shape: str = "",
+        text: str = "",
+        shapes: int = 0,
+        time: int = 0,
     ) -> dict[str, str]:
         """Note what a comparison of a page by HTTP and by Chrome said ("same", "differs"; "": there
-        was none), and return all notes, by name. See ``lua/fetched.lua``.
+        was none), and return all notes, by name. ``time`` is the note of that name that was there
+        before the page was requested: pages that were done before it are no longer in doubt, if it
+        is the same. Those of routes that differ are queued again, some at each call: how many is
+        the note ``again``. See ``lua/fetched.lua``.
         """
-        args = (route, verdict, shape, encodable(text, REASON_MAX), shapes)
+        args = (route, verdict, shape, encodable(text, REASON_MAX), shapes, time)
         notes = [one.decode("utf-8", "replace") for one in self.run_script("fetched", *args)]
         return dict(zip(notes[::2], notes[1::2], strict=True))
 
@@ -384,6 +393,7 @@ class Frontier:
         skipped_for: str | None = None,
         content: Content = UNKNOWN,
         revisit: float | None = None,
+        doubt: str | None = None,
     ) -> Ending:
         """Report the page as done, and add its ``links``, as ``enqueue`` does: in one step, if one
         takes so many.
@@ -403,6 +413,8 @@ class Frontier:
         one that it took; see ``Snapshot.versions`` and ``Snapshot.routes``. ``skipped_for``
         is why a hook skipped it; None: none did. ``content`` is its item, compared with that of
         its last visit; it is remembered. ``revisit``: the page is visited again in so many seconds.
+        ``doubt`` is the route of a page that came by HTTP, and is queued again if a comparison
+        finds that pages of that route differ by Chrome; None: it is not in doubt.
 
         Raises:
             FrontierRefused: there are links, and Redis is full or the crawl has ended; the page is
@@ -426,6 +438,7 @@ class Frontier:
             *(claim.worker if deliver else "", version, *pack_route(route), skipped_for or ""),
             *(content.change, content.digest, int(content.left_out)),
             "" if revisit is None else to_ms(revisit),
+            "" if doubt is None else f"={doubt}",
         )
         if args or dropped:
             counted = pack_skipped(dropped, examples or {})

@@ -26,6 +26,7 @@ TYPES = {
     "patterns": "hash", "entries": "hash", "history": "list", "steps": "hash",
     "operations": "list", "lanes": "set", "memory": "hash", "known": "list", "vanished": "list",
     "revisits": "zset", "revisit_pages": "hash", "alone": "hash", "fetching": "hash",
+    "doubtful": "zset",
 }  # fmt: skip
 #: Those that outlive a generation: what it knows of its pages, and who did what.
 LASTING = ("memory", "known", "done", "operations", "lanes")

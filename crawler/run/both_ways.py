@@ -5,7 +5,6 @@ ways, by HTTP and by Chrome.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -59,6 +58,9 @@ class BothWays:
         self._compares = False  # whether the page is to come both ways
         self._facts: dict[str, object] | None = None  # what came by HTTP, of one that did
         self._shape = ""  # of the page's scripts
+        self._time = 0  # no later than the page is requested
+        #: The route of a page that came by HTTP and was not compared; None: another one.
+        self.doubt: str | None = None
 
     def choose(self, page: Page) -> str:
         """Have ``page`` come by Chrome, by HTTP, or both ways, as comparisons decided so far;
@@ -68,7 +70,6 @@ class BothWays:
         if fetching is None:
             return "compared"
         way = fetching.way(self._frontier, page.route)
-        self._do_again(fetching.take_doubtful())
         if way == CHROME:
             return "compared"
         if way == TRIAL:
@@ -76,6 +77,7 @@ class BothWays:
             self._session.for_page(chrome=True)  # both are to call themselves alike
         else:
             self._compares = fetching.is_due(page.route)
+        self._time = fetching.time(self._frontier, fresh=self._compares)
         return ""
 
     def fetch(self, work: Work) -> Response:
@@ -115,9 +117,9 @@ class BothWays:
         if self._facts is not None:
             self._conclude(page, self._facts_of(page, response, data))
 
-    def noted(self, response: Response, fetch: str, page: Page, queued: Page) -> Response:
+    def noted(self, response: Response, fetch: str, page: Page) -> Response:
         """Return ``response`` with the way by which it came, which is counted. ``fetch`` is how
-        pages like ``page`` come, which is as it was ``queued`` but for its route.
+        pages like ``page`` come.
         """
         brought = self._session.brought
         way = response.fetch or CHROME
@@ -125,8 +127,8 @@ class BothWays:
             way = CHROME
             self._observer.count("fetch_brought", f"{page.url} ({brought})")
         self._observer.count(f"fetch_{way}")
-        if way == HTTP and fetch == AUTO and self._fetching:
-            self._fetching.note_page(page.route, queued)
+        if way == HTTP and fetch == AUTO:
+            self.doubt = page.route
         return replace(response, fetch=way)
 
     def _facts_of(self, page: Page, response: Response, data: Json) -> dict[str, object]:
@@ -145,17 +147,9 @@ class BothWays:
         differs = "the tab: it is asked for" if self._session.brought else ""
         differs = differs or difference(by_http, by_chrome)
         if not differs:
-            fetching.note_same(self._frontier, page.route, self._shape)
+            fetching.note_same(self._frontier, page.route, self._shape, self._time)
             return
         what = f"{page.url} ({differs})"
         self._observer.count("hint_fetch_differs", what)
         log.info("%s: by HTTP and by Chrome differs %s", self._crawl.name, masked(what))
         fetching.note_difference(self._frontier, page.route, masked(what))
-        self._do_again(fetching.take_doubtful())
-
-    def _do_again(self, pages: Sequence[Page]) -> None:
-        """Queue ``pages`` again, which came by HTTP before their route was found to differ."""
-        if pages:
-            self._frontier.enqueue([replace(page, again=True) for page in pages])
-            for page in pages:
-                self._observer.count("fetch_again", page.url)

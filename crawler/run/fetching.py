@@ -9,13 +9,11 @@ that came by HTTP since the last comparison are done again.
 
 from __future__ import annotations
 
-import time
+from time import monotonic
 from typing import TYPE_CHECKING
 
-from ..frontier.frontier import Frontier
-
 if TYPE_CHECKING:
-    from ..model import Page
+    from ..frontier.frontier import Frontier
 
 #: Pages of a route that are compared before HTTP is trusted.
 TRIALS = 10
@@ -35,13 +33,12 @@ class Fetching:
     def __init__(self) -> None:
         self._notes: dict[str, str] = {}
         self._read_at = float("-inf")
-        self._since: dict[str, list[Page]] = {}  # pages by HTTP since the last comparison, by route
         self._count: dict[str, int] = {}
 
     def way(self, frontier: Frontier, route: str) -> str:
         """Return the way of the next page of ``route``: TRIAL (both), HTTP or CHROME."""
-        if time.monotonic() - self._read_at > FRESH:
-            self._take(frontier.note_fetched())
+        if monotonic() - self._read_at > FRESH:
+            self._take(frontier, frontier.note_fetched())
         if f"differs:{route}" in self._notes or self._number("shapes", route) > SHAPES_MAX:
             return CHROME
         return HTTP if self._number("same", route) >= TRIALS else TRIAL
@@ -55,30 +52,34 @@ class Fetching:
         """Whether a page of ``route`` with scripts of this ``shape`` was the same both ways."""
         return f"shape:{route}:{shape}" in self._notes
 
-    def note_page(self, route: str, page: Page) -> None:
-        """Note that ``page`` came by HTTP, and was not compared."""
-        self._since.setdefault(route, []).append(page)
-        del self._since[route][: -2 * AUDIT_EACH]
+    def time(self, frontier: Frontier, *, fresh: bool) -> int:
+        """Return a time by Redis's clock, in ms, that is past: with ``fresh`` the present."""
+        if fresh:
+            self._take(frontier, frontier.note_fetched())
+        return int(self._notes.get("time", 0))
 
-    def note_same(self, frontier: Frontier, route: str, shape: str) -> None:
-        """Note that a page of ``route`` is the same both ways."""
-        self._since.pop(route, None)
-        self._take(frontier.note_fetched(route, "same", shape, shapes=SHAPES_MAX))
+    def note_same(self, frontier: Frontier, route: str, shape: str, time: int) -> None:
+        """Note that a page of ``route`` is the same both ways, which was not requested before
+        ``time``.
+        """
+        self._take(
+            frontier, frontier.note_fetched(route, "same", shape, shapes=SHAPES_MAX, time=time)
+        )
 
     def note_difference(self, frontier: Frontier, route: str, text: str) -> None:
-        """Note that a page of ``route`` is not; ``text`` names it, and what differs."""
-        self._take(frontier.note_fetched(route, "differs", text=text, shapes=SHAPES_MAX))
+        """Note that a page of ``route`` is not; ``text`` names it, and what differs. Pages that
+        came by HTTP since the last comparison are queued again.
+        """
+        self._take(frontier, frontier.note_fetched(route, "differs", text=text))
 
-    def take_doubtful(self) -> list[Page]:
-        """Return the pages that came by HTTP, without a comparison since, of routes that differ."""
-        routes = [route for route in self._since if f"differs:{route}" in self._notes]
-        return [page for route in routes for page in self._since.pop(route)]
+    def _take(self, frontier: Frontier, notes: dict[str, str]) -> None:
+        """Go on with ``notes``; see that no page in doubt is left of a route that differs."""
+        while int(notes["again"]):
+            notes = frontier.note_fetched()
+        self._notes, self._read_at = notes, monotonic()
 
     def _number(self, name: str, route: str) -> int:
         return int(self._notes.get(f"{name}:{route}", 0))
-
-    def _take(self, notes: dict[str, str]) -> None:
-        self._notes, self._read_at = notes, time.monotonic()
 
 
 def difference(by_http: dict[str, object], by_chrome: dict[str, object]) -> str:

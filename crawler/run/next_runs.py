@@ -13,6 +13,7 @@ from ..local.shutdown import shutdown
 from ..model import Outcome
 from ..observe.logs import logger
 from ..redaction import Secrets
+from .outage import retry_until
 from .outcome import NO_HOOK, HookError, start_reason, without_secrets
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 log = logger(__name__)
 
-#: Seconds between two attempts to reach Redis while it is away.
-RETRY_INTERVAL = 1.0
 #: Seconds for which a run that is over waits for Redis, to start the next ones.
 START_PATIENCE = 60.0
 #: Longest wait, in seconds, that a run's own timer covers; what is due later is the tick's.
@@ -188,21 +187,3 @@ class NextRuns:
 
     def _retry_until_started(self, step: Callable[[], T]) -> T:
         return retry_until(time.monotonic() + START_PATIENCE, step, self._crawl.name)
-
-
-def retry_until(end: float, step: Callable[[], T], crawl: str) -> T:
-    """Return the value of ``step``; repeat it while Redis is away.
-
-    ``end`` is the time of the last attempt, by the monotonic clock. ``crawl`` is the name to log.
-
-    Raises:
-        FrontierUnavailable: Redis is still away.
-    """
-    while True:
-        try:
-            return step()
-        except FrontierUnavailable as error:
-            if time.monotonic() > end:
-                raise
-            log.warning("%s: Redis is away (%s); trying again", crawl, error)
-            time.sleep(RETRY_INTERVAL)

@@ -13,7 +13,7 @@ from ..definition.route_options import NO_ROUTE
 from ..definition.routes import routes_of
 from ..frontier.answers import Content, RouteTally
 from ..model import Change, short_version
-from .next_runs import retry_until
+from .outage import retry_until
 
 if TYPE_CHECKING:
     from ..definition.crawl import Crawl
@@ -52,11 +52,12 @@ class PageReport:
         chosen: Chosen,
         *,
         deliver: bool,
+        doubt: str | None,
     ) -> Ending:
         """Queue the links that are ``chosen`` and move ``page`` to *done*, with the ``line`` of its
         ``result`` and the ``digest`` of its item; ``view`` is the crawl as the page sees it.
         ``deliver`` promises the result to the hook ``after``; without it the next runs' wake-ups
-        are asked for at once: a round trip less.
+        are asked for at once: a round trip less. ``doubt`` is as for ``Frontier.finish``.
         """
         response = result.response
         # the answer to a form is not what a link to its URL brings
@@ -87,6 +88,7 @@ class PageReport:
                 skipped_for=result.skipped,
                 content=content,
                 revisit=revisit_of(page, view),
+                doubt=doubt,
             )
 
         return self._complete(finish)

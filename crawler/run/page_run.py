@@ -388,7 +388,7 @@ class PageRun:
 
     def _result_of(self, response: Response, data: Json, skipped: str | None = None) -> Result:
         if fetches_by_http(self._crawl):
-            response = self._ways.noted(response, self._view.fetch, self._page, self._claim.page)
+            response = self._ways.noted(response, self._view.fetch, self._page)
         links = tuple(link.url for link in response.links)
         kept, is_cut = kept_of(self._view, response)
         if is_cut:
@@ -430,7 +430,7 @@ class PageRun:
         """
         deliver = "after" in self._hooks and not self._after_first
         facts = (self._page, self._view, result, self._line(result), self._digest, chosen)
-        return self._report.done(*facts, deliver=deliver)
+        return self._report.done(*facts, deliver=deliver, doubt=self._ways.doubt)
 
     def after(self, result: Result) -> None:
         """Deliver the result to the hook ``after``. Its error passes as it is: the page is done,

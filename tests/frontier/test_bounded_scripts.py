@@ -66,6 +66,7 @@ class Crawl:
             pipe.rpush(key("done"), f"https://shop.example/done{n}")
             pipe.xadd(key("results"), {"id": n, "n": n, "json": "{}"})
             name = f"after-{n:032x}"
+            pipe.zadd(key("doubtful"), {f"r\n{n:013}\n{other}": 0})
             pipe.hset(key("outbox"), name, f'0\n\n""\n{other}\n{{}}')
             pipe.zadd(key("outbox_due"), {name: self.clock.now - 1})
             pipe.rpush(key("undelivered"), f'[1,"{name}",1,{len(other)},2,{other},{{}},"no"]')
@@ -98,6 +99,7 @@ class Crawl:
         yield "sent", lambda: frontier.sent(claims[0])
         yield "submit", lambda: frontier.submit(claims[0])
         yield "finish", lambda: frontier.finish(claims.pop(0), "x", result="{}", deliver=True)
+        yield "finish", lambda: frontier.finish(claims.pop(0), "x", doubt="r")
         yield "deregister", lambda: frontier.finish(claims.pop(0), "x", self.links("a"))
         yield "enqueue", lambda: frontier.enqueue(self.links("b"), parent=claims[0])
         for failure in FailureClass:

@@ -12,7 +12,7 @@
 --          8 keys        number of keys that follow these, which an ended generation leaves and
 --                        another one begins without; 0: the crawl is not begun again
 --          9...          all of them; then field, value, ... of the plan
--- Uses     meta, entries, counts, memory (hashes)
+-- Uses     meta, entries, counts, memory, fetching (hashes)
 -- With     core, memory
 -- Returns  "CREATED", "EXISTS", "UPDATED", "OTHER" (another digest), "ELSEWHERE" (it starts at other
 --          hosts), "STOPPING" (so it takes no plan), or the status in which the crawl ended
@@ -72,5 +72,6 @@ for i = START, first - 2, 2 do
   near = near or redis.call("HEXISTS", key("entries"), ARGV[i]) == 1
 end
 if not near then return "ELSEWHERE" end
+redis.call("DEL", key("fetching")) -- what was the same of other items may not be of these
 write()
 return "UPDATED"

@@ -1,5 +1,5 @@
 -- done: a page leaves `processing` for `done`. A library; needs core, memory, lanes, leave, seen,
--- revisits and wake.
+-- revisits, fetching and wake.
 
 -- The scripts finish and deregister take
 -- ARGV     1 id       of the page
@@ -23,6 +23,7 @@
 --          18 digest  of its item, eight hexadecimal digits
 --          19 left    "1": its result is left out of the stream
 --          20 revisit ms until it is visited again; "": it is not
+--          21 doubt   "=" and the route of a page that came by HTTP and was not compared; else ""
 -- Returns  verdict ("OK", "ALIAS": the final URL is another page that is known), ended (1 for the
 --          call that ended the crawl); if tickets were asked for, the reply of grant follows
 -- Call `remember_page` before: its answer is `fresh`.
@@ -70,6 +71,7 @@ local function done(crawl, claim, fresh)
   end
   place(crawl, lane)
   store(lane)
+  if ARGV[21] ~= "" and verdict == "OK" then doubt(crawl, string.sub(ARGV[21], 2), claim.raw) end
   check_pages(crawl)
   local ended = over(crawl) and 1 or 0
   if ARGV[10] == "" then return { verdict, ended } end

@@ -11,6 +11,19 @@ local function plan_revisit(id, raw, wait)
   redis.call("ZADD", key("revisits"), now + wait, id)
 end
 
+-- Put the page `id` of `entry`, which is done, at the end of its queue; false: it waits already.
+local function come_back(crawl, id, entry)
+  if not await(crawl, id) then return false end
+  local lane = lane_of(entry.lane)
+  entry.attempts, entry.strikes = 0, 0
+  redis.call("RPUSH", queue(entry.lane, entry.priority), text(entry))
+  for _, name in ipairs({ "queued", "accepted", "again" }) do count(name) end
+  change(lane, "n", lane.n + 1)
+  place(crawl, lane)
+  store(lane)
+  return true
+end
+
 -- Put pages whose time has come at the end of their queues: at most SWEEP. A page that waits already,
 -- as somebody asked for it, is planned again when it is done.
 local function come_again(crawl)
@@ -20,13 +33,6 @@ local function come_again(crawl)
     redis.call("ZREM", key("revisits"), id)
     redis.call("HDEL", key("revisit_pages"), id)
     local entry = raw and parse(raw)
-    if entry and await(crawl, id) then
-      local lane = lane_of(entry.lane)
-      redis.call("RPUSH", queue(entry.lane, entry.priority), raw)
-      for _, name in ipairs({ "queued", "accepted", "again" }) do count(name) end
-      change(lane, "n", lane.n + 1)
-      place(crawl, lane)
-      store(lane)
-    end
+    if entry then come_back(crawl, id, entry) end
   end
 end
