@@ -84,11 +84,13 @@ def test_a_finished_crawl_keeps_its_files_and_is_not_begun_again(folder, shop):
         assert html.startswith("<html lang")
         assert line["data"]["title"] in html
         assert len(html.encode()) == file["size"]
-    # When it is started again, by accident, then it says so in a line, and crawls nothing
+    # When it is started again, by accident, then it says so in a line below that of its Redis, and
+    # crawls nothing
     again = folder.run(*words)
     assert again.returncode == 0
-    assert "--reset" in again.stderr
-    assert len(again.stderr.strip().splitlines()) == 1
+    redis, line = again.stderr.strip().splitlines()
+    assert redis.startswith("no CRAWLER_REDIS_URL")
+    assert "--reset" in line
     assert folder.lines("out/pages.jsonl") == lines
     # And with --reset it is crawled again
     anew = folder.run(*words, "--reset")
