@@ -247,7 +247,8 @@ os.fork()
 chrome = Chrome(Endpoint(state=Path(sys.argv[2]), shared=8))
 with chrome.session(Profile("killed")) as browser:
     browser.request(Page(sys.argv[1]))
-    print(os.getpid(), next(Path(sys.argv[2]).glob("chrome-*/shared.json")), flush=True)
+    about = next(Path(sys.argv[2]).glob("chrome-*/shared.json"))
+    os.write(1, f"{os.getpid()} {about}\\n".encode())  # at once: both processes say so
     for line in sys.stdin:
         print(browser.request(Page(sys.argv[1])).title, flush=True)
 """
