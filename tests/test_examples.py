@@ -32,6 +32,7 @@ def shop() -> Iterator[str]:
         server.kill()
 
 
+@pytest.mark.soak  # test_serverless has such a start hook, too
 def test_a_crawl_with_its_own_start_hook_needs_no_celery_worker(shop, tmp_path):
     with PrivateRedis(tmp_path / "redis") as redis:
         environ = os.environ | {

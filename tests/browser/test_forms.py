@@ -47,7 +47,7 @@ ANSWERS = {
     params=[
         pytest.param("local", marks=pytest.mark.browser),
         pytest.param("driver", marks=[pytest.mark.browser, pytest.mark.soak]),
-        pytest.param("grid", marks=[pytest.mark.browser, needs_grid]),
+        pytest.param("grid", marks=[pytest.mark.browser, pytest.mark.soak, needs_grid]),
     ]
 )
 def place(request: pytest.FixtureRequest) -> str:
