@@ -4,14 +4,13 @@ Its settings are those that its documentation advises for speed: as many pages a
 no wait beyond what is read, and Chrome's own headers, which spares a round for each request.
 """
 
-import json
 import sys
-import time
 from pathlib import Path
 
 import scrapy
 from scrapy.crawler import CrawlerProcess
 from scrapy_playwright.page import PageMethod
+from scrapy_rows import SETTINGS, at_once, line_of, links_of
 
 address, kind, sessions, binary, flags, output = sys.argv[1:]
 
@@ -32,19 +31,8 @@ class Site(scrapy.Spider):
         return scrapy.Request(url, meta=meta)
 
     def parse(self, response):
-        links = {response.urljoin(one) for one in response.css("a::attr(href)").getall()}
-        lines.write(
-            json.dumps(
-                {
-                    "url": response.url,
-                    "title": response.css("title::text").get(),
-                    "word": response.css("#word::text").get(),
-                    "links": len(links),
-                    "at": time.time(),
-                }
-            )
-            + "\n"
-        )
+        links = links_of(response)
+        lines.write(line_of(response, links))
         for link in links:
             yield self.page(link)
 
@@ -62,12 +50,8 @@ with Path(output).open("w", buffering=1) as lines:
             },
             "PLAYWRIGHT_MAX_PAGES_PER_CONTEXT": int(sessions),
             "PLAYWRIGHT_PROCESS_REQUEST_HEADERS": None,
-            "CONCURRENT_REQUESTS": int(sessions),
-            "CONCURRENT_REQUESTS_PER_DOMAIN": int(sessions),
-            "DOWNLOAD_DELAY": 0,
-            "ROBOTSTXT_OBEY": True,
-            "TELNETCONSOLE_ENABLED": False,
-            "LOG_LEVEL": "ERROR",
+            **at_once(int(sessions)),
+            **SETTINGS,
         }
     )
     process.crawl(Site)

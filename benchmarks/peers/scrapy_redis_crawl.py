@@ -5,15 +5,14 @@ The settings of its documentation: a frontier and a filter of what was seen in R
 processes, and sixteen requests at once.
 """
 
-import json
 import sys
-import time
 from pathlib import Path
 
 import redis
 import scrapy
 from scrapy.crawler import CrawlerProcess
 from scrapy_redis.spiders import RedisSpider
+from scrapy_rows import SETTINGS, at_once, line_of, links_of
 
 entry, server, idle, output = sys.argv[1:]
 KEY = "site:start_urls"
@@ -25,19 +24,8 @@ class Site(RedisSpider):
     max_idle_time = int(idle)
 
     def parse(self, response):
-        links = {response.urljoin(one) for one in response.css("a::attr(href)").getall()}
-        lines.write(
-            json.dumps(
-                {
-                    "url": response.url,
-                    "title": response.css("title::text").get(),
-                    "word": response.css("#word::text").get(),
-                    "links": len(links),
-                    "at": time.time(),
-                }
-            )
-            + "\n"
-        )
+        links = links_of(response)
+        lines.write(line_of(response, links))
         for link in links:
             yield scrapy.Request(link)
 
@@ -51,12 +39,8 @@ with Path(output).open("w", buffering=1) as lines:
             "SCHEDULER": "scrapy_redis.scheduler.Scheduler",
             "DUPEFILTER_CLASS": "scrapy_redis.dupefilter.RFPDupeFilter",
             "SCHEDULER_PERSIST": True,
-            "CONCURRENT_REQUESTS": 16,
-            "CONCURRENT_REQUESTS_PER_DOMAIN": 16,
-            "DOWNLOAD_DELAY": 0,
-            "ROBOTSTXT_OBEY": True,
-            "TELNETCONSOLE_ENABLED": False,
-            "LOG_LEVEL": "ERROR",
+            **at_once(16),
+            **SETTINGS,
         }
     )
     process.crawl(Site)

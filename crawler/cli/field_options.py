@@ -29,6 +29,8 @@ GROUPS: Mapping[str, Sequence[str]] = {
     "How it loads a page": LOADING,
     "What it keeps": KEPT,
 }
+#: What `--set` does in commands that take crawls without code.
+ANY_FIELD = "Another value for any field, as in TOML, for a crawl without code."
 
 
 class FieldOption(click.Option):
@@ -53,6 +55,13 @@ class FieldCommand(click.Command):
         for title, records in sections.items():
             with formatter.section(title):
                 formatter.write_dl(records)
+
+
+def set_option(text: str = ANY_FIELD) -> Callable[[F], F]:
+    """Return the decorator for the option `--set`, whose values reach the command as ``changes``;
+    ``text`` is its help.
+    """
+    return click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help=text)
 
 
 def field_options(*names: str) -> Callable[[F], F]:

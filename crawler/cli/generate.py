@@ -17,7 +17,7 @@ from .click_errors import Mistake
 from .draft_file import STDOUT, DraftFile
 from .draft_prompt import Prompt, say
 from .draft_questions import Flags, Interview
-from .field_options import FieldCommand, changes_of, field_options
+from .field_options import FieldCommand, changes_of, field_options, set_option
 
 #: Fields that are drafted, and therefore no options.
 DRAFTED = ("extract", "routes", "examples")
@@ -52,13 +52,7 @@ DRAFTED = ("extract", "routes", "examples")
 @click.option("--python", is_flag=True, help="Write Python instead of TOML.")
 @click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
 @click.option("-y", "--yes", is_flag=True, help="Ask nothing; what no option says is guessed.")
-@click.option(
-    "--set",
-    "changes",
-    multiple=True,
-    metavar="FIELD=VALUE",
-    help="A value for any other field of the crawl, as in TOML.",
-)
+@set_option("A value for any other field of the crawl, as in TOML.")
 @field_options()
 def generate(
     url: str,

@@ -24,7 +24,7 @@ from ..model import Json
 from ..net.permits import Permits
 from ..output.saved_page import SavedPage, check_target
 from .click_errors import Mistake
-from .field_options import LOADING, PAGES, FieldCommand, changes_of, field_options
+from .field_options import LOADING, PAGES, FieldCommand, changes_of, field_options, set_option
 from .one_page import saved_chrome, saved_page_of, trial_chrome_and_permits, window_or_line
 from .page_files import save
 from .page_report import TriedPage, Wanted, head_lines, item_text, record_of, tail_lines
@@ -76,13 +76,7 @@ class Order:
 )
 @click.option("--overwrite", is_flag=True, help="Replace the page that is saved there.")
 @click.option("--after", is_flag=True, help="Call the hook after, too: it may write somewhere.")
-@click.option(
-    "--set",
-    "changes",
-    multiple=True,
-    metavar="FIELD=VALUE",
-    help="Another value for any field, as in TOML, for a crawl without code.",
-)
+@set_option()
 @field_options("robots", *PAGES, *LOADING)
 def run(
     crawl: str,

@@ -23,7 +23,7 @@ from ..output.saved_page import SavedPage
 from ..redaction import masked
 from ..text.printable import printable
 from .click_errors import HookMistake, Mistake, first_line
-from .field_options import LOADING, FieldCommand, changes_of, field_options
+from .field_options import LOADING, FieldCommand, changes_of, field_options, set_option
 from .one_page import saved_chrome, saved_page_of, trial_chrome_and_permits
 from .parameters import CRAWL_REFERENCE
 from .terminal import echo
@@ -49,13 +49,7 @@ CODE_NAME = "-c"
 @click.argument("crawl", metavar="URL|CRAWL|DIR", type=CRAWL_REFERENCE)
 @click.argument("page", metavar="[URL|DIR]", required=False)
 @click.option("-c", "code", metavar="CODE", help="Run code, and print its last expression's value.")
-@click.option(
-    "--set",
-    "changes",
-    multiple=True,
-    metavar="FIELD=VALUE",
-    help="Another value for any field, as in TOML, for a crawl without code.",
-)
+@set_option()
 @field_options("robots", *LOADING)
 def shell(
     crawl: str, page: str | None, code: str | None, changes: tuple[str, ...], **fields: Any

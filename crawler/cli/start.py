@@ -22,7 +22,7 @@ from ..model import Snapshot
 from ..output import report
 from ..output.export import FORMATS
 from .click_errors import Mistake
-from .field_options import FieldCommand, changes_of, field_options
+from .field_options import FieldCommand, changes_of, field_options, set_option
 from .orders import Asked, Order, check_files, order_of
 from .parameters import CRAWL_REFERENCE
 from .start_run import crawl_embedded, watch_shared
@@ -69,13 +69,7 @@ from .terminal import echo
     is_flag=True,
     help="With a private Redis and workers of its own, also if CRAWLER_REDIS_URL is set.",
 )
-@click.option(
-    "--set",
-    "changes",
-    multiple=True,
-    metavar="FIELD=VALUE",
-    help="Another value for any field, as in TOML; for a crawl with code, of a limit only.",
-)
+@set_option("Another value for any field, as in TOML; for a crawl with code, of a limit only.")
 @click.option(
     "--reset",
     is_flag=True,

@@ -16,6 +16,7 @@ from ..redaction import password_of
 from .derived import once_per_crawl
 from .field_errors import SECRETS
 from .item_models import is_model, models_within, table_of
+from .pattern_texts import text_of
 
 if TYPE_CHECKING:
     from .crawl import Crawl
@@ -70,9 +71,7 @@ def as_plain_json(value: Any) -> Json:
     """Return ``value`` as JSON that means the same in another process; code as its source."""
     match value:
         case re.Pattern():
-            flags = zip("imsx", (re.I, re.M, re.S, re.X), strict=True)
-            letters = "".join(letter for letter, flag in flags if value.flags & flag)
-            return f"(?{letters}:{value.pattern})"
+            return text_of(value)
         case Mapping():
             return {str(name): as_plain_json(inner) for name, inner in value.items()}
         case list() | tuple():

@@ -23,6 +23,7 @@ from typing import Any
 from ..model import Json
 from ..text.nesting import NESTING_MAX, is_deeper
 from ..urls.url import InvalidURL, parse_url
+from .pattern_texts import text_of
 
 #: Words that ask for some value, and for none.
 PRESENT, ABSENT = "present", "absent"
@@ -52,9 +53,7 @@ def plain(expected: Any) -> Any:
     """Return what is ``expected`` as JSON: a compiled pattern as its text."""
     match expected:
         case re.Pattern():
-            flags = zip("imsx", (re.I, re.M, re.S, re.X), strict=True)
-            letters = "".join(letter for letter, flag in flags if expected.flags & flag)
-            return f"{PATTERN}(?{letters}:{expected.pattern})"
+            return PATTERN + text_of(expected)
         case Mapping():
             return {str(name): plain(one) for name, one in expected.items()}
         case list() | tuple():

@@ -1,4 +1,6 @@
-"""Compare regular expressions by the text that each match must hold: as far as that is certain."""
+"""Regular expressions as texts; and compared by the text that each match must hold, as far as that
+is certain.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,13 @@ ALL = frozenset((
 #: Letters that mean something else than themselves behind a backslash.
 _CLASSES = frozenset("AbBdDsSwWZ0123456789")
 _QUANTIFIERS = frozenset("?*+{")
+
+
+def text_of(pattern: re.Pattern[str]) -> str:
+    """Return ``pattern`` as one text, with its flags, that compiles to the same."""
+    flags = zip("imsx", (re.I, re.M, re.S, re.X), strict=True)
+    letters = "".join(letter for letter, flag in flags if pattern.flags & flag)
+    return f"(?{letters}:{pattern.pattern})"
 
 
 def is_anchored(pattern: re.Pattern[str]) -> bool:
