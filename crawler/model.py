@@ -238,7 +238,8 @@ class Response:
     credentials, unless ``keep_headers`` names them; ``redirects`` are the URLs that led to ``url``.
     ``console`` holds errors and warnings, ``timings`` durations, ``cookies`` those of the page by
     name (*** unless ``keep_cookies`` names them), for crawls that ask for them; ``files`` pictures,
-    prints and downloads.
+    prints and downloads. ``not_modified``: the server says that the document is that of the last
+    visit, and it was not sent again.
     """
 
     url: str
@@ -258,6 +259,7 @@ class Response:
     # "http" or "chrome", of a crawl that may fetch pages without a browser; None: of another one
     fetch: str | None = None
     cookies: Mapping[str, str] | None = None
+    not_modified: bool = False
 
     @property
     def ok(self) -> bool | None:
@@ -342,6 +344,8 @@ class Result:
             extras["again"] = True
         if response.fetch is not None:
             extras["fetch"] = response.fetch
+        if response.not_modified:
+            extras["not_modified"] = True
         if response.files:
             extras["files"] = [
                 {"name": file.name, "size": file.size, "digest": file.digest}

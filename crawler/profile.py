@@ -46,6 +46,7 @@ class Profile:
     flags: tuple[str, ...] = ()
     interstitial_wait: float = 5.0  # seconds within which a declared refresh is a link; 0: none
     frames: str = "links"  # what documents in frames are; see the field of a crawl
+    conditional: bool = False  # whether pages by HTTP are asked for only if they have changed
     keep_fragment: bool = False  # whether what follows # in a link chooses a page
 
     @property

@@ -157,6 +157,11 @@ class Browser(Tab):
         """The shape of the page's scripts is not looked at here."""
         return ""
 
+    unkept = ""
+
+    def note_visited(self, *, before: bool) -> None:
+        """Note nothing: Chrome's own cache asks as it likes."""
+
     def beside(self) -> Browser:
         """Return a browser that is another visitor of the site: this session needs none."""
         return self

@@ -18,7 +18,8 @@ LIMITS = ("depth_limit", "page_limit", "item_limit", "time_limit", "idle_limit",
 PACE = ("concurrency_limit", "delay", "host_concurrency", "attempts", "robots")
 PAGES = ("allow", "deny", "scope", "restrict_css", "sitemaps", "seeds", "revisit", "only_changes")
 LOADING = (
-    *("fetch", "wait_for", "wait_for_response", "wait_until", "wait_timeout", "page_load_timeout"),
+    *("fetch", "conditional", "wait_for", "wait_for_response", "wait_until", "wait_timeout"),
+    "page_load_timeout",
     *("scroll", "images", "block", "user_agent", "language", "mobile", "proxy", "frames"),
 )
 KEPT = ("screenshot", "pdf", "keep_html", "keep_links", "log_level")

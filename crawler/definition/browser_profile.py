@@ -21,7 +21,7 @@ PROXY_PAGES = 100
 #: Fields that a profile and a visit have under the same name.
 _OF_PROFILE = (
     *("user_agent", "language", "window", "load_strategy", "images", "block", "timezone"),
-    "page_load_timeout",
+    *("page_load_timeout", "conditional"),
     *("geolocation", "mobile", "scale", "console", "timings"),
     *("download_limit", "download_timeout", "keep_fragment", "interstitial_wait", "frames"),
 )

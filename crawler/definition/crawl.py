@@ -106,6 +106,7 @@ class Crawl:
     wait_timeout: float
     interstitial_wait: float
     fetch: Literal["chrome", "http", "auto"]
+    conditional: bool
     scroll: bool
     scroll_timeout: float
     steps: tuple[Mapping[str, Any], ...]

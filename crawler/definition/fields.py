@@ -689,6 +689,13 @@ class Fields(BaseModel):
         " a page needs one; or (auto) by http while a comparison with Chrome finds no difference.",
         'fetch="auto"',
     )
+    conditional: Flag = _field(
+        False,
+        "Whether pages that came by HTTP are asked for again, in another generation or by revisit,"
+        " only if they have changed (ETag, Last-Modified); their documents are kept on the machines"
+        " of the workers.",
+        "conditional=True",
+    )
     load_strategy: Literal["normal", "eager"] = _field(
         "normal",
         "Whether images and frames are waited for (normal), or not (eager).",

@@ -52,6 +52,7 @@ def definition_faults(
         yield from _timeout_faults(fields, example)
     if fields:
         yield from _example_faults(fields)
+        yield from _conditional_faults(fields, example)
     yield from _pattern_faults(raw, [parse_url(url).host for url in fields.url] if fields else [])
     yield from _hook_faults(hooks)
     yield from _login_hook_faults(bool(raw.get("login")), steps)
@@ -109,6 +110,13 @@ def _example_faults(fields: Fields) -> Iterator[Fault]:
             yield Fault(
                 f"examples[{number}].route", what, 'examples=[{"url": "/", "route": "book"}]'
             )
+
+
+def _conditional_faults(fields: Fields, example: Callable[[str], str]) -> Iterator[Fault]:
+    ways = [fields.fetch, *(table.get("fetch") for table in fields.routes.values())]
+    if fields.conditional and all(way in (None, "chrome") for way in ways):
+        what = 'is for pages that come by HTTP: set fetch="http" or "auto", too'
+        yield Fault("conditional", what, example("conditional"))
 
 
 def _timeout_faults(fields: Fields, example: Callable[[str], str]) -> Iterator[Fault]:

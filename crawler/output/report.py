@@ -40,6 +40,8 @@ FETCH = {
     "chrome": "by Chrome",
     "compared": "of them both ways",
     "brought": "for which a browser was brought",
+    "not_modified": "not sent again, as they have not changed",
+    "unkept": "not kept for the next visit",
     "again": "done again by Chrome",
 }
 

@@ -127,6 +127,10 @@ class BothWays:
             way = CHROME
             self._observer.count("fetch_brought", f"{page.url} ({brought})")
         self._observer.count(f"fetch_{way}")
+        if response.not_modified:
+            self._observer.count("fetch_not_modified")
+        if why := self._session.unkept:
+            self._observer.count("fetch_unkept", f"{page.url} ({why})")
         if way == HTTP and fetch == AUTO:
             self.doubt = page.route
         return replace(response, fetch=way)

@@ -168,6 +168,8 @@ class PageRun:
         if not self._by_chrome and self._view.fetch == AUTO:
             self._by_chrome = self._ways.choose(self._page)
         self._browser = self._session.for_page(chrome=bool(self._by_chrome))
+        if self._crawl.conditional and self._claim.known is not None and self._page.form is None:
+            self._session.note_visited(before=bool(self._claim.known))
         if self._claim.alone:
             self._browser = self._services.chrome.apart()
 

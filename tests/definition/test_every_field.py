@@ -92,6 +92,7 @@ TABLE: dict[str, tuple[Any, Probe, dict[str, Any]]] = {
     "nofollow": (True, links, {}),
     "keep_fragment": (True, links, {}),
     "fetch": ("http", lambda crawl: tab_reason(crawl), {}),
+    "conditional": (True, lambda crawl: profile_of(crawl).conditional, {"fetch": "http"}),
     "interstitial_wait": (0, lambda crawl: profile_of(crawl).interstitial_wait, {}),
     "ignore_tracking": (False, links, {}),
     "ignore_params": (["view"], links, {}),

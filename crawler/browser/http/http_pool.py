@@ -15,6 +15,7 @@ from ...local.private_files import crawl_folder
 from ...net.http_client import HttpClient
 from ..browser import BrowserOptions
 from .http_session import HttpSession
+from .kept_answers import KeptAnswers
 
 if TYPE_CHECKING:
     from ...net.http_client import Way
@@ -49,7 +50,7 @@ class HttpPool:
             session = self._open(profile)
         sessions[profile] = session
         while len(sessions) > SESSIONS_MAX:
-            sessions.popitem(last=False)[1].client.close()
+            sessions.popitem(last=False)[1].close()
         session.begin(open_chrome, way)
         try:
             yield session
@@ -64,4 +65,10 @@ class HttpPool:
             files=crawl_folder(endpoint.files, profile.crawl) if endpoint.files else None,
             secrets=endpoint.secrets,
         )
-        return HttpSession(HttpClient(), profile, options)
+        folder = endpoint.state
+        kept = (
+            KeptAnswers(crawl_folder(folder / "answers", profile.crawl))
+            if profile.conditional and folder
+            else None
+        )
+        return HttpSession(HttpClient(), profile, options, kept)

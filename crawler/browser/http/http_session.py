@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -33,7 +34,9 @@ from ..page import LivePage
 from ..reasons import page_error
 from ..transport.base import FOLLOW, Health, TabState
 from .charsets import decoded
+from .conditional_requests import ConditionalRequests
 from .http_login import HttpLogin
+from .kept_answers import KeptAnswers
 from .parsed_document import ParsedDocument
 from .parsed_page import ParsedPage, ParsedReaders
 
@@ -73,10 +76,17 @@ class HttpSession(ParsedReaders):
     """One session. ``login`` is what it holds of the crawl's log-in, ``health`` says whether it may
     serve another page.
 
-    ``open_chrome`` of a run lends a browser, ``way`` is that of its connections.
+    ``open_chrome`` of a run lends a browser, ``way`` is that of its connections. ``kept`` are the
+    answers of earlier visits; None: none are kept.
     """
 
-    def __init__(self, client: HttpClient, profile: Profile, options: BrowserOptions) -> None:
+    def __init__(
+        self,
+        client: HttpClient,
+        profile: Profile,
+        options: BrowserOptions,
+        kept: KeptAnswers | None = None,
+    ) -> None:
         self.client, self.profile, self.options = client, profile, options
         self.jar, self.secrets = CookieJar(), Secrets(options.secrets.values())
         self.health, self.login = Health(), HttpLogin(self.jar, self.secrets)
@@ -90,6 +100,7 @@ class HttpSession(ParsedReaders):
         self.secrets.add(*(value.partition(":")[2] for value in self._credentials.values()))
         self._asked: set[str] = set()  # hosts that asked for credentials
         self._kept_headers: dict[str, tuple[str, str, Reach | None]] = {}
+        self._conditional = ConditionalRequests(kept)
         self._begin_run(None, lambda: Way())
 
     # -- a run
@@ -107,6 +118,7 @@ class HttpSession(ParsedReaders):
         self._page_headers: dict[str, tuple[str, str, Reach | None]] = {}
         self._cookies_before: dict[Key, Cookie | None] = {}
         self._page_credentials: dict[str, str] = {}
+        self._conditional.begin(None)
         #: Why a browser was brought; "": none was.
         self.brought = ""
 
@@ -154,6 +166,17 @@ class HttpSession(ParsedReaders):
         while self._given:
             self._given.pop(0)(chrome)
         return chrome
+
+    def note_visited(self, *, before: bool) -> None:
+        """Note whether the crawl visited the page at hand before: it is asked for only if it has
+        changed then.
+        """
+        self._conditional.begin(before)
+
+    @property
+    def unkept(self) -> str:
+        """Why the answer is not kept for the next visit although it should be; "": all is well."""
+        return self._conditional.unkept
 
     @property
     def shape(self) -> str:
@@ -328,6 +351,7 @@ class HttpSession(ParsedReaders):
         if document.has_shadows:
             return self._by_chrome(page, "shadow roots", html, max_links), None
         self._document = document
+        self._conditional.keep(exchange)
         return self._response(exchange, document, kind, html, max_links), document
 
     def _response(
@@ -356,6 +380,7 @@ class HttpSession(ParsedReaders):
             links=links,
             request_headers=without_secrets(exchange.sent),
             fetch="http",
+            not_modified=self._conditional.not_modified,
         )
 
     def _fetched(self, page: Page) -> Exchange:
@@ -372,7 +397,8 @@ class HttpSession(ParsedReaders):
     def _once(self, page: Page) -> Exchange:
         timeout = self.options.page_load_timeout
         try:
-            return self.client.get(page.url, self._headers, self.jar, self._way(), timeout=timeout)
+            ask = partial(self.client.get, page.url, self._headers, self.jar, timeout=timeout)
+            return self._conditional.settled(ask(self._way())) or ask(self._way())
         except HttpError as error:
             if self.health.fault:
                 raise self.health.lost(self.health.fault) from error
@@ -402,7 +428,7 @@ class HttpSession(ParsedReaders):
         if host in self._asked and (known := self._credentials_of(to)):
             coded = base64.b64encode(known.encode()).decode()
             headers["Authorization"] = f"Basic {coded}"
-        return headers
+        return self._conditional.added_to(headers, to.url, self.jar.header(to))
 
     def _host_with_credentials(self, to: Address) -> str:
         return f"{to.host}:{to.port}"
@@ -603,6 +629,11 @@ class HttpSession(ParsedReaders):
         self.client.cut()
         if self._chrome is not None:
             self._chrome.abandon()
+
+    def close(self) -> None:
+        """Close what this session keeps open."""
+        self.client.close()
+        self._conditional.close()
 
     def parsed_source(self) -> tuple[str, str] | None:
         """Return URL and source of the document that came; None: there is none."""
