@@ -99,6 +99,8 @@ class Browser(Tab):
             # the answer's cookies may belong to a document of its own, as those of a form do
             header=partial(self._details.header, cookies=False),
         )
+        #: The name that the endpoint gave this session when it began.
+        self.session_id = str(driver.session_id)
         secrets = options.secrets
         driver.secrets.add(*secrets.values())
         self._http_auth = HttpAuth(
@@ -120,11 +122,6 @@ class Browser(Tab):
             self._downloads = Downloads(
                 driver, options.inbox, options.files, limit=limit, timeout=timeout
             )
-
-    @property
-    def session_id(self) -> str:
-        """The name that the endpoint gives this session."""
-        return str(self.driver.session_id)
 
     @property
     def pages(self) -> int:

@@ -14,6 +14,7 @@ from crawler import Crawl, Page, PageError
 from crawler.browser.artifacts.host_headers import Reach
 from crawler.browser.browser import Browser
 from crawler.browser.chrome.endpoint import Endpoint
+from crawler.browser.chrome.shared.seats import close_group, open_group
 from crawler.browser.pool import Chrome
 from crawler.definition.network import guard_of
 from crawler.net.permits import Permits
@@ -32,10 +33,13 @@ Before = Callable[[Browser], Any]
 Ask = Callable[..., str]
 
 
-@pytest.fixture(scope="module")
-def chrome() -> Iterator[Chrome]:
-    with Chrome(Endpoint(page_load_timeout=10, script_timeout=5)) as chrome:
+@pytest.fixture(scope="module", params=[1, 4], ids=["own", "shared"])
+def chrome(request: pytest.FixtureRequest) -> Iterator[Chrome]:
+    if request.param > 1:
+        open_group()
+    with Chrome(Endpoint(page_load_timeout=10, script_timeout=5, shared=request.param)) as chrome:
         yield chrome
+    close_group()
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,7 @@ from crawler.browser import pool
 from crawler.browser.browser import Browser
 from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.chrome.local import find_chrome, find_driver, make_folder, sweep
+from crawler.browser.chrome.shared.seats import close_group, open_group
 from crawler.browser.pool import Chrome
 from crawler.browser.transport import devtools
 from crawler.errors import BrowserLost, BrowserUnavailable, PageError
@@ -47,9 +49,24 @@ def state(tmp_path: Path) -> Iterator[Path]:
     assert users(folder) == []
 
 
+@pytest.fixture(params=[1, 4], ids=["own", "shared"])
+def shared(request: pytest.FixtureRequest) -> Iterator[int]:
+    """How many sessions are in a Chrome. Whoever has one need not know."""
+    if request.param > 1:
+        open_group()  # as a worker does
+    yield request.param
+    close_group()
+
+
 @pytest.fixture
-def chrome(state: Path) -> Iterator[Chrome]:
-    with Chrome(Endpoint(state=state, page_load_timeout=10, script_timeout=5)) as chrome:
+def local(state: Path, shared: int) -> Callable[..., Endpoint]:
+    """Return Chromes of this machine, with other limits where a test says so."""
+    return partial(Endpoint, state=state, shared=shared)
+
+
+@pytest.fixture
+def chrome(local: Callable[..., Endpoint]) -> Iterator[Chrome]:
+    with Chrome(local(page_load_timeout=10, script_timeout=5)) as chrome:
         yield chrome
 
 
@@ -88,9 +105,10 @@ def session_of(chrome: Chrome, profile: Profile = TESTS) -> str:
 def chromes_of(browser: Browser, chrome: Chrome) -> list[psutil.Process]:
     """Return the browser processes (no renderers and the like) of a local session."""
     (session,) = (session for session in chrome._sessions if session.browser is browser)
-    children = psutil.Process(session.local.process.pid).children(recursive=True)
     return [
-        child for child in children if "chrom" in words(child) and "--type=" not in words(child)
+        one
+        for one in session.local.processes()
+        if "chrom" in words(one) and "--type=" not in words(one)
     ]
 
 
@@ -189,9 +207,9 @@ def test_a_forked_process_does_not_touch_the_session_of_its_parent(chrome, site)
         assert (browser.session_id, get(browser, site)) == (mine, "OK")
 
 
-def test_four_processes_may_start_at_once(state, site):
+def test_four_processes_may_start_at_once(local, site):
     def work(answers) -> None:
-        with Chrome(Endpoint(state=state)) as chrome, chrome.session(TESTS) as browser:
+        with Chrome(local()) as chrome, chrome.session(TESTS) as browser:
             answers.send(get(browser, site))
 
     fork = multiprocessing.get_context("fork")
@@ -221,9 +239,9 @@ def test_a_session_that_rests_shows_no_page(chrome, site):
 
 @pytest.mark.parametrize(("endpoint", "profile"), [(2, None), (500, 2), (2, 100)])
 def test_a_session_is_replaced_after_the_pages_of_its_endpoint_or_crawl(
-    state, site, endpoint, profile
+    local, site, endpoint, profile
 ):
-    with Chrome(Endpoint(state=state, recycle_pages=endpoint)) as chrome:
+    with Chrome(local(recycle_pages=endpoint)) as chrome:
         seen = []
         for _ in range(4):
             with chrome.session(Profile("tests", pages=profile)) as browser:
@@ -232,15 +250,15 @@ def test_a_session_is_replaced_after_the_pages_of_its_endpoint_or_crawl(
     assert seen[0] == seen[1] != seen[2] == seen[3]
 
 
-def test_a_session_is_replaced_when_it_is_old(state):
-    with Chrome(Endpoint(state=state, recycle_age=0.2)) as chrome:
+def test_a_session_is_replaced_when_it_is_old(local):
+    with Chrome(local(recycle_age=0.2)) as chrome:
         first = session_of(chrome)
         time.sleep(0.3)
         assert session_of(chrome) != first
 
 
-def test_a_session_is_replaced_when_it_has_grown(state, site):
-    with Chrome(Endpoint(state=state, recycle_memory=1 << 20)) as chrome:
+def test_a_session_is_replaced_when_it_has_grown(local, site):
+    with Chrome(local(recycle_memory=1 << 20)) as chrome:
         first = session_of(chrome)
         with chrome.session(TESTS) as browser:
             for _ in range(10):
@@ -261,8 +279,8 @@ def test_an_error_of_a_hook_is_no_reason_to_replace_a_session(chrome):
     assert session_of(chrome) == browser.session_id
 
 
-def test_a_session_in_which_a_hooks_script_never_ended_is_replaced(state, site):
-    with Chrome(Endpoint(state=state, script_timeout=1, command_timeout=3)) as chrome:
+def test_a_session_in_which_a_hooks_script_never_ended_is_replaced(local, site):
+    with Chrome(local(script_timeout=1, command_timeout=3)) as chrome:
         with lost(chrome, site, hung=True) as browser:
             browser.driver.execute_script("while (true);")
         with pytest.raises(TimeoutException), chrome.session(TESTS) as browser:
@@ -331,8 +349,10 @@ def test_a_chrome_that_was_killed_is_lost(chrome, site):
 def test_a_driver_that_was_killed_is_lost(chrome, site):
     with lost(chrome, site, hung=False) as browser:
         (session,) = chrome._sessions
+        assert browser.driver.title == "OK"  # where there was none, it is started for that
         session.local.process.kill()
-        get(browser, site)
+        get(browser, site)  # it comes all the same where others have the Chrome as well
+        assert browser.driver.title
 
 
 def test_an_idle_session_that_died_costs_no_page(chrome, site, monkeypatch):
@@ -346,18 +366,16 @@ def test_an_idle_session_that_died_costs_no_page(chrome, site, monkeypatch):
 
 
 @pytest.mark.parametrize("path", ["/endless", "/endless-late"])
-def test_a_page_that_never_ends_its_script_is_lost_within_bounds(state, site, path):
-    with Chrome(
-        Endpoint(state=state, page_load_timeout=1.5, script_timeout=1.5, command_timeout=3)
-    ) as chrome:
+def test_a_page_that_never_ends_its_script_is_lost_within_bounds(local, site, path):
+    with Chrome(local(page_load_timeout=1.5, script_timeout=1.5, command_timeout=3)) as chrome:
         began = time.monotonic()
         with lost(chrome, site, hung=True) as browser:
             get(browser, site, path)
         assert time.monotonic() - began < PATIENCE
 
 
-def test_a_page_that_asks_for_ever_is_given_up_within_bounds(state, site):
-    with Chrome(Endpoint(state=state, page_load_timeout=2, script_timeout=2)) as chrome:
+def test_a_page_that_asks_for_ever_is_given_up_within_bounds(local, site):
+    with Chrome(local(page_load_timeout=2, script_timeout=2)) as chrome:
         began = time.monotonic()
         with pytest.raises((BrowserLost, PageError)), chrome.session(TESTS) as browser:
             get(browser, site, "/alert-loop")
@@ -405,10 +423,10 @@ def test_without_anything_to_start_the_error_says_so(state):
 
 
 @pytest.mark.parametrize("words", ["", "it lacks a library"])
-def test_a_chrome_that_ends_at_once_is_unavailable_within_seconds(state, tmp_path, words):
+def test_a_chrome_that_ends_at_once_is_unavailable_within_seconds(local, tmp_path, words):
     began = time.monotonic()
     with (
-        Chrome(Endpoint(state=state, binary=program(tmp_path, f"echo '{words}' >&2"))) as chrome,
+        Chrome(local(binary=program(tmp_path, f"echo '{words}' >&2"))) as chrome,
         pytest.raises(BrowserUnavailable, match=f"chrome does not start.*{words}"),
     ):
         session_of(chrome)
@@ -416,7 +434,7 @@ def test_a_chrome_that_ends_at_once_is_unavailable_within_seconds(state, tmp_pat
 
 
 def test_a_chrome_without_a_working_sandbox_runs_without_and_says_so_once(
-    state, tmp_path, caplog, monkeypatch
+    local, tmp_path, caplog, monkeypatch
 ):
     # Given a Chrome that ends as it does where the kernel lets nobody make a sandbox, and a user
     # who is not root
@@ -432,7 +450,7 @@ def test_a_chrome_without_a_working_sandbox_runs_without_and_says_so_once(
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     # When sessions are asked for, then they work, and there is one warning
     for _ in range(2):
-        with Chrome(Endpoint(state=state, binary=binary)) as chrome:
+        with Chrome(local(binary=binary)) as chrome:
             session_of(chrome)
     assert [record.message for record in caplog.records if "without its sandbox" in record.message][
         1:
@@ -511,9 +529,9 @@ def test_a_remote_driver_serves_as_a_local_one_does(remote, site):
 
 
 @pytest.mark.parametrize(("where", "pages"), [("here", 10), ("elsewhere", 20)])
-def test_pages_with_much_script_leave_no_memory_behind(where, pages, remote, state, site):
+def test_pages_with_much_script_leave_no_memory_behind(where, pages, remote, local, site):
     endpoint = (
-        Endpoint(state=state)
+        local()
         if where == "here"
         else Endpoint(url=remote, binary=find_chrome(), flags=("--no-sandbox",))
     )

@@ -140,15 +140,20 @@ def test_the_metrics_of_a_crawl_tell_what_became_of_its_pages(crawled: Ground, f
 
 
 @pytest.mark.browser
-def test_the_memory_of_browsers_is_told_by_part(tmp_path: Path, folder: Folder, site: Server):
+@pytest.mark.parametrize(
+    ("shared", "parts"), [(1, ("browser", "renderer", "driver")), (4, ("browser", "renderer"))]
+)
+def test_the_memory_of_browsers_is_told_by_part(
+    tmp_path: Path, folder: Folder, site: Server, shared: int, parts: tuple[str, ...]
+):
     with closing(Ground(tmp_path)) as ground:
-        ground.worker(page_load_timeout=20)
+        ground.worker(page_load_timeout=20, chrome_shared=shared)
         ground.until_end(ground.crawl(shop(url=site.url("/a"), depth_limit=0)))
         registry = WorkerRegistry(ground.client)
         ground.until(lambda: browser_memory_of(registry.workers()).get("renderer"))
         seen = values(served(ground, folder))
         said = folder.here("info").stdout
-    for part in ("browser", "renderer", "driver"):
+    for part in parts:
         assert seen["crawler_browser_memory_bytes", part] > 1_000_000
     assert "MB of memory of browsers" in said
 

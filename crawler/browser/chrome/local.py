@@ -156,16 +156,20 @@ class LocalDriver:
         """Return what ChromeDriver and Chrome have written so far."""
         return self._output.read_text(errors="replace")
 
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes of Chrome."""
+        try:
+            return psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.Error:
+            return []
+
     def outgrown(self, limit: int) -> bool:
         """Whether Chrome uses more than ``limit`` bytes.
 
         Memory that its processes share counts once, if the system can tell. That takes the kernel
         milliseconds. What each process has by itself is known at once, and mostly is little enough.
         """
-        try:
-            processes = psutil.Process(self.process.pid).children(recursive=True)
-        except psutil.Error:
-            return False
+        processes = self.processes()
         return total(processes, resident) > limit and total(processes, proportional) > limit
 
     @contextlib.contextmanager

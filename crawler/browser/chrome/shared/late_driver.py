@@ -10,6 +10,7 @@ from collections.abc import Callable
 from subprocess import Popen
 from typing import Any, Protocol
 
+import psutil
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import ChromeOptions, Remote
 from selenium.webdriver.remote.command import Command
@@ -53,11 +54,20 @@ class SharedSession:
         self.driver: DriverProcess | None = None
         self.folder = seat.inbox
 
+    @property
+    def process(self) -> Popen[bytes] | None:
+        """The process of its ChromeDriver; None: nothing has asked for that."""
+        return self.driver.process if self.driver else None
+
     def start_driver(self) -> str:
         """Start the ChromeDriver of this session; return its address. Raises BrowserUnavailable."""
         self.driver = self._start()
         own_children.add(self.driver.process.pid)
         return self.driver.url
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes of the Chrome, which others have as well."""
+        return self.seat.processes()
 
     def outgrown(self, limit: int) -> bool:
         """Whether the Chrome uses more than ``limit`` bytes for each of its sessions."""

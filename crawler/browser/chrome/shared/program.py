@@ -24,7 +24,18 @@ from ....local.programs import environment_of_program
 from ..endpoint import Endpoint
 from ..folders import delete
 from ..options import BYPASS, OUTPUT_MAX, PROXY, SAYS
-from .seats import About, Seat, end, find_seat, gate, launch, new_folder, sit_down, write_about
+from .seats import (
+    About,
+    Seat,
+    end,
+    find_seat,
+    gate,
+    launch,
+    my_group,
+    new_folder,
+    sit_down,
+    write_about,
+)
 
 #: Flags with which ChromeDriver starts a Chrome.
 DRIVER_FLAGS = (
@@ -77,7 +88,7 @@ def take_seat(endpoint: Endpoint, binary: str, options: ChromeOptions) -> Seat:
     local_state = nested(LOCAL_STATE | options.experimental_options.get("localState", {}))
     decided = json.dumps([binary, flags, preferences, local_state], sort_keys=True)
     kind = hashlib.sha256(decided.encode()).hexdigest()
-    with gate(state):
+    with gate(my_group()):
         if seat := find_seat(state, kind, endpoint.shared, endpoint.recycle_age):
             return seat
         folder = new_folder(state)
@@ -101,7 +112,7 @@ def take_seat(endpoint: Endpoint, binary: str, options: ChromeOptions) -> Seat:
                 f"{binary} does not start{SAYS}{' '.join(output.split())[-OUTPUT_MAX:]}"
             )
         write_about(folder, about)
-        if (seat := sit_down(state, folder, about, endpoint.shared)) is None:
+        if (seat := sit_down(folder, about, endpoint.shared)) is None:
             raise BrowserUnavailable(f"the new Chrome in {folder} has no seat")
         return seat
 

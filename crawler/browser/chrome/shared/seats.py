@@ -15,6 +15,8 @@ import os
 import platform
 import signal
 import subprocess
+import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -32,9 +34,7 @@ from ..folders import CLEAN_TIMEOUT, delete, folder_of
 #: The file of a shared Chrome that says what it is; the one that says that nobody may join any
 #: more; the folder of the files that are its seats, and that of what its sessions download.
 ABOUT, RETIRED, SEATS, SESSIONS = "shared.json", "retired", "seats", "sessions"
-#: The file in the state folder whose lock one process has that joins or leaves a Chrome.
-GATE = "shared-chromes.lock"
-#: Seconds for which that lock is waited for: another process may be starting a Chrome, and others
+#: Seconds for which a process waits to join a Chrome: another one may be starting it, and others
 #: wait as well. And seconds between two looks.
 GATE_TIMEOUT, GATE_PAUSE = 120.0, 0.02
 
@@ -44,12 +44,14 @@ class Group:
     """The processes that share Chromes: the one that made it, and those that it forks.
 
     ``lifeline`` is the end of a pipe that Chromes read, ``hold`` the one that the processes keep.
+    ``gate`` is a file without a name, whose lock the process has that joins or leaves a Chrome.
     """
 
     pid: int
     birth: int
     lifeline: int
     hold: int
+    gate: IO[bytes]
 
 
 _group: Group | None = None
@@ -60,7 +62,8 @@ def open_group() -> None:
     global _group
     if _group is None or birth(_group.pid) != _group.birth:
         lifeline, hold = os.pipe()
-        _group = Group(os.getpid(), birth(os.getpid()) or 0, lifeline, hold)
+        gate = tempfile.TemporaryFile()  # noqa: SIM115, it is kept
+        _group = Group(os.getpid(), birth(os.getpid()) or 0, lifeline, hold, gate)
 
 
 def close_group() -> None:
@@ -74,6 +77,13 @@ def close_group() -> None:
 
 def current_group() -> Group | None:
     """Return the group of this process; None: it shares no Chromes."""
+    return _group
+
+
+def my_group() -> Group:
+    """Return the group of this process. Raises BrowserUnavailable: it shares no Chromes."""
+    if _group is None:
+        raise BrowserUnavailable("this process shares no Chromes")
     return _group
 
 
@@ -104,9 +114,9 @@ def read_about(folder: Path) -> About | None:
 class Seat:
     """A seat in the Chrome of ``folder``. For one session; ``give_up`` is for any thread."""
 
-    def __init__(self, state: Path, folder: Path, about: About, lock: IO[str]) -> None:
-        self.state, self.folder, self.about = state, folder, about
-        self._lock = lock
+    def __init__(self, group: Group, folder: Path, about: About, lock: IO[str]) -> None:
+        self.folder, self.about = folder, about
+        self._group, self._lock = group, lock
         #: The folder of what this session writes.
         self.inbox = folder / SESSIONS / Path(lock.name).name
         delete(self.inbox)
@@ -130,17 +140,21 @@ class Seat:
     def _path(self) -> Path:
         return Path(self._lock.name)
 
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes of this Chrome, the first of which starts and ends the others."""
+        try:
+            chrome = psutil.Process(self.about.pid)
+            return [chrome, *chrome.children(recursive=True)] if self.about.alive else []
+        except psutil.Error:
+            return []
+
     def outgrown(self, limit: int) -> bool:
         """Whether this Chrome uses more than ``limit`` bytes for each of its sessions; then, none
         joins it any more. What its processes share counts once, if the system can tell.
         """
         if self.retired:
             return True
-        try:
-            chrome = psutil.Process(self.about.pid)
-            processes = [chrome, *chrome.children(recursive=True)]
-        except psutil.Error:
-            return False
+        processes = self.processes()
         if total(processes, resident) <= limit:
             return False
         if total(processes, proportional) <= limit * self.taken():
@@ -152,7 +166,7 @@ class Seat:
         """Leave this Chrome; the last one ends it."""
         if self._lock.closed:
             return
-        with contextlib.suppress(BrowserUnavailable), gate(self.state, CLEAN_TIMEOUT):
+        with contextlib.suppress(BrowserUnavailable), gate(self._group, CLEAN_TIMEOUT):
             self._lock.close()
             if any(not is_free(path) for path in seats_of(self.folder)):
                 delete(self.inbox)
@@ -175,17 +189,17 @@ def find_seat(state: Path, kind: str, size: int, age: float) -> Seat | None:
         if time.time() - about.started > age:
             (folder / RETIRED).touch()
             continue
-        if seat := sit_down(state, folder, about, size):
+        if seat := sit_down(folder, about, size):
             return seat
     return None
 
 
-def sit_down(state: Path, folder: Path, about: About, size: int) -> Seat | None:
+def sit_down(folder: Path, about: About, size: int) -> Seat | None:
     """Return a free seat in the Chrome of ``folder``, which has ``size``; None: all are taken."""
     make_private(folder / SEATS)
     for number in range(size):
         if lock := try_lock(folder / SEATS / str(number)):
-            return Seat(state, folder, about, lock)
+            return Seat(my_group(), folder, about, lock)
     return None
 
 
@@ -196,9 +210,7 @@ def write_about(folder: Path, about: About) -> None:
 
 def new_folder(state: Path) -> Path:
     """Make the folder of another Chrome; its name tells the group, so that it is swept with it."""
-    group = current_group()
-    if group is None:
-        raise BrowserUnavailable("this process shares no Chromes")
+    group = my_group()
     return folder_of(state, group.pid, group.birth)
 
 
@@ -251,21 +263,44 @@ def is_free(path: Path) -> bool:
     return lock is not None
 
 
+#: Held with the lock of a group's gate, which is one lock for all threads of a process.
+_turn = threading.Lock()
+
+
 @contextlib.contextmanager
-def gate(state: Path, timeout: float = GATE_TIMEOUT) -> Iterator[None]:
-    """Be the only process that joins or leaves a Chrome, in this block.
+def gate(group: Group, timeout: float = GATE_TIMEOUT) -> Iterator[None]:
+    """Be the only one of ``group`` that joins or leaves a Chrome, in this block.
 
     Raises:
-        BrowserUnavailable: another one was at it for ``timeout`` seconds.
+        BrowserUnavailable: others were at it for ``timeout`` seconds.
     """
-    make_private(state)
     end_at = time.monotonic() + timeout
-    while (lock := try_lock(state / GATE)) is None:
-        if time.monotonic() > end_at:
-            raise BrowserUnavailable(f"another process has had {state / GATE} for {timeout:g} s")
-        time.sleep(GATE_PAUSE)
-    with lock:
-        yield
+    if not _turn.acquire(timeout=timeout):
+        raise BrowserUnavailable(f"other threads were starting a Chrome for {timeout:g} s")
+    try:
+        while not try_gate(group):
+            if time.monotonic() > end_at:
+                words = f"other processes were starting a Chrome for {timeout:g} s"
+                raise BrowserUnavailable(words)
+            time.sleep(GATE_PAUSE)
+        try:
+            yield
+        finally:
+            fcntl.lockf(group.gate, fcntl.LOCK_UN)
+    finally:
+        _turn.release()
+
+
+def try_gate(group: Group) -> bool:
+    """Take the lock of the gate, if no other process has it; return whether this one has it now.
+
+    It is a lock of the process, not of the file as it was opened, which all of a group share.
+    """
+    try:
+        fcntl.lockf(group.gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 _started: list[subprocess.Popen[bytes]] = []
@@ -273,9 +308,7 @@ _started: list[subprocess.Popen[bytes]] = []
 
 def launch(command: list[str], folder: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start a Chrome that ends with the processes of this group, and writes in ``folder``."""
-    group = current_group()
-    if group is None:
-        raise BrowserUnavailable("this process shares no Chromes")
+    group = my_group()
     reap()
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
