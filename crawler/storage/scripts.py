@@ -7,12 +7,12 @@ from __future__ import annotations
 import re
 import time
 from functools import cache
+from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from redis import exceptions as faults
-from redis.commands.core import Script
 
 from ..text.encodable import encodable
 from .connection import RedisClient
@@ -38,18 +38,29 @@ def source(package: str, name: str) -> str:
     return "\n".join([first, *libraries, text])
 
 
+@cache
+def text_and_digest(package: str, name: str, old: bool) -> tuple[str, str]:
+    """Return the text of a script, as a server reads it that is ``old`` or not, and its SHA-1, by
+    which servers know it. Texts are long, and each run has a frontier of its own: so they are
+    digested once per process.
+    """
+    text = source(package, name)
+    if old:
+        text = text.partition("\n")[2]
+    return text, sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
 #: Servers older than 7.0 do not know the ``#!lua`` line; asked once per client.
 _old: WeakKeyDictionary[RedisClient, bool] = WeakKeyDictionary()
 
 
 class Scripts:
-    """The scripts of ``package``, registered on one client. They travel to a server when it first
+    """The scripts of ``package``, as one client runs them. They travel to a server when it first
     answers that it does not know them.
     """
 
     def __init__(self, client: RedisClient, package: str) -> None:
         self._client, self._package = client, package
-        self._scripts: dict[str, Script] = {}
 
     def run(self, name: str, prefix: str, *args: str | bytes | float) -> Any:
         """Run the script ``name`` on the crawl whose keys begin with ``prefix``, in one atomic
@@ -70,22 +81,22 @@ class Scripts:
                 time.sleep(CLOSED_INTERVAL)
 
     def _run(self, name: str, prefix: str, *args: str | bytes | float) -> Any:
-        script = self._scripts.get(name) or self._register(name)
+        text, digest = text_and_digest(self._package, name, self._is_old())
         try:
-            return script(keys=[prefix], args=args)
+            return self._client.evalsha(digest, 1, prefix, *args)
+        except faults.NoScriptError:
+            pass
+        try:
+            digest = self._client.script_load(text)
+            return self._client.evalsha(digest, 1, prefix, *args)
         except (
             faults.NoScriptError
         ):  # the server forgot it between our sending it and asking for it
-            return self._client.eval(self.text(name), 1, prefix, *args)
-
-    def _register(self, name: str) -> Script:
-        script = self._scripts[name] = self._client.register_script(self.text(name))
-        return script
+            return self._client.eval(text, 1, prefix, *args)
 
     def text(self, name: str) -> str:
         """Return the text of the script ``name`` as this server reads it."""
-        text = source(self._package, name)
-        return text.partition("\n")[2] if self._is_old() else text
+        return text_and_digest(self._package, name, self._is_old())[0]
 
     def _is_old(self) -> bool:
         if self._client not in _old:
