@@ -35,6 +35,7 @@ from ..client.workers import WorkerRegistry, browser_memory_of
 from ..errors import CrawlerError
 from ..frontier.frontier import Frontier
 from ..model import Snapshot, Status
+from ..output.fetch_ways import WAYS
 from ..run.timings import POWERS, STEPS
 from ..storage.connection import RedisClient, servers
 from ..storage.errors import redis_errors
@@ -324,6 +325,14 @@ def counters(states: list[CrawlState]) -> Iterator[Metric]:
         "Visits of pages by how their items compare with the last visit: new, changed, same.",
         states,
         lambda one: {("change", name): number for name, number in one.snapshot.changes.items()},
+    )
+    yield counter(
+        "crawler_pages_fetched",
+        "Visits of pages of crawls that need no browser for all of them, by way: http, chrome.",
+        states,
+        lambda one: {
+            ("way", way): number for way in WAYS if (number := count_of(f"fetch_{way}", one))
+        },
     )
     yield counter(
         "crawler_links_skipped",

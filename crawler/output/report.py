@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from enum import IntEnum
 
 from ..model import DECISION, Json, Snapshot, Status
+from .fetch_ways import fetch_facts, fetch_text
 from .hints import hint_lines, hints
 
 #: Kinds of failure, and the like, that the lines for people show.
@@ -33,16 +34,6 @@ RETURNS = {
     "clashes": "clashes",  # a page with the same id was in flight
     # asked for again at once, without the cookies of the site, which had become too many
     "cookies_cleared": "cookies_cleared",
-}
-#: The ways by which pages came, of a crawl that needs no browser for all of them, in words.
-FETCH = {
-    "http": "by HTTP",
-    "chrome": "by Chrome",
-    "compared": "of them both ways",
-    "brought": "for which a browser was brought",
-    "not_modified": "not sent again, as they have not changed",
-    "unkept": "not kept for the next visit",
-    "again": "done again by Chrome",
 }
 
 
@@ -80,7 +71,7 @@ def report(snapshot: Snapshot) -> dict[str, Json]:
         "examples": examples_of(snapshot, "skipped_"),
         "known": {"pages": known, "example": snapshot.examples.get("dup", "")} if known else None,
         "hints": hints(snapshot.counts, snapshot.examples),
-        "fetch": {word: n for word in FETCH if (n := counts.get(f"fetch_{word}", 0))},
+        "fetch": fetch_facts(counts, snapshot.examples),
         "started": snapshot.started,
         "ended": snapshot.ended,
         "seconds": seconds,
@@ -147,7 +138,9 @@ def lines(snapshot: Snapshot) -> list[str]:
             f"  known    {known['pages']} led to pages known already{as_}: no results of them"
         )
     if fetch := facts["fetch"]:
-        text.append(f"  fetch    {', '.join(f'{fetch[one]} {FETCH[one]}' for one in fetch)}")
+        text.append(f"  fetch    {fetch_text(fetch)}")
+        differs = fetch.get("differs", {}).items()
+        text += [f"           {route}: {page}" for route, page in differs]
     text += [f"  hint     {line}" for line in hint_lines(facts["hints"])]
     if delivering := facts["delivering"]:
         text.append(f"  hooks    {delivering} on their way to hooks")

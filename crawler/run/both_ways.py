@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 from ..browser.reasons import PATIENCE_STATUSES
 from ..definition.choosing import choose
 from ..definition.fetching import AUTO, CHROME, HTTP
+from ..definition.route_options import NO_ROUTE
 from ..errors import PageError
 from ..observe.logs import logger
+from ..output.fetch_ways import DIFFERS
 from ..redaction import masked
 from .fetching import TRIAL, difference
 
@@ -85,6 +87,7 @@ class BothWays:
         if (fetching := self._fetching) is None:
             return work.accept()
         error: PageError | None = None
+        began = time.perf_counter()
         try:
             response = work.accept()
         except PageError as raised:
@@ -99,6 +102,7 @@ class BothWays:
             self._compares = self._compares or not fetching.knows(work.page.route, self._shape)
             if not self._compares:
                 return response
+        by_http = time.perf_counter() - began
         if error:
             self._facts = {"error": error.reason}
         else:
@@ -106,11 +110,17 @@ class BothWays:
         robots = self._services.permits.crawl_delay(work.page.url) or 0.0
         time.sleep(min(max(self._crawl.delay, robots), DELAY_MAX))
         work.go_beside()
+        began = time.perf_counter()
         try:
-            return work.accept()
+            response = work.accept()
         except PageError as raised:
             self._conclude(work.page, {"error": raised.reason})
             raise
+        if error is None and fetching.is_warm():
+            self._observer.count("fetch_timed")
+            for way, seconds in ((HTTP, by_http), (CHROME, time.perf_counter() - began)):
+                self._observer.count(f"fetch_{way}_us", number=round(seconds * 1_000_000))
+        return response
 
     def conclude(self, page: Page, response: Response, data: Json) -> None:
         """If the page came both ways, compare them: ``response`` and ``data`` are Chrome's."""
@@ -155,5 +165,6 @@ class BothWays:
             return
         what = f"{page.url} ({differs})"
         self._observer.count("hint_fetch_differs", what)
+        self._observer.count(f"{DIFFERS}{page.route or NO_ROUTE}", what)
         log.info("%s: by HTTP and by Chrome differs %s", self._crawl.name, masked(what))
         fetching.note_difference(self._frontier, page.route, masked(what))

@@ -158,9 +158,9 @@ class Links(Silent):
             {**chosen.examples, **before.examples},
         )
 
-    def count(self, name: str, example: str = "") -> None:
+    def count(self, name: str, example: str = "", number: int = 1) -> None:
         """Keep what is counted."""
-        self.counts[name] += 1
+        self.counts[name] += number
         self.examples.setdefault(name, masked(example))
 
 

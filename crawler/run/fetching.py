@@ -34,6 +34,7 @@ class Fetching:
         self._notes: dict[str, str] = {}
         self._read_at = float("-inf")
         self._count: dict[str, int] = {}
+        self._warm = False
 
     def way(self, frontier: Frontier, route: str) -> str:
         """Return the way of the next page of ``route``: TRIAL (both), HTTP or CHROME."""
@@ -47,6 +48,13 @@ class Fetching:
         """Whether the page at hand, which comes by HTTP, is compared as one in so many."""
         self._count[route] = self._count.get(route, 0) + 1
         return self._count[route] % AUDIT_EACH == 0
+
+    def is_warm(self) -> bool:
+        """Whether this process compared a page before: the first one also waits for connections and
+        for what Chrome does once, so it is not timed.
+        """
+        was, self._warm = self._warm, True
+        return was
 
     def knows(self, route: str, shape: str) -> bool:
         """Whether a page of ``route`` with scripts of this ``shape`` was the same both ways."""

@@ -31,8 +31,8 @@ class Observer(Protocol):
     def choice(self, chosen: Chosen) -> None:
         """Note the links that may become pages, and those that may not."""
 
-    def count(self, name: str, example: str = "") -> None:
-        """Note that the crawl's count ``name`` goes up by one, perhaps with an example of it."""
+    def count(self, name: str, example: str = "", number: int = 1) -> None:
+        """Note that the crawl's count ``name`` goes up by ``number``, perhaps with an example."""
 
     def sums(self) -> dict[str, int]:
         """Return the times that the frontier does not have yet, as tallies; see ``timings``."""
@@ -55,7 +55,7 @@ class Silent:
     def choice(self, chosen: Chosen) -> None:
         """Note nothing."""
 
-    def count(self, name: str, example: str = "") -> None:
+    def count(self, name: str, example: str = "", number: int = 1) -> None:
         """Note nothing."""
 
     def sums(self) -> dict[str, int]:
@@ -111,9 +111,9 @@ class RunObserver:
     def choice(self, chosen: Chosen) -> None:
         """Note nothing: the frontier counts what is dropped."""
 
-    def count(self, name: str, example: str = "") -> None:
+    def count(self, name: str, example: str = "", number: int = 1) -> None:
         """Note it among the times, which go to the frontier with the report."""
-        self._times.append((COUNT + name, 1.0))
+        self._times.append((COUNT + name, float(number)))
         if example:
             self._times.append((example_of(name, masked(example)), 1.0))
 

@@ -115,6 +115,11 @@ def test_a_deceiving_site_gives_the_items_of_chrome(redis, redis_server, url, de
     assert counts["fetch_http"] >= 2 * (PAGES - TRIALS - 2)
     report = "\n".join(lines(frontier.snapshot()))
     assert f"{counts['fetch_http']} by HTTP, {counts['fetch_chrome']} by Chrome" in report
+    # And what that saved, by the pages that were timed both ways
+    assert counts["fetch_timed"] == counts["fetch_compared"] - 1
+    assert "of sessions saved: of" in report
+    for route in ("late", "price", "cookie"):
+        assert f"           {route}: {differ[route]}" in report
     told = hints(counts, {"hint_fetch_differs": differ["price"]})["fetch_differs"]
     assert told["pages"] == 3
 

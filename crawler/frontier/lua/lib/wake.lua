@@ -75,7 +75,7 @@ end
 local function next_wake(crawl, nonce, sums)
   for name, amount in string.gmatch(sums, "(%S+) (%d+)") do
     local counted_as = string.match(name, "^count:(.+)$")
-    local exemplified, example = string.match(name, "^example:([%w_]+)=(.+)$")
+    local exemplified, example = string.match(name, "^example:([%w_:.-]+)=(.+)$")
     if counted_as then
       count(counted_as, amount)
     elseif exemplified then
