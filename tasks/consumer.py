@@ -1,5 +1,5 @@
-"""Celery's consumer, with two differences: it sends events in batches, and sees at once when a
-thread is free.
+"""Celery's consumer, with three differences: it sends events in batches, and sees at once when a
+thread is free, and when its worker is to end.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc, unused-ignore]
 
     In a pool of threads (``-P threads``) the next message is taken as soon as a thread is free.
     Celery's own consumer fetches no message that no thread can begin yet, and looks again when its
-    next timer is due: after as much as a second.
+    next timer is due: after as much as a second. So does an order to end.
     """
 
     # The time, by the monotonic clock, until which an event starts no further timer. A lost
@@ -46,11 +46,16 @@ class Consumer(consumer.Consumer):  # type: ignore[misc, unused-ignore]
         again.
         """
         super().register_with_event_loop(hub)
-        if isinstance(self.pool, thread.TaskPool):
-            if self._waker is None:
-                self._waker = LoopWaker()
+        if self._waker is None:
+            self._waker = LoopWaker()
+            if isinstance(self.pool, thread.TaskPool):
                 self.pool.on_apply = self._waker.wake_after(self.pool.on_apply)
-            hub.add_reader(self._waker, self._waker.drain)
+        hub.add_reader(self._waker, self._waker.drain)
+
+    def wake(self) -> None:
+        """Wake the event loop, if there is one, from any thread or signal."""
+        if self._waker is not None:
+            self._waker.wake()
 
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:  # noqa: ARG002
         """Refuse a message for a task that nobody has defined here."""

@@ -16,6 +16,7 @@ from celery import bootsteps, signals
 from celery.worker import state
 
 from ..browser.chrome.shared.seats import open_group
+from ..config import SettingsError
 from ..config import settings as configuration
 from ..config.children import withdraw_secrets
 from ..errors import CrawlerError, FrontierUnavailable
@@ -195,9 +196,11 @@ def check_settings(sender: Any = None, **_: Any) -> None:
 
 
 @signals.worker_ready.connect
-def tell_children_of_the_end(**_: Any) -> None:
-    """Let this worker's processes tell its end from that of one of them alone."""
-    shutdown.watch_for_children()
+def tell_of_the_end(sender: Any = None, **_: Any) -> None:
+    """Let this worker's processes tell its end from that of one of them alone, and its event loop
+    see it at once: a signal alone does not wake that before its next timer is due.
+    """
+    shutdown.watch_for_children(then=getattr(sender, "wake", lambda: None))
 
 
 def share_memory_in(folder: Path) -> None:
@@ -224,6 +227,18 @@ def add_steps(instance: Any = None, **_: Any) -> None:
         open_group()
     instance.app.steps["worker"].update((Startup, Ticker, SoftShutdown))
     instance.app.steps["consumer"].update((Reconnection, MaskedAnswers))
+
+
+@signals.worker_init.connect
+def choose_pool(sender: Any = None, **_: Any) -> None:
+    """Give a worker that takes our tasks, and would use Celery's pool ``prefork``, ours."""
+    from celery.concurrency import get_implementation, prefork  # not for those who send
+
+    from .prefork import TaskPool
+
+    with suppress(SettingsError):  # which the step Startup says
+        if get_implementation(sender.pool_cls) is prefork.TaskPool and takes_our_tasks(sender):
+            sender.pool_cls = TaskPool
 
 
 @signals.worker_before_create_process.connect

@@ -27,7 +27,7 @@ from ..errors import CrawlerError, CrawlExists, FrontierUnavailable
 from ..frontier.server_checks import check_server
 from ..local.embedded import Embedded, PrivateWorkers
 from ..local.processes import user_of
-from ..model import Snapshot
+from ..model import Snapshot, Status
 from ..output import report
 from ..output.report import ExitStatus
 from .chrome_check import ChromeCheck
@@ -39,8 +39,13 @@ from .orders import Order, command
 from .start_files import StartFiles, check_state
 from .terminal import echo
 
-#: Seconds between two looks at the crawl; and until its first page is done, for so many seconds.
-LOOK_INTERVAL, FIRST_INTERVAL, FIRST_LOOKS = 0.25, 0.05, 15.0
+#: Seconds between two looks at the crawl.
+LOOK_INTERVAL = 0.25
+#: And until its first page is done, and when only pages in flight are left; but at each time for so
+#: many seconds only.
+CLOSE_INTERVAL, CLOSE_LOOKS = 0.05, 15.0
+#: Seconds between two looks at a worker that ends.
+DRAIN_INTERVAL = 0.02
 #: Browsers of workers of our own, without --concurrency.
 BROWSERS_MAX = 64
 #: What a crawl with workers of our own waits for until they are up.
@@ -275,10 +280,14 @@ def drain(
     workers.drain()
     # a set event, from the first interrupt, would make each wait below return at once
     interrupts.event.clear()
+    due = time.monotonic() + LOOK_INTERVAL
     while workers.alive and interrupts.count < 2:
-        interrupts.event.wait(LOOK_INTERVAL)
+        interrupts.event.wait(DRAIN_INTERVAL)
+        if time.monotonic() < due:
+            continue
         with suppress(FrontierUnavailable):
             look()
+        due = time.monotonic() + LOOK_INTERVAL
 
 
 def how_to_go_on(running: Sequence[Running]) -> str:
@@ -351,8 +360,8 @@ def watch(
 
     ``each`` is called at each look. ``patience`` is for how many seconds Redis may be away.
     """
-    began = seen = time.monotonic()
-    away = False
+    seen = time.monotonic()
+    away, close_since = False, None
     while True:
         try:
             look_at(running, view)
@@ -370,10 +379,19 @@ def watch(
         if all(one.snapshot.over for one in running):
             return
         each()
-        pages = sum(one.snapshot.done + one.snapshot.failed for one in running)
-        is_first = not pages and seen - began < FIRST_LOOKS
-        if interrupts.event.wait(FIRST_INTERVAL if is_first else LOOK_INTERVAL):
+        close_since = (close_since or seen) if is_close(running) else None
+        looks_closely = close_since is not None and seen - close_since < CLOSE_LOOKS
+        if interrupts.event.wait(CLOSE_INTERVAL if looks_closely else LOOK_INTERVAL):
             return
+
+
+def is_close(running: Sequence[Running]) -> bool:
+    """Whether the first page of the crawls, or their end, is near."""
+    done = sum(one.snapshot.done + one.snapshot.failed for one in running)
+    left = [one.snapshot for one in running if not one.snapshot.over]
+    return not done or all(
+        one.status is Status.DRAINING or not one.queued + one.delayed for one in left
+    )
 
 
 def say_start(order: Order, start: StartReport, workers: str) -> None:

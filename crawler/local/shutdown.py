@@ -68,13 +68,23 @@ class Shutdown:
                 if _signal.getsignal(number) is noting:
                     _signal.signal(number, handler)
 
-    def watch_for_children(self) -> None:
-        """Tell the processes of this worker when a signal asks it to end, from now on."""
+    @property
+    def worker_ends(self) -> bool:
+        """Whether the worker that this process is part of was told to end."""
+        return self._worker_ends is not None and bool(self._worker_ends[0])
+
+    def watch_for_children(self, then: Callable[[], object]) -> None:
+        """Tell the processes of this worker when a signal asks it to end, from now on; and call
+        ``then``, once its handler has been called.
+        """
 
         def telling(handler: Handler) -> Handler:
             def handle(number: int, frame: FrameType | None) -> Any:
                 self.tell_children()
-                return handler(number, frame)
+                try:
+                    return handler(number, frame)
+                finally:
+                    then()
 
             return handle
 
