@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -21,7 +22,7 @@ from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.chrome.local import sweep
 from crawler.browser.chrome.shared.seats import close_group, open_group, shared_processes
 from crawler.browser.pool import Chrome
-from crawler.errors import BrowserError, BrowserLost
+from crawler.errors import BrowserError, BrowserLost, BrowserUnavailable, PageError
 from crawler.local.processes import birth
 from crawler.model import Page
 from crawler.profile import Profile
@@ -174,6 +175,78 @@ def test_sessions_share_a_chrome_and_nothing_that_pages_leave_in_it(site: Server
     assert not list((tmp_path / "state").glob("chrome-*"))
 
 
+#: What a site may keep in a browser, and how its tabs speak to each other.
+KEEP = """
+await new Promise((kept, failed) => {
+    const open = indexedDB.open("mine");
+    open.onerror = failed;
+    open.onsuccess = kept;
+});
+await navigator.serviceWorker.register("/service.js");
+await navigator.serviceWorker.ready;
+window.heard = [];
+new BroadcastChannel("shop").onmessage = (event) => heard.push(event.data);
+const worker = new SharedWorker("/counter.js");
+return await new Promise((answered) => {
+    worker.port.onmessage = (event) => answered(event.data);
+});
+"""
+#: The databases and service workers of a site, and how many tabs its shared worker has met.
+KEPT = """
+const names = (await indexedDB.databases()).map((one) => one.name);
+const workers = (await navigator.serviceWorker.getRegistrations()).length;
+new BroadcastChannel("shop").postMessage("here I am");
+const worker = new SharedWorker("/counter.js");
+const met = await new Promise((answered) => {
+    worker.port.onmessage = (event) => answered(event.data);
+});
+return [names, workers, met];
+"""
+
+
+@route("/service.js")
+def service(request: Request) -> None:
+    request.answer(b"onfetch = () => {};", Content_Type="text/javascript")
+
+
+@route("/counter.js")
+def counter(request: Request) -> None:
+    text = b"let met = 0; onconnect = (event) => event.ports[0].postMessage(++met);"
+    request.answer(text, Content_Type="text/javascript")
+
+
+def run(browser: Browser, script: str) -> object:
+    """Return what an asynchronous script gives in the page of ``browser``."""
+    return browser.evaluate(f"(async () => {{ {script} }})()")
+
+
+@in_a_group
+def test_what_tabs_of_a_site_share_stays_in_its_session(site: Server, tmp_path: Path):
+    # Given two sessions in one Chrome, one of which knows the password of a site
+    with Chrome(endpoint(tmp_path)) as chrome:
+        lent = [
+            Lent(chrome, Profile("members", basic_auth=(("127.0.0.1", password),)))
+            for password in ("me:s3c:ret", "me:wrong")
+        ]
+        member, stranger = (one.browser for one in lent)
+        assert list(shared_processes(tmp_path / "state").values()) == [2]
+        # When it goes in, then the other one does not
+        assert member.request(Page(site.url("/private/a"))).title == "In"
+        with pytest.raises(PageError, match="auth_required"):
+            stranger.request(Page(site.url("/private/a")))
+        # When its page keeps what it can, then the other one finds nothing, nor do they hear each
+        # other
+        for browser in (member, stranger):
+            browser.request(Page(site.url("/ok")))
+        assert run(member, KEEP) == 1
+        assert run(member, KEPT) == [["mine"], 1, 2]
+        until(lambda: member.evaluate("heard.length"))
+        assert run(stranger, KEPT) == [[], 0, 1]
+        assert run(member, "return heard") == ["here I am"]
+        for one in lent:
+            one.end()
+
+
 @in_a_group
 def test_downloads_and_captures_of_sessions_in_one_chrome_are_apart(site: Server, tmp_path: Path):
     with Chrome(endpoint(tmp_path)) as chrome:
@@ -231,6 +304,18 @@ def test_a_page_goes_apart_once_its_shared_chrome_has_died(site: Server, tmp_pat
             assert len(shared_processes(tmp_path / "state")) == 1
     # and no process is left, as a zombie either
     assert not any(map(psutil.pid_exists, (pid, new)))
+
+
+@in_a_group
+def test_a_hook_without_a_driver_has_no_browser(site: Server, tmp_path: Path):
+    page = Page(site.url("/ok"))
+    with Chrome(replace(endpoint(tmp_path), driver="/bin/false")) as chrome:
+        for _ in range(2):
+            with chrome.session(Profile("shop")) as browser:
+                assert browser.request(page).title == "OK"
+                # The page is not to blame: no other one would have fared better
+                with pytest.raises(BrowserUnavailable, match="/bin/false does not start"):
+                    browser.driver.get(page.url)
 
 
 #: A process that shares a Chrome with one that it forks; each opens a page, says so, and waits.

@@ -33,7 +33,8 @@ pytestmark = [pytest.mark.soak, pytest.mark.browser, pytest.mark.timeout(4 * 3_6
 PAGES = 400
 #: Page numbers from here on have no links of their own: a crawl without them is still whole.
 LEAVES = 100
-WORKERS = 3
+#: Workers, and processes of each, which share a browser.
+WORKERS, PROCESSES = 2, 2
 #: Seconds between two faults, and that something is frozen, at most: longer than a lease.
 PAUSE, FREEZE = 4.0, 25.0
 LEASE = 15.0
@@ -106,8 +107,9 @@ def first_time(name):
 
 def made(name):
     crawl = Crawl(
-        name=name, url="SITE/endure/0", robots=False, depth_limit=None, concurrency_limit=WORKERS,
-        backoff=0.2, backoff_cap=2, breaker_failures=0, attempts=100, after_attempts=100,
+        name=name, url="SITE/endure/0", robots=False, depth_limit=None,
+        concurrency_limit=WORKERS * PROCESSES, breaker_failures=0, backoff=0.2, backoff_cap=2,
+        attempts=100, after_attempts=100,
     )
 
     @crawl.extract
@@ -269,7 +271,7 @@ class Fire:
 
 def hire(ground: Ground) -> None:
     ground.worker(
-        1,
+        PROCESSES,
         crawls=str(ground.folder / "hooks.py"),
         page_load_timeout=15,
         script_timeout=10,
@@ -310,7 +312,7 @@ def test_each_crawl_is_exact_whatever_dies_freezes_or_misbehaves(
 ):
     minutes = request.config.getoption("--minutes")
     hooks = ground.folder / "hooks.py"
-    numbers = {"WORKERS": WORKERS, "LEAVES": LEAVES, "ROUNDS": ROUNDS}
+    numbers = {"WORKERS": WORKERS, "PROCESSES": PROCESSES, "LEAVES": LEAVES, "ROUNDS": ROUNDS}
     text = HOOKS.replace("SITE", site.url(""))
     hooks.write_text("\n".join(f"{name} = {n}" for name, n in numbers.items()) + text)
     crawls = load_all([str(hooks)])

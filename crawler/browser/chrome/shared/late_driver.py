@@ -126,14 +126,19 @@ class LateDriver(Driver):
         """Start the ChromeDriver, and its session, in the tab.
 
         Raises:
-            BrowserLost: that fails; so does this session.
+            BrowserUnavailable: no ChromeDriver starts. No page is to blame for that.
+            BrowserLost: it does not reach the tab; this session is lost.
         """
         if self.begun:
             return
+        try:
+            self.address = self._shared.start_driver()
+        except BrowserUnavailable as error:
+            self.health.distrust(str(error))
+            raise
         before, self._config.timeout = self._config.timeout, self._endpoint.session_timeout
         mine, self.session_id, self.begun = self.session_id, None, True
         try:
-            self.address = self._shared.start_driver()
             self._config.remote_server_addr = self.address
             Remote.start_session(self, self._wanted)
             self._config.timeout = before
@@ -141,7 +146,7 @@ class LateDriver(Driver):
             self.switched = False
         except (BrowserError, WebDriverException) as error:
             self.session_id = self.session_id or mine
-            raise self._lost(f"its ChromeDriver does not start: {error}") from error
+            raise self._lost(f"its ChromeDriver does not serve: {error}") from error
         finally:
             self._config.timeout = before
 
