@@ -26,7 +26,7 @@ WHAT = ("floor", "limit", "product")
 #: What else one would pick, and how it is written.
 PEERS = {"scrapy-playwright": "scrapy-playwright", "crawlee": "Crawlee for Python"}
 #: Without a browser, where the site needs none.
-HTTP = {"http": 'product, `fetch="http"`'}
+HTTP = {"auto": 'product, `fetch="auto"`', "http": 'product, `fetch="http"`'}
 HTTP_PEERS = {"scrapy-redis": "scrapy-redis"}
 NAMES = {**{name: name for name in WHAT}, **PEERS, **HTTP, **HTTP_PEERS}
 #: All of them have the window that a crawl's browsers have: what is painted costs.

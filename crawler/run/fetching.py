@@ -2,13 +2,14 @@
 each route, over all processes.
 
 The first pages of a route are fetched by HTTP and by Chrome. While both tell the same, pages come
-by HTTP; one in ``AUDIT_EACH``, and each page whose scripts were not seen in one that was compared,
-is fetched both ways again. The first difference sends the route to Chrome for good, and the pages
-that came by HTTP since the last comparison are done again.
+by HTTP; one in ``AUDIT_EACH`` and later fewer, and each page whose scripts were not seen in one
+that was compared, is fetched both ways again. The first difference sends the route to Chrome for
+good, and the pages that came by HTTP since the last comparison are done again.
 """
 
 from __future__ import annotations
 
+from random import uniform
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,13 @@ if TYPE_CHECKING:
 
 #: Pages of a route that are compared before HTTP is trusted.
 TRIALS = 10
-#: Of the pages that come by HTTP then, one in so many is compared, by each process.
-AUDIT_EACH = 20
+#: Of the pages of a route that come by HTTP then, each process has one in so many compared: one in
+#: N when N were the same, but no more than one in the first of these, and no fewer than one in the
+#: second. N that are the same, and none that differs, say that fewer than some one in N differ.
+AUDIT_EACH, AUDIT_EACH_MAX = 20, 200
+#: How far from that the next one may be, so that processes which began together soon take turns:
+#: what is done again for a difference is what came since the last comparison of any of them.
+SPREAD = 0.5
 #: Kinds of scripts that are remembered of a route. One with more is left to Chrome.
 SHAPES_MAX = 100
 #: Seconds after which the notes of other processes are read again.
@@ -33,7 +39,7 @@ class Fetching:
     def __init__(self) -> None:
         self._notes: dict[str, str] = {}
         self._read_at = float("-inf")
-        self._count: dict[str, int] = {}
+        self._until_audit: dict[str, int] = {}  # pages, by route
         self._warm = False
 
     def way(self, frontier: Frontier, route: str) -> str:
@@ -46,8 +52,13 @@ class Fetching:
 
     def is_due(self, route: str) -> bool:
         """Whether the page at hand, which comes by HTTP, is compared as one in so many."""
-        self._count[route] = self._count.get(route, 0) + 1
-        return self._count[route] % AUDIT_EACH == 0
+        left = self._until_audit.get(route, AUDIT_EACH) - 1
+        if left <= 0:
+            each = min(max(AUDIT_EACH, self._number("same", route)), AUDIT_EACH_MAX)
+            self._until_audit[route] = round(each * uniform(1 - SPREAD, 1 + SPREAD))  # noqa: S311
+            return True
+        self._until_audit[route] = left
+        return False
 
     def is_warm(self) -> bool:
         """Whether this process compared a page before: the first one also waits for connections and

@@ -63,12 +63,12 @@ def test_a_page_that_waits_already_is_not_queued_twice(frontier):
     assert urls(Listing(frontier).queued()) == [B, A]
 
 
-def test_the_latest_five_hundred_pages_of_a_route_are_kept(frontier):
-    frontier.enqueue(Page(f"{A}{n}") for n in range(503))
-    for _ in range(502):
+def test_the_latest_thousand_pages_of_a_route_are_kept(frontier):
+    frontier.enqueue(Page(f"{A}{n}") for n in range(1_003))
+    for _ in range(1_002):
         by_http(frontier, "w1")
-    answers = [frontier.note_fetched("book", "differs")["again"] for _ in range(4)]
-    assert answers == ["200", "200", "100", "0"]
+    answers = [frontier.note_fetched("book", "differs")["again"] for _ in range(6)]
+    assert answers == ["200"] * 5 + ["0"]
     assert urls(Listing(frontier).queued())[1] == f"{A}2"
     assert audit_keys(frontier) == []
 

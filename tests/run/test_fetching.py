@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 
 import pytest
 
 from crawler import Crawl
 from crawler.config import settings as configuration
+from crawler.frontier.frontier import Frontier
 from crawler.model import Outcome
 from crawler.output.hints import hints
 from crawler.output.report import lines
-from crawler.run.fetching import TRIALS, difference
+from crawler.run.fetching import AUDIT_EACH, AUDIT_EACH_MAX, TRIALS, Fetching, difference
 from crawler.services import Services
+from tests.support.frontier import plan
 from tests.support.loopback import serving
 
 #: Pages of each kind.
@@ -122,6 +125,27 @@ def test_a_deceiving_site_gives_the_items_of_chrome(redis, redis_server, url, de
         assert f"           {route}: {differ[route]}" in report
     told = hints(counts, {"hint_fetch_differs": differ["price"]})["fetch_differs"]
     assert told["pages"] == 3
+
+
+def test_audits_become_rarer_the_longer_nothing_differs(redis):
+    # Given a route that was compared TRIALS times without a difference
+    frontier = Frontier(redis, "odd")
+    frontier.create(plan())
+    fetching = Fetching()
+    for _ in range(TRIALS):
+        fetching.note_same(frontier, "book", "", 0)
+    # When it goes on like that for many pages
+    audits = []
+    for number in range(30_000):
+        if fetching.is_due("book"):
+            audits.append(number)
+            fetching.note_same(frontier, "book", "", 0)
+    # Then the first audit comes after AUDIT_EACH pages, later ones after more, but not ever more
+    gaps = [after - before for before, after in pairwise([-1, *audits])]
+    assert gaps[0] == AUDIT_EACH
+    assert max(gaps) <= 1.5 * AUDIT_EACH_MAX
+    assert sum(gaps[:10]) < 1.5 * 10 * AUDIT_EACH < sum(gaps[50:60]) < sum(gaps[-10:])
+    assert 150 < len(audits) < 350
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@
 local doubt, trust, resolve -- Lua allows two hundred names of one level
 do
 
-local DOUBTFUL_MAX = 500 -- of one route: the latest
+local DOUBTFUL_MAX = 1000 -- of one route: the latest
 local AT_ONCE = 200
 
 -- The bounds of the members of a route, or of those that were done before `time`.
