@@ -34,10 +34,12 @@ from .client.webhook_sender import WebhookSender
 from .client.workers import Worker
 from .config import settings as configuration
 from .config.settings import Settings
+from .definition.browser_profile import profile_of
 from .definition.crawl import Crawl
 from .definition.digest import digest_of
 from .definition.fetching import fetches_by_http
 from .definition.network import guard_of, plain_headers, proxies_of, robots_names
+from .definition.submission import may_submit
 from .errors import CrawlerError, DefinitionError, UnknownCrawl
 from .frontier.frontier import Frontier
 from .local.private_files import crawl_folder
@@ -191,6 +193,20 @@ class Services:
         except (UnknownCrawl, DefinitionError) as error:
             return self.forwarder.forward(name, ticket, error, came_by)
         return self.run(crawl, ticket, sender)
+
+    def launch_ahead(self, name: str) -> None:
+        """Start the Chrome that the first run of the crawl ``name`` will use, if it is one that
+        processes share. For a process that then ends.
+
+        Raises:
+            CrawlerError: there is no such crawl, or no Chrome starts; its run will say so.
+        """
+        crawl, frontier = self.client.crawl(name), self.client.frontier(name)
+        if fetches_by_http(crawl) or frontier.refusal():
+            return
+        permits = self.permits(crawl, frontier)
+        flags = permits.flags(local=self.chrome.local, fresh=True, submits=may_submit(crawl))
+        self.chrome.launch_ahead(profile_of(crawl, flags))
 
     def start(
         self, name: str, if_exists: str | None = None, came_by: str = ""

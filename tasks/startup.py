@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from typing import Any, NoReturn
 
 from celery import bootsteps
@@ -10,6 +12,7 @@ from kombu import Exchange, Queue
 from ..config import SettingsError
 from ..config import settings as configuration
 from ..errors import CrawlerError
+from ..local import prepared_worker
 from ..observe.logs import logger
 from ..output.report import ExitStatus
 from ..redaction import masked
@@ -59,6 +62,25 @@ class Startup(bootsteps.Step):  # type: ignore[misc, unused-ignore]
         take_forwarded(parent.app, process.services().forwarder.queue)
         for fault in faults:
             log.error("CRAWLER_CRAWLS: %s; this worker runs the other crawls", fault)
+        if prepared_worker.first_crawl:
+            launch_ahead(prepared_worker.first_crawl)
+
+
+def launch_ahead(crawl: str) -> None:
+    """Start the Chrome for the first run of ``crawl`` while this worker comes up, if processes
+    share it, as each of them could have started it.
+
+    Another process waits for it: a thread would be in the middle of something when this one forks.
+    """
+    if process_id := os.fork():
+        os.waitpid(process_id, 0)
+        return
+    try:
+        if not os.fork():  # nobody needs to wait for this one
+            logging.disable()  # what goes wrong, the run will say
+            process.services().launch_ahead(crawl)
+    finally:
+        os._exit(0)
 
 
 def take_forwarded(app: Any, name: str) -> None:

@@ -127,6 +127,12 @@ class Chrome:
             now = self._thread.session  # another one, if the page had to go apart
             self._put_away(now, idle=now is session and session.browser.pages == pages)
 
+    def launch_ahead(self, profile: Profile) -> None:
+        """Start the Chrome that a session for ``profile`` will join; see
+        :meth:`~.chrome.launch.Launcher.launch_ahead`.
+        """
+        self._launcher.launch_ahead(profile)
+
     def apart(self) -> Browser:
         """Exchange the session that this thread was lent for one in a Chrome of its own, for this
         page, and return its browser. One that shares no Chrome is kept.

@@ -133,7 +133,9 @@ def crawl_embedded(orders: Sequence[Order], embedded: Embedded) -> list[End]:
             return ends
         wanted = sum(one.order.policy.concurrency_limit for one in running)
         count = orders[0].asked.concurrency or min(wanted, BROWSERS_MAX)
-        workers = PrivateWorkers(settings, count, log=embedded.folder / "worker.log")
+        by_message = [one.handle.name for one in running if "start" not in one.order.crawl.hooks]
+        first = by_message[0] if by_message else ""
+        workers = PrivateWorkers(settings, count, log=embedded.folder / "worker.log", first=first)
         ending.callback(workers.kill)
         workers.start()
         checks = [(ChromeCheck(one.order.crawl, client), one) for one in running[:1]]

@@ -8,23 +8,27 @@ to say.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
 import sys
 from importlib import import_module
 
+from . import prepared_worker
 from .prepared_worker import APP, WAIT
 
 
 def main() -> None:
     """Import Celery, and run the command line."""
+    atexit.register(gc.freeze)  # at the end, Python would look at all of it
     # what modules leave is no garbage: to look for some takes a sixth of the time of their import
     gc.disable()
     from .celery_program import program
 
     if sys.argv[1:2] == [WAIT]:
         wait_for_order()
+    gc.freeze()  # nor later, when this process makes others
     gc.enable()
     program(auto_envvar_prefix="CELERY")
 
@@ -49,6 +53,7 @@ def wait_for_order() -> None:
     for old, new in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2)):
         os.dup2(old, new)
     environment.replace(order["environment"])
+    prepared_worker.first_crawl = order["first"]
     sys.argv[1:] = order["words"]
 
 

@@ -223,13 +223,15 @@ class PrivateWorkers:
     Chrome.
 
     A worker that dies is started again, at most ``RESTARTS`` times: a crawl outlives its worker,
-    but a worker that cannot start must not be tried without end.
+    but a worker that cannot start must not be tried without end. The first one starts the Chrome of
+    the crawl ``first`` as it comes up.
     """
 
     RESTARTS = 5
 
-    def __init__(self, settings: Settings, concurrency: int, *, log: Path) -> None:
+    def __init__(self, settings: Settings, concurrency: int, *, log: Path, first: str = "") -> None:
         self.settings, self.concurrency, self.log = settings, concurrency, log
+        self.first = first
         self.process: subprocess.Popen[bytes] | None = None
         self.restarts = 0
 
@@ -239,7 +241,7 @@ class PrivateWorkers:
         command = worker_command(self.settings, self.concurrency)
         variables = environment(self.settings)
         self.process = prepared_worker.take(
-            command, self.log.absolute(), env=os.environ | variables
+            command, self.log.absolute(), env=os.environ | variables, first=self.first
         )
         if self.process:
             return

@@ -21,6 +21,9 @@ MODULES = ("crawler.tasks.worker", "crawler.services")
 #: The Celery app, which tells a worker from other processes.
 APP = ("-A", "crawler.tasks.app", "worker")
 
+#: The crawl whose first run is awaited of this process, a worker; "": none is known.
+first_crawl = ""
+
 _lock = threading.Lock()
 _waiting: list[subprocess.Popen[bytes]] = []
 
@@ -42,10 +45,11 @@ def prepare() -> None:
 
 
 def take(
-    command: Sequence[str], log: Path, *, env: Mapping[str, str]
+    command: Sequence[str], log: Path, *, env: Mapping[str, str], first: str = ""
 ) -> subprocess.Popen[bytes] | None:
     """Let the waiting process run ``command``, a worker, in the environment ``env``,
-    its output appended to ``log``. None: none waits, or ``command`` is another program.
+    its output appended to ``log``; it will get a run of the crawl ``first``. None: none waits, or
+    ``command`` is another program.
     """
     start = [sys.executable, "-m", PROGRAM]
     with _lock:
@@ -60,6 +64,7 @@ def take(
         "environment": dict(env),
         "log": str(log),
         "parent": os.getpid(),
+        "first": first,
     }
     try:
         with process.stdin as line:

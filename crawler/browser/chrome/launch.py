@@ -142,9 +142,25 @@ class Launcher:
             if is_bare(endpoint.url):
                 return self._start_attached(profile, endpoint.url)
             return self._start_remote(profile, endpoint.url)
-        shares = endpoint.shared > 1 and endpoint.uses_devtools and not (alone or endpoint.window)
-        start = self._start_shared if shares and current_group() else self._start_local
+        start = self._start_shared if self._shares and not alone else self._start_local
         return self._start_here(start, profile, sandbox=may_have_sandbox())
+
+    @property
+    def _shares(self) -> bool:
+        """Whether sessions share Chromes of this machine here."""
+        endpoint = self.endpoint
+        local = endpoint.shared > 1 and endpoint.uses_devtools and not endpoint.window
+        return local and not endpoint.url and current_group() is not None
+
+    def launch_ahead(self, profile: Profile) -> None:
+        """Start the Chrome that a session for ``profile`` will join, if it is to share one. For a
+        process that then ends: its seat is free from that moment.
+
+        Raises:
+            BrowserUnavailable: it does not start; nor does the session, which will say so.
+        """
+        if self._shares:
+            take_seat(self.endpoint, *self._shared_start(profile, may_have_sandbox()))
 
     @fall_back(
         NoSandbox,
@@ -238,10 +254,7 @@ class Launcher:
 
     def _start_shared(self, profile: Profile, sandbox: bool) -> NewSession:
         """Start a session in a Chrome that others share: a browser context with a tab."""
-        endpoint = self.endpoint
-        binary = endpoint.binary or find_chrome()
-        binary = resolve_wrapper(binary or find_or_fetch(None, endpoint.driver)[0])
-        options = self._options(profile, self._local_flags(profile, binary, sandbox))
+        endpoint, (binary, options) = self.endpoint, self._shared_start(profile, sandbox)
         session = self._join(binary, options)
         bridge = session.bridge
         watch = "_" + random.token_hex(8)
@@ -265,6 +278,13 @@ class Launcher:
             session.kill()
             raise
         return NewSession(driver, transport, session, bridge.tab, watch)
+
+    def _shared_start(self, profile: Profile, sandbox: bool) -> tuple[str, ChromeOptions]:
+        """Return the program of a Chrome that sessions for ``profile`` share, and its options."""
+        endpoint = self.endpoint
+        binary = endpoint.binary or find_chrome()
+        binary = resolve_wrapper(binary or find_or_fetch(None, endpoint.driver)[0])
+        return binary, self._options(profile, self._local_flags(profile, binary, sandbox))
 
     def _join(self, binary: str, options: ChromeOptions) -> SharedSession:
         """Return a part of a shared Chrome that was started with ``options``. One that is about to
