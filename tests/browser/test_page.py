@@ -52,6 +52,13 @@ def test_what_is_not_there_is_none_or_nothing(book):
     assert (book.texts(".nothing"), book.attrs("h1", "src")) == ([], [])
 
 
+def test_more_elements_are_read_than_a_call_takes_arguments(chrome, site):
+    with chrome.session(Profile("tests")) as browser:
+        page = Page(site.url("/links-200000"))
+        live = browser.live(page, browser.request(page, max_links=0))
+        assert len(live.attrs("a", "href")) == 200_000
+
+
 def test_a_selector_that_is_none_says_so(book):
     for ask in (book.text, book.texts, book.click, book.wait_for):
         with pytest.raises(ValueError, match="is not a CSS selector"):

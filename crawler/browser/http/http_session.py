@@ -35,6 +35,7 @@ from ..reasons import page_error
 from ..transport.base import FOLLOW, Health, TabState
 from .charsets import decoded
 from .conditional_requests import ConditionalRequests
+from .hard_documents import hard_reason
 from .http_login import HttpLogin
 from .kept_answers import KeptAnswers
 from .parsed_document import ParsedDocument
@@ -323,6 +324,8 @@ class HttpSession(ParsedReaders):
         url = exchange.url
         status, kind = exchange.status, _essence(exchange.header("content-type"))
         self.thin = self._refresh = None
+        if status == 401 and self._is_left_to_chrome(exchange):
+            return self._by_chrome(page, "a password other than Basic", html, max_links), None
         if status == 407:
             raise PageError(page.url, "bad_response", status)
         if status in (204, 205):
@@ -347,9 +350,11 @@ class HttpSession(ParsedReaders):
             return self._by_chrome(page, "no charset", html, max_links), None
         if kind in TEXT_TYPES:
             text = f"<html><head></head><body><pre>{_escaped(text)}</pre></body></html>"
+        if hard := hard_reason(text):
+            return self._by_chrome(page, hard, html, max_links), None
         document = ParsedDocument(text, url, encoding)
-        if document.has_shadows:
-            return self._by_chrome(page, "shadow roots", html, max_links), None
+        if own := document.differs:
+            return self._by_chrome(page, own, html, max_links), None
         self._document = document
         self._conditional.keep(exchange)
         return self._response(exchange, document, kind, html, max_links), document
@@ -438,15 +443,21 @@ class HttpSession(ParsedReaders):
         return known.get(f"{to.host}:{to.port}") or known.get(to.netloc) or known.get(to.host)
 
     def _challenged(self, exchange: Exchange) -> str:
-        """Return the host that asks for credentials which this session has; "": none does. A
-        question that is not Basic's is a browser's to answer.
+        """Return the host that asks for credentials which this session has, and which it can give:
+        as Basic wants them; "": none does.
         """
         to = parse_url(exchange.url)
         host = self._host_with_credentials(to)
         if host in self._asked or self._credentials_of(to) is None:
             return ""
-        basic = "basic" in (exchange.header("www-authenticate") or "").lower()
-        return host if basic else ""
+        return host if "basic" in _question(exchange) else ""
+
+    def _is_left_to_chrome(self, exchange: Exchange) -> bool:
+        """Whether a host asks for credentials which this session has, and which only Chrome can
+        give, as Digest wants them.
+        """
+        knows = self._credentials_of(parse_url(exchange.url)) is not None
+        return knows and "basic" not in _question(exchange) and "digest" in _question(exchange)
 
     def _clear_cookies(self, url: str) -> bool:
         """Clear the cookies that are sent to ``url`` if they are many, but those of the log-in."""
@@ -652,6 +663,10 @@ THIN_ENOUGH = 4
 
 def _essence(content_type: str | None) -> str:
     return (content_type or "").partition(",")[0].partition(";")[0].strip().lower()
+
+
+def _question(exchange: Exchange) -> str:
+    return (exchange.header("www-authenticate") or "").lower()
 
 
 def _escaped(text: str) -> str:

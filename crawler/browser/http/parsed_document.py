@@ -18,6 +18,7 @@ from ...text.encodable import encodable
 from ...urls.joining import joined
 from ..document import Thin
 from ..navigation import parse_refresh
+from .hard_documents import CHROME_LEVELS
 from .visible_text import TooDeep, is_shown, visible_text
 
 #: A node of the parser.
@@ -26,7 +27,7 @@ Node = Any
 #: As in collect.js: characters of a document with hardly any text, of one that is only shown until
 #: it leads on, and links of such a one; characters of a link's text; frames that are looked at.
 THIN_TEXT, INTERSTITIAL_TEXT, THIN_LINKS, LINK_TEXT, FRAMES_MAX = 200, 1_000, 3, 200, 1_000
-_GAP = re.compile(r"\s+")
+_GAP, _TITLE_GAP = re.compile(r"\s+"), re.compile(r"[ \t\n\f\r]+")
 _DATA_TYPES = re.compile(r"json|importmap|speculationrules|template", re.IGNORECASE)
 _FRAME_RELS = re.compile(r"(?:refresh|i?frame|object)")
 _NAVIGATES = re.compile(
@@ -39,6 +40,8 @@ _WAITS = re.compile(
 )
 #: Texts and numbers in the code of a script.
 _VALUES = re.compile(r""""(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|\b\d[\w.]*|\s+""")
+#: Matches what lies deeper than Chrome lets elements lie.
+_DEEP = " > ".join(["*"] * (CHROME_LEVELS + 1))
 _SHADOW = re.compile(r"<template[^>]*\sshadowrootmode", re.IGNORECASE)
 
 
@@ -51,9 +54,18 @@ class ParsedDocument:
 
     def __init__(self, text: str, url: str, encoding: str = "utf-8") -> None:
         self.url, self._encoding = url, encoding
-        self.has_shadows = _SHADOW.search(text) is not None
+        self._has_shadows = _SHADOW.search(text) is not None
+        self._may_be_deep = text.count("<") > CHROME_LEVELS
         self._has_pictures = "<svg" in text or "<SVG" in text
         self._parser = LexborHTMLParser(with_silent_noscript(text))
+
+    @property
+    def differs(self) -> str:
+        """Why Chrome shows another document than this; "": it does not."""
+        if self._has_shadows:
+            return "shadow roots"
+        is_deep = self._may_be_deep and self._parser.css_first(_DEEP) is not None
+        return "deep nesting" if is_deep else ""
 
     @cached_property
     def html(self) -> str:
@@ -69,7 +81,7 @@ class ParsedDocument:
             while parent is not None and parent.tag not in ("svg", "math"):
                 parent = parent.parent
             if parent is None:
-                return encodable(_line(one.text(deep=True)))
+                return encodable(_TITLE_GAP.sub(" ", one.text(deep=True)).strip(" "))
         return ""
 
     @cached_property

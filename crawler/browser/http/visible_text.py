@@ -45,8 +45,8 @@ _ROWS, _CELLS = frozenset(("tr",)), frozenset(("td", "th"))
 _GROUPS = frozenset(("thead", "tbody", "tfoot", "colgroup", "col"))
 _BOXES = frozenset(("button", "select", "marquee"))  # boxes within a line
 _KEEPING = frozenset(("pre", "listing", "xmp", "plaintext"))
-_GAP = re.compile(r"[ \t\n\r\f]+")
-_LINES = re.compile(r"[ \t\r\f]*\n[ \t\r\f]*")
+_GAP = re.compile(r"[ \t\n\r]+")
+_FOREIGN, _HOME = frozenset(("svg", "math")), frozenset(("foreignobject", "foreignObject"))
 _HIDDEN = re.compile(r"(?:^|;)\s*display\s*:\s*none", re.IGNORECASE)
 _INVISIBLE = re.compile(r"(?:^|;)\s*visibility\s*:\s*(?:hidden|collapse)", re.IGNORECASE)
 
@@ -57,9 +57,9 @@ class TooDeep(ValueError):
 
 def visible_text(element: Node) -> str:
     """Return the text of ``element`` that readers see, trimmed: as ``innerText.trim()``. Of one
-    that is not shown it is all of its text, as there.
+    that is not shown, or is no element of HTML, it is all of its text, as there.
     """
-    if not is_shown(element):
+    if not is_shown(element) or _is_drawn(element):
         return str(element.text(deep=True)).strip(SPACE)
     reader = _Reader()
     try:
@@ -82,6 +82,15 @@ def is_shown(element: Node) -> bool:
                 return False
         node = parent
     return True
+
+
+def _is_drawn(node: Node) -> bool:
+    """Whether ``node`` is a drawing (SVG) or a formula, or a part of one."""
+    while node is not None and node.tag not in _FOREIGN:
+        if node.tag in _HOME:
+            return False
+        node = node.parent
+    return node is not None
 
 
 def _is_out(node: Node) -> bool:

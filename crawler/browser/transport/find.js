@@ -30,9 +30,13 @@ const one = (css) => {
 };
 const all = (css) => {
   const matches = [];
-  for (const page of parts(document)) matches.push(...page.querySelectorAll(css));
+  // one by one: so many arguments as a page may have elements, no call takes
+  const take = (found) => {
+    for (const e of found) matches.push(e);
+  };
+  for (const page of parts(document)) take(page.querySelectorAll(css));
   if (!matches.length)
     for (const page of parts(document))
-      for (const root of shadows(page)) matches.push(...root.querySelectorAll(css));
+      for (const root of shadows(page)) take(root.querySelectorAll(css));
   return matches;
 };

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from crawler.model import Page
 from crawler.net.http_client import HttpClient, Way
 from crawler.profile import Profile
 from tests.site.server import Server
+from tests.support.loopback import serving
 
 pytest_plugins = ["tests.site.fixture"]
 SERVE = Path(__file__).resolve().parents[3] / "examples" / "demo" / "serve.py"
@@ -27,7 +29,17 @@ LETTERS, WORDS = ("h1", "h2", "p", "td", "a", "title", ".price"), ("body", "li",
 PAGES = (
     *("/ok", "/404", "/base", "/links", "/book", "/form", "/meta", "/hop/3", "/to?url=/b", "/many"),
     *("/eight", "/latin1", "/refresh-of-itself", "/long-way", "/redirect-to-user"),
-    *("/404-empty", "/500-empty", "/204", "/download", "/pdf", "/loop", "/too-long-way", "/407"),
+    *(
+        "/404-empty",
+        "/500-empty",
+        "/204",
+        "/download",
+        "/pdf",
+        "/loop",
+        "/too-long-way",
+        "/407",
+        "/401-digest",
+    ),
 )
 
 
@@ -106,6 +118,39 @@ def test_what_touches_the_tab_brings_a_browser(site):
         session.begin(lambda: browser, lambda: Way())
         assert session.request(Page(site.url("/png"))).content_type == "image/png"
         assert session.brought == "type image/png"
+
+
+class Digest(BaseHTTPRequestHandler):
+    """A page for who answers a question of Digest, of which only a browser makes an answer."""
+
+    def do_GET(self) -> None:
+        came = self.headers.get("Authorization", "").startswith('Digest username="eve"')
+        body = b"<title>in</title>" if came else b"<title>who?</title>"
+        self.send_response(200 if came else 401)
+        if not came:
+            self.send_header("WWW-Authenticate", 'Digest realm="x", nonce="y", qop="auth"')
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Stay silent."""
+
+
+@pytest.mark.browser
+def test_a_password_that_is_asked_for_by_digest_is_given_by_chrome():
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Digest)) as server:
+        host = f"127.0.0.1:{server.server_address[1]}"
+        known = {"basic_auth": ((host, "eve:word"),)}
+        with Chrome() as chrome, chrome.session(Profile("tests", **known)) as browser:
+            session = http(**known)
+            session.begin(lambda: browser, lambda: Way())
+            response = session.request(Page(f"http://{host}/"))
+            assert (response.status, response.title) == (200, "in")
+            assert session.brought == "a password other than Basic"
+        # Who has none is told so, and needs no browser
+        assert http().request(Page(f"http://{host}/")).status == 401
 
 
 def test_requests_look_as_the_crawl_asks(site):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crawler.browser.http.charsets import decoded
+from crawler.browser.http.hard_documents import hard_reason
 from crawler.browser.http.parsed_document import ParsedDocument
 from crawler.browser.http.visible_text import TooDeep, visible_text
 
@@ -64,3 +65,40 @@ def test_an_encoding_that_only_a_guess_can_tell_is_not_named():
 def test_a_document_nested_too_deep_is_left_to_chrome():
     with pytest.raises(TooDeep):
         ParsedDocument("<div>" * 5_000 + "x", "http://x.example/").text()
+
+
+@pytest.mark.parametrize(
+    ("html", "reason"),
+    [
+        ("<div>" * 20_000, "deep nesting"),
+        ("<p><div></div>" * 20_000, ""),
+        ("<ul><li>x</ul>" * 20_000, ""),
+        (f"<a {' '.join(f'a{n}' for n in range(6_000))}>x</a>", "an element with many attributes"),
+        (f"<img src='data:image/png;base64,{'x' * 200_000}'>", ""),
+    ],
+)
+def test_documents_that_take_the_parser_for_ever_are_not_parsed(html, reason):
+    assert hard_reason(f"<!doctype html><body>{html}") == reason
+
+
+@pytest.mark.parametrize(("levels", "reason"), [(509, ""), (600, "deep nesting")])
+def test_a_document_nested_deeper_than_chrome_nests_is_left_to_it(levels, reason):
+    html = f"<!doctype html><body>{'<div>' * levels}x"
+    assert ParsedDocument(html, "http://x.example/").differs == reason
+
+
+@pytest.mark.parametrize(
+    ("html", "css", "text"),
+    [
+        ("a\x0cb \n c", "body", "a\x0cb c"),
+        ("<svg><title>one</title><text>two</text></svg>", "svg", "onetwo"),
+    ],
+)
+def test_the_text_of_what_is_odd_is_that_of_chrome(html, css, text):
+    document = ParsedDocument(f"<!doctype html><body>{html}", "http://x.example/")
+    assert visible_text(document.first(css)) == text
+
+
+def test_a_title_keeps_white_space_that_is_not_of_ascii():
+    document = ParsedDocument("<title> a\n\u2028\u00a0 b </title>", "http://x.example/")
+    assert document.title == "a \u2028\u00a0 b"
