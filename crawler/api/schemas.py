@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from ..definition.fields import Concurrency, Count, Delay, Depth, Duration
+from ..definition.field_types import Concurrency, Count, Delay, Depth, Duration
 from ..model import CRAWL_NAME, Json, Policy
 from .job import ID, LIMITS
 

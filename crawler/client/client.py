@@ -20,7 +20,7 @@ from ..definition.bounds import canonical
 from ..definition.crawl import Crawl
 from ..definition.crawl_plan import plan_of
 from ..definition.digest import digest_of
-from ..definition.fields import LAST
+from ..definition.field_types import LAST
 from ..definition.network import entries_decided, entry_hosts
 from ..errors import FrontierRefused, SetupError, UnknownCrawl
 from ..frontier.answers import Creation, Update

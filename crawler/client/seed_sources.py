@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urljoin
 
-from ..definition.fields import AUTO
+from ..definition.field_types import AUTO
 from ..definition.network import guard_of, plain_headers, proxies_of
 from ..errors import BrowserUnavailable, SetupError
 from ..net.fetch import TIMEOUT, Answer, FetchError, fetch, unpacked

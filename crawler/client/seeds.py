@@ -14,9 +14,9 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from itertools import islice
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from ..definition.bounds import entry_pages, scope_of
-from ..definition.crawl import Crawl
 from ..definition.digest import digest_of
 from ..errors import FrontierRefused
 from ..frontier.arguments import BATCH
@@ -27,6 +27,9 @@ from ..redaction import masked
 from ..text.encodable import encodable
 from ..urls.sitemap_xml import Entry
 from .hook_errors import noted
+
+if TYPE_CHECKING:
+    from ..definition.crawl import Crawl
 
 log = logger(__name__)
 

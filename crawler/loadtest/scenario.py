@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from ..definition.fields import COUNT_MAX
+from ..definition.field_types import COUNT_MAX
 from ..errors import SetupError
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]

@@ -22,7 +22,7 @@ from crawler.browser.transport.javascript import script
 from crawler.definition.bounds import entry_pages
 from crawler.definition.browser_profile import profile_of
 from crawler.definition.extraction import extract_by_table
-from crawler.definition.fields import BLOCK_KINDS
+from crawler.definition.field_types import BLOCK_KINDS
 from crawler.definition.network import guard_of
 from crawler.errors import DefinitionError, PageError
 from crawler.model import Page, Response, Result

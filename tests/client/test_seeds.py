@@ -23,7 +23,7 @@ from crawler.config import settings as configuration
 from crawler.definition.bounds import entry_pages
 from crawler.definition.choosing import choose
 from crawler.definition.crawl_plan import plan_of
-from crawler.definition.fields import AUTO
+from crawler.definition.field_types import AUTO
 from crawler.errors import DefinitionError, FrontierRefused, SetupError, UnknownCrawl
 from crawler.frontier.frontier import Frontier
 from crawler.frontier.listing import Listing

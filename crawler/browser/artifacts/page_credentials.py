@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from selenium.common.exceptions import WebDriverException
 
-from ...definition.fields import OWN_HEADERS
+from ...definition.field_types import OWN_HEADERS
 from ...redaction import looks_secret, names_secret
 from ..transport.base import NoLine, first_line
 from .host_headers import HostHeaders, Reach
