@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 
 from ..model import NO_DATA, Claim, FailureClass, Json, Page, Priority
@@ -27,6 +28,10 @@ URL_MAX = 16_384
 LANE_MAX = 200
 #: Lanes "0" and "2" would have the names of the priorities of lane "".
 RESERVED_LANES = {"0", "2"}
+
+#: Writes JSON as entries have it. A page has dozens of links, and ``json.dumps`` makes another of
+#: these for each.
+JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 #: Begins the reason of a form that was sent, and whose page failed then; as in lib/leave.lua.
 FORM_SENT = "form_sent"
@@ -74,6 +79,8 @@ def brought(page: Page) -> dict[str, Json]:
 
 def _brought(page: Page) -> dict[str, Json]:
     """Return what the link to ``page`` brought along, as it is."""
+    if page.form is None and not (page.route or page.data or page.referer):  # as most do
+        return {}
     values = {"route": page.route, "data": dict(page.data), "referer": page.referer}
     form: dict[str, Json] = {} if page.form is None else {"form": dict(page.form)}
     return {name: value for name, value in values.items() if value} | form
@@ -89,12 +96,12 @@ def encode_page(page: Page, parent: str | None = None) -> str | None:
     """
     if not page.url or len(page.url) > URL_MAX:
         return None
-    head = [VERSION, page.attempt, page.strikes, int(page.priority), page.depth]
     key = "" if page.key == page.url else page.key
-    fields: list[Json] = [*head, lane_name(page.lane), page.parent or parent or "", key, page.url]
-    if along := _brought(page):
-        fields.append(encodable_value(along))
-    text = json.dumps(fields, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    texts = (lane_name(page.lane), page.parent or parent or "", key, page.url)
+    head = f"{VERSION},{page.attempt},{page.strikes},{page.priority:d},{page.depth}"
+    along = _brought(page)
+    last = f",{JSON(encodable_value(along))}" if along else ""
+    text = f"[{head},{','.join(map(JSON, texts))}{last}]"
     try:
         text.encode()
     except UnicodeEncodeError:  # a lone surrogate
@@ -175,6 +182,7 @@ def claimed_at(value: bytes) -> int:
     return int(value.split(b"\n", 4)[3])
 
 
+@lru_cache(1_000)  # of hosts: the links of a page have few
 def lane_name(lane: str) -> str:
     """Return ``lane`` as Redis keys can hold it: letters, digits, ``_``, ``.`` and ``-``."""
     if not lane:

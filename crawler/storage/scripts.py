@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from redis import exceptions as faults
 
-from ..text.encodable import encodable
+from ..text.encodable import encoded
 from .connection import RedisClient
 from .errors import redis_errors
 
@@ -69,7 +69,7 @@ class Scripts:
         Raises:
             FrontierUnavailable, FrontierRefused, FrontierMisfit: see ``redis_errors``.
         """
-        args = tuple(encodable(arg) if isinstance(arg, str) else arg for arg in args)
+        args = tuple([encoded(arg) if isinstance(arg, str) else arg for arg in args])
         end = time.monotonic() + CLOSED_PATIENCE
         with redis_errors():
             while True:

@@ -25,6 +25,14 @@ def encodable(text: str, limit: int | None = None) -> str:
     return text
 
 
+def encoded(text: str) -> bytes:
+    """Return the bytes of ``text`` once it has passed the gate."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return encodable(text).encode()
+
+
 def encodable_value(value: Any) -> Any:
     """Return ``value`` with each text in its dicts, lists and tuples, keys too, made encodable.
 
