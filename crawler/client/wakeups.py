@@ -5,6 +5,7 @@ Celery is imported with the first message, because most commands send none.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -157,19 +158,36 @@ class WakeUps:
             "expires": (datetime.now(UTC) + timedelta(seconds=WAKE_UP_LIFE)).isoformat(),
             **tracing.headers(),
         }
-        conf, (_, keywords, embedded) = self.app.conf, template.body
+        _, keywords, embedded = template.body
         with self.app.producer_pool.acquire(block=True) as producer:
             producer.publish(
-                ((name, ticket), keywords, embedded),
+                json.dumps(((name, ticket), keywords, embedded)),
                 headers=headers,
                 routing_key=queue or self.settings.queue,
-                serializer=conf.task_serializer,
-                delivery_mode=conf.task_default_delivery_mode,
-                retry=True,
-                retry_policy=conf.task_publish_retry_policy,
-                expiration=WAKE_UP_LIFE,
-                **{**template.properties, "correlation_id": own},
+                correlation_id=own,
+                **self._publishing,
             )
+
+    @cached_property
+    def _publishing(self) -> dict[str, Any]:
+        """How copies of :attr:`template` are published: looked up once, for Celery's configuration
+        is slow to read.
+        """
+        conf = self.app.conf
+        properties = {
+            name: value
+            for name, value in self.template.properties.items()
+            if name != "correlation_id"
+        }
+        return {
+            **properties,
+            "content_type": "application/json",
+            "content_encoding": "utf-8",
+            "delivery_mode": conf.task_default_delivery_mode,
+            "retry": True,
+            "retry_policy": dict(conf.task_publish_retry_policy),
+            "expiration": WAKE_UP_LIFE,
+        }
 
     @cached_property
     def template(self) -> Any:

@@ -18,6 +18,9 @@ from .route_options import has_code, hooks_of, merged, sound_tables, without_hoo
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+#: The names of the fields. (Pydantic takes longer to say them than a field takes to be read.)
+FIELDS = frozenset(Fields.model_fields)
+
 
 class Crawl:
     """The definition of a crawl: fields, which ``docs/settings.md`` explains, and hooks, which are
@@ -326,7 +329,7 @@ class Crawl:
     if not TYPE_CHECKING:  # type checkers know the fields by their annotations, and no other name
 
         def __getattr__(self, name: str) -> Any:
-            if name in Fields.model_fields:
+            if name in FIELDS:
                 return getattr(self.fields, name)
             # raises what was raised: an error inside of a property, for instance
             return object.__getattribute__(self, name)

@@ -8,12 +8,14 @@ from urllib.parse import unquote, urlsplit
 
 from ..redaction import password_of
 from ..urls.url import parse_url
+from .derived import once_per_crawl
 from .steps import parse_steps
 
 if TYPE_CHECKING:
     from .crawl import Crawl
 
 
+@once_per_crawl
 def secrets_of(crawl: Crawl) -> frozenset[str]:
     """Return the values that are secret: the passwords of URLs, headers, credentials, and the
     texts that steps and a log-in fill in. Raises DefinitionError.

@@ -99,12 +99,14 @@ class Scripts:
         return text_and_digest(self._package, name, self._is_old())[0]
 
     def _is_old(self) -> bool:
-        if self._client not in _old:
+        old = _old.get(self._client)
+        if old is None:
             try:
-                _old[self._client] = int(server_version(self._client).split(".")[0]) < 7
+                old = int(server_version(self._client).split(".")[0]) < 7
             except faults.NoPermissionError:
-                _old[self._client] = False
-        return _old[self._client]
+                old = False
+            _old[self._client] = old
+        return old
 
 
 def server_version(client: RedisClient) -> str:

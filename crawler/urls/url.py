@@ -265,6 +265,7 @@ def host_of(url: str) -> str:
     return parse_url(url).host
 
 
+@lru_cache(maxsize=8_192)
 def origin_of(url: str) -> str:
     """Return scheme, host and port of ``url``. Raises InvalidURL."""
     return parse_url(url).origin
