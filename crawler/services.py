@@ -25,7 +25,7 @@ from .browser.chrome.endpoint import Endpoint
 from .browser.chrome.local import sweep
 from .browser.chrome.reaper import SessionReaper
 from .browser.chrome.registry import Registry
-from .browser.chrome.shared.seats import shared_processes
+from .browser.chrome.shared.seats import shared_processes, sweep_group
 from .browser.pool import Chrome
 from .client.client import Client
 from .client.forwarding import Forwarder
@@ -312,6 +312,7 @@ class Services:
             self.reaper.start()
         else:
             sweep(self.settings.state_dir.absolute())
+            sweep_group(self.settings.state_dir.absolute())
         return counts
 
     @property

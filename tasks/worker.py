@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from celery import bootsteps, signals
 from celery.worker import state
 
-from ..browser.chrome.shared.seats import open_group
+from ..browser.chrome.shared.seats import open_group, sweep_group
 from ..config import SettingsError
 from ..config import settings as configuration
 from ..config.children import withdraw_secrets
@@ -269,5 +269,9 @@ def close_browser(**_: Any) -> None:
 
 @signals.worker_shutdown.connect
 def close_browser_of_the_parent(**_: Any) -> None:
-    """End the browsers of the worker's own process: the pools solo and threads do runs in it."""
+    """End the browsers of the worker's own process: the pools solo and threads do runs in it. And
+    those that its other processes shared, if they were killed.
+    """
     process.close()
+    with suppress(SettingsError):
+        sweep_group(configuration.load().state_dir.absolute())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -20,7 +21,13 @@ from crawler.browser.browser import Browser
 from crawler.browser.chrome.chrome_memory import browser_memory
 from crawler.browser.chrome.endpoint import Endpoint
 from crawler.browser.chrome.local import sweep
-from crawler.browser.chrome.shared.seats import close_group, open_group, shared_processes
+from crawler.browser.chrome.shared.seats import (
+    close_group,
+    new_folder,
+    open_group,
+    shared_processes,
+    sweep_group,
+)
 from crawler.browser.pool import Chrome
 from crawler.errors import BrowserError, BrowserLost, BrowserUnavailable, PageError
 from crawler.local.processes import birth
@@ -316,6 +323,38 @@ def test_a_hook_without_a_driver_has_no_browser(site: Server, tmp_path: Path):
                 # The page is not to blame: no other one would have fared better
                 with pytest.raises(BrowserUnavailable, match="/bin/false does not start"):
                     browser.driver.get(page.url)
+
+
+@in_a_group
+def test_a_chrome_whose_sessions_were_killed_is_ended(site: Server, tmp_path: Path):
+    state = tmp_path / "state"
+    fork = multiprocessing.get_context("fork")
+    here, there = fork.Pipe()
+
+    def work() -> None:
+        with Chrome(endpoint(tmp_path)) as chrome, chrome.session(Profile("last")) as browser:
+            there.send(browser.request(Page(site.url("/ok"))).title)
+            threading.Event().wait()
+
+    # Given a process that has a Chrome for itself, and one that was starting another
+    child = fork.Process(target=work, daemon=True)
+    child.start()
+    assert here.recv() == "OK"
+    new_folder(state)
+    with Chrome(endpoint(tmp_path)) as chrome:
+        mine = Lent(chrome, Profile("mine", language="fr"))  # which only the start decides
+        assert len(shared_processes(state)) == 2
+        # When the worker looks, it deletes what was never used, and nothing else
+        assert sweep_group(state) == 1
+        assert list(shared_processes(state).values()) == [1, 1]
+        # When the process is killed, its Chrome goes at the next look
+        child.kill()
+        child.join()
+        assert sweep_group(state) == 1
+        assert list(shared_processes(state).values()) == [1]
+        assert mine.browser.request(Page(site.url("/ok"))).title == "OK"
+        mine.end()
+    assert list(state.glob("chrome-*")) == []
 
 
 #: A process that shares a Chrome with one that it forks; each opens a page, says so, and waits.

@@ -1,7 +1,8 @@
-"""The folders of Chromes on this machine: their names tell who owns them."""
+"""The folders of Chromes on this machine: their names tell who owns them; and who uses them."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -11,6 +12,8 @@ import tempfile
 import time
 import zlib
 from pathlib import Path
+
+import psutil
 
 from ...local.private_files import make_private
 from ...local.processes import birth
@@ -65,3 +68,29 @@ def delete(folder: Path) -> bool:
     if folder.is_symlink():
         folder.unlink(missing_ok=True)
     return True
+
+
+def kill_users(folders: list[Path]) -> None:
+    """Kill the processes that use one of ``folders``."""
+    killed = []
+    for process in users_of(folders):
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+            killed.append(process)
+    psutil.wait_procs(killed, CLEAN_TIMEOUT)
+
+
+def users_of(folders: list[Path]) -> list[psutil.Process]:
+    """Return the processes that work in one of ``folders`` (the driver), or that name one in their
+    command line (Chrome).
+    """
+    names = [str(folder.resolve()) for folder in folders]
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if "chrom" not in process.name().lower():
+                continue
+            texts = (process.cwd(), *process.cmdline())
+            if any(name in text for text in texts for name in names):
+                found.append(process)
+    return found

@@ -33,7 +33,16 @@ from ...local.processes import birth, die_with_parent
 from ...local.programs import environment_of_program
 from ...observe.logs import logger
 from .chrome_memory import proportional, resident, total
-from .folders import CLEAN_TIMEOUT, NAME, SHORT_NAME, delete, host_number, make_folder
+from .folders import (
+    CLEAN_TIMEOUT,
+    NAME,
+    SHORT_NAME,
+    delete,
+    host_number,
+    kill_users,
+    make_folder,
+    users_of,
+)
 
 log = logger(__name__)
 
@@ -344,29 +353,3 @@ def left_among_temporary() -> Iterator[Path]:
             with contextlib.suppress(OSError):
                 if folder.lstat().st_uid == os.getuid() and not folder.is_symlink():
                     yield folder
-
-
-def kill_users(folders: list[Path]) -> None:
-    """Kill the processes that use one of ``folders``."""
-    killed = []
-    for process in users_of(folders):
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-            killed.append(process)
-    psutil.wait_procs(killed, CLEAN_TIMEOUT)
-
-
-def users_of(folders: list[Path]) -> list[psutil.Process]:
-    """Return the processes that work in one of ``folders`` (the driver), or that name one in their
-    command line (Chrome).
-    """
-    names = [str(folder.resolve()) for folder in folders]
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if "chrom" not in process.name().lower():
-                continue
-            texts = (process.cwd(), *process.cmdline())
-            if any(name in text for text in texts for name in names):
-                found.append(process)
-    return found

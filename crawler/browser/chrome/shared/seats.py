@@ -29,7 +29,7 @@ from ....errors import BrowserUnavailable
 from ....local.private_files import make_private, open_private
 from ....local.processes import birth
 from ..chrome_memory import proportional, resident, total
-from ..folders import CLEAN_TIMEOUT, delete, folder_of
+from ..folders import CLEAN_TIMEOUT, delete, folder_of, kill_users
 
 #: The file of a shared Chrome that says what it is; the one that says that nobody may join any
 #: more; the folder of the files that are its seats, and that of what its sessions download.
@@ -196,7 +196,6 @@ def find_seat(state: Path, kind: str, size: int, age: float) -> Seat | None:
 
 def sit_down(folder: Path, about: About, size: int) -> Seat | None:
     """Return a free seat in the Chrome of ``folder``, which has ``size``; None: all are taken."""
-    make_private(folder / SEATS)
     for number in range(size):
         if lock := try_lock(folder / SEATS / str(number)):
             return Seat(my_group(), folder, about, lock)
@@ -211,7 +210,9 @@ def write_about(folder: Path, about: About) -> None:
 def new_folder(state: Path) -> Path:
     """Make the folder of another Chrome; its name tells the group, so that it is swept with it."""
     group = my_group()
-    return folder_of(state, group.pid, group.birth)
+    folder = folder_of(state, group.pid, group.birth)
+    make_private(folder / SEATS)  # so that it is known for what it is
+    return folder
 
 
 def folders_of_group(state: Path) -> list[Path]:
@@ -232,6 +233,30 @@ def shared_processes(state: Path) -> dict[int, int]:
         if about and about.alive:
             found[about.pid] = sum(not is_free(path) for path in seats_of(folder))
     return found
+
+
+def sweep_group(state: Path) -> int:
+    """End the Chromes that this worker's processes share and in which nobody has a session, and
+    delete what they wrote; return their number. Whoever was the last in them was killed.
+    """
+    group, count = current_group(), 0
+    if group is None or not any(map(is_abandoned, folders_of_group(state))):
+        return 0
+    with contextlib.suppress(BrowserUnavailable), gate(group, CLEAN_TIMEOUT):
+        for folder in filter(is_abandoned, folders_of_group(state)):
+            if about := read_about(folder):
+                end(about)
+            else:
+                kill_users([folder])  # it was about to say what it is
+            count += delete(folder)
+    return count
+
+
+def is_abandoned(folder: Path) -> bool:
+    """Whether this is the folder of a shared Chrome in which nobody has a session, or one that is
+    just being started.
+    """
+    return (folder / SEATS).is_dir() and all(map(is_free, seats_of(folder)))
 
 
 def seats_of(folder: Path) -> list[Path]:
