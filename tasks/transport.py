@@ -1,4 +1,5 @@
-"""Kombu's Redis transport, fitted to wake-ups: fewer trips to the broker, and one fault less.
+"""Kombu's Redis transport, fitted to wake-ups: fewer trips to the broker, one wait and one fault
+less.
 
 Celery takes it from the setting ``broker_transport``, by name; nothing of kombu's is changed. A
 project with a Celery app of its own opts in with that one line (see ``docs/django.md``), and
@@ -21,6 +22,7 @@ from urllib.parse import quote
 from kombu.transport import redis, virtual
 from kombu.utils.url import as_url, maybe_sanitize_url
 from redis.connection import UnixDomainSocketConnection
+from redis.exceptions import ResponseError
 
 from ..text.encodable import text_of_error, type_of_error
 from .messages import Refused, checked_command, checked_task, refusals, sized
@@ -132,6 +134,8 @@ class _Channel:
 
     QoS = QoS
     _cached_client: Any = None
+    #: The socket on which messages are asked for, and its id in the broker, if that is known.
+    _waiting: tuple[Any, int | None] | None = None
 
     @property
     def _errors(self) -> tuple[type[Exception], ...]:
@@ -155,6 +159,26 @@ class _Channel:
         if self._cached_client is None or self._cached_client.connection_pool is not pool:
             self._cached_client = channel._create_client()
         return self._cached_client
+
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        """Ask the broker for the next message."""
+        channel: Any = super()
+        connection = self.client.connection  # type: ignore[attr-defined]
+        if self._waiting is None or self._waiting[0] is not connection._sock:
+            self._waiting = connection._sock, None  # not again on this one, whatever comes of it
+            if connection._sock is not None:
+                self._waiting = connection._sock, connection_id(connection)
+        channel._brpop_start(timeout)
+
+    def close(self) -> None:
+        """Close this channel. Kombu waits for the broker's answer, as it may be a message: up to a
+        second; so that is asked to answer now.
+        """
+        channel: Any = super()
+        if self._in_poll and self._waiting and self._waiting[1]:  # type: ignore[attr-defined]
+            with suppress(*self._errors):
+                self._create_client().execute_command("CLIENT UNBLOCK", self._waiting[1])
+        channel.close()
 
     def _brpop_read(self, **options: Any) -> Any:
         """Wait for the broker's answer whether there is a message, and note its time."""
@@ -198,6 +222,15 @@ class _Channel:
         except Exception as error:
             refuse_unreadable("of remote control", error)
             return None
+
+
+def connection_id(connection: Any) -> int | None:
+    """Return the id of ``connection`` in the broker; None: it may not be asked for."""
+    try:
+        connection.send_command("CLIENT", "ID")
+        return int(connection.read_response())
+    except (ResponseError, ValueError):
+        return None
 
 
 class Channel(_Channel, redis.Channel):  # type: ignore[misc, name-defined, unused-ignore]

@@ -17,11 +17,12 @@ from tests.support.patience import PATIENCE
 from tests.support.webdriver import Doc
 
 PATHS = [f"/{n}" for n in range(12)]
-#: A module with crawls of two sites.
+#: A module with crawls of two sites, which go on while every worker ticks twice.
 CRAWLS = """
 from crawler import Crawl
 
-options = {"robots": False, "depth_limit": None, "page_deadline": 50.0, "concurrency_limit": 2}
+options = {"robots": False, "depth_limit": None, "page_deadline": 50.0, "concurrency_limit": 2,
+           "delay": 0.1}
 shop = Crawl(name="shop", url="http://127.0.0.1/", **options)
 news = Crawl(name="news", url="http://127.0.0.1/news", **options)
 
