@@ -43,8 +43,9 @@ WAIT_AFTER = 1.0
 #: Pages between two looks at the memory of a local Chrome.
 MEMORY_PAGES = 10
 #: Pages after which the memory of those that are gone is collected: Chrome itself does so late (a
-#: renderer takes 210 MB after 300 small pages, and 85 MB with 20, which costs 0.6 ms a page; 10 save
-#: another 5 MB a session and cost nothing that shows; 5 cost 1.5 ms a page, and save no more).
+#: renderer takes 210 MB after 300 small pages, and 85 MB with 20, which costs 0.6 ms a page; 10
+#: save another 5 MB a session and cost nothing that shows; 5 cost 1.5 ms a page, and save no
+#: more).
 COLLECT_PAGES = 10
 #: Bytes that a tab's scripts and documents may hold before they are collected sooner, and pages
 #: between two looks at them.

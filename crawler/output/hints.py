@@ -74,7 +74,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
     ),
     "fetch_differs": (
         "came by HTTP otherwise than by Chrome, so their routes went back to Chrome",
-        'fetch = "chrome" for such a route spares the comparisons',
+        "a route of its own for each kind of page lets the other kinds come by HTTP; fetch ="
+        ' "chrome" for such a route spares the comparisons',
     ),
     "route": (
         "came by a link that names a route which this version of the crawl does not have",

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ...model import Json, Page, Response
 from ...text.encodable import encodable
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from ..elements import Element
 
+
+T = TypeVar("T")
 
 #: What the parser cannot do, and Chrome can.
 Unreadable = (BadSelector, TooDeep)
@@ -59,44 +61,57 @@ class ParsedReaders(Tab):
 
     def text(self, css: str) -> str | None:
         """Return the visible text of the first element that matches, or None."""
-        if (document := self.document()) is not None:
-            try:
-                found = document.first(css)
-            except Unreadable:
-                return self.bring(f"selector {css}").text(css)
+
+        def parsed(document: ParsedDocument) -> str | None:
+            found = document.first(css)
             return None if found is None else encodable(visible_text(found))
-        return self.bring("text").text(css)
+
+        return self._read("text", css, parsed, lambda tab: tab.text(css))
 
     def texts(self, css: str) -> list[str]:
         """Return the visible text of every element that matches."""
-        if (document := self.document()) is not None:
-            try:
-                return [encodable(visible_text(one)) for one in document.all(css)]
-            except Unreadable:
-                return self.bring(f"selector {css}").texts(css)
-        return self.bring("texts").texts(css)
+
+        def parsed(document: ParsedDocument) -> list[str]:
+            return [encodable(visible_text(one)) for one in document.all(css)]
+
+        return self._read("texts", css, parsed, lambda tab: tab.texts(css))
 
     def attr(self, css: str, name: str) -> str | None:
         """Return the attribute ``name``, as written, of the first element that matches; None if
         either is missing.
         """
-        if (document := self.document()) is not None:
-            try:
-                found = document.first(css)
-            except Unreadable:
-                return self.bring(f"selector {css}").attr(css, name)
+
+        def parsed(document: ParsedDocument) -> str | None:
+            found = document.first(css)
             return None if found is None else attribute(found, name)
-        return self.bring("attr").attr(css, name)
+
+        return self._read("attr", css, parsed, lambda tab: tab.attr(css, name))
 
     def attrs(self, css: str, name: str) -> list[str]:
         """Return the attribute ``name``, as written, of every element that matches and has it."""
-        if (document := self.document()) is not None:
-            try:
-                values = [attribute(one, name) for one in document.all(css)]
-            except Unreadable:
-                return self.bring(f"selector {css}").attrs(css, name)
+
+        def parsed(document: ParsedDocument) -> list[str]:
+            values = [attribute(one, name) for one in document.all(css)]
             return [value for value in values if value is not None]
-        return self.bring("attrs").attrs(css, name)
+
+        return self._read("attrs", css, parsed, lambda tab: tab.attrs(css, name))
+
+    def _read(
+        self,
+        what: str,
+        css: str,
+        parsed: Callable[[ParsedDocument], T],
+        rendered: Callable[[Tab], T],
+    ) -> T:
+        """Return what is ``parsed`` from the document; where there is none, or it cannot tell, what
+        is ``rendered`` in the tab of a browser.
+        """
+        if (document := self.document()) is None:
+            return rendered(self.bring(what))
+        try:
+            return parsed(document)
+        except Unreadable:
+            return rendered(self.bring(f"selector {css}" if css else "selectors"))
 
     def select_all(self, css: str) -> list[Element]:
         """Return every element of the document that matches."""
@@ -110,13 +125,12 @@ class ParsedReaders(Tab):
         """Return those of ``selectors`` that match something, and the visible text of the document,
         its first million characters, if ``text`` asks for it ("" else).
         """
-        if (document := self.document()) is not None:
-            try:
-                found = [css for css in selectors if document.first(css) is not None]
-            except Unreadable:
-                return self.bring("selectors").matching(selectors, text=text)
+
+        def parsed(document: ParsedDocument) -> tuple[list[str], str]:
+            found = [css for css in selectors if document.first(css) is not None]
             return found, document.text()[:TEXT_MAX] if text else ""
-        return self.bring("matching").matching(selectors, text=text)
+
+        return self._read("matching", "", parsed, lambda tab: tab.matching(selectors, text=text))
 
     def wait_for(self, css: str, timeout: float = 10.0) -> None:
         """Wait until something matches: in a browser, unless the document holds it already."""
