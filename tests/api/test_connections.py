@@ -21,6 +21,8 @@ PUBLIC = "http://93.184.215.14/"
 AUTHORIZED = f"Host: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
 #: What the server says of a head that does not end.
 LATE = "the head of a request did not arrive within 5 s"
+#: Parts of a request that say nothing more.
+HALVES = ("", "GET /jobs HT", f"GET /jobs HTTP/1.1\r\n{AUTHORIZED}")
 BODY_OF_1_MB = "Content-Type: application/json\r\nContent-Length: 1000000\r\n\r\n"
 
 
@@ -60,26 +62,24 @@ def test_a_thousand_half_sent_heads_shut_nobody_out(service):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sent", ["", "GET /jobs HT", f"GET /jobs HTTP/1.1\r\n{AUTHORIZED}"])
-def test_a_head_that_does_not_end_is_waited_for_in_bounds(service, sent):
+def test_heads_that_do_not_end_are_waited_for_in_bounds(service):
     known = service.log.read_text().count(LATE)
-    with connected(service, sent) as client:
-        assert ended(client)
-    until(lambda: service.log.read_text().count(LATE) > known)
-
-
-@pytest.mark.slow
-def test_a_head_may_not_come_byte_by_byte_for_ever(service):
-    with connected(service, f"GET /jobs HTTP/1.1\r\n{AUTHORIZED}X-Slow: ") as client:
-        client.settimeout(0.2)
+    with ExitStack() as held:
+        # all at once, as each is waited for as long
+        silent = [held.enter_context(connected(service, sent)) for sent in HALVES]
+        slow = held.enter_context(connected(service, HALVES[-1] + "X-Slow: "))
+        # nor may one come byte by byte for ever
+        slow.settimeout(0.2)
         with pytest.raises(ConnectionError):  # noqa: PT012, the loop is what is tried
             for _ in range(300):
-                client.sendall(b"x")
+                slow.sendall(b"x")
                 try:
-                    if not client.recv(100):
+                    if not slow.recv(100):
                         raise ConnectionResetError
                 except TimeoutError:
                     continue
+        assert all(ended(client) for client in silent)
+    until(lambda: service.log.read_text().count(LATE) >= known + len(HALVES))
 
 
 @pytest.mark.usefixtures("redis")
