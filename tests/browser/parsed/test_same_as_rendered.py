@@ -25,19 +25,11 @@ from tests.site.walk import endpoint
 pytest_plugins = ["tests.site.fixture", "tests.site.shop"]
 pytestmark = pytest.mark.browser
 
-#: Pages whose scripts replace what the readers of a live page ask by, one that is another one each
-#: moment, and documents of XML, which have no parsed page.
-UNLIKE = (
-    "/overwrites",
-    "/prototypes",
-    "/getters",
-    "/clobbers",
-    "/xml",
-    "/xml-broken",
-    "/svg",
-    "/xhtml",
-    "/reload-storm",
-)
+#: Pages whose scripts replace what the readers of a live page ask by, some that go elsewhere again
+#: and again, and documents of XML, which have no parsed page.
+REPLACING = ("/overwrites", "/prototypes", "/getters", "/clobbers")
+GOING = ("/reload-storm", "/meta-circle", "/meta-loop")
+UNLIKE = (*REPLACING, *GOING, "/xml", "/xml-broken", "/svg", "/xhtml")
 #: Characters of a document that is compared: asking for the text of each element takes long.
 SIZE_MAX = 300_000
 TABLE = {"heads": ["h1, h2, h3"], "links": {"each": "a", "to": "a::attr(href)", "text": "a"}}
