@@ -7,7 +7,7 @@
 # (Java 17 and Maven).
 
 BIN := .venv/bin
-# Tests start a thousand processes: let none of them compile what an earlier one has compiled.
+# Tests start many processes: let none of them compile what an earlier one has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: crawl grid check test test-soak containers test-containers bench bench-peers bench-steps \

@@ -81,6 +81,9 @@ class Patience:
             connection = self._connect()
         finally:
             self._connected_at = time.monotonic()
+        # what the consumer's steps ask of it waits for the broker, too, once that has gone again
+        options = connection.transport_options or {}
+        connection.transport_options = {**options, "callback": state.maybe_shutdown}
         if again:
             reconnected.set()
         return connection

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from celery import Celery
+from celery.exceptions import WorkerShutdown
 
 from crawler.config import celery as celery_config
 from crawler.config import settings as configuration
@@ -49,6 +50,30 @@ def test_a_worker_connects_again_after_any_number_of_attempts(tmp_path, monkeypa
     lines = [record.getMessage() for record in caplog.records if record.name.endswith("connection")]
     assert len(lines) == reconnection.LINES + 1
     assert f"at attempt {attempts + 1}" in lines[-1]
+
+
+def test_a_worker_whose_broker_goes_as_it_comes_up_still_ends(tmp_path, monkeypatch):
+    # Given a consumer that was connected, whose broker is gone before its first step asks for more
+    broker = PrivateRedis(tmp_path)
+    settings = configuration.load(redis_url=broker.url, broker_url=broker.broker_url)
+    app = Celery("test", set_as_current=False)
+    app.conf.update(celery_config.celery_settings(settings))
+    consumer = SimpleNamespace(
+        app=app,
+        connect=app.connection_for_read,
+        ensure_connected=None,
+        on_connection_error_after_connected=None,
+        first_connection_attempt=True,
+    )
+    with broker:
+        connection = reconnection.Patience(consumer).connect()
+        connection.ensure_connection()
+        connection.release()
+    # When the worker is told to end, then that step does not wait for the broker
+    monkeypatch.setattr(reconnection.state, "should_stop", 0)
+    with pytest.raises(WorkerShutdown):
+        connection.default_channel  # noqa: B018, to ask for it is what a step does
+    connection.release()
 
 
 @pytest.mark.parametrize(
