@@ -222,9 +222,10 @@ def add_steps(instance: Any = None, **_: Any) -> None:
     process.load()  # before the fork
     shutdown.share()
     settings = configuration.load()
-    share_memory_in(settings.state_dir.absolute() / "memory")
+    memory = settings.state_dir.absolute() / "memory"
+    share_memory_in(memory)
     if settings.chrome_shared > 1 and not settings.chrome_url:
-        open_group()
+        open_group(memory if memory.is_dir() else None)
     instance.app.steps["worker"].update((Startup, Ticker, SoftShutdown))
     instance.app.steps["consumer"].update((Reconnection, MaskedAnswers))
 

@@ -99,8 +99,7 @@ class Browser(Tab):
             # the answer's cookies may belong to a document of its own, as those of a form do
             header=partial(self._details.header, cookies=False),
         )
-        #: The name that the endpoint gave this session when it began.
-        self.session_id = str(driver.session_id)
+        self._session_id = str(driver.session_id)
         secrets = options.secrets
         driver.secrets.add(*secrets.values())
         self._http_auth = HttpAuth(
@@ -122,6 +121,11 @@ class Browser(Tab):
             self._downloads = Downloads(
                 driver, options.inbox, options.files, limit=limit, timeout=timeout
             )
+
+    @property
+    def session_id(self) -> str:
+        """The name that the endpoint gave this session when it began."""
+        return self._session_id
 
     @property
     def pages(self) -> int:

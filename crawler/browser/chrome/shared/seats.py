@@ -57,12 +57,14 @@ class Group:
 _group: Group | None = None
 
 
-def open_group() -> None:
-    """Let this process, and those that it forks from now on, share Chromes."""
+def open_group(folder: Path | None = None) -> None:
+    """Let this process, and those that it forks from now on, share Chromes. A file in ``folder``
+    (None: the temporary one) is made for that, which is gone at once.
+    """
     global _group
     if _group is None or birth(_group.pid) != _group.birth:
         lifeline, hold = os.pipe()
-        gate = tempfile.TemporaryFile()  # noqa: SIM115, it is kept
+        gate = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115, it is kept
         _group = Group(os.getpid(), birth(os.getpid()) or 0, lifeline, hold, gate)
 
 
