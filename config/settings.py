@@ -116,10 +116,11 @@ class Settings(BaseSettings):
     chromedriver: Path | None = Field(default=None, examples=["/usr/bin/chromedriver"])
     """The local ChromeDriver. Unset: the one on the path, else Selenium Manager's."""
 
-    chrome_shared: int = Field(default=1, ge=1, le=100)
+    chrome_shared: int = Field(default=4, ge=1, le=100)
     """How many sessions of a worker share one local Chrome, each with a browser context of its own,
-    which spares memory. 1: each has its own Chrome. With more than eight the one thread that serves
-    all of them may be busy all the time, and more pages are tried again when a Chrome dies."""
+    which spares memory. 1: each has its own Chrome. Four spare nearly as much as eight do, and
+    fewer pages are tried again when a Chrome dies. With more than eight the one thread that serves
+    all of them may be busy all the time."""
 
     flower_url: str | None = Field(
         default=None, pattern=r"^https?://[^@\s]+$", examples=["https://flower.example.com/"]
