@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import select
 import sys
 import termios
 import time
@@ -22,9 +21,6 @@ from ..local.shutdown import shutdown
 #: Seconds that a process waits, at most, until its worker has read what it wrote; and between two
 #: looks.
 READ_TIMEOUT, READ_LOOK = 1.0, 0.005
-#: Seconds that a worker which is told to end waits for tasks that are about to end, before it waits
-#: for the others as Celery does, which sleeps.
-FINISH_TIMEOUT = 0.5
 
 
 # Celery has no types: what is derived from it is Any.
@@ -73,23 +69,11 @@ class TaskPool(prefork.TaskPool):  # type: ignore[misc, unused-ignore]
         """End the processes, once their tasks have ended."""
         pool, hub = self._pool, get_event_loop()
         run_callbacks = getattr(prefork, "_run_ready_callbacks", None)  # late acks of tasks
-        if pool is None or hub is None or run_callbacks is None:
+        # where a result may be half read, Celery knows how to read on
+        if pool is None or pool._cache or hub is None or run_callbacks is None:
             super().on_stop()
             return
         pool.close()
-        finish_short_tasks(pool)
-        if pool._cache:  # for the time of a task, Celery's timers go on
-            super().on_stop()
-            return
         run_callbacks(hub)
         pool.join()
         self._pool = None
-
-
-def finish_short_tasks(pool: Any) -> None:
-    """Take the results of tasks that end within ``FINISH_TIMEOUT``, as the event loop did."""
-    handler, end = pool._result_handler, time.monotonic() + FINISH_TIMEOUT
-    while pool._cache and (left := end - time.monotonic()) > 0:
-        readable, _, _ = select.select(list(handler.fileno_to_outq), [], [], left)
-        for process in readable:
-            handler.handle_event(process)
