@@ -27,15 +27,19 @@ pytestmark = pytest.mark.browser
 
 pytest_plugins = ["tests.site.shop", "tests.site.fixture"]
 
-#: Pages of a tree, and how many of them are answered at once; the others wait for the gate.
+#: Pages of a tree, and how many of them are answered at once: the first that are asked for. The
+#: others wait for the gate.
 PAGES, FREE = 31, 10
 GATE = threading.Event()
+#: Those that were asked for, in their order.
+ASKED: dict[int, None] = {}
 
 
 @route("/gated/")
 def gated(request: Request) -> None:
     number = int(request.rest)
-    if number >= FREE:
+    ASKED.setdefault(number)
+    if number not in [*ASKED][:FREE]:
         GATE.wait(PATIENCE)
     links = [n for n in (2 * number + 1, 2 * number + 2) if n < PAGES]
     request.html("".join(f"<a href='/gated/{n}'>{n}</a> " for n in links), title=str(number))
@@ -45,6 +49,7 @@ def gated(request: Request) -> None:
 def tree(site: Server) -> Iterator[str]:
     """The address of the tree, whose gate is closed."""
     GATE.clear()
+    ASKED.clear()
     yield site.url("/gated/0")
     GATE.set()
 
