@@ -46,6 +46,9 @@ JITTER = 0.25
 #: answer that granted them did not arrive, or the connection broke that had taken them. And seconds
 #: between two ticks meanwhile, at most.
 UNSURE, UNSURE_INTERVAL = 10.0, 3.0
+#: Seconds for which a worker that ends waits until it has left the registry: a slow Redis must not
+#: keep it.
+LEAVE_TIMEOUT = 2.0
 #: Announcements that may be missed before a worker counts as gone.
 MISSED_ANNOUNCEMENTS = 3
 
@@ -63,6 +66,7 @@ class Ticker(bootsteps.StartStopStep):
         super().__init__(parent, **options)
         self._worker = parent
         self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
         self._idleness = Idleness()
 
     def include_if(self, parent: Any) -> bool:
@@ -73,14 +77,19 @@ class Ticker(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         """Begin to tick."""
-        threading.Thread(
+        self._thread = threading.Thread(
             target=self._loop, args=(parent.hostname,), name="crawler-tick", daemon=True
-        ).start()
+        )
+        self._thread.start()
 
     def stop(self, parent: Any) -> None:  # noqa: ARG002, Celery passes it
-        """Tick no more. The thread then takes this worker out of the registry."""
+        """Tick no more. The thread then takes this worker out of the registry, which is waited for:
+        to one that counts as alive others hand wake-ups on.
+        """
         self._ended.set()
         reconnected.set()
+        if self._thread is not None:
+            self._thread.join(LEAVE_TIMEOUT)
 
     terminate = stop
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import json
 import random
-import threading
-import time
 from collections.abc import Iterable
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -25,9 +23,6 @@ from .wakeups import BrokerUnavailable
 if TYPE_CHECKING:
     from .client import Client
     from .workers import Worker
-
-#: Seconds for which a process believes what it has read of the registry of workers.
-REGISTRY_AGE = 1.0
 
 
 def group_queue(queue: str, crawls: Iterable[str]) -> str:
@@ -43,9 +38,6 @@ class Forwarder:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._lock = threading.Lock()  # a pool of threads forwards, too
-        self._workers: list[Worker] = []
-        self._read = -REGISTRY_AGE
 
     @property
     def queue(self) -> str:
@@ -57,7 +49,8 @@ class Forwarder:
         """Return the live workers that may do what is an ``error`` here: those that know the crawl;
         of one without code that cannot be read here, those of another version.
         """
-        others = [worker for worker in self._live() if worker.queue]
+        # read each time: what goes to a worker that has just left waits until it expires
+        others = [worker for worker in self._client.workers.workers() if worker.queue]
         if isinstance(error, UnknownCrawl):
             return [worker for worker in others if error.name in worker.crawls]
         return [worker for worker in others if worker.version not in ("", __version__)]
@@ -104,13 +97,6 @@ class Forwarder:
         if not able:
             raise error
         self._client.wakeups.send_start(name, if_exists, choose(able))
-
-    def _live(self) -> list[Worker]:
-        with self._lock:
-            if time.monotonic() - self._read >= REGISTRY_AGE:
-                self._workers = self._client.workers.workers()
-                self._read = time.monotonic()
-            return self._workers
 
 
 def choose(workers: list[Worker]) -> str:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -16,17 +15,14 @@ from urllib.parse import urlsplit
 from ...definition.steps import Visit
 from ...errors import PageError
 from ...model import Json, Link, Page, Response
-from ...net.cookie_jar import Cookie, CookieJar, Key
-from ...net.http_client import PACKINGS, Exchange, HttpClient, HttpError, Way
+from ...net.cookie_jar import CookieJar
+from ...net.http_client import Exchange, HttpClient, HttpError, Way
 from ...profile import Profile
-from ...redaction import Secrets, names_secret
-from ...secret_refs import reveal
+from ...redaction import Secrets
 from ...urls.joining import joined
-from ...urls.url import Address, normal_host, parse_url
+from ...urls.url import Address, parse_url
 from ..artifacts.cookies import LONG, MANY, OVERFULL_STATUSES
 from ..artifacts.files import keep_bytes
-from ..artifacts.host_headers import Reach
-from ..artifacts.page_credentials import check_header
 from ..artifacts.response_details import HIDDEN, without_secrets
 from ..artifacts.screenshots import keep_source
 from ..navigation import CHALLENGES, INTERSTITIALS_MAX
@@ -37,6 +33,7 @@ from .charsets import decoded
 from .conditional_requests import ConditionalRequests
 from .hard_documents import hard_reason
 from .http_login import HttpLogin
+from .http_visitor import HttpVisitor
 from .kept_answers import KeptAnswers
 from .parsed_document import ParsedDocument
 from .parsed_page import ParsedPage, ParsedReaders
@@ -46,16 +43,6 @@ if TYPE_CHECKING:
     from ..document import Thin
     from ..page import Tab
 
-#: What a session calls itself whose crawl names nothing, until a Chrome of this process tells.
-USER_AGENT = (
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
-    " HeadlessChrome/140.0.0.0 Safari/537.36"
-)
-ACCEPT = (
-    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;"
-    "q=0.8,application/signed-exchange;v=b3;q=0.7"
-)
-LANGUAGE = "en-US,en;q=0.9"
 LINKS_MAX = 100_000
 #: Types that are parsed, and types that are shown as plain text.
 HTML_TYPES = frozenset(("text/html",))
@@ -94,13 +81,7 @@ class HttpSession(ParsedReaders):
         self.url_ahead = self.url_home = ""
         self.cookies_cleared = self.pages = 0
         self.thin: Thin | None = None
-        self.user_agent = USER_AGENT
-        self._credentials = {
-            host: reveal(value, options.secrets) for host, value in profile.basic_auth
-        }
-        self.secrets.add(*(value.partition(":")[2] for value in self._credentials.values()))
-        self._asked: set[str] = set()  # hosts that asked for credentials
-        self._kept_headers: dict[str, tuple[str, str, Reach | None]] = {}
+        self.visitor = HttpVisitor(profile, options.secrets, self.jar, self.secrets)
         self._conditional = ConditionalRequests(kept)
         self._begin_run(None, lambda: Way())
 
@@ -113,12 +94,9 @@ class HttpSession(ParsedReaders):
         self._document: ParsedDocument | None = None
         self._page: Page | None = None
         self._exchange: Exchange | None = None
-        self._referer = ""
         self._refresh: tuple[float, str] | None = None
         self._given: list[Callable[[Browser], None]] = []  # what hooks gave for the page
-        self._page_headers: dict[str, tuple[str, str, Reach | None]] = {}
-        self._cookies_before: dict[Key, Cookie | None] = {}
-        self._page_credentials: dict[str, str] = {}
+        self.visitor.begin_page()
         self._conditional.begin(None)
         #: Why a browser was brought; "": none was.
         self.brought = ""
@@ -131,10 +109,7 @@ class HttpSession(ParsedReaders):
         """End the run: what hooks gave for its page is gone, and what a browser was told is here,
         if one was brought. Raises WebDriverException.
         """
-        for key, cookie in self._cookies_before.items():
-            self.jar.drop(key)
-            if cookie is not None:
-                self.jar.put(cookie)
+        self.visitor.end_page()
         chrome, self._chrome = self._chrome, None
         if chrome is not None and self.brought and chrome.health.good:
             self.jar.put_from_chrome(chrome.driver.cdp("Network.getAllCookies")["cookies"])
@@ -154,7 +129,7 @@ class HttpSession(ParsedReaders):
             chrome.url_ahead, chrome.url_home = self.url_ahead, self.url_home
             agent = chrome.transport.ask("return navigator.userAgent")
             if isinstance(agent, str) and not self.profile.user_agent:
-                self.user_agent = agent
+                self.visitor.user_agent = agent
         return self._chrome
 
     def beside(self) -> Browser:
@@ -268,7 +243,7 @@ class HttpSession(ParsedReaders):
             self.health.show(TabState.REQUESTED)
             return response
         self._page, self._shown, self._document = page, None, None
-        self._referer = page.referer
+        self.visitor.referer = page.referer
         self.health.request(page.url)
         self.pages += 1
         began = time.perf_counter()
@@ -278,7 +253,7 @@ class HttpSession(ParsedReaders):
                 break
             seconds, url = target
             time.sleep(seconds)
-            before, self._referer = response, response.url
+            before, self.visitor.referer = response, response.url
             shown = self._document, self.thin, self._exchange
             try:
                 response, document = self._arrived(replace(page, url=url), html, max_links)
@@ -324,7 +299,7 @@ class HttpSession(ParsedReaders):
         url = exchange.url
         status, kind = exchange.status, _essence(exchange.header("content-type"))
         self.thin = self._refresh = None
-        if status == 401 and self._is_left_to_chrome(exchange):
+        if status == 401 and self.visitor.knows_more_than_basic(exchange):
             return self._by_chrome(page, "a password other than Basic", html, max_links), None
         if status == 407:
             raise PageError(page.url, "bad_response", status)
@@ -391,8 +366,7 @@ class HttpSession(ParsedReaders):
     def _fetched(self, page: Page) -> Exchange:
         """Return the answer to ``page``, its URL as browsers write it. Raises PageError."""
         exchange = self._once(page)
-        if exchange.status == 401 and (host := self._challenged(exchange)):
-            self._asked.add(host)
+        if exchange.status == 401 and self.visitor.answers(exchange):
             exchange = self._once(page)
         if exchange.status in OVERFULL_STATUSES and self._clear_cookies(exchange.url):
             exchange = self._once(page)
@@ -413,51 +387,8 @@ class HttpSession(ParsedReaders):
 
     def _headers(self, to: Address) -> dict[str, str]:
         """Return the headers of a request to ``to``, but for its cookies."""
-        profile = self.profile
-        headers = {
-            "Host": to.netloc,
-            "Connection": "keep-alive",
-            "Upgrade-Insecure-Requests": "1",
-            "User-Agent": profile.user_agent or self.user_agent,
-            "Accept": ACCEPT,
-            "Accept-Encoding": PACKINGS,
-            "Accept-Language": _languages(profile.language) if profile.language else LANGUAGE,
-        }
-        if self._referer:
-            headers["Referer"] = self._referer
-        given = {name.lower(): (name, value, None) for name, value in profile.headers}
-        for name, value, reach in (given | self._kept_headers | self._page_headers).values():
-            if reach is None or reach.includes(to.url):
-                headers[next((one for one in headers if one.lower() == name.lower()), name)] = value
-        host = self._host_with_credentials(to)
-        if host in self._asked and (known := self._credentials_of(to)):
-            coded = base64.b64encode(known.encode()).decode()
-            headers["Authorization"] = f"Basic {coded}"
+        headers = self.visitor.headers_for(to)
         return self._conditional.added_to(headers, to.url, self.jar.header(to))
-
-    def _host_with_credentials(self, to: Address) -> str:
-        return f"{to.host}:{to.port}"
-
-    def _credentials_of(self, to: Address) -> str | None:
-        known = self._credentials | self._page_credentials
-        return known.get(f"{to.host}:{to.port}") or known.get(to.netloc) or known.get(to.host)
-
-    def _challenged(self, exchange: Exchange) -> str:
-        """Return the host that asks for credentials which this session has, and which it can give:
-        as Basic wants them; "": none does.
-        """
-        to = parse_url(exchange.url)
-        host = self._host_with_credentials(to)
-        if host in self._asked or self._credentials_of(to) is None:
-            return ""
-        return host if "basic" in _question(exchange) else ""
-
-    def _is_left_to_chrome(self, exchange: Exchange) -> bool:
-        """Whether a host asks for credentials which this session has, and which only Chrome can
-        give, as Digest wants them.
-        """
-        knows = self._credentials_of(parse_url(exchange.url)) is not None
-        return knows and "basic" not in _question(exchange) and "digest" in _question(exchange)
 
     def _clear_cookies(self, url: str) -> bool:
         """Clear the cookies that are sent to ``url`` if they are many, but those of the log-in."""
@@ -562,19 +493,8 @@ class HttpSession(ParsedReaders):
         self, headers: Mapping[str, str], *, keep: bool = False, to: str | Sequence[str] = "host"
     ) -> None:
         """Send ``headers`` with the page that is about to come; see :meth:`Browser.headers`."""
-        if isinstance(to, str) and to not in ("host", "site", "all"):
-            raise ValueError(f'to is "host", "site", "all" or a list of hosts, not {to!r}')
-        for name, value in headers.items():
-            check_header(name, value)
-            if names_secret(name):
-                self.secrets.add(value, value.partition(" ")[2])
-        reach = None
-        if to != "all":
-            others = () if isinstance(to, str) else tuple(map(normal_host, to))
-            here = self._target(self.url_ahead or self.url_home)
-            reach = Reach(here, site=to == "site", others=others)
-        into = self._kept_headers if keep else self._page_headers
-        into |= {name.lower(): (name, value, reach) for name, value in headers.items()}
+        here = partial(self._target, self.url_ahead or self.url_home)
+        self.visitor.give_headers(headers, here, keep=keep, to=to)
         self._give(lambda chrome: chrome.headers(headers, keep=keep, to=to))
 
     def cookie(
@@ -583,27 +503,8 @@ class HttpSession(ParsedReaders):
         """Set a cookie for the page that is about to come, or for ``url``; see
         :meth:`Browser.cookie`.
         """
-        target = parse_url(self._target(url))
         keep = keep or not self.url_ahead
-        unknown = options.keys() - {"domain", "path", "secure", "httpOnly", "sameSite", "expires"}
-        if unknown or not name.isprintable() or not value.isprintable() or ";" in name + value:
-            raise ValueError(f"there is no such cookie {name!r} for {target.url}")
-        domain = str(options.get("domain") or "")
-        cookie = Cookie(
-            name,
-            value,
-            f".{domain.lstrip('.').lower()}" if domain else target.host,
-            str(options.get("path") or "/"),
-            bool(options.get("secure", target.scheme == "https")),
-            bool(options.get("httpOnly")),
-            str(options.get("sameSite") or ""),
-            options.get("expires"),
-        )
-        self.secrets.add(value)
-        before = self.jar.drop(cookie.key)
-        self.jar.put(cookie)
-        if not keep:
-            self._cookies_before.setdefault(cookie.key, before)
+        self.visitor.give_cookie(name, value, self._target(url), keep=keep, **options)
         self._give(lambda chrome: chrome.cookie(name, value, url, keep=keep, **options))
 
     def basic_auth(
@@ -612,11 +513,7 @@ class HttpSession(ParsedReaders):
         """Tell the host of the page that is about to come, or of ``url``, this user and password;
         see :meth:`Browser.basic_auth`.
         """
-        to = parse_url(self._target(url))
-        self.secrets.add(password)
-        into = self._credentials if keep else self._page_credentials
-        into[f"{to.host}:{to.port}"] = f"{user}:{password}"
-        self._asked.discard(f"{to.host}:{to.port}")
+        self.visitor.give_credentials(f"{user}:{password}", self._target(url), keep=keep)
         self._give(lambda chrome: chrome.basic_auth(user, password, url, keep=keep))
 
     def _give(self, give: Callable[[Browser], None]) -> None:
@@ -665,10 +562,6 @@ def _essence(content_type: str | None) -> str:
     return (content_type or "").partition(",")[0].partition(";")[0].strip().lower()
 
 
-def _question(exchange: Exchange) -> str:
-    return (exchange.header("www-authenticate") or "").lower()
-
-
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -680,14 +573,3 @@ def _joined_headers(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
         key = name.lower()
         headers[key] = f"{headers[key]}\n{value}" if key in headers else value
     return headers
-
-
-def _languages(value: str) -> str:
-    """Return the header for the languages "de-CH,de", as Chrome writes it."""
-    if ";" in value:
-        return value
-    names = [name.strip() for name in value.split(",") if name.strip()]
-    return ",".join(
-        name if not place else f"{name};q={max(1, 10 - place) / 10:.1f}"
-        for place, name in enumerate(names)
-    )
