@@ -13,6 +13,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from benchmarks.peers import peer
 from crawler.browser.chrome.local import find_chrome, find_driver, resolve_wrapper
@@ -24,10 +25,11 @@ ROUNDS = 3
 #: Sessions at once, by site.
 SESSIONS = {"light": (1, 2, 4, 8), "js": (1, 2, 4, 8), "heavy": (1, 2, 4, 8), "slow": (4, 16, 32)}
 #: With peers, who take several times as long.
-PEER_SESSIONS = {"light": (4,), "heavy": (4,), "slow": (4, 16, 32)}
+PEER_SESSIONS = {"light": (4,), "heavy": (4,), "slow": (16, 32)}
 PEER_PAGES = 500
-#: Without a browser: the site, processes, and pages, which take a tenth of the time.
-HTTP_SITE, HTTP_PROCESSES, HTTP_PAGES = "light", (2,), 4_000
+#: Without a browser: the site, processes, and how many times as many pages, which take a tenth of
+#: the time.
+HTTP_SITE, HTTP_PROCESSES, HTTP_TIMES = "light", (2,), 8
 QUICK_SESSIONS, QUICK_PAGES = {"light": (2, 4)}, 300
 
 
@@ -74,7 +76,7 @@ def main() -> None:
     rounds = chosen.rounds or (1 if chosen.quick else ROUNDS)
     found, served = measure(sites, what, pages, rounds)
     if without:
-        count = chosen.pages or (QUICK_PAGES if chosen.quick else HTTP_PAGES)
+        count = QUICK_PAGES if chosen.quick else HTTP_TIMES * pages
         found |= measure({HTTP_SITE: counts or HTTP_PROCESSES}, without, count, rounds)[0]
     rows = [table.row(kind, count, what, samples) for (kind, count, what), samples in found.items()]
     print(table.markdown(rows))
@@ -98,42 +100,41 @@ def measure(
         resolve_wrapper(chrome),
         [table.WINDOW, *(["--no-sandbox"] if os.geteuid() == 0 else [])],
     )
-    ways: dict[str, Callable[[str, str, int], Sample]] = {
-        "floor": lambda address, kind, count: floor.run(
-            address, kind, count, pages, binary, driver, flags
+    ways: dict[str, Callable[[str, str, int, int], Sample]] = {
+        "floor": lambda address, kind, count, amount: floor.run(
+            address, kind, count, amount, binary, driver, flags
         ),
-        "limit": lambda address, kind, count: limit.run(address, kind, count, pages, binary, flags),
-        "product": lambda address, kind, count: product.run(address, kind, count, pages),
+        "limit": lambda address, kind, count, amount: limit.run(
+            address, kind, count, amount, binary, flags
+        ),
+        "product": product.run,
+        "scrapy-redis": peer.run_redis,
     }
     for name in table.HTTP:
-        ways[name] = lambda address, kind, count, name=name: product.run(  # type: ignore[misc]
-            address, kind, count, pages, {"BENCH_FETCH": name}
-        )
-    ways["scrapy-redis"] = lambda address, kind, count: peer.run_redis(address, kind, count, pages)
+        ways[name] = partial(product.run, extra={"BENCH_FETCH": name})
     for name in table.PEERS:
-        ways[name] = lambda address, kind, count, name=name: peer.run(  # type: ignore[misc]
-            name, address, kind, count, pages, binary, flags
+        ways[name] = lambda address, kind, count, amount, name=name: peer.run(  # type: ignore[misc]
+            name, address, kind, count, amount, binary, flags
         )
-    found: dict[tuple[str, int, str], list[Sample]] = defaultdict(list)
     with site.running(pages) as (address, _):
         served = site.capacity(address)
-        print(
-            f"the server of the sites gives away {served:,.0f} light pages per second", flush=True
-        )
-        for _ in range(rounds):
-            for kind, sessions in sites.items():
-                for count in sessions:
-                    for name in what:
-                        got = ways[name](address, kind, count)
-                        found[kind, count, name].append(got)
-                        print(
-                            f"{kind:6} {count} {name:8} {got.pages_per_s:6.1f} pages/s",
-                            f"{sum(got.cpu_ms.values()):.0f} ms {got.peak >> 20} MB",
-                            f"{got.wrong} wrong",
-                            got.cpu_ms,
-                            got.more,
-                            flush=True,
-                        )
+    print(f"the server of the sites gives away {served:,.0f} light pages per second", flush=True)
+    found: dict[tuple[str, int, str], list[Sample]] = defaultdict(list)
+    for _ in range(rounds):
+        for kind, count in ((kind, count) for kind, counts in sites.items() for count in counts):
+            amount = max(pages, table.SESSION_PAGES * count)
+            with site.running(amount) as (address, _):
+                for name in what:
+                    got = ways[name](address, kind, count, amount)
+                    found[kind, count, name].append(got)
+                    print(
+                        f"{kind:6} {count} {name:8} {got.pages_per_s:6.1f} pages/s",
+                        f"{sum(got.cpu_ms.values()):.0f} ms {got.peak >> 20} MB",
+                        f"{got.wrong} wrong",
+                        got.cpu_ms,
+                        got.more,
+                        flush=True,
+                    )
     return found, served
 
 

@@ -29,6 +29,8 @@ PEERS = {"scrapy-playwright": "scrapy-playwright", "crawlee": "Crawlee for Pytho
 HTTP = {"auto": 'product, `fetch="auto"`', "http": 'product, `fetch="http"`'}
 HTTP_PEERS = {"scrapy-redis": "scrapy-redis"}
 NAMES = {**{name: name for name in WHAT}, **PEERS, **HTTP, **HTTP_PEERS}
+#: Pages for each session, at least: fewer would be over before all of them have one.
+SESSION_PAGES = 15
 #: All of them have the window that a crawl's browsers have: what is painted costs.
 WINDOW = "--window-size={},{}".format(*Profile("").window)
 
@@ -104,7 +106,8 @@ def save(
     put(
         ROOT / ("README.md" if peers else "docs/performance.md"),
         "peers" if peers else "bench",
-        f"{said()} Medians of {rounds} rounds of {pages:,} pages.\n\n{markdown(rows)}",
+        f"{said()} Medians of {rounds} rounds of {pages:,} pages,"
+        f" {SESSION_PAGES} a session at least.\n\n{markdown(rows)}",
     )
 
 
