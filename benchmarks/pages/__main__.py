@@ -27,9 +27,8 @@ SESSIONS = {"light": (1, 2, 4, 8), "js": (1, 2, 4, 8), "heavy": (1, 2, 4, 8), "s
 #: With peers, who take several times as long.
 PEER_SESSIONS = {"light": (4,), "heavy": (4,), "slow": (16, 32)}
 PEER_PAGES = 500
-#: Without a browser: the site, processes, and how many times as many pages, which take a tenth of
-#: the time.
-HTTP_SITE, HTTP_PROCESSES, HTTP_TIMES = "light", (2,), 8
+#: Without a browser: the site, and processes.
+HTTP_SITE, HTTP_PROCESSES = "light", (2,)
 QUICK_SESSIONS, QUICK_PAGES = {"light": (2, 4)}, 300
 
 
@@ -76,7 +75,7 @@ def main() -> None:
     rounds = chosen.rounds or (1 if chosen.quick else ROUNDS)
     found, served = measure(sites, what, pages, rounds)
     if without:
-        count = QUICK_PAGES if chosen.quick else HTTP_TIMES * pages
+        count = QUICK_PAGES if chosen.quick else table.HTTP_TIMES * pages
         found |= measure({HTTP_SITE: counts or HTTP_PROCESSES}, without, count, rounds)[0]
     rows = [table.row(kind, count, what, samples) for (kind, count, what), samples in found.items()]
     print(table.markdown(rows))
