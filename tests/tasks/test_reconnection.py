@@ -18,6 +18,17 @@ from crawler.tasks import reconnection
 CELERYS_ATTEMPTS = 100
 
 
+def consumer_of(app: Celery) -> SimpleNamespace:
+    """What a patience asks of a consumer."""
+    return SimpleNamespace(
+        app=app,
+        connect=app.connection_for_read,
+        ensure_connected=None,
+        on_connection_error_after_connected=None,
+        first_connection_attempt=True,
+    )
+
+
 def test_a_worker_connects_again_after_any_number_of_attempts(tmp_path, monkeypatch, caplog):
     # Given a broker that is away for more attempts than a worker of Celery's makes in 46 minutes
     attempts = 0
@@ -36,13 +47,7 @@ def test_a_worker_connects_again_after_any_number_of_attempts(tmp_path, monkeypa
         monkeypatch.setattr(reconnection, "RETRY_MAX", 0.001)
         monkeypatch.setattr(reconnection, "RETRY_STEP", 0.001)
         monkeypatch.setattr(reconnection.state, "maybe_shutdown", look)
-        consumer = SimpleNamespace(
-            app=app,
-            connect=app.connection_for_read,
-            ensure_connected=None,
-            on_connection_error_after_connected=None,
-            first_connection_attempt=True,
-        )
+        consumer = consumer_of(app)
         connection = app.connection_for_read()
         # When the consumer connects, then it does so in the end, and fills no log meanwhile
         assert reconnection.Patience(consumer).ensure_connected(connection).connected
@@ -58,13 +63,7 @@ def test_a_worker_whose_broker_goes_as_it_comes_up_still_ends(tmp_path, monkeypa
     settings = configuration.load(redis_url=broker.url, broker_url=broker.broker_url)
     app = Celery("test", set_as_current=False)
     app.conf.update(celery_config.celery_settings(settings))
-    consumer = SimpleNamespace(
-        app=app,
-        connect=app.connection_for_read,
-        ensure_connected=None,
-        on_connection_error_after_connected=None,
-        first_connection_attempt=True,
-    )
+    consumer = consumer_of(app)
     with broker:
         connection = reconnection.Patience(consumer).connect()
         connection.ensure_connection()
