@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -111,8 +111,8 @@ class Worker:
         self.process.wait()
 
     def end(self) -> None:
-        """Kill it if it still lives, also when it was stopped."""
-        if self.process.poll() is None:
+        """Kill what still lives of it, also when it was stopped, and what its hooks left."""
+        with suppress(ProcessLookupError):
             self.signal(signal.SIGKILL)
             self.process.wait()
 
