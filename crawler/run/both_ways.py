@@ -116,10 +116,11 @@ class BothWays:
         except PageError as raised:
             self._conclude(work.page, {"error": raised.reason})
             raise
-        if error is None and fetching.is_warm():
+        if error is None and fetching.warm:
             self._observer.count("fetch_timed")
             for way, seconds in ((HTTP, by_http), (CHROME, time.perf_counter() - began)):
                 self._observer.count(f"fetch_{way}_us", number=round(seconds * 1_000_000))
+        fetching.warm = fetching.warm or error is None
         return response
 
     def conclude(self, page: Page, response: Response, data: Json) -> None:

@@ -40,7 +40,9 @@ class Fetching:
         self._notes: dict[str, str] = {}
         self._read_at = float("-inf")
         self._until_audit: dict[str, int] = {}  # pages, by route
-        self._warm = False
+        #: Whether this process has compared a page: the first one also waits for connections, and
+        #: for what Chrome does once, so it is not timed.
+        self.warm = False
 
     def way(self, frontier: Frontier, route: str) -> str:
         """Return the way of the next page of ``route``: TRIAL (both), HTTP or CHROME."""
@@ -59,13 +61,6 @@ class Fetching:
             return True
         self._until_audit[route] = left
         return False
-
-    def is_warm(self) -> bool:
-        """Whether this process compared a page before: the first one also waits for connections and
-        for what Chrome does once, so it is not timed.
-        """
-        was, self._warm = self._warm, True
-        return was
 
     def knows(self, route: str, shape: str) -> bool:
         """Whether a page of ``route`` with scripts of this ``shape`` was the same both ways."""

@@ -38,7 +38,7 @@ import pydoc, sys
 for name in sys.argv[1:]:
     try:
         pydoc.writedoc(name)
-    except BaseException:
+    except BaseException:  # to import a module may end its importer
         pass
 """
 

@@ -17,10 +17,9 @@ class ConditionalRequests:
 
     def __init__(self, kept: KeptAnswers | None) -> None:
         self._kept = kept
-        self._url, self._recalled = "", None  # of the last request
+        self._url = ""  # of the last request
+        self._recalled: KeptAnswer | None = None
         self.begin(None)
-
-    _recalled: KeptAnswer | None
 
     def begin(self, known: bool | None) -> None:
         """Begin a page; ``known``: the crawl visited it before. None: nothing is to be kept."""

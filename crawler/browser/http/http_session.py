@@ -513,7 +513,7 @@ class HttpSession(ParsedReaders):
         """Tell the host of the page that is about to come, or of ``url``, this user and password;
         see :meth:`Browser.basic_auth`.
         """
-        self.visitor.give_credentials(f"{user}:{password}", self._target(url), keep=keep)
+        self.visitor.give_credentials(user, password, self._target(url), keep=keep)
         self._give(lambda chrome: chrome.basic_auth(user, password, url, keep=keep))
 
     def _give(self, give: Callable[[Browser], None]) -> None:

@@ -156,11 +156,12 @@ class HttpVisitor:
         if not keep:
             self._cookies_before.setdefault(cookie.key, before)
 
-    def give_credentials(self, credentials: str, url: str, *, keep: bool) -> None:
-        """Tell the host of ``url`` these ``credentials`` (``user:password``) when it asks."""
+    def give_credentials(self, user: str, password: str, url: str, *, keep: bool) -> None:
+        """Tell the host of ``url`` this user and password when it asks."""
         host = _host_and_port(parse_url(url))
-        self._secrets.add(credentials.partition(":")[2])
-        (self._credentials if keep else self._page_credentials)[host] = credentials
+        self._secrets.add(password)
+        into = self._credentials if keep else self._page_credentials
+        into[host] = f"{user}:{password}"
         self._asked.discard(host)
 
     def _credentials_of(self, to: Address) -> str | None:
